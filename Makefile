@@ -1,0 +1,53 @@
+# Everything a person or CI does with this project. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo run test check bench format lint types layers clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Notifier needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.runtime ## play an outage from the first complaint to restoration (KEEP=1 leaves it running)
+	$(BIN)/notifier demo $(if $(KEEP),--keep)
+
+run: $(VENV)/.runtime ## run the daemon as shipped: SQLite, propose, messages written to files
+	$(BIN)/notifier serve --migrate
+
+test: $(VENV)/.dev ## run all tests
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+format: $(VENV)/.dev ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.dev ## formatting and lint rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev ## who may import whom
+	$(BIN)/lint-imports
+
+check: lint types layers test ## what CI runs
+
+bench: $(VENV)/.dev ## benchmarks against peers; needs npm and Debian's postfix (bench/README.md)
+	$(BIN)/python -m bench
+
+clean: ## remove what the targets above made
+	rm -rf $(VENV) var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage

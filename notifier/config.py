@@ -1,0 +1,311 @@
+"""Typed settings: every key documented once, here. Loaded from one YAML file plus the environment.
+
+`load` reads the file, applies `NOTIFIER__SECTION__KEY` overrides and `*_file` secrets, and returns a `Config`, or
+raises `ConfigError` with one line per mistake: the path of the key, its line, and what would be right.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from notifier.domain.notification import Channel
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common options of every section: immutable, keyword-only, no unknown keys."""
+
+
+class Server(Settings):
+    """Where the daemon listens."""
+
+    listen: Annotated[str, Meta(description="Address and port of the API and of signed links.")] = "127.0.0.1:8080"
+    metrics_listen: Annotated[
+        str, Meta(description="Address and port of /metrics, a listener of its own; empty switches it off.")
+    ] = "127.0.0.1:9464"
+    token_file: Annotated[
+        str, Meta(description="Where the first manager key is written once (mode 0600) when no key exists yet.")
+    ] = "var/token"
+    drain: Annotated[
+        timedelta,
+        Meta(description="How long a stopping daemon finishes what it has begun before it leaves it in doubt."),
+    ] = timedelta(seconds=20)
+
+
+class Storage(Settings):
+    """Where facts are kept."""
+
+    url: Annotated[
+        str, Meta(description="sqlite:///PATH, relative to the working directory, or sqlite:////ABSOLUTE/PATH.")
+    ] = "sqlite:///var/notifier.db"
+
+
+class Queue(Settings):
+    """How work is handed out."""
+
+    url: Annotated[str, Meta(description="Only `embedded`: in the process, with the store as its truth.")] = "embedded"
+
+
+class Source(Settings):
+    """Where complaints come from."""
+
+    name: Annotated[str, Meta(description="Name that a complaint gives as its source.", min_length=1)]
+    trusted: Annotated[
+        bool,
+        Meta(description="Whether this source has verified who is complaining; only then can a complaint be verified."),
+    ] = False
+
+
+class Overlay(Settings):
+    """Area codes that serve one and the same region."""
+
+    name: Annotated[str, Meta(description="Code of the region the codes share.", min_length=1)]
+    codes: Annotated[tuple[str, ...], Meta(description="Area codes, each in at most one overlay.", min_length=1)]
+
+
+class NamedRegion(Settings):
+    """A region with a name, a time zone, or both."""
+
+    kind: Annotated[str, Meta(description="One of regions.kinds.")]
+    code: Annotated[str, Meta(description="Its code, as in the region.KIND column of the directory.", min_length=1)]
+    name: Annotated[str, Meta(description="What people call it.")] = ""
+    time_zone: Annotated[str, Meta(description="IANA zone of its sites; empty = regions.time_zone.")] = ""
+
+
+class Regions(Settings):
+    """How places are divided."""
+
+    kinds: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Kinds of region from narrow to wide; the directory has a region.KIND column for each.",
+            min_length=1,
+        ),
+    ] = ("node", "postal_code", "city", "area_code", "state")
+    watched: Annotated[
+        tuple[str, ...], Meta(description="Kinds in which the detector looks for incidents; each one of regions.kinds.")
+    ] = ("node", "postal_code", "city", "area_code")
+    time_zone: Annotated[
+        str, Meta(description="IANA zone of the company: the clock of the baseline and of sites without their own.")
+    ] = "America/Los_Angeles"
+    country: Annotated[
+        str,
+        Meta(
+            description="Two-letter country of phone numbers written without a country code.",
+            min_length=2,
+            max_length=2,
+        ),
+    ] = "US"
+    named: Annotated[tuple[NamedRegion, ...], Meta(description="Regions with a name or a time zone of their own.")] = ()
+    overlays: Annotated[
+        tuple[Overlay, ...],
+        Meta(
+            description="Area-code overlays that are one region, in addition to those of the numbering plan; also those that override it."
+        ),
+    ] = ()
+
+
+class Service(Settings):
+    """Something customers are served with."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="Name in complaints, directory and templates: lower-case letters, digits, `-`.",
+            pattern="^[a-z][a-z0-9-]*$",
+        ),
+    ]
+    words: Annotated[
+        dict[str, str],
+        Meta(description="What customers call it, per locale, as in `your WORD`; a missing locale uses the name."),
+    ] = field(default_factory=dict)
+
+
+class Detection(Settings):
+    """When complaints are evidence of an incident."""
+
+    likely: Annotated[
+        float,
+        Meta(
+            description="Score from which evidence is `likely`: opens a suspected incident. 8.5 is about 0.1 false ones per cell and month.",
+            gt=0,
+        ),
+    ] = 8.5
+    certain: Annotated[
+        float,
+        Meta(
+            description="Score from which evidence is `certain`: shown to the commander. 17.5 is about 0.01 false ones per cell and month.",
+            gt=0,
+        ),
+    ] = 17.5
+    late_after: Annotated[
+        timedelta, Meta(description="A complaint older than this on arrival feeds the baseline only.")
+    ] = timedelta(minutes=15)
+    unverified_at_most: Annotated[
+        int, Meta(description="Unverified reporters that count per place and service within four hours.", ge=0)
+    ] = 2
+
+
+class Playbooks(Settings):
+    """Where recovery plans are."""
+
+    directory: Annotated[
+        str, Meta(description="Folder of *.yaml playbooks, relative to the configuration file; empty = those shipped.")
+    ] = ""
+
+
+class ProviderKind(StrEnum):
+    """What carries messages."""
+
+    SMTP = "smtp"  # a mail relay
+    FILE = "file"  # a maildir on this machine: nothing leaves it
+
+
+class Tls(StrEnum):
+    """How the connection to a relay is protected."""
+
+    NONE = "none"  # plain text
+    STARTTLS = "starttls"  # upgraded before anything is said; refused when the relay cannot
+    IMPLICIT = "implicit"  # TLS from the first byte
+
+
+class Provider(Settings):
+    """A carrier for one channel."""
+
+    name: Annotated[str, Meta(description="Name in the ledger and in metrics.", min_length=1)]
+    kind: Annotated[
+        ProviderKind, Meta(description="smtp (a mail relay) or file (a maildir on this machine: nothing leaves it).")
+    ]
+    channel: Annotated[Channel, Meta(description="What it carries.")] = Channel.EMAIL
+    rate: Annotated[float, Meta(description="Most messages per second; 0 = as fast as it takes them.", ge=0)] = 0
+    connections: Annotated[int, Meta(description="Most connections, and messages in flight.", ge=1, le=64)] = 8
+    timeout: Annotated[timedelta, Meta(description="Longest wait for any answer of it.")] = timedelta(seconds=60)
+    directory: Annotated[str, Meta(description="file: the maildir.")] = "var/outbox"
+    host: Annotated[str, Meta(description="smtp: name or address of the relay.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="smtp: its port.", ge=1, le=65535)] = 25
+    tls: Annotated[Tls, Meta(description="smtp: none, starttls or implicit.")] = Tls.NONE
+    tls_verify: Annotated[bool, Meta(description="smtp: check the relay's certificate.")] = True
+    username: Annotated[str, Meta(description="smtp: login, when the relay asks for one.")] = ""
+    password: Annotated[str, Meta(description="smtp: its password; better password_file.", extra={"secret": True})] = ""
+    messages_per_connection: Annotated[
+        int, Meta(description="smtp: a connection is closed after this many messages.", ge=1)
+    ] = 10_000
+
+
+class InDoubt(StrEnum):
+    """What happens to a message of which nobody knows whether it was handed over."""
+
+    RESEND = "resend"  # nobody is missed; a double is possible
+    HOLD = "hold"  # nobody is told twice; a person decides
+
+
+class InDoubtPolicy(Settings):
+    """The policy per channel."""
+
+    email: Annotated[InDoubt, Meta(description="E-mail whose hand-over is in doubt.")] = InDoubt.RESEND
+    sms: Annotated[InDoubt, Meta(description="SMS whose hand-over is in doubt.")] = InDoubt.HOLD
+
+
+class Delivery(Settings):
+    """How messages are handed over."""
+
+    in_doubt: Annotated[
+        InDoubtPolicy, Meta(description="resend (nobody missed) or hold (nobody twice), per channel.")
+    ] = field(default_factory=InDoubtPolicy)
+    take_back: Annotated[
+        timedelta, Meta(description="How long after `send` nothing leaves, so that it can be taken back.")
+    ] = timedelta(seconds=30)
+    lease: Annotated[
+        timedelta, Meta(description="How long a worker may hold a claimed message; real time, also in rehearsals.")
+    ] = timedelta(minutes=5)
+
+
+class Sender(Settings):
+    """In whose name messages are sent."""
+
+    company: Annotated[str, Meta(description="Name of the company, as customers know it.", min_length=1)] = (
+        "Example Utility"
+    )
+    address: Annotated[str, Meta(description="From address of mails.")] = "outages@example.com"
+    reply_to: Annotated[str, Meta(description="Where answers to mails go.")] = "help@example.com"
+    bounce_domain: Annotated[
+        str, Meta(description="Domain of envelope senders (bounces+TOKEN@DOMAIN); empty = the domain of `address`.")
+    ] = ""
+    postal_address: Annotated[str, Meta(description="Postal address in the footer of mails, on one line.")] = (
+        "1 Example Plaza, Springfield"
+    )
+    phone: Annotated[str, Meta(description="Number for questions, as printed in messages.")] = "555-0100"
+    public_url: Annotated[
+        str, Meta(description="Where customers reach this daemon, for signed links; without a trailing slash.")
+    ] = "http://127.0.0.1:8080"
+    link_secret: Annotated[
+        str,
+        Meta(
+            description="Secret that signs links; empty = made once and kept in the store. Better link_secret_file.",
+            extra={"secret": True},
+        ),
+    ] = ""
+
+
+class Locales(Settings):
+    """Languages of messages."""
+
+    default: Annotated[str, Meta(description="Locale of contact points without one.")] = "en"
+    available: Annotated[tuple[str, ...], Meta(description="Locales with templates and phrases.", min_length=1)] = (
+        "en",
+    )
+
+
+class Retention(Settings):
+    """How long facts are kept; the nightly job removes what is older. 0 days keeps for ever."""
+
+    complaints: Annotated[
+        timedelta, Meta(description="Complaints, with their text; the counts of the baseline stay.")
+    ] = timedelta(days=400)
+    notifications: Annotated[
+        timedelta, Meta(description="Notifications, attempts and receipts of closed incidents.")
+    ] = timedelta(days=800)
+
+
+class Log(Settings):
+    """How the daemon speaks to its operators."""
+
+    level: Annotated[
+        str, Meta(description="debug, info, warning or error.", pattern="^(debug|info|warning|error)$")
+    ] = "info"
+    format: Annotated[str, Meta(description="json (one object a line) or text.", pattern="^(json|text)$")] = "json"
+
+
+class Config(Settings):
+    """The whole configuration."""
+
+    server: Annotated[Server, Meta(description="Where the daemon listens.")] = field(default_factory=Server)
+    storage: Annotated[Storage, Meta(description="Where facts are kept.")] = field(default_factory=Storage)
+    queue: Annotated[Queue, Meta(description="How work is handed out.")] = field(default_factory=Queue)
+    sources: Annotated[
+        tuple[Source, ...], Meta(description="Where complaints come from; a source not listed is refused.")
+    ] = (
+        Source(name="api", trusted=True),
+        Source(name="cli", trusted=True),
+        Source(name="import", trusted=True),
+        Source(name="web", trusted=False),
+    )
+    regions: Annotated[Regions, Meta(description="How places are divided.")] = field(default_factory=Regions)
+    services: Annotated[tuple[Service, ...], Meta(description="What customers are served with.", min_length=1)] = (
+        Service(name="internet", words={"en": "internet"}),
+        Service(name="power", words={"en": "power"}),
+        Service(name="water", words={"en": "water"}),
+    )
+    detection: Annotated[Detection, Meta(description="When complaints are evidence of an incident.")] = field(
+        default_factory=Detection
+    )
+    playbooks: Annotated[Playbooks, Meta(description="Where recovery plans are.")] = field(default_factory=Playbooks)
+    providers: Annotated[
+        tuple[Provider, ...], Meta(description="What carries messages; the first of a channel is used.")
+    ] = (Provider(name="outbox", kind=ProviderKind.FILE),)
+    delivery: Annotated[Delivery, Meta(description="How messages are handed over.")] = field(default_factory=Delivery)
+    sender: Annotated[Sender, Meta(description="In whose name messages are sent.")] = field(default_factory=Sender)
+    locales: Annotated[Locales, Meta(description="Languages of messages.")] = field(default_factory=Locales)
+    retention: Annotated[Retention, Meta(description="How long facts are kept.")] = field(default_factory=Retention)
+    log: Annotated[Log, Meta(description="How the daemon speaks to its operators.")] = field(default_factory=Log)

@@ -1,0 +1,94 @@
+"""Playbooks: the recovery plan for a service. Parsed from `config/playbooks/*.yaml`; every key is documented here."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from notifier.domain.notification import Channel
+
+
+class Mode(StrEnum):
+    """How far the daemon goes by itself."""
+
+    OBSERVE = "observe"  # evidence is recorded, no incident is opened
+    PROPOSE = "propose"  # a suspected incident is opened and a person decides
+    AUTOMATIC = "automatic"  # confirms by itself; refused until a backtest allows it
+
+
+class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The recovery plan for one or more services."""
+
+    name: Annotated[
+        str, Meta(description="Name of the playbook, shown with every incident that follows it.", min_length=1)
+    ]
+    services: Annotated[
+        tuple[str, ...],
+        Meta(description="Services it is for; each service belongs to exactly one playbook.", min_length=1),
+    ]
+    mode: Annotated[
+        Mode,
+        Meta(
+            description="How far the daemon goes by itself: observe (records only) or propose (opens a suspected incident; a person confirms)."
+        ),
+    ] = Mode.PROPOSE
+    minimum_customers: Annotated[
+        int,
+        Meta(
+            description="Distinct verified customers that must have complained before an incident is suspected.", ge=1
+        ),
+    ] = 3
+    audience_limit: Annotated[
+        int,
+        Meta(
+            description="Most customers one commander may have told alone; above it the broadcast waits for approval by another key.",
+            ge=1,
+        ),
+    ] = 20_000
+    channels: Annotated[
+        tuple[Channel, ...],
+        Meta(
+            description="Channels in order of preference; the first on which a customer can be reached is used.",
+            min_length=1,
+        ),
+    ] = (Channel.EMAIL,)
+    next_update_within: Annotated[
+        timedelta, Meta(description="Longest silence customers are promised: the next update comes within this time.")
+    ] = timedelta(minutes=60)
+    hold_before_restored: Annotated[
+        timedelta, Meta(description="How long service must have been back before customers are told that it is.")
+    ] = timedelta(minutes=10)
+    warn_before: Annotated[
+        timedelta, Meta(description="How long before a promise falls due the commander is warned.")
+    ] = timedelta(minutes=20)
+    delay_before: Annotated[
+        timedelta,
+        Meta(
+            description="How long before a promise falls due the authorised `delayed` is sent by itself; the time the broadcast takes is added."
+        ),
+    ] = timedelta(minutes=5)
+    automatic_delays: Annotated[
+        int,
+        Meta(
+            description="How many automatic `delayed` may follow each other before only a person can go on.", ge=0, le=2
+        ),
+    ] = 2
+    eta_at_most: Annotated[
+        timedelta, Meta(description="An ETA further away than this is refused as a slip of the hand.")
+    ] = timedelta(hours=72)
+    subsides_after: Annotated[
+        timedelta,
+        Meta(description="A suspected incident without new evidence for this time is dismissed by the daemon."),
+    ] = timedelta(hours=2)
+    stale_after: Annotated[
+        timedelta,
+        Meta(description="A message that could not be handed over for this long is given up as no longer news."),
+    ] = timedelta(hours=4)
+    safety: Annotated[
+        tuple[str, ...], Meta(description="Phrase codes of safety advice shown in the first message, in order.")
+    ] = ()
+    self_help: Annotated[
+        tuple[str, ...],
+        Meta(description="Phrase codes of what a customer can check, shown in first messages and after restoration."),
+    ] = field(default=())

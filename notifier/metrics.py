@@ -1,0 +1,154 @@
+"""Every Prometheus metric, named once. Every label combination that can occur exists at zero from the start.
+
+No label carries an incident, customer or address. Durations are seconds, sizes are bytes.
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from notifier.domain.broadcast import SENDABLE_KINDS, BroadcastState
+from notifier.domain.complaint import NotCounted
+from notifier.domain.incident import IncidentState
+from notifier.domain.notification import Channel, NotificationReason, NotificationState
+from notifier.domain.promise import PromiseKind, PromiseState
+
+ATTEMPT_OUTCOMES = ("accepted", "temporary", "permanent", "ours", "unknown", "render_failed")
+END_REASONS = {
+    NotificationState.SENT: (NotificationReason.ACCEPTED,),
+    NotificationState.FAILED: (
+        NotificationReason.PERMANENT_FAILURE,
+        NotificationReason.STALE,
+        NotificationReason.RENDER_FAILED,
+    ),
+    NotificationState.IN_DOUBT: (NotificationReason.UNKNOWN_OUTCOME, NotificationReason.OWNER_GONE),
+    NotificationState.HELD: (NotificationReason.HELD_BY_POLICY,),
+    NotificationState.SUPERSEDED: (NotificationReason.NEWER_UPDATE,),
+    NotificationState.CANCELLED: (NotificationReason.BROADCAST_CANCELLED,),
+    NotificationState.SUPPRESSED: (NotificationReason.OPTED_OUT, NotificationReason.SUPPRESSED),
+    NotificationState.ABANDONED: (NotificationReason.ABANDONED_BY_PERSON,),
+}
+INTAKE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+HANDOVER_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+LOOP_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 5)
+
+
+class Metrics:
+    """The metrics of one daemon, on a registry of its own."""
+
+    def __init__(
+        self, *, services: Iterable[str] = (), sources: Iterable[str] = (), providers: Iterable[str] = ()
+    ) -> None:
+        self.registry = registry = CollectorRegistry()
+        services, sources, providers = tuple(services), tuple(sources), tuple(providers)
+
+        def counter(name: str, text: str, labels: Iterable[str] = ()) -> Counter:
+            return Counter(f"notifier_{name}", text, tuple(labels), registry=registry)
+
+        def gauge(name: str, text: str, labels: Iterable[str] = ()) -> Gauge:
+            return Gauge(f"notifier_{name}", text, tuple(labels), registry=registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], labels: Iterable[str] = ()) -> Histogram:
+            return Histogram(f"notifier_{name}", text, tuple(labels), buckets=buckets, registry=registry)
+
+        self.build_info = gauge("build_info", "Always 1; the version is its label.", ["version"])
+        self.paused = gauge("paused", "1 while pause-all is in force.")
+        self.writer_waiting = gauge("writer_waiting", "Functions waiting for the database writer.")
+
+        self.complaints = counter(
+            "complaints_total", "Complaints stored, by source and service.", ["source", "service"]
+        )
+        self.complaints_not_counted = counter(
+            "complaints_not_counted_total", "Complaints stored that are no evidence, by reason.", ["reason"]
+        )
+        self.complaints_refused = counter("complaints_refused_total", "Complaints refused as invalid.")
+        self.intake_seconds = histogram("intake_seconds", "Time from request to commit.", INTAKE_SECONDS)
+
+        self.detector_lag = gauge("detector_lag_complaints", "Complaints stored but not yet seen by the detector.")
+        self.detector_cells = gauge("detector_cells", "Cells in the detector's memory.")
+        self.evidence = counter(
+            "evidence_total", "Times a cell reached a grade, by service and grade.", ["service", "grade"]
+        )
+
+        self.incidents = gauge(
+            "incidents", "Incidents that are not closed, by state and service.", ["state", "service"]
+        )
+        self.incidents_opened = counter(
+            "incidents_opened_total", "Incidents opened, by service and by whom.", ["service", "by"]
+        )
+        self.incidents_dismissed = counter("incidents_dismissed_total", "Incidents dismissed, by reason.", ["reason"])
+
+        self.promises = counter("promises_ended_total", "Promises by what became of them.", ["kind", "state"])
+        self.promises_open = gauge("promises_open", "Promises that are not due yet.")
+        self.promise_due_seconds = gauge(
+            "promise_due_seconds", "Seconds until the next open promise falls due; +Inf when none is open."
+        )
+
+        self.broadcasts = gauge("broadcasts", "Broadcasts that are not finished, by state.", ["state"])
+        self.broadcasts_sent = counter("broadcasts_sent_total", "Broadcasts that began to send, by kind.", ["kind"])
+        self.planning_seconds = histogram("planning_chunk_seconds", "Time of one planning transaction.", LOOP_SECONDS)
+
+        self.notifications = counter(
+            "notifications_total",
+            "Notifications by channel, the state they reached and why.",
+            ["channel", "state", "reason"],
+        )
+        self.notifications_pending = gauge("notifications_pending", "Notifications waiting, by channel.", ["channel"])
+        self.notifications_in_doubt = gauge(
+            "notifications_in_doubt", "Notifications in doubt or held, by channel.", ["channel"]
+        )
+        self.attempts = counter("attempts_total", "Hand-overs to a provider by outcome.", ["provider", "outcome"])
+        self.attempt_seconds = histogram("attempt_seconds", "Time of one hand-over.", INTAKE_SECONDS, ["provider"])
+        self.handover_delay = histogram(
+            "handover_delay_seconds",
+            "Time from a notification being due to its hand-over.",
+            HANDOVER_SECONDS,
+            ["channel"],
+        )
+        self.provider_up = gauge("provider_up", "1 while a provider is used, 0 while it is stopped.", ["provider"])
+        self.unsubscribes = counter("unsubscribes_total", "Opt-outs by link.")
+
+        self.http_requests = counter(
+            "http_requests_total", "API requests by route and status class.", ["method", "route", "status"]
+        )
+        self.job_runs = counter("job_runs_total", "Background jobs by outcome.", ["job", "outcome"])
+        self.ledger_disagreements = gauge(
+            "ledger_disagreements", "Rows in which ledger and audience disagreed at the last nightly check."
+        )
+
+        self._start_at_zero(services, sources, providers)
+
+    def _start_at_zero(self, services: tuple[str, ...], sources: tuple[str, ...], providers: tuple[str, ...]) -> None:
+        for service in services:
+            for source in sources:
+                self.complaints.labels(source, service)
+            for grade in ("likely", "certain"):
+                self.evidence.labels(service, grade)
+            for state in IncidentState:
+                self.incidents.labels(state, service)
+            for by in ("daemon", "person"):
+                self.incidents_opened.labels(service, by)
+        for reason in NotCounted:
+            self.complaints_not_counted.labels(reason)
+        for reason_of_dismissal in ("by_person", "subsided"):
+            self.incidents_dismissed.labels(reason_of_dismissal)
+        for kind in PromiseKind:
+            for promise_state in PromiseState:
+                if promise_state is not PromiseState.OPEN:
+                    self.promises.labels(kind, promise_state)
+        for broadcast_state in BroadcastState:
+            self.broadcasts.labels(broadcast_state)
+        for broadcast_kind in SENDABLE_KINDS:
+            self.broadcasts_sent.labels(broadcast_kind)
+        for channel in Channel:
+            for state_, reasons in END_REASONS.items():
+                for why in reasons:
+                    self.notifications.labels(channel, state_, why)
+            self.notifications_pending.labels(channel)
+            self.notifications_in_doubt.labels(channel)
+            self.handover_delay.labels(channel)
+        for provider in providers:
+            for outcome in ATTEMPT_OUTCOMES:
+                self.attempts.labels(provider, outcome)
+            self.attempt_seconds.labels(provider)
+            self.provider_up.labels(provider).set(1)

@@ -1,0 +1,36 @@
+"""The queue inside one process: topics that wake whoever waits. Losing a wake-up costs at most one poll interval."""
+
+import asyncio
+from enum import StrEnum
+
+POLL_SECONDS = 2.0  # the longest that work waits for somebody to notice it without a wake-up
+
+
+class Topic(StrEnum):
+    """What there may be work in."""
+
+    COMPLAINTS = "complaints"  # stored, not yet seen by the detector
+    BROADCASTS = "broadcasts"  # to start, plan, sweep or complete
+    NOTIFICATIONS = "notifications"  # pending and due
+
+
+class EmbeddedQueue:
+    """Wakes waiters of a topic on the same event loop."""
+
+    def __init__(self) -> None:
+        self._events = {topic: asyncio.Event() for topic in Topic}
+
+    def wake(self, topic: Topic) -> None:
+        """Tell the waiters of a topic that there is work."""
+        self._events[topic].set()
+
+    async def wait(self, topic: Topic, seconds: float = POLL_SECONDS) -> bool:
+        """Wait until the topic is woken, at most real `seconds`; return whether it was."""
+        event = self._events[topic]
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return False
+        event.clear()
+        return True

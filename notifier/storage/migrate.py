@@ -1,0 +1,57 @@
+"""Schema migrations: bring a database to the newest schema, or say how far it is. Uses Alembic; imported only then."""
+
+from pathlib import Path
+
+from notifier.domain.errors import ConfigError
+from notifier.storage.database import sqlite_path
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return the address in SQLAlchemy's form; PostgreSQL goes through psycopg."""
+    if url.startswith("sqlite:"):
+        path = sqlite_path(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{path}"
+    for scheme in ("postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    raise ConfigError([f"storage.url: '{url}' is not usable; expected sqlite:///... or postgresql://..."])
+
+
+def upgrade(url: str) -> str:
+    """Apply every missing migration and return the revision the database has now."""
+    from alembic import command
+
+    command.upgrade(_config(url), "head")
+    return newest()
+
+
+def newest() -> str:
+    """Return the newest revision this program knows."""
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory(str(MIGRATIONS)).get_current_head())
+
+
+def current(url: str) -> str | None:
+    """Return the revision of the database, or None when it has no schema yet."""
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy import create_engine
+
+    engine = create_engine(sqlalchemy_url(url))
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _config(url: str):  # type: ignore[no-untyped-def]  # Alembic's Config is imported lazily
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("sqlalchemy.url", sqlalchemy_url(url).replace("%", "%%"))
+    return config

@@ -1,0 +1,678 @@
+"""The tables, declared once: migrations create them, repositories write SQL against them, tests compare the two.
+
+Instants (`*_at`, `*_by`, `*_until`, `*_after`) are BIGINT microseconds UTC; money is integer minor units with a currency;
+JSON is text. States and reasons are constrained by CHECK from the enums of `domain`. Tables that only later releases
+write (consent, receipts, replies, credits, follow-ups, on-call, planned work, storms) are here from the first
+migration so that those releases only add code.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from notifier.domain.audience import AudienceOutcome
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
+from notifier.domain.complaint import NotCounted
+from notifier.domain.customer import ContactKind, Role, SiteStatus, SuppressionReason
+from notifier.domain.incident import (
+    DismissReason,
+    Impact,
+    IncidentKind,
+    IncidentState,
+    PartState,
+    RegionRole,
+)
+from notifier.domain.notification import Channel, NotificationReason, NotificationState
+from notifier.domain.promise import PromiseKind, PromiseState
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite only numbers INTEGER PRIMARY KEY by itself
+Instant = BigInteger
+
+
+def _id() -> Column[int]:
+    return Column("id", BigId, primary_key=True, autoincrement=True)
+
+
+def _one_of(column: str, values: type[StrEnum] | Iterable[str]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+def _yes_no(name: str) -> tuple[Column[int], CheckConstraint]:
+    return Column(name, SmallInteger, nullable=False, server_default="0"), CheckConstraint(
+        f"{name} IN (0, 1)", name=name
+    )
+
+
+# --- who may use it -------------------------------------------------------------------------------------------------
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("hash", Text, nullable=False, unique=True),  # SHA-256 of the whole key; a key has 256 bits of chance
+    Column("prefix", Text, nullable=False),  # first characters, to recognise a key in a list
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    _one_of("role", ("viewer", "agent", "commander", "manager", "system")),
+)
+
+control = Table(  # switches of the whole daemon: `paused`
+    "control",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+
+audit = Table(  # who did what, when, why, from where; append-only
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    Column("origin", Text, nullable=False, server_default=""),
+)
+
+# --- directory ------------------------------------------------------------------------------------------------------
+
+customers = Table(
+    "customers",
+    metadata,
+    _id(),
+    Column("reference", Text, nullable=False, unique=True),  # the company's own customer number
+    Column("name", Text, nullable=False, server_default=""),
+    Column("account_type", Text, nullable=False, server_default=""),
+    Column("plan", Text, nullable=False, server_default=""),
+    Column("monthly_price_minor", BigInteger),
+    Column("currency", Text, nullable=False, server_default=""),
+    Column("legal_hold", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+sites = Table(
+    "sites",
+    metadata,
+    _id(),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),  # its first part up to a comma is the street line
+    Column("services", Text, nullable=False),  # "|internet|power|": searched by LIKE '%|power|%'
+    Column("status", Text, nullable=False),
+    *_yes_no("priority"),
+    Column("time_zone", Text, nullable=False, server_default=""),  # "" = by region; several joined by "|" when unsure
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("customer_id", "reference"),
+    _one_of("status", SiteStatus),
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("time_zone", Text, nullable=False, server_default=""),
+    UniqueConstraint("kind", "code"),
+)
+
+site_regions = Table(
+    "site_regions",
+    metadata,
+    Column("region_id", BigInteger, ForeignKey("regions.id"), primary_key=True),
+    Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    *_yes_no("derived"),  # from a phone's area code, because the row gave no region
+    Index("ix_site_regions_site_id", "site_id", "region_id"),
+    sqlite_with_rowid=False,
+)
+
+contact_points = Table(
+    "contact_points",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False, unique=True),  # E.164, or a wire-safe mail address
+    Column("locale", Text, nullable=False, server_default=""),
+    Column("time_zone", Text, nullable=False, server_default=""),
+    Column("suppressed", Text),  # the reason of the suppression in force, or NULL
+    Column("quiet_from", SmallInteger),  # minutes after local midnight; own hours win
+    Column("quiet_until", SmallInteger),
+    Column("soft_bounces", SmallInteger, nullable=False, server_default="0"),
+    Column("created_at", Instant, nullable=False),
+    _one_of("kind", ContactKind),
+    _one_of("suppressed", SuppressionReason),
+)
+
+links = Table(  # which site a contact point hears about, and as what
+    "links",
+    metadata,
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="CASCADE"), primary_key=True),
+    Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
+    Column(
+        "position", SmallInteger, nullable=False, server_default="0"
+    ),  # order in the row: email 0, phone 1, phone2 2
+    Index("ix_links_site_id", "site_id", "contact_point_id", "role", "customer_id", "position"),
+    _one_of("role", Role),
+    sqlite_with_rowid=False,
+)
+
+consents = Table(  # no row means the configured basis, never yes
+    "consents",
+    metadata,
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="CASCADE"), primary_key=True),
+    Column("purpose", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("basis", Text, nullable=False, server_default=""),
+    Column("source", Text, nullable=False),
+    Column("wording", Text, nullable=False, server_default=""),
+    Column("changed_at", Instant, nullable=False),
+    _one_of("purpose", ("outage", "planned", "survey", "offer")),
+    _one_of("state", ("granted", "refused")),
+)
+
+suppressions = Table(  # the log behind contact_points.suppressed; survives the contact point by its keyed hash
+    "suppressions",
+    metadata,
+    _id(),
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="SET NULL")),
+    Column("address_hash", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("lifted_at", Instant),
+    _one_of("reason", SuppressionReason),
+    Index("ix_suppressions_address_hash", "address_hash"),
+)
+
+# --- intake and detection -------------------------------------------------------------------------------------------
+
+complaints = Table(
+    "complaints",
+    metadata,
+    _id(),  # also the position: one writer, so ids ascend in the order of commits
+    Column("source", Text, nullable=False),
+    Column("external_id", Text),
+    Column("api_key_id", BigInteger),
+    Column("idempotency_key", Text),
+    Column("body_hash", Text),
+    Column("reporter", Text, nullable=False),  # normalised address, or customer:REFERENCE
+    Column("customer_id", BigInteger, ForeignKey("customers.id", ondelete="SET NULL")),
+    Column("service", Text, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("occurred_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("effective_at", Instant, nullable=False),  # occurred_at, never later than received_at
+    *_yes_no("verified"),
+    Column("regions", Text, nullable=False),  # JSON array of region ids it belongs to
+    Column("counted_regions", Text, nullable=False),  # JSON array of region ids it is evidence in
+    Column("place_region_id", BigInteger),  # the narrowest of its regions
+    Column("not_counted", Text),  # why it is evidence nowhere
+    Column("correlation_id", Text, nullable=False),
+    UniqueConstraint("source", "external_id"),
+    UniqueConstraint("api_key_id", "idempotency_key"),
+    Index("ix_complaints_reporter", "reporter", "service", "effective_at"),
+    Index("ix_complaints_customer_id", "customer_id", "received_at"),
+    Index("ix_complaints_effective_at", "effective_at"),
+    Index(
+        "ix_complaints_unverified",
+        "place_region_id",
+        "service",
+        "effective_at",
+        sqlite_where=text("verified = 0 AND not_counted IS NULL"),
+        postgresql_where=text("verified = 0 AND not_counted IS NULL"),
+    ),
+    _one_of("not_counted", NotCounted),
+)
+
+cell_days = Table(  # complaints counted per cell and local day: the facts from which the baseline is made
+    "cell_days",
+    metadata,
+    Column("region_id", BigInteger, ForeignKey("regions.id"), primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("day", Integer, primary_key=True),  # local days since 1970-01-01
+    Column("complaints", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+service_hours = Table(  # complaints per service and local hour, over all regions: the shape of a week
+    "service_hours",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("hour", Integer, primary_key=True),  # local hours since 1970-01-01T00
+    Column("complaints", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+baselines = (
+    Table(  # the level of a cell as of the end of a day: derived from cell_days, stored so that decisions repeat
+        "baselines",
+        metadata,
+        Column("region_id", BigInteger, ForeignKey("regions.id"), primary_key=True),
+        Column("service", Text, primary_key=True),
+        Column("through_day", Integer, nullable=False),
+        Column("level_sum", Float, nullable=False),
+        Column("level_weight", Float, nullable=False),
+    )
+)
+
+baseline_shapes = Table(
+    "baseline_shapes",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("through_day", Integer, nullable=False),
+    Column("shape", Text, nullable=False),  # JSON array of 168 weights, mean 1
+)
+
+detector = Table(  # one row: how far the stream has been decided
+    "detector",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("baseline_day", Integer, nullable=False),
+    Column("state", Text, nullable=False, server_default="{}"),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("regions", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("received_at", Instant, nullable=False),
+    UniqueConstraint("source", "external_id"),
+)
+
+# --- incidents ------------------------------------------------------------------------------------------------------
+
+events = Table(  # storms: incidents under one commander
+    "events",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("opened_by", Text, nullable=False),
+    Column("closed_at", Instant),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False, server_default=IncidentKind.UNPLANNED),
+    Column("service", Text, nullable=False),
+    Column("impact", Text, nullable=False, server_default=Impact.DOWN),
+    Column("state", Text, nullable=False),
+    Column("playbook", Text, nullable=False),
+    Column("place", Text, nullable=False, server_default=""),  # for people: "94110, 94112" or "37 sites"
+    Column("started_at", Instant, nullable=False),  # about when service failed
+    Column("opened_at", Instant, nullable=False),
+    Column("opened_by", Text, nullable=False),  # "daemon" or the name of a key
+    Column("confirmed_at", Instant),
+    Column("confirmed_by", Text),
+    Column("resolved_at", Instant),
+    Column("closed_at", Instant),
+    Column("dismissed_at", Instant),
+    Column("dismiss_reason", Text),
+    Column("merged_into", BigInteger, ForeignKey("incidents.id")),
+    Column("event_id", BigInteger, ForeignKey("events.id")),
+    Column("assigned_to", Text),
+    Column("window_from_at", Instant),  # planned work
+    Column("window_until_at", Instant),
+    Column("last_evidence_at", Instant),
+    Column("correlation_id", Text, nullable=False),  # that of the complaint that opened it
+    _one_of("kind", IncidentKind),
+    _one_of("impact", Impact),
+    _one_of("state", IncidentState),
+    _one_of("dismiss_reason", DismissReason),
+    Index("ix_incidents_state", "state", "service"),
+)
+
+incident_regions = Table(
+    "incident_regions",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
+    Column("region_id", BigInteger, ForeignKey("regions.id"), primary_key=True),
+    Column("role", Text, nullable=False),
+    _one_of("role", RegionRole),
+    Index("ix_incident_regions_region_id", "region_id"),
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False, server_default=PartState.OUT),
+    Column("cause", Text, nullable=False, server_default=""),
+    Column("crew", Text, nullable=False, server_default=""),
+    Column("eta_at", Instant),
+    Column("next_update_by", Instant),
+    Column("believed_back_at", Instant),
+    Column("restored_at", Instant),
+    _one_of("state", PartState),
+    Index("ix_parts_incident_id", "incident_id"),
+)
+
+incident_sites = Table(  # the place of an incident that is a list of sites
+    "incident_sites",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
+    Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("part_id", BigInteger, ForeignKey("parts.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id")),
+    Column("region_id", BigInteger, ForeignKey("regions.id"), nullable=False),
+    Column("service", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("window_from_at", Instant, nullable=False),
+    Column("observed", Integer, nullable=False),
+    Column("expected", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("grade", Text, nullable=False),
+    Column("distinct_customers", Integer, nullable=False),
+    Column("verified", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    _one_of("grade", ("likely", "certain")),
+    Index("ix_evidence_incident_id", "incident_id"),
+)
+
+timeline = Table(  # what happened to an incident; append-only
+    "timeline",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    Index("ix_timeline_incident_id", "incident_id"),
+)
+
+# --- broadcasts and delivery ----------------------------------------------------------------------------------------
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("part_id", BigInteger, ForeignKey("parts.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=BroadcastReason.BY_PERSON),
+    Column("facts", Text, nullable=False),  # JSON of domain.broadcast.Facts
+    Column("template_version", Text, nullable=False, server_default=""),
+    Column("changes", Text, nullable=False, server_default="{}"),  # what `send` will do to the incident
+    *_yes_no("automatic"),
+    *_yes_no("may_delay"),  # authorises an automatic `delayed` for the promise it makes
+    Column("expected_customers", Integer, nullable=False, server_default="0"),  # what the preview counted
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("sent_at", Instant),
+    Column("sent_by", Text),
+    Column("approved_by", Text),
+    Column("not_before_at", Instant),  # the take-back time, or the hold before "restored"
+    Column("started_at", Instant),  # its promises stand and older updates are superseded from here
+    Column("planned_at", Instant),  # the audience is complete
+    Column("finished_at", Instant),
+    Column("plan_source", Integer, nullable=False, server_default="0"),  # progress of planning: which region or list
+    Column("plan_after", BigInteger, nullable=False, server_default="0"),  # and the last site id walked there
+    Column("correlation_id", Text, nullable=False),
+    _one_of("kind", BroadcastKind),
+    _one_of("state", BroadcastState),
+    _one_of("reason", BroadcastReason),
+    Index("ix_broadcasts_incident_id", "incident_id"),
+    Index("ix_broadcasts_state", "state"),
+)
+
+promises = Table(
+    "promises",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("part_id", BigInteger, ForeignKey("parts.id"), nullable=False),
+    Column("broadcast_id", BigInteger, ForeignKey("broadcasts.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("state", Text, nullable=False, server_default=PromiseState.OPEN),
+    Column("made_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("automatic_in_row", SmallInteger, nullable=False, server_default="0"),
+    *_yes_no("may_delay"),
+    Column("warned_at", Instant),
+    UniqueConstraint("broadcast_id", "kind"),
+    _one_of("kind", PromiseKind),
+    _one_of("state", PromiseState),
+    Index("ix_promises_state", "state", "due_at"),
+    Index("ix_promises_incident_id", "incident_id"),
+)
+
+audience = Table(
+    "audience",
+    metadata,
+    Column("broadcast_id", BigInteger, ForeignKey("broadcasts.id"), primary_key=True),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), primary_key=True),
+    Column("outcome", Text, nullable=False),
+    _one_of("outcome", AudienceOutcome),
+    sqlite_with_rowid=False,
+)
+
+audience_notifications = Table(  # which sites of which customers a notification carries
+    "audience_notifications",
+    metadata,
+    Column("broadcast_id", BigInteger, ForeignKey("broadcasts.id"), primary_key=True),
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="CASCADE"), primary_key=True),
+    Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    _id(),
+    Column("broadcast_id", BigInteger, ForeignKey("broadcasts.id")),  # NULL: an answer to one contact point
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id"), nullable=False),
+    Column("cause_kind", Text),  # of an answer: what it answers
+    Column("cause_id", BigInteger),
+    Column("channel", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=NotificationState.PENDING),
+    Column("reason", Text, nullable=False, server_default=NotificationReason.PLANNED),
+    Column("rank", SmallInteger, nullable=False, server_default="0"),  # order within a broadcast, lowest first
+    Column("due_at", Instant, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("owner", Text),
+    Column("lease_until", Float),  # monotonic seconds of the owner's host
+    Column("provider", Text),
+    Column("provider_id", Text),
+    Column("template_version", Text),
+    Column("facts", Text),  # JSON of domain.notification.NotificationFacts, from the first claim on
+    Column("planned_at", Instant, nullable=False),
+    Column("sending_at", Instant),  # the last claim
+    Column("ended_at", Instant),  # handed over, or its end state
+    Column("in_doubt_at", Instant),  # set once and kept: it was in doubt at some time
+    UniqueConstraint("broadcast_id", "contact_point_id"),
+    UniqueConstraint("cause_kind", "cause_id", "contact_point_id"),
+    _one_of("channel", Channel),
+    _one_of("state", NotificationState),
+    _one_of("reason", NotificationReason),
+    Index(
+        "ix_notifications_pending",
+        "broadcast_id",
+        "channel",
+        "due_at",
+        "id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
+    Index(
+        "ix_notifications_unsettled",
+        "state",
+        "broadcast_id",
+        sqlite_where=text("state IN ('sending', 'in_doubt', 'held')"),
+        postgresql_where=text("state IN ('sending', 'in_doubt', 'held')"),
+    ),
+    Index("ix_notifications_contact_point_id", "contact_point_id"),
+)
+
+attempts = Table(  # one hand-over of a notification to a provider; append-only
+    "attempts",
+    metadata,
+    _id(),
+    Column("notification_id", BigInteger, ForeignKey("notifications.id"), nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text, nullable=False, server_default=""),  # "250", "550 5.1.1"
+    Column("answer", Text, nullable=False, server_default=""),  # the provider's words, addresses masked
+    Column("provider_id", Text, nullable=False, server_default=""),
+    Column("bytes", Integer, nullable=False, server_default="0"),
+    _one_of("outcome", ("accepted", "temporary", "permanent", "ours", "unknown", "render_failed")),
+    Index("ix_attempts_notification_id", "notification_id"),
+)
+
+receipts = Table(  # what the provider says later; append-only
+    "receipts",
+    metadata,
+    _id(),
+    Column("notification_id", BigInteger, ForeignKey("notifications.id"), nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("provider_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("code", Text, nullable=False, server_default=""),
+    Column("received_at", Instant, nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    UniqueConstraint("provider", "provider_id", "status"),
+)
+
+replies = Table(  # what customers answer
+    "replies",
+    metadata,
+    _id(),
+    Column("source", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="SET NULL")),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id")),
+    Column("meaning", Text, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("received_at", Instant, nullable=False),
+    UniqueConstraint("source", "external_id"),
+)
+
+# --- people on call, recovery ---------------------------------------------------------------------------------------
+
+calls = Table(  # on-call people being woken
+    "calls",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id")),
+    Column("reason", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("code_hash", Text, nullable=False, server_default=""),
+    Column("called_at", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("answer", Text, nullable=False, server_default=""),
+)
+
+credit_lines = Table(
+    "credit_lines",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
+    Column("tariff", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("decided_by", Text),
+    Column("posted_at", Instant),
+    Column("reverses", BigInteger, ForeignKey("credit_lines.id"), unique=True),
+    UniqueConstraint("incident_id", "customer_id", "tariff", "step"),
+    _one_of("state", ("proposed", "approved", "rejected", "posting", "posted", "failed")),
+)
+
+follow_ups = Table(
+    "follow_ups",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("score", SmallInteger),
+    Column("text", Text, nullable=False, server_default=""),
+    UniqueConstraint("incident_id", "customer_id", "kind"),
+    _one_of("state", ("due", "sent", "answered", "silent", "dropped")),
+)
+
+cases = Table(  # one unhappy customer's matter
+    "cases",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id")),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("owner", Text),
+    Column("due_by", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    _one_of("state", ("open", "taken", "closed")),
+)

@@ -1,0 +1,303 @@
+"""Read models: what people and programs are shown, as the API sends it and the CLI prints it.
+
+Instants are aware UTC and become RFC 3339 on the wire. Addresses of contact points appear only where an agent looks up
+one customer; everywhere else they are masked.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """Common options: immutable, keyword-only."""
+
+
+class RegionView(View):
+    """A region of an incident."""
+
+    kind: str
+    code: str
+    name: str
+    role: str  # place | attached
+
+
+class EvidenceView(View):
+    """Why a cell is anomalous."""
+
+    region: str  # "postal_code 94110"
+    at: datetime
+    window_from: datetime
+    observed: int
+    expected: float
+    score: float
+    grade: str
+    distinct_customers: int
+    verified: int
+
+
+class PromiseView(View):
+    """One promise and what became of it."""
+
+    id: int
+    kind: str
+    due_at: datetime
+    state: str
+    made_at: datetime
+    ended_at: datetime | None
+    automatic_in_row: int
+    warned_at: datetime | None
+
+
+class TimelineEntry(View):
+    """One thing that happened to an incident."""
+
+    at: datetime
+    event: str
+    actor: str
+    detail: dict[str, object]
+
+
+class Progress(View):
+    """How far a broadcast is; the sum over `states` is what has been planned."""
+
+    planned: bool  # the audience is complete
+    customers_told: int
+    customers_not_told: dict[str, int]  # reason -> customers
+    states: dict[str, int]  # notification state -> notifications
+    in_doubt_ever: int  # notifications that were in doubt at some time
+
+
+class BroadcastView(View):
+    """One broadcast."""
+
+    id: int
+    incident_id: int
+    kind: str
+    state: str
+    reason: str
+    created_at: datetime
+    created_by: str
+    sent_at: datetime | None
+    sent_by: str | None
+    approved_by: str | None
+    not_before_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    automatic: bool
+    expected_customers: int
+    facts: dict[str, object]
+    progress: Progress
+
+
+class IncidentCard(View):
+    """One incident in a list."""
+
+    id: int
+    service: str
+    impact: str
+    state: str
+    place: str
+    started_at: datetime
+    opened_at: datetime
+    opened_by: str
+    customers: int  # affected now, by the directory
+    told: int  # customers told by any broadcast
+    eta_at: datetime | None
+    next_update_by: datetime | None
+    grade: str  # best evidence so far, or ""
+    part_state: str
+
+
+class IncidentView(View):
+    """One incident, whole."""
+
+    card: IncidentCard
+    playbook: str
+    mode: str
+    confirmed_at: datetime | None
+    confirmed_by: str | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    dismissed_at: datetime | None
+    dismiss_reason: str | None
+    merged_into: int | None
+    cause: str
+    crew: str
+    regions: list[RegionView]
+    sites: int  # affected now
+    priority_sites: int
+    evidence: list[EvidenceView]  # newest per region
+    promises: list[PromiseView]
+    broadcasts: list[BroadcastView]
+    timeline: list[TimelineEntry]
+
+
+class Sample(View):
+    """A message as one recipient would see it."""
+
+    contact_point: str  # masked
+    channel: str
+    locale: str
+    subject: str
+    text: str
+
+
+class Preview(View):
+    """What a broadcast would do, before it does it."""
+
+    broadcast_id: int
+    kind: str
+    customers: int  # the number to type
+    notifications: int
+    by_channel: dict[str, int]
+    by_locale: dict[str, int]
+    by_region: dict[str, int]  # "postal_code 94110" -> customers
+    not_told: dict[str, int]  # reason -> customers
+    first_contact: int  # notifications with the first-contact wording
+    finishes_in_seconds: float  # at the configured rates, after the take-back time
+    promise_due_at: datetime | None  # the open promise this must not miss
+    fits: bool  # finishes before it
+    audience_limit: int
+    needs_approval: bool
+    warnings: list[str]  # for people, e.g. phrases without a wording
+    samples: list[Sample]
+
+
+class Draft(View):
+    """The answer to every action that tells: the incident, and the broadcast that waits to be sent, if any."""
+
+    incident: IncidentView
+    broadcast: BroadcastView | None
+    preview: Preview | None
+
+
+class Need(View):
+    """One thing that needs a person, most urgent first."""
+
+    kind: str  # suspected | approval | promise | promise_missed | held | provider | draft | complaints_again | nobody_told
+    incident_id: int | None
+    broadcast_id: int | None
+    text: str  # one line for people, without personal data
+    due_at: datetime | None
+    next: list[str]  # commands to type
+
+
+class StatusView(View):
+    """The daemon at a glance."""
+
+    version: str
+    now: datetime  # the daemon's wall clock, rehearsed or not
+    paused: bool
+    needs: list[Need]
+    incidents: list[IncidentCard]
+    complaints_last_hour: int
+    detector_lag: int
+    notifications: dict[str, int]  # state -> count, of broadcasts that are not finished
+    providers: dict[str, str]  # name -> "up", or why it is stopped
+
+
+class AttemptView(View):
+    """One hand-over."""
+
+    number: int
+    provider: str
+    began_at: datetime
+    ended_at: datetime
+    outcome: str
+    code: str
+    answer: str
+
+
+class NotificationView(View):
+    """One notification with everything that explains it."""
+
+    id: int
+    broadcast_id: int | None
+    incident_id: int | None
+    kind: str
+    channel: str
+    contact_point: str  # masked
+    state: str
+    reason: str
+    due_at: datetime
+    attempts: list[AttemptView]
+    provider: str | None
+    provider_id: str | None
+    template_version: str | None
+    planned_at: datetime
+    ended_at: datetime | None
+    in_doubt_at: datetime | None
+    customers: int
+    subject: str  # rendered again from the frozen facts
+    text: str
+    html: str
+
+
+class ContactPointView(View):
+    """One way to reach a customer, in full: only for agents looking up this customer."""
+
+    id: int
+    kind: str
+    address: str
+    role: str
+    locale: str
+    suppressed: str | None
+    sites: list[str]
+
+
+class SiteView(View):
+    """One site of a customer."""
+
+    id: int
+    reference: str
+    label: str
+    address: str
+    services: list[str]
+    status: str
+    priority: bool
+    time_zone: str
+    regions: list[str]  # "postal_code 94110", with " (from the phone number)" where derived
+
+
+class ToldView(View):
+    """One message a customer was sent, or was to be sent."""
+
+    notification_id: int
+    incident_id: int | None
+    kind: str
+    channel: str
+    address: str
+    state: str
+    reason: str
+    at: datetime | None  # handed over, or its end state
+    subject: str
+
+
+class ComplaintView(View):
+    """One complaint."""
+
+    id: int
+    service: str
+    source: str
+    occurred_at: datetime
+    received_at: datetime
+    counted: bool
+    not_counted: str | None
+    text: str
+
+
+class CustomerView(View):
+    """One customer as a support agent needs them: what they have, said, were told and promised."""
+
+    id: int
+    reference: str
+    name: str
+    account_type: str
+    plan: str
+    sites: list[SiteView]
+    contact_points: list[ContactPointView]
+    complaints: list[ComplaintView]
+    told: list[ToldView]
+    not_told: list[dict[str, object]]  # {"broadcast_id", "incident_id", "kind", "reason"}
+    promises: list[PromiseView]  # of incidents that affect this customer
