@@ -17,7 +17,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Common options of every section: immutable, keyword-only, no unknown keys."""
 
 
-class Server(Settings):
+class Server(Settings, frozen=True):
     """Where the daemon listens."""
 
     listen: Annotated[str, Meta(description="Address and port of the API and of signed links.")] = "127.0.0.1:8080"
@@ -33,7 +33,7 @@ class Server(Settings):
     ] = timedelta(seconds=20)
 
 
-class Storage(Settings):
+class Storage(Settings, frozen=True):
     """Where facts are kept."""
 
     url: Annotated[
@@ -41,13 +41,13 @@ class Storage(Settings):
     ] = "sqlite:///var/notifier.db"
 
 
-class Queue(Settings):
+class Queue(Settings, frozen=True):
     """How work is handed out."""
 
     url: Annotated[str, Meta(description="Only `embedded`: in the process, with the store as its truth.")] = "embedded"
 
 
-class Source(Settings):
+class Source(Settings, frozen=True):
     """Where complaints come from."""
 
     name: Annotated[str, Meta(description="Name that a complaint gives as its source.", min_length=1)]
@@ -57,14 +57,14 @@ class Source(Settings):
     ] = False
 
 
-class Overlay(Settings):
+class Overlay(Settings, frozen=True):
     """Area codes that serve one and the same region."""
 
     name: Annotated[str, Meta(description="Code of the region the codes share.", min_length=1)]
     codes: Annotated[tuple[str, ...], Meta(description="Area codes, each in at most one overlay.", min_length=1)]
 
 
-class NamedRegion(Settings):
+class NamedRegion(Settings, frozen=True):
     """A region with a name, a time zone, or both."""
 
     kind: Annotated[str, Meta(description="One of regions.kinds.")]
@@ -73,7 +73,7 @@ class NamedRegion(Settings):
     time_zone: Annotated[str, Meta(description="IANA zone of its sites; empty = regions.time_zone.")] = ""
 
 
-class Regions(Settings):
+class Regions(Settings, frozen=True):
     """How places are divided."""
 
     kinds: Annotated[
@@ -106,7 +106,7 @@ class Regions(Settings):
     ] = ()
 
 
-class Service(Settings):
+class Service(Settings, frozen=True):
     """Something customers are served with."""
 
     name: Annotated[
@@ -122,7 +122,7 @@ class Service(Settings):
     ] = field(default_factory=dict)
 
 
-class Detection(Settings):
+class Detection(Settings, frozen=True):
     """When complaints are evidence of an incident."""
 
     likely: Annotated[
@@ -147,7 +147,7 @@ class Detection(Settings):
     ] = 2
 
 
-class Playbooks(Settings):
+class Playbooks(Settings, frozen=True):
     """Where recovery plans are."""
 
     directory: Annotated[
@@ -170,7 +170,7 @@ class Tls(StrEnum):
     IMPLICIT = "implicit"  # TLS from the first byte
 
 
-class Provider(Settings):
+class Provider(Settings, frozen=True):
     """A carrier for one channel."""
 
     name: Annotated[str, Meta(description="Name in the ledger and in metrics.", min_length=1)]
@@ -200,14 +200,14 @@ class InDoubt(StrEnum):
     HOLD = "hold"  # nobody is told twice; a person decides
 
 
-class InDoubtPolicy(Settings):
+class InDoubtPolicy(Settings, frozen=True):
     """The policy per channel."""
 
     email: Annotated[InDoubt, Meta(description="E-mail whose hand-over is in doubt.")] = InDoubt.RESEND
     sms: Annotated[InDoubt, Meta(description="SMS whose hand-over is in doubt.")] = InDoubt.HOLD
 
 
-class Delivery(Settings):
+class Delivery(Settings, frozen=True):
     """How messages are handed over."""
 
     in_doubt: Annotated[
@@ -221,7 +221,7 @@ class Delivery(Settings):
     ] = timedelta(minutes=5)
 
 
-class Sender(Settings):
+class Sender(Settings, frozen=True):
     """In whose name messages are sent."""
 
     company: Annotated[str, Meta(description="Name of the company, as customers know it.", min_length=1)] = (
@@ -248,7 +248,7 @@ class Sender(Settings):
     ] = ""
 
 
-class Locales(Settings):
+class Locales(Settings, frozen=True):
     """Languages of messages."""
 
     default: Annotated[str, Meta(description="Locale of contact points without one.")] = "en"
@@ -257,7 +257,7 @@ class Locales(Settings):
     )
 
 
-class Retention(Settings):
+class Retention(Settings, frozen=True):
     """How long facts are kept; the nightly job removes what is older. 0 days keeps for ever."""
 
     complaints: Annotated[
@@ -268,7 +268,7 @@ class Retention(Settings):
     ] = timedelta(days=800)
 
 
-class Log(Settings):
+class Log(Settings, frozen=True):
     """How the daemon speaks to its operators."""
 
     level: Annotated[
@@ -277,7 +277,7 @@ class Log(Settings):
     format: Annotated[str, Meta(description="json (one object a line) or text.", pattern="^(json|text)$")] = "json"
 
 
-class Config(Settings):
+class Config(Settings, frozen=True):
     """The whole configuration."""
 
     server: Annotated[Server, Meta(description="Where the daemon listens.")] = field(default_factory=Server)

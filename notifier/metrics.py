@@ -4,12 +4,13 @@ No label carries an incident, customer or address. Durations are seconds, sizes 
 """
 
 from collections.abc import Iterable
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from notifier.domain.broadcast import SENDABLE_KINDS, BroadcastState
 from notifier.domain.complaint import NotCounted
-from notifier.domain.incident import IncidentState
+from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.domain.promise import PromiseKind, PromiseState
 
@@ -119,36 +120,27 @@ class Metrics:
         self._start_at_zero(services, sources, providers)
 
     def _start_at_zero(self, services: tuple[str, ...], sources: tuple[str, ...], providers: tuple[str, ...]) -> None:
-        for service in services:
-            for source in sources:
-                self.complaints.labels(source, service)
-            for grade in ("likely", "certain"):
-                self.evidence.labels(service, grade)
-            for state in IncidentState:
-                self.incidents.labels(state, service)
-            for by in ("daemon", "person"):
-                self.incidents_opened.labels(service, by)
-        for reason in NotCounted:
-            self.complaints_not_counted.labels(reason)
-        for reason_of_dismissal in ("by_person", "subsided"):
-            self.incidents_dismissed.labels(reason_of_dismissal)
-        for kind in PromiseKind:
-            for promise_state in PromiseState:
-                if promise_state is not PromiseState.OPEN:
-                    self.promises.labels(kind, promise_state)
-        for broadcast_state in BroadcastState:
-            self.broadcasts.labels(broadcast_state)
-        for broadcast_kind in SENDABLE_KINDS:
-            self.broadcasts_sent.labels(broadcast_kind)
-        for channel in Channel:
-            for state_, reasons in END_REASONS.items():
-                for why in reasons:
-                    self.notifications.labels(channel, state_, why)
-            self.notifications_pending.labels(channel)
-            self.notifications_in_doubt.labels(channel)
-            self.handover_delay.labels(channel)
+        _touch(self.complaints, sources, services)
+        _touch(self.evidence, services, ("likely", "certain"))
+        _touch(self.incidents, IncidentState, services)
+        _touch(self.incidents_opened, services, ("daemon", "person"))
+        _touch(self.complaints_not_counted, NotCounted)
+        _touch(self.incidents_dismissed, DismissReason)
+        _touch(self.promises, PromiseKind, (state for state in PromiseState if state is not PromiseState.OPEN))
+        _touch(self.broadcasts, BroadcastState)
+        _touch(self.broadcasts_sent, SENDABLE_KINDS)
+        for state, reasons in END_REASONS.items():
+            _touch(self.notifications, Channel, (state,), reasons)
+        _touch(self.notifications_pending, Channel)
+        _touch(self.notifications_in_doubt, Channel)
+        _touch(self.handover_delay, Channel)
+        _touch(self.attempts, providers, ATTEMPT_OUTCOMES)
+        _touch(self.attempt_seconds, providers)
         for provider in providers:
-            for outcome in ATTEMPT_OUTCOMES:
-                self.attempts.labels(provider, outcome)
-            self.attempt_seconds.labels(provider)
             self.provider_up.labels(provider).set(1)
+
+
+def _touch(metric: Counter | Gauge | Histogram, *values: Iterable[str]) -> None:
+    """Make every combination of label values exist, at zero."""
+    for labels in product(*values):
+        metric.labels(*labels)

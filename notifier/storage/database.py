@@ -277,7 +277,7 @@ class SqliteDatabase:
         self._connection.execute("SAVEPOINT job")
         try:
             job.result = job.work(tx)
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, whose error it is
+        except BaseException as error:  # handed to the caller, whose error it is
             job.error = error
             if not self._connection.in_transaction:  # a full disk rolls everything back by itself
                 raise sqlite3.OperationalError(f"the transaction was lost: {error}") from error

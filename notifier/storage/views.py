@@ -13,7 +13,7 @@ class View(Struct, frozen=True, kw_only=True):
     """Common options: immutable, keyword-only."""
 
 
-class RegionView(View):
+class RegionView(View, frozen=True, kw_only=True):
     """A region of an incident."""
 
     kind: str
@@ -22,7 +22,7 @@ class RegionView(View):
     role: str  # place | attached
 
 
-class EvidenceView(View):
+class EvidenceView(View, frozen=True, kw_only=True):
     """Why a cell is anomalous."""
 
     region: str  # "postal_code 94110"
@@ -36,7 +36,7 @@ class EvidenceView(View):
     verified: int
 
 
-class PromiseView(View):
+class PromiseView(View, frozen=True, kw_only=True):
     """One promise and what became of it."""
 
     id: int
@@ -49,7 +49,7 @@ class PromiseView(View):
     warned_at: datetime | None
 
 
-class TimelineEntry(View):
+class TimelineEntry(View, frozen=True, kw_only=True):
     """One thing that happened to an incident."""
 
     at: datetime
@@ -58,7 +58,7 @@ class TimelineEntry(View):
     detail: dict[str, object]
 
 
-class Progress(View):
+class Progress(View, frozen=True, kw_only=True):
     """How far a broadcast is; the sum over `states` is what has been planned."""
 
     planned: bool  # the audience is complete
@@ -68,7 +68,7 @@ class Progress(View):
     in_doubt_ever: int  # notifications that were in doubt at some time
 
 
-class BroadcastView(View):
+class BroadcastView(View, frozen=True, kw_only=True):
     """One broadcast."""
 
     id: int
@@ -90,7 +90,7 @@ class BroadcastView(View):
     progress: Progress
 
 
-class IncidentCard(View):
+class IncidentCard(View, frozen=True, kw_only=True):
     """One incident in a list."""
 
     id: int
@@ -109,7 +109,7 @@ class IncidentCard(View):
     part_state: str
 
 
-class IncidentView(View):
+class IncidentView(View, frozen=True, kw_only=True):
     """One incident, whole."""
 
     card: IncidentCard
@@ -133,7 +133,7 @@ class IncidentView(View):
     timeline: list[TimelineEntry]
 
 
-class Sample(View):
+class Sample(View, frozen=True, kw_only=True):
     """A message as one recipient would see it."""
 
     contact_point: str  # masked
@@ -143,7 +143,7 @@ class Sample(View):
     text: str
 
 
-class Preview(View):
+class Preview(View, frozen=True, kw_only=True):
     """What a broadcast would do, before it does it."""
 
     broadcast_id: int
@@ -164,7 +164,7 @@ class Preview(View):
     samples: list[Sample]
 
 
-class Draft(View):
+class Draft(View, frozen=True, kw_only=True):
     """The answer to every action that tells: the incident, and the broadcast that waits to be sent, if any."""
 
     incident: IncidentView
@@ -172,10 +172,11 @@ class Draft(View):
     preview: Preview | None
 
 
-class Need(View):
+class Need(View, frozen=True, kw_only=True):
     """One thing that needs a person, most urgent first."""
 
-    kind: str  # suspected | approval | promise | promise_missed | held | provider | draft | complaints_again | nobody_told
+    # suspected | approval | promise | promise_missed | held | provider | draft | complaints_again | nobody_told
+    kind: str
     incident_id: int | None
     broadcast_id: int | None
     text: str  # one line for people, without personal data
@@ -183,7 +184,7 @@ class Need(View):
     next: list[str]  # commands to type
 
 
-class StatusView(View):
+class StatusView(View, frozen=True, kw_only=True):
     """The daemon at a glance."""
 
     version: str
@@ -197,7 +198,7 @@ class StatusView(View):
     providers: dict[str, str]  # name -> "up", or why it is stopped
 
 
-class AttemptView(View):
+class AttemptView(View, frozen=True, kw_only=True):
     """One hand-over."""
 
     number: int
@@ -209,7 +210,7 @@ class AttemptView(View):
     answer: str
 
 
-class NotificationView(View):
+class NotificationView(View, frozen=True, kw_only=True):
     """One notification with everything that explains it."""
 
     id: int
@@ -234,7 +235,7 @@ class NotificationView(View):
     html: str
 
 
-class ContactPointView(View):
+class ContactPointView(View, frozen=True, kw_only=True):
     """One way to reach a customer, in full: only for agents looking up this customer."""
 
     id: int
@@ -246,7 +247,7 @@ class ContactPointView(View):
     sites: list[str]
 
 
-class SiteView(View):
+class SiteView(View, frozen=True, kw_only=True):
     """One site of a customer."""
 
     id: int
@@ -260,7 +261,7 @@ class SiteView(View):
     regions: list[str]  # "postal_code 94110", with " (from the phone number)" where derived
 
 
-class ToldView(View):
+class ToldView(View, frozen=True, kw_only=True):
     """One message a customer was sent, or was to be sent."""
 
     notification_id: int
@@ -274,7 +275,7 @@ class ToldView(View):
     subject: str
 
 
-class ComplaintView(View):
+class ComplaintView(View, frozen=True, kw_only=True):
     """One complaint."""
 
     id: int
@@ -287,7 +288,7 @@ class ComplaintView(View):
     text: str
 
 
-class CustomerView(View):
+class CustomerView(View, frozen=True, kw_only=True):
     """One customer as a support agent needs them: what they have, said, were told and promised."""
 
     id: int
