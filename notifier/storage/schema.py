@@ -1,7 +1,8 @@
 """The tables, declared once: migrations create them, repositories write SQL against them, tests compare the two.
 
-Instants (`*_at`, `*_by`) are BIGINT microseconds UTC; money is integer minor units with a currency; JSON is text. States and
-write (consent, receipts, replies, credits, follow-ups, on-call, planned work, storms) are here from the first
+Instants (`*_at`, `*_by`) are BIGINT microseconds UTC; money is integer minor units with a currency; JSON is text.
+States and reasons are constrained by CHECK from the enums of `domain`. Tables that only later releases write
+(consent, receipts, replies, credits, follow-ups, on-call, planned work, storms) are here from the first
 migration so that those releases only add code.
 """
 
