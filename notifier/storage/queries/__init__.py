@@ -1,0 +1,1 @@
+"""The read side: plain SQL that answers with the views of `storage.views`, one module per question."""

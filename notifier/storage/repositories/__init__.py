@@ -1,0 +1,1 @@
+"""Saving and loading of aggregates: plain functions of an open transaction, one module per aggregate."""
