@@ -1,0 +1,434 @@
+"""Incidents as they are stored: the row, its one part, its regions or sites, its evidence and its timeline.
+
+Functions of an open transaction. They save what a stage or the detector has decided and answer which incidents stand
+where; every change of state goes through the transition tables of `domain.incident`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from notifier.domain.broadcast import BroadcastReason, BroadcastState
+from notifier.domain.errors import NotFound
+from notifier.domain.incident import (
+    INCIDENT,
+    DismissReason,
+    Evidence,
+    Impact,
+    IncidentState,
+    PartState,
+    RegionRole,
+)
+from notifier.domain.promise import PromiseState
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import to_instant, to_json, to_micros
+
+PLACE_NAMES_AT_MOST = 4  # regions named in `place`; more are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredIncident:
+    """One incident with its one part, as decisions need it."""
+
+    id: int
+    service: str
+    impact: Impact
+    state: IncidentState
+    playbook: str
+    place: str
+    started_at: datetime
+    opened_at: datetime
+    opened_by: str
+    resolved_at: datetime | None
+    correlation_id: str
+    part_id: int
+    part_state: PartState
+    cause: str
+    crew: str
+    eta_at: datetime | None
+    next_update_by: datetime | None
+    believed_back_at: datetime | None
+
+
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+def load(tx: Transaction, incident_id: int) -> StoredIncident:
+    """Return an incident with its part; raise `NotFound` when there is none."""
+    row = tx.row(_SELECT + " WHERE i.id = :id ORDER BY p.id", id=incident_id)
+    if row is None:
+        raise NotFound("incident", incident_id)
+    return _incident(row)
+
+
+def with_state(tx: Transaction, *states: IncidentState) -> list[StoredIncident]:
+    """Return the incidents in these states, oldest first."""
+    found = []
+    for state in states:
+        found += [_incident(row) for row in tx.rows(_SELECT + " WHERE i.state = :state", state=state)]
+    return sorted(found, key=lambda incident: incident.id)
+
+
+def overlapping(
+    tx: Transaction, *, service: str, region_ids: Sequence[int], now: datetime, resolved_within: timedelta
+) -> list[int]:
+    """Return the incidents of a service that share an active site with one of the regions, oldest first.
+
+    Counted are suspected and confirmed ones, and those resolved at most `resolved_within` ago.
+    """
+    candidates = tx.tuples(
+        """SELECT i.id FROM incidents AS i
+           WHERE i.service = :service
+             AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
+           ORDER BY i.id""",
+        service=service,
+        since=to_micros(now - resolved_within),
+    )
+    return [
+        int(incident_id)
+        for (incident_id,) in candidates
+        if any(_overlaps(tx, int(incident_id), service, region_id) for region_id in region_ids)
+    ]
+
+
+def open_for_site(tx: Transaction, customer_id: int, service: str) -> int | None:
+    """Return the open incident that affects a site of this customer: a confirmed one first, else the newest."""
+    found = tx.scalar(
+        """SELECT i.id FROM incidents AS i
+           WHERE i.state IN ('confirmed', 'suspected') AND i.service = :service
+             AND EXISTS (SELECT 1 FROM sites AS s
+                         WHERE s.customer_id = :customer AND s.status = 'active' AND s.services LIKE :pattern
+                           AND (EXISTS (SELECT 1 FROM site_regions AS sr
+                                        JOIN incident_regions AS ir ON ir.incident_id = i.id
+                                         AND ir.region_id = sr.region_id AND ir.role = 'place'
+                                        WHERE sr.site_id = s.id)
+                                OR EXISTS (SELECT 1 FROM incident_sites AS l
+                                           WHERE l.incident_id = i.id AND l.site_id = s.id)))
+           ORDER BY CASE i.state WHEN 'confirmed' THEN 0 ELSE 1 END, i.id DESC LIMIT 1""",
+        customer=customer_id,
+        service=service,
+        pattern=service_pattern(service),
+    )
+    return None if found is None else int(found)
+
+
+def service_pattern(service: str) -> str:
+    """Return the LIKE pattern that finds a service in `sites.services`."""
+    return f"%|{service}|%"
+
+
+def place_regions(tx: Transaction, incident_id: int) -> list[int]:
+    """Return the ids of the regions whose sites are affected, ascending."""
+    return [
+        int(region_id)
+        for (region_id,) in tx.tuples(
+            "SELECT region_id FROM incident_regions WHERE incident_id = :id AND role = 'place' ORDER BY region_id",
+            id=incident_id,
+        )
+    ]
+
+
+def listed_sites(tx: Transaction, incident_id: int) -> int:
+    """Return how many sites an incident lists by name."""
+    return int(tx.scalar("SELECT count(*) FROM incident_sites WHERE incident_id = :id", id=incident_id))
+
+
+# --- saving ---------------------------------------------------------------------------------------------------------
+
+
+def open_incident(
+    tx: Transaction,
+    *,
+    service: str,
+    impact: str,
+    playbook: str,
+    state: IncidentState,
+    region_ids: Sequence[int],
+    site_ids: Sequence[int] = (),
+    started_at: datetime,
+    now: datetime,
+    by: str,
+    correlation_id: str,
+) -> int:
+    """Store a new incident with its one part and the timeline entry `opened`; return its id."""
+    confirmed = state is IncidentState.CONFIRMED
+    incident_id = int(
+        tx.scalar(
+            """INSERT INTO incidents (service, impact, state, playbook, started_at, opened_at, opened_by,
+                                      confirmed_at, confirmed_by, correlation_id)
+               VALUES (:service, :impact, :state, :playbook, :started, :now, :by, :confirmed_at, :confirmed_by, :corr)
+               RETURNING id""",
+            service=service,
+            impact=impact,
+            state=state,
+            playbook=playbook,
+            started=to_micros(started_at),
+            now=to_micros(now),
+            by=by,
+            confirmed_at=to_micros(now) if confirmed else None,
+            confirmed_by=by if confirmed else None,
+            corr=correlation_id,
+        )
+    )
+    part_id = int(tx.scalar("INSERT INTO parts (incident_id) VALUES (:incident) RETURNING id", incident=incident_id))
+    set_place(tx, incident_id, region_ids)
+    if site_ids:
+        tx.run_many(
+            """INSERT INTO incident_sites (incident_id, site_id, part_id) VALUES (:incident, :site, :part)
+               ON CONFLICT (incident_id, site_id) DO NOTHING""",
+            ({"incident": incident_id, "site": site, "part": part_id} for site in site_ids),
+        )
+        _name_place(tx, incident_id)
+    place = tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
+    record(tx, incident_id, at=now, event="opened", actor=by, detail={"state": str(state), "place": place})
+    return incident_id
+
+
+def set_place(tx: Transaction, incident_id: int, region_ids: Sequence[int]) -> None:
+    """Make exactly these regions the place of an incident; others that it had become attached."""
+    tx.run("UPDATE incident_regions SET role = 'attached' WHERE incident_id = :id", id=incident_id)
+    tx.run_many(
+        """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:incident, :region, :role)
+           ON CONFLICT (incident_id, region_id) DO UPDATE SET role = excluded.role""",
+        ({"incident": incident_id, "region": region, "role": RegionRole.PLACE} for region in region_ids),
+    )
+    _name_place(tx, incident_id)
+
+
+def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
+    """Store evidence for an incident; its region attaches when it is not part of the place.
+
+    The timeline is written only when the region or the grade is new to the incident.
+    """
+    known = tx.scalar(
+        "SELECT 1 FROM evidence WHERE incident_id = :id AND region_id = :region AND grade = :grade LIMIT 1",
+        id=incident_id,
+        region=evidence.region_id,
+        grade=evidence.grade,
+    )
+    _insert_evidence(tx, incident_id, evidence)
+    tx.run(
+        """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:incident, :region, :role)
+           ON CONFLICT (incident_id, region_id) DO NOTHING""",
+        incident=incident_id,
+        region=evidence.region_id,
+        role=RegionRole.ATTACHED,
+    )
+    tx.run("UPDATE incidents SET last_evidence_at = :at WHERE id = :id", at=to_micros(evidence.at), id=incident_id)
+    if known is None:
+        detail = {
+            "region": region_label(tx, evidence.region_id),
+            "grade": evidence.grade,
+            "score": round(evidence.score, 2),
+            "observed": evidence.observed,
+            "expected": round(evidence.expected, 2),
+            "customers": evidence.distinct_customers,
+        }
+        record(tx, incident_id, at=now, event="evidence", actor="daemon", detail=detail)
+
+
+def record(
+    tx: Transaction,
+    incident_id: int,
+    *,
+    at: datetime,
+    event: str,
+    actor: str,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Append to the timeline of an incident."""
+    tx.run(
+        "INSERT INTO timeline (incident_id, at, event, actor, detail) VALUES (:id, :at, :event, :actor, :detail)",
+        id=incident_id,
+        at=to_micros(at),
+        event=event,
+        actor=actor,
+        detail=to_json(detail or {}),
+    )
+
+
+def dismiss(tx: Transaction, incident_id: int, *, now: datetime, reason: DismissReason, actor: str) -> None:
+    """Dismiss an incident: its open promises become void and its drafts are cancelled."""
+    set_state(tx, incident_id, IncidentState.DISMISSED)
+    tx.run(
+        "UPDATE incidents SET dismissed_at = :now, dismiss_reason = :reason WHERE id = :id",
+        now=to_micros(now),
+        reason=reason,
+        id=incident_id,
+    )
+    void_promises(tx, incident_id, now=now)
+    cancel_drafts(tx, incident_id, now=now, reason=BroadcastReason.INCIDENT_DISMISSED)
+    record(tx, incident_id, at=now, event="dismissed", actor=actor, detail={"reason": str(reason)})
+
+
+def merge(tx: Transaction, incident_id: int, *, into: int, now: datetime, actor: str) -> None:
+    """Merge an incident into another one that covers it: its evidence moves, its promises become void."""
+    set_state(tx, incident_id, IncidentState.MERGED)
+    tx.run("UPDATE incidents SET merged_into = :into WHERE id = :id", into=into, id=incident_id)
+    tx.run("UPDATE evidence SET incident_id = :into WHERE incident_id = :id", into=into, id=incident_id)
+    tx.run(
+        """INSERT INTO incident_regions (incident_id, region_id, role)
+           SELECT :into, region_id, 'attached' FROM incident_regions WHERE incident_id = :id
+           ON CONFLICT (incident_id, region_id) DO NOTHING""",
+        into=into,
+        id=incident_id,
+    )
+    void_promises(tx, incident_id, now=now)
+    cancel_drafts(tx, incident_id, now=now, reason=BroadcastReason.INCIDENT_MERGED)
+    record(tx, incident_id, at=now, event="merged", actor=actor, detail={"into": into})
+    record(tx, into, at=now, event="merged_in", actor=actor, detail={"incident": incident_id})
+
+
+def set_state(tx: Transaction, incident_id: int, wanted: IncidentState) -> None:
+    """Move an incident along an arrow of its table; raise `TransitionRefused` or `NotFound`."""
+    current = tx.scalar("SELECT state FROM incidents WHERE id = :id", id=incident_id)
+    if current is None:
+        raise NotFound("incident", incident_id)
+    INCIDENT.require(IncidentState(current), wanted, which=incident_id)
+    tx.run("UPDATE incidents SET state = :state WHERE id = :id", state=wanted, id=incident_id)
+
+
+def void_promises(tx: Transaction, incident_id: int, *, now: datetime) -> None:
+    """End every open promise of an incident as void."""
+    tx.run(
+        "UPDATE promises SET state = :void, ended_at = :now WHERE incident_id = :id AND state = 'open'",
+        void=PromiseState.VOID,
+        now=to_micros(now),
+        id=incident_id,
+    )
+
+
+def cancel_drafts(tx: Transaction, incident_id: int, *, now: datetime, reason: BroadcastReason) -> None:
+    """Cancel the broadcasts of an incident that nobody has authorised yet."""
+    tx.run(
+        """UPDATE broadcasts SET state = :cancelled, reason = :reason, finished_at = :now
+           WHERE incident_id = :id AND state IN ('draft', 'awaiting_approval')""",
+        cancelled=BroadcastState.CANCELLED,
+        reason=reason,
+        now=to_micros(now),
+        id=incident_id,
+    )
+
+
+def region_label(tx: Transaction, region_id: int) -> str:
+    """Return a region as people are shown it: kind and code."""
+    row = tx.row("SELECT kind, code FROM regions WHERE id = :id", id=region_id)
+    return "" if row is None else f"{row['kind']} {row['code']}"
+
+
+_SELECT = """SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
+                    i.resolved_at, i.correlation_id, p.id AS part_id, p.state AS part_state, p.cause, p.crew, p.eta_at,
+                    p.next_update_by, p.believed_back_at
+             FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
+
+
+def _incident(row: Row) -> StoredIncident:
+    return StoredIncident(
+        id=row["id"],
+        service=row["service"],
+        impact=Impact(row["impact"]),
+        state=IncidentState(row["state"]),
+        playbook=row["playbook"],
+        place=row["place"],
+        started_at=to_instant(row["started_at"]),
+        opened_at=to_instant(row["opened_at"]),
+        opened_by=row["opened_by"],
+        resolved_at=to_instant(row["resolved_at"]),
+        correlation_id=row["correlation_id"],
+        part_id=row["part_id"],
+        part_state=PartState(row["part_state"]),
+        cause=row["cause"],
+        crew=row["crew"],
+        eta_at=to_instant(row["eta_at"]),
+        next_update_by=to_instant(row["next_update_by"]),
+        believed_back_at=to_instant(row["believed_back_at"]),
+    )
+
+
+def _overlaps(tx: Transaction, incident_id: int, service: str, region_id: int) -> bool:
+    """Tell whether an active site with the service lies both in the region and in the incident's place."""
+    places = place_regions(tx, incident_id)
+    if region_id in places:
+        return True
+    pattern = service_pattern(service)
+    listed = tx.scalar(
+        """SELECT 1 FROM incident_sites AS l
+           JOIN site_regions AS sr ON sr.site_id = l.site_id AND sr.region_id = :region
+           JOIN sites AS s ON s.id = l.site_id AND s.status = 'active' AND s.services LIKE :pattern
+           WHERE l.incident_id = :incident LIMIT 1""",
+        incident=incident_id,
+        region=region_id,
+        pattern=pattern,
+    )
+    return listed is not None or any(_share_a_site(tx, region_id, place, pattern) for place in places)
+
+
+def _share_a_site(tx: Transaction, one: int, other: int, pattern: str) -> bool:
+    """Tell whether two different regions share an active site; the smaller one is walked."""
+    kinds = {row[0] for row in tx.tuples("SELECT kind FROM regions WHERE id IN (:one, :other)", one=one, other=other)}
+    if len(kinds) == 1:
+        return False  # a site has one region of each kind
+    small, large = sorted((one, other), key=lambda region_id: _size(tx, region_id))
+    found = tx.scalar(
+        """SELECT 1 FROM site_regions AS a
+           CROSS JOIN site_regions AS b CROSS JOIN sites AS s
+           WHERE a.region_id = :small AND b.region_id = :large AND b.site_id = a.site_id
+             AND s.id = a.site_id AND s.status = 'active' AND s.services LIKE :pattern LIMIT 1""",
+        small=small,
+        large=large,
+        pattern=pattern,
+    )
+    return found is not None
+
+
+def _size(tx: Transaction, region_id: int) -> int:
+    return int(
+        tx.scalar(
+            "SELECT count(*) FROM (SELECT 1 FROM site_regions WHERE region_id = :region LIMIT 200000) AS counted",
+            region=region_id,
+        )
+    )
+
+
+def _name_place(tx: Transaction, incident_id: int) -> None:
+    """Write `place` for people: the names or codes of the regions, or how many sites are listed."""
+    names = [
+        row["name"] or row["code"]
+        for row in tx.rows(
+            """SELECT r.name, r.code FROM incident_regions AS ir JOIN regions AS r ON r.id = ir.region_id
+               WHERE ir.incident_id = :id AND ir.role = 'place' ORDER BY r.code""",
+            id=incident_id,
+        )
+    ]
+    sites = listed_sites(tx, incident_id)
+    place = ", ".join(names[:PLACE_NAMES_AT_MOST])
+    if len(names) > PLACE_NAMES_AT_MOST:
+        place += f" and {len(names) - PLACE_NAMES_AT_MOST} more"
+    if sites:
+        place = f"{place} and {_counted(sites)}" if place else _counted(sites)
+    tx.run("UPDATE incidents SET place = :place WHERE id = :id", place=place, id=incident_id)
+
+
+def _counted(sites: int) -> str:
+    return "1 site" if sites == 1 else f"{sites:,} sites"
+
+
+def _insert_evidence(tx: Transaction, incident_id: int, evidence: Evidence) -> None:
+    tx.run(
+        """INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score, grade,
+                                 distinct_customers, verified, position)
+           VALUES (:incident, :region, :service, :at, :window_from, :observed, :expected, :score, :grade,
+                   :distinct_customers, :verified, :position)""",
+        incident=incident_id,
+        region=evidence.region_id,
+        service=evidence.service,
+        at=to_micros(evidence.at),
+        window_from=to_micros(evidence.window_from),
+        observed=evidence.observed,
+        expected=evidence.expected,
+        score=evidence.score,
+        grade=evidence.grade,
+        distinct_customers=evidence.distinct_customers,
+        verified=evidence.verified,
+        position=evidence.position,
+    )
