@@ -302,3 +302,35 @@ class CustomerView(View, frozen=True, kw_only=True):
     told: list[ToldView]
     not_told: list[dict[str, object]]  # {"broadcast_id", "incident_id", "kind", "reason"}
     promises: list[PromiseView]  # of incidents that affect this customer
+
+
+class KeyView(View, frozen=True, kw_only=True):
+    """One API key; the key itself is shown once, when it is made."""
+
+    id: int
+    name: str
+    role: str
+    prefix: str  # its first characters, to recognise it
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class NewKeyView(KeyView, frozen=True, kw_only=True):
+    """A key that was made just now, with its secret."""
+
+    key: str
+
+
+class PausedView(View, frozen=True, kw_only=True):
+    """Whether pause-all is in force, and the change that made it so."""
+
+    paused: bool
+    changed_at: datetime
+    changed_by: str
+
+
+class Ready(View, frozen=True, kw_only=True):
+    """Whether the daemon can work, and why not."""
+
+    status: str  # ready | not ready
+    reasons: list[str]

@@ -1,0 +1,26 @@
+"""The audit log: who did what to what, when, why and from where. Append-only; nothing here changes or removes a row."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from notifier.domain.actor import Actor
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_json, to_micros
+
+NOTHING: Mapping[str, object] = {}
+
+
+def record(
+    tx: Transaction, *, at: datetime, actor: Actor, action: str, target: str, detail: Mapping[str, object] = NOTHING
+) -> None:
+    """Append one action, such as `keys.revoke` of `key 3`; `detail` holds no address and no message."""
+    tx.run(
+        "INSERT INTO audit (at, actor, action, target, detail, origin)"
+        " VALUES (:at, :actor, :action, :target, :detail, :origin)",
+        at=to_micros(at),
+        actor=actor.name,
+        action=action,
+        target=target,
+        detail=to_json(dict(detail)),
+        origin=actor.origin,
+    )

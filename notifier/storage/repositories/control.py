@@ -1,0 +1,42 @@
+"""Switches of the whole daemon, by name. A switch that is off has no row.
+
+`paused`: nothing is claimed while it is there. `link_secret`: signs links when the configuration gives no secret.
+"""
+
+from datetime import datetime
+
+from notifier.domain.actor import Actor
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+
+PAUSED = "paused"
+LINK_SECRET = "link_secret"  # noqa: S105  # the name of a row, not a secret
+
+
+def get(tx: Transaction, name: str) -> str | None:
+    """Return the value of a switch, or None when it is off."""
+    value = tx.scalar("SELECT value FROM control WHERE name = :name", name=name)
+    return None if value is None else str(value)
+
+
+def put(tx: Transaction, name: str, value: str, *, now: datetime, actor: Actor) -> None:
+    """Set a switch."""
+    tx.run(
+        "INSERT INTO control (name, value, changed_at, changed_by) VALUES (:name, :value, :now, :by)"
+        " ON CONFLICT (name) DO UPDATE SET"
+        " value = excluded.value, changed_at = excluded.changed_at, changed_by = excluded.changed_by",
+        name=name,
+        value=value,
+        now=to_micros(now),
+        by=actor.name,
+    )
+
+
+def clear(tx: Transaction, name: str) -> bool:
+    """Switch off; tell whether it was on."""
+    return tx.run("DELETE FROM control WHERE name = :name", name=name) > 0
+
+
+def is_paused(tx: Transaction) -> bool:
+    """Tell whether pause-all is in force."""
+    return get(tx, PAUSED) is not None
