@@ -1,12 +1,16 @@
-"""Typed settings: every key documented once, here. Loaded from one YAML file plus the environment.
+"""Typed settings: every key documented once, here, with its type and its default.
 
-`load` reads the file, applies `NOTIFIER__SECTION__KEY` overrides and `*_file` secrets, and returns a `Config`, or
-raises `ConfigError` with one line per mistake: the path of the key, its line, and what would be right.
+`notifier.settings.load` makes a `Config` of one YAML file and the environment, or raises `ConfigError` with one line
+per mistake. The reference (docs/CONFIGURATION.md) and the sample (config/notifier.yaml) are generated from these
+structs. A key marked `secret` has a twin `KEY_file` and is never shown; a key marked `folder` is relative to the
+configuration file and absolute once loaded.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Any, get_type_hints
 
 from msgspec import Meta, Struct, field
 
@@ -14,7 +18,33 @@ from notifier.domain.notification import Channel
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Common options of every section: immutable, keyword-only, no unknown keys."""
+    """Common options of every section: immutable, keyword-only, no unknown keys, secrets never shown."""
+
+    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+        """Name each key with its value; a secret that is set is shown as `***`."""
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            yield name, "***" if value and name in secrets(type(self)) else value
+
+    def __repr__(self) -> str:
+        """Return the section for people, without its secrets."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+
+@cache
+def marked(section: type[Struct], mark: str) -> frozenset[str]:
+    """Return the keys of a section whose `Meta` carries a mark, such as `secret` or `folder`."""
+    return frozenset(
+        name
+        for name, annotation in get_type_hints(section, include_extras=True).items()
+        for meta in getattr(annotation, "__metadata__", ())
+        if (meta.extra or {}).get(mark)
+    )
+
+
+def secrets(section: type[Struct]) -> frozenset[str]:
+    """Return the keys of a section that hold a secret."""
+    return marked(section, "secret")
 
 
 class Server(Settings, frozen=True):
@@ -151,7 +181,30 @@ class Playbooks(Settings, frozen=True):
     """Where recovery plans are."""
 
     directory: Annotated[
-        str, Meta(description="Folder of *.yaml playbooks, relative to the configuration file; empty = those shipped.")
+        str,
+        Meta(
+            description="Folder of *.yaml playbooks, relative to the configuration file. Each takes the place of the shipped one of the same name; empty = those shipped.",
+            extra={"folder": True},
+        ),
+    ] = ""
+
+
+class Templates(Settings, frozen=True):
+    """Where the wording of messages is."""
+
+    directory: Annotated[
+        str,
+        Meta(
+            description="Folder of templates, relative to the configuration file. Each takes the place of the shipped one of the same name; empty = those shipped.",
+            extra={"folder": True},
+        ),
+    ] = ""
+    phrases: Annotated[
+        str,
+        Meta(
+            description="Folder of phrases (LOCALE.yaml), relative to the configuration file. Each takes the place of the shipped one of the same name; empty = those shipped.",
+            extra={"folder": True},
+        ),
     ] = ""
 
 
@@ -301,6 +354,9 @@ class Config(Settings, frozen=True):
         default_factory=Detection
     )
     playbooks: Annotated[Playbooks, Meta(description="Where recovery plans are.")] = field(default_factory=Playbooks)
+    templates: Annotated[Templates, Meta(description="Where the wording of messages is.")] = field(
+        default_factory=Templates
+    )
     providers: Annotated[
         tuple[Provider, ...], Meta(description="What carries messages; the first of a channel is used.")
     ] = (Provider(name="outbox", kind=ProviderKind.FILE),)
