@@ -1,0 +1,108 @@
+"""How the daemon speaks to its operators: one structured event a line, on standard error.
+
+An event is a constant text with fields. Every line carries the correlation id of what caused it, from the complaint to
+the receipt. No line carries an address, a name, or words of a customer; exceptions are logged by type and place,
+without their message, because messages quote what was wrong. Lines of libraries go the same way.
+"""
+
+import logging
+import re
+import secrets
+import sys
+import traceback
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+import msgspec
+import structlog
+
+from notifier.config import Log
+
+CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_current: ContextVar[str] = ContextVar("correlation_id", default="")
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+Event = MutableMapping[str, Any]
+
+
+def new_correlation_id() -> str:
+    """Return a fresh id: 16 hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+def correlation_id() -> str:
+    """Return the correlation id of what is being done, or a fresh one when nothing has set it."""
+    return _current.get() or new_correlation_id()
+
+
+def set_correlation_id(value: str) -> None:
+    """Let everything that this task does from here on carry `value`."""
+    _current.set(value)
+
+
+def configure(settings: Log, *, stream: TextIO | None = None) -> None:
+    """Set up structlog and route the standard library's logging through it."""
+    target = stream or sys.stderr
+    level = getattr(logging, settings.level.upper())
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level if settings.format == "text" else structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_correlation_id,
+        exception_without_message,
+    ]
+    render: structlog.typing.Processor = (
+        render_json if settings.format == "json" else structlog.dev.ConsoleRenderer(colors=target.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(level, logging.WARNING))  # libraries speak only when something is wrong
+
+
+def add_correlation_id(_logger: object, _method: str, event: Event) -> Event:
+    """Add the correlation id of the running task, unless the event has its own."""
+    if "correlation_id" not in event:
+        current = _current.get()
+        if current:
+            event["correlation_id"] = current
+    return event
+
+
+def exception_without_message(_logger: object, _method: str, event: Event) -> Event:
+    """Replace `exc_info` by the type of the exception and the places it came through."""
+    found = event.pop("exc_info", None)
+    if not found:
+        return event
+    error = _exception(found)
+    if error is not None:
+        event["error"] = type(error).__qualname__
+        event["where"] = [
+            f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        ]
+    return event
+
+
+def _exception(found: object) -> BaseException | None:
+    if isinstance(found, BaseException):
+        return found
+    if isinstance(found, tuple):
+        return found[1] if isinstance(found[1], BaseException) else None
+    return sys.exc_info()[1]
+
+
+def render_json(_logger: object, _method: str, event: Event) -> str:
+    """Render one event as one line of JSON, the event first."""
+    return _encode({"event": event.pop("event", ""), **event}).decode()
