@@ -240,13 +240,20 @@ complaints = Table(
     Column("effective_at", Instant, nullable=False),  # occurred_at, never later than received_at
     *_yes_no("verified"),
     Column("regions", Text, nullable=False),  # JSON array of region ids it belongs to
-    Column("counted_regions", Text, nullable=False),  # JSON array of region ids it is evidence in
+    Column("counted_regions", Text, nullable=False),  # those it counts in: evidence, or baseline (history, late)
     Column("place_region_id", BigInteger),  # the narrowest of its regions
     Column("not_counted", Text),  # why it is evidence nowhere
     Column("correlation_id", Text, nullable=False),
     UniqueConstraint("source", "external_id"),
     UniqueConstraint("api_key_id", "idempotency_key"),
-    Index("ix_complaints_reporter", "reporter", "service", "effective_at"),
+    Index(
+        "ix_complaints_reporter",
+        "reporter",
+        "service",
+        "effective_at",
+        sqlite_where=text("counted_regions <> '[]'"),  # a flood of repeats must not make the next look-up slow
+        postgresql_where=text("counted_regions <> '[]'"),
+    ),
     Index("ix_complaints_customer_id", "customer_id", "received_at"),
     Index("ix_complaints_effective_at", "effective_at"),
     Index(
@@ -288,6 +295,7 @@ baselines = (
         Column("through_day", Integer, nullable=False),
         Column("level_sum", Float, nullable=False),
         Column("level_weight", Float, nullable=False),
+        Column("daily_mean", Float, nullable=False),  # over all history
     )
 )
 
@@ -425,6 +433,7 @@ evidence = Table(
     Column("position", BigInteger, nullable=False),
     _one_of("grade", ("likely", "certain")),
     Index("ix_evidence_incident_id", "incident_id"),
+    Index("ix_evidence_at", "at"),
 )
 
 timeline = Table(  # what happened to an incident; append-only

@@ -147,6 +147,7 @@ def upgrade() -> None:
         sa.Column("through_day", sa.Integer(), nullable=False),
         sa.Column("level_sum", sa.Float(), nullable=False),
         sa.Column("level_weight", sa.Float(), nullable=False),
+        sa.Column("daily_mean", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_baselines_region_id")),
         sa.PrimaryKeyConstraint("region_id", "service", name=op.f("pk_baselines")),
     )
@@ -195,7 +196,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_complaints_customer_id", "complaints", ["customer_id", "received_at"], unique=False)
     op.create_index("ix_complaints_effective_at", "complaints", ["effective_at"], unique=False)
-    op.create_index("ix_complaints_reporter", "complaints", ["reporter", "service", "effective_at"], unique=False)
+    op.create_index(
+        "ix_complaints_reporter",
+        "complaints",
+        ["reporter", "service", "effective_at"],
+        unique=False,
+        sqlite_where=sa.text("counted_regions <> '[]'"),
+        postgresql_where=sa.text("counted_regions <> '[]'"),
+    )
     op.create_index(
         "ix_complaints_unverified",
         "complaints",
@@ -378,6 +386,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_evidence_region_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
     )
+    op.create_index("ix_evidence_at", "evidence", ["at"], unique=False)
     op.create_index("ix_evidence_incident_id", "evidence", ["incident_id"], unique=False)
     op.create_table(
         "follow_ups",
@@ -749,6 +758,7 @@ def downgrade() -> None:
     op.drop_table("incident_regions")
     op.drop_table("follow_ups")
     op.drop_index("ix_evidence_incident_id", table_name="evidence")
+    op.drop_index("ix_evidence_at", table_name="evidence")
     op.drop_table("evidence")
     op.drop_table("credit_lines")
     op.drop_table("cases")
@@ -765,7 +775,12 @@ def downgrade() -> None:
         sqlite_where=sa.text("verified = 0 AND not_counted IS NULL"),
         postgresql_where=sa.text("verified = 0 AND not_counted IS NULL"),
     )
-    op.drop_index("ix_complaints_reporter", table_name="complaints")
+    op.drop_index(
+        "ix_complaints_reporter",
+        table_name="complaints",
+        sqlite_where=sa.text("counted_regions <> '[]'"),
+        postgresql_where=sa.text("counted_regions <> '[]'"),
+    )
     op.drop_index("ix_complaints_effective_at", table_name="complaints")
     op.drop_index("ix_complaints_customer_id", table_name="complaints")
     op.drop_table("complaints")
