@@ -1,5 +1,6 @@
 """Notifications: one message of one broadcast to one contact point, and every state it can be in."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
@@ -113,13 +114,15 @@ class SiteName(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NotificationFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The personal part of a message, frozen at its first claim so that it can be rendered again.
+    """The personal part of a message, frozen at each claim so that it can be rendered again.
 
     Holds no name, no account number and no address of the contact point.
     """
 
-    sites: tuple[SiteName, ...]  # affected ones, in the order they are listed
+    sites: tuple[SiteName, ...]  # affected ones, in the order they are listed; at most as many as a mail lists
+    sites_affected: int = 0  # all affected ones; 0 = those in `sites`
     site_count: int = 1  # all sites this contact point hears about, affected or not
     locale: str = "en"
-    time_zone: str = "UTC"
+    time_zone: str = "UTC"  # of the sites; several joined by "|" when they differ or nobody knows
+    at: datetime | None = None  # the minute it was made: "today" and "tomorrow" are by this one
     first_contact: bool = False  # nothing of this incident was handed over to it before

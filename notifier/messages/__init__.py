@@ -1,0 +1,8 @@
+"""What customers read: phrases, templates and their rendering, MIME and signed links.
+
+Facts come in, texts go out; nothing here knows a customer's name, sends anything or reads the store.
+"""
+
+from notifier.messages.render import Messages, Rendered, RenderFailed
+
+__all__ = ["Messages", "RenderFailed", "Rendered"]
