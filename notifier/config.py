@@ -6,7 +6,6 @@ structs. A key marked `secret` has a twin `KEY_file` and is never shown; a key m
 configuration file and absolute once loaded.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
@@ -20,11 +19,11 @@ from notifier.domain.notification import Channel
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Common options of every section: immutable, keyword-only, no unknown keys, secrets never shown."""
 
-    def __rich_repr__(self) -> Iterator[tuple[str, Any]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Name each key with its value; a secret that is set is shown as `***`."""
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            yield name, "***" if value and name in secrets(type(self)) else value
+        hidden = secrets(type(self))
+        shown = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, "***" if value and name in hidden else value) for name, value in shown]
 
     def __repr__(self) -> str:
         """Return the section for people, without its secrets."""

@@ -1,0 +1,54 @@
+"""What a configuration may say though it is unwise: shown by `notifier check` and when the daemon starts."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from notifier.config import Config, ProviderKind, Tls
+from notifier.settings.addresses import is_loopback
+from notifier.settings.rules import Finding
+
+_EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")
+
+
+def warnings(config: Config) -> list[str]:
+    """Return what is allowed but unwise, one line each."""
+    checks = (_unsafe_links, _example_sender, _unsafe_relays, _foreign_words)
+    return [f"{path}: {reason}" for check in checks for path, reason in check(config)]
+
+
+def _unsafe_links(config: Config) -> Iterator[Finding]:
+    parts = urlsplit(config.sender.public_url)
+    if not _sends_mail(config):
+        return
+    if is_loopback(parts.hostname or ""):
+        yield "sender.public_url", "is this machine: customers of a mail relay cannot follow its links"
+    elif parts.scheme == "http":
+        yield "sender.public_url", "is plain http: whoever is on the way can read and use the links in mails"
+
+
+def _example_sender(config: Config) -> Iterator[Finding]:
+    domain = config.sender.address.rpartition("@")[2].lower()
+    if _sends_mail(config) and (domain in _EXAMPLE_DOMAINS or config.sender.company == "Example Utility"):
+        yield "sender.address", "company or address are still the example, but a mail relay is configured"
+
+
+def _unsafe_relays(config: Config) -> Iterator[Finding]:
+    for index, provider in enumerate(config.providers):
+        if provider.kind is not ProviderKind.SMTP or is_loopback(provider.host):
+            continue
+        if provider.tls is Tls.NONE:
+            what = "password and mails travel" if provider.password else "mails travel"
+            yield f"providers[{index}].tls", f"{what} to {provider.host} in plain text; better starttls or implicit"
+        elif not provider.tls_verify:
+            yield f"providers[{index}].tls_verify", f"whoever answers as {provider.host} is believed; better true"
+
+
+def _foreign_words(config: Config) -> Iterator[Finding]:
+    for index, service in enumerate(config.services):
+        for locale in service.words:
+            if locale not in config.locales.available:
+                yield f"services[{index}].words.{locale}", "is not one of locales.available: nobody will read it"
+
+
+def _sends_mail(config: Config) -> bool:
+    return any(provider.kind is ProviderKind.SMTP and not is_loopback(provider.host) for provider in config.providers)

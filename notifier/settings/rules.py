@@ -1,0 +1,322 @@
+"""What must hold between keys, and what a text must look like beyond its type.
+
+Each rule is a pure function of the `Config` that yields (path, what is wrong). A rule names the paths it reads, so
+that it stays silent while one of them is wrong by itself.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from notifier.config import Config, Provider, ProviderKind
+from notifier.domain.errors import nearest
+from notifier.domain.notification import Channel
+from notifier.settings.addresses import is_host, is_mail, is_zone, nearest_zone, split_listen
+from notifier.settings.conversion import Reader, alternatives
+from notifier.settings.durations import format_duration
+from notifier.settings.environment import DEFAULTS
+from notifier.settings.tree import Problem, below
+
+Finding = tuple[str, str]  # path, what is wrong and what would be right
+
+LINK_SECRET_LENGTH = 16
+REBUILD_NEEDS = timedelta(days=2)  # a restarted detector reads the complaints of the last 28 hours
+ZERO = timedelta()
+
+_KIND = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?", re.ASCII)
+_AREA_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check and the paths it reads."""
+
+    reads: tuple[str, ...]
+    check: Callable[[Config], Iterator[Finding]]
+
+
+def broken(config: Config, reader: Reader) -> list[Problem]:
+    """Return a problem for every rule that the configuration breaks, at the place of its key."""
+    found: list[Problem] = []
+    for rule in RULES:
+        wrong = [problem.path for problem in (*reader.problems, *found)]
+        if any(_touches(path, read) for path in wrong for read in rule.reads):
+            continue
+        found += [
+            Problem(place=reader.place_of(path, DEFAULTS), path=path, reason=reason)
+            for path, reason in rule.check(config)
+        ]
+    return found
+
+
+def repeated(words: Sequence[str]) -> list[tuple[int, str]]:
+    """Return position and word of each that stood before in the list."""
+    return [(index, word) for index, word in enumerate(words) if word in words[:index]]
+
+
+# Server, storage and queue
+
+
+def _listens(config: Config) -> Iterator[Finding]:
+    server = config.server
+    for path, value in (("server.listen", server.listen), ("server.metrics_listen", server.metrics_listen)):
+        if value or path == "server.listen":
+            yield from _listen(path, value)
+    if server.listen == server.metrics_listen and not server.listen.endswith(":0"):
+        yield "server.metrics_listen", "is the same as server.listen; expected a port of its own, or '' for no metrics"
+
+
+def _listen(path: str, value: str) -> Iterator[Finding]:
+    split = split_listen(value)
+    expected = "expected HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080"
+    if split is None:
+        yield path, f"'{value}' is no address with a port; {expected}"
+    elif not split[0]:
+        yield path, f"'{value}' names no host; expected 0.0.0.0{value} for every interface, or 127.0.0.1{value}"
+    elif not is_host(split[0]):
+        yield path, f"'{split[0]}' is no host; {expected}"
+
+
+def _token_file(config: Config) -> Iterator[Finding]:
+    if not config.server.token_file or config.server.token_file.endswith("/"):
+        yield "server.token_file", "names no file; expected a path such as var/token"
+
+
+def _storage(config: Config) -> Iterator[Finding]:
+    url = config.storage.url
+    expected = "expected sqlite:///var/notifier.db, or four slashes before an absolute path"
+    scheme, separator, path = url.partition("://")
+    if scheme in ("postgresql", "postgres"):  # the address may hold a password: it is not shown
+        yield "storage.url", "PostgreSQL is not supported by the daemon of this release; expected sqlite:///PATH"
+    elif scheme != "sqlite" or not separator:
+        yield "storage.url", f"is no address of a database; {expected}"
+    elif not path.startswith("/") or path.endswith("/") or path == "/:memory:" or set(path) & set("?#"):
+        yield "storage.url", f"names no file; {expected}"
+
+
+def _queue(config: Config) -> Iterator[Finding]:
+    if config.queue.url != "embedded":
+        yield "queue.url", "is not known; expected embedded, the only queue of this release"
+
+
+# Places, services, sources
+
+
+def _kinds(config: Config) -> Iterator[Finding]:
+    kinds = config.regions.kinds
+    for index, kind in enumerate(kinds):
+        if not _KIND.fullmatch(kind):
+            yield f"regions.kinds[{index}]", f"'{kind}' is no kind; expected lower-case letters, digits and _"
+    for index, kind in repeated(kinds):
+        yield f"regions.kinds[{index}]", f"'{kind}' is listed twice; expected each kind once, from narrow to wide"
+
+
+def _watched(config: Config) -> Iterator[Finding]:
+    kinds = config.regions.kinds
+    for index, kind in enumerate(config.regions.watched):
+        if kind not in kinds:
+            yield f"regions.watched[{index}]", _unknown(kind, "kind of region", kinds)
+    for index, kind in repeated(config.regions.watched):
+        yield f"regions.watched[{index}]", f"'{kind}' is listed twice"
+
+
+def _zones(config: Config) -> Iterator[Finding]:
+    zones = [("regions.time_zone", config.regions.time_zone)]
+    zones += [
+        (f"regions.named[{index}].time_zone", region.time_zone) for index, region in enumerate(config.regions.named)
+    ]
+    for path, zone in zones:
+        if (zone or path == "regions.time_zone") and not is_zone(zone):
+            yield (
+                path,
+                f"'{zone}' is no IANA time zone; expected a name such as America/Los_Angeles{nearest_zone(zone)}",
+            )
+
+
+def _country(config: Config) -> Iterator[Finding]:
+    from phonenumbers import SUPPORTED_REGIONS
+
+    country = config.regions.country
+    if country not in SUPPORTED_REGIONS:
+        hint = f"; did you mean '{country.upper()}'?" if country.upper() in SUPPORTED_REGIONS else ""
+        yield (
+            "regions.country",
+            f"'{country}' is no country with a numbering plan; expected two letters such as US{hint}",
+        )
+
+
+def _named(config: Config) -> Iterator[Finding]:
+    seen: set[tuple[str, str]] = set()
+    for index, region in enumerate(config.regions.named):
+        if region.kind not in config.regions.kinds:
+            yield f"regions.named[{index}].kind", _unknown(region.kind, "kind of region", config.regions.kinds)
+        if (region.kind, region.code) in seen:
+            yield f"regions.named[{index}].code", f"{region.kind} '{region.code}' is named twice"
+        seen.add((region.kind, region.code))
+
+
+def _overlays(config: Config) -> Iterator[Finding]:
+    overlays = config.regions.overlays
+    if overlays and "area_code" not in config.regions.kinds:
+        yield "regions.overlays", "area_code is not one of regions.kinds; expected it there, or no overlays"
+    for index, name in repeated([overlay.name for overlay in overlays]):
+        yield f"regions.overlays[{index}].name", f"'{name}' is the name of two overlays"
+    seen: dict[str, str] = {}
+    for index, overlay in enumerate(overlays):
+        for position, code in enumerate(overlay.codes):
+            path = f"regions.overlays[{index}].codes[{position}]"
+            if not _AREA_CODE.fullmatch(code):
+                yield path, f"'{code}' is no area code; expected digits"
+            if code in seen:
+                yield path, f"{code} is already in overlay '{seen[code]}'; expected each code in at most one overlay"
+            seen[code] = overlay.name
+
+
+def _names(config: Config) -> Iterator[Finding]:
+    lists = {
+        "sources": [source.name for source in config.sources],
+        "services": [service.name for service in config.services],
+        "providers": [provider.name for provider in config.providers],
+    }
+    for section, names in lists.items():
+        for index, name in repeated(names):
+            yield f"{section}[{index}].name", f"'{name}' is used twice; expected another name"
+
+
+def _detection(config: Config) -> Iterator[Finding]:
+    detection = config.detection
+    if detection.certain < detection.likely:
+        yield (
+            "detection.certain",
+            f"{detection.certain:g} is below likely ({detection.likely:g}); expected at least that",
+        )
+    if not ZERO < detection.late_after <= timedelta(hours=24):
+        yield (
+            "detection.late_after",
+            f"{format_duration(detection.late_after)} is out of bounds; expected up to 24 h, above 0 s",
+        )
+
+
+# Providers, delivery, retention
+
+
+def _providers(config: Config) -> Iterator[Finding]:
+    for index, provider in enumerate(config.providers):
+        check = _smtp if provider.kind is ProviderKind.SMTP else _file
+        for key, reason in check(provider):
+            yield below(f"providers[{index}]", key), reason
+        if not ZERO < provider.timeout <= timedelta(hours=1):
+            wrong = f"{format_duration(provider.timeout)} is out of bounds"
+            yield f"providers[{index}].timeout", f"{wrong}; expected above 0 s, up to 1 h"
+
+
+def _smtp(provider: Provider) -> Iterator[Finding]:
+    if provider.channel is not Channel.EMAIL:
+        yield "channel", f"a mail relay cannot carry {provider.channel}; expected email"
+    if not is_host(provider.host):
+        yield "host", f"'{provider.host}' is no host; expected the name or address of a relay, without port or scheme"
+    if bool(provider.username) != bool(provider.password):
+        missing, given = ("password", "username") if provider.username else ("username", "password")
+        yield missing, f"is missing though {given} is given; expected both or none"
+
+
+def _file(provider: Provider) -> Iterator[Finding]:
+    if not provider.directory:
+        yield "directory", "is empty; expected a folder such as var/outbox"
+
+
+def _delivery(config: Config) -> Iterator[Finding]:
+    lease, take_back = config.delivery.lease, config.delivery.take_back
+    slowest = max((provider.timeout for provider in config.providers), default=ZERO)
+    if lease <= slowest:
+        wrong = f"{format_duration(lease)} is not longer than the longest timeout of a provider"
+        yield (
+            "delivery.lease",
+            f"{wrong} ({format_duration(slowest)}); expected more, or claimed messages fall in doubt",
+        )
+    if take_back > timedelta(hours=1):
+        yield "delivery.take_back", f"{format_duration(take_back)} is out of bounds; expected up to 1 h"
+
+
+def _retention(config: Config) -> Iterator[Finding]:
+    kept = config.retention.complaints
+    if ZERO < kept < REBUILD_NEEDS:
+        wrong = f"{format_duration(kept)} is too short for a restarted detector"
+        yield "retention.complaints", f"{wrong}; expected at least 2 days, or 0 days to keep them for ever"
+
+
+# Sender and languages
+
+
+def _sender(config: Config) -> Iterator[Finding]:
+    sender = config.sender
+    for key, address in (("address", sender.address), ("reply_to", sender.reply_to)):
+        if not is_mail(address):
+            yield f"sender.{key}", f"'{address}' is no mail address; expected one such as outages@example.com"
+    if sender.bounce_domain and not is_host(sender.bounce_domain):
+        yield "sender.bounce_domain", f"'{sender.bounce_domain}' is no domain; expected one such as bounces.example.com"
+    if sender.link_secret and len(sender.link_secret) < LINK_SECRET_LENGTH:
+        yield "sender.link_secret", f"is too short; expected at least {LINK_SECRET_LENGTH} characters, or none at all"
+
+
+def _public_url(config: Config) -> Iterator[Finding]:
+    url = config.sender.public_url
+    expected = "expected one such as https://outages.example.com"
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        yield "sender.public_url", f"'{url}' is no address; {expected}"
+        return
+    if parts.username is not None or parts.password is not None:
+        yield "sender.public_url", f"holds a login; {expected}"
+    elif parts.scheme not in ("http", "https") or not host or not is_host(host):
+        yield "sender.public_url", f"'{url}' is no http(s) address; {expected}"
+    elif parts.path or parts.query or parts.fragment or url[-1] in "?#":
+        yield "sender.public_url", f"'{url}' has something after the host; {expected}, without slash, path or query"
+
+
+def _locales(config: Config) -> Iterator[Finding]:
+    locales = config.locales
+    for index, locale in enumerate(locales.available):
+        if not _LOCALE.fullmatch(locale):
+            yield f"locales.available[{index}]", f"'{locale}' is no locale; expected one such as en, es or pt_BR"
+    for index, locale in repeated(locales.available):
+        yield f"locales.available[{index}]", f"'{locale}' is listed twice"
+    if locales.default not in locales.available:
+        yield "locales.default", _unknown(locales.default, "available locale", locales.available)
+
+
+RULES = (
+    Rule(("server.listen", "server.metrics_listen"), _listens),
+    Rule(("server.token_file",), _token_file),
+    Rule(("storage.url",), _storage),
+    Rule(("queue.url",), _queue),
+    Rule(("regions.kinds",), _kinds),
+    Rule(("regions.kinds", "regions.watched"), _watched),
+    Rule(("regions.time_zone", "regions.named"), _zones),
+    Rule(("regions.country",), _country),
+    Rule(("regions.kinds", "regions.named"), _named),
+    Rule(("regions.kinds", "regions.overlays"), _overlays),
+    Rule(("sources", "services", "providers"), _names),
+    Rule(("detection",), _detection),
+    Rule(("providers",), _providers),
+    Rule(("providers", "delivery"), _delivery),
+    Rule(("retention.complaints",), _retention),
+    Rule(("sender.address", "sender.reply_to", "sender.bounce_domain", "sender.link_secret"), _sender),
+    Rule(("sender.public_url",), _public_url),
+    Rule(("locales",), _locales),
+)
+
+
+def _touches(wrong: str, read: str) -> bool:
+    """Say whether a wrong path lies at, under or over a path that is read."""
+    wrong, read = wrong.replace("[", ".["), read.replace("[", ".[")
+    return wrong == read or not wrong or wrong.startswith(f"{read}.") or read.startswith(f"{wrong}.")
+
+
+def _unknown(word: str, what: str, known: Sequence[str]) -> str:
+    return f"'{word}' is no {what}; expected {alternatives(known)}{nearest(word, known)}"
