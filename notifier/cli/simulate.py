@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     help="When the live stream begins: ISO with offset; now if absent.",
 )
 @click.option(
-    "--for", "live_for", default="2h", show_default=True, metavar="DURATION", help="How long the live stream lasts."
+    "--for", "live_for", default="2 h", show_default=True, metavar="DURATION", help="How long the live stream lasts."
 )
 @click.option(
     "--background", default=8.0, show_default=True, help="Complaints per 1,000 customers and day without any outage."
@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     "outages",
     multiple=True,
     metavar='"PLACE,START,SIZE,DELAY[,SERVICE]"',
-    help="An outage, as in 94110+94112,+20m,12%,6m,power: places (postal codes, or kind:CODE+CODE), start (+20m after "
-    "the live stream begins, or ISO), callers (share of the affected customers, or their number), median time until "
-    "they call. May be given several times.",
+    help="An outage, as in 94110+94112,+20min,12%,6min,power: places (postal codes, or kind:CODE+CODE), start (+20min "
+    "after the live stream begins, or ISO), callers (share of the affected customers, or their number), median time "
+    "until they call. May be given several times.",
 )
 @click.option(
     "--abusers",
@@ -95,12 +95,13 @@ def simulate(
     from notifier.domain.errors import InvalidInput
     from notifier.sandbox import simulate as streams
     from notifier.sandbox.town import TownPlan, sites_of, write_town
+    from notifier.settings.durations import parse_duration
 
     try:
         start = datetime.fromisoformat(live_from) if live_from else datetime.now(UTC).replace(microsecond=0)
         plan = streams.StreamPlan(
             live_from=start,
-            live_for=streams.parse_duration(live_for),
+            live_for=parse_duration(live_for),
             weeks=weeks,
             background=background,
             outages=tuple(streams.parse_outage(text, start) for text in outages),

@@ -7,7 +7,6 @@ which mail address has to hear about it. The same plan and seed give the same st
 """
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from notifier.domain.errors import InvalidInput
 from notifier.sandbox.town import REGION_KINDS, TownSite
+from notifier.settings.durations import EXPECTED, parse_duration
 
 COMPLAINT_COLUMNS = ("occurred_at", "reporter", "customer_id", "service", "region", "text", "external_id", "source")
 """The columns of history and live files: field names of POST /v1/complaints."""
@@ -118,27 +118,15 @@ class Affected:
     email: str
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_duration(text: str) -> timedelta:
-    """Read `90s`, `6m`, `1h30m` or `2d`; raise `InvalidInput` on anything else."""
-    found = _DURATION.findall(text)
-    if not found or "".join(number + unit for number, unit in found) != text:
-        raise InvalidInput(f"'{text}' is not a duration", field="duration", value=text, expected="90s, 6m, 1h30m or 2d")
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in found))
-
-
 def parse_outage(text: str, live_from: datetime) -> Outage:
     """Read `PLACE,START,SIZE,DELAY[,SERVICE]`.
 
-    PLACE is `kind:CODE+CODE` or postal codes alone; START `+20m` after the live stream begins, or an ISO time with its
-    offset; SIZE `12%` of the affected customers or a number of callers; DELAY the median time until they call.
+    PLACE is `kind:CODE+CODE` or postal codes alone; START `+20min` after the live stream begins, or an ISO time with
+    its offset; SIZE `12%` of the affected customers or a number of callers; DELAY the median time until they call.
     """
     fields = [field.strip() for field in text.split(",")]
     if len(fields) not in (4, 5) or not all(fields):
-        expected = "PLACE,START,SIZE,DELAY[,SERVICE], as in 94110+94112,+20m,12%,6m"
+        expected = "PLACE,START,SIZE,DELAY[,SERVICE], as in 94110+94112,+20min,12%,6min"
         raise InvalidInput(f"'{text}' is not an outage", field="outage", value=text, expected=expected)
     kind, _, codes = fields[0].rpartition(":")
     if (kind or "postal_code") not in REGION_KINDS:
@@ -148,14 +136,21 @@ def parse_outage(text: str, live_from: datetime) -> Outage:
         codes=tuple(codes.split("+")),
         started_at=_start(fields[1], live_from),
         callers=_callers(fields[2]),
-        delay=parse_duration(fields[3]),
+        delay=_duration(fields[3]),
         service=fields[4] if len(fields) == 5 else "power",
     )
 
 
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise InvalidInput(f"'{text}' {error}", field="outage", value=text, expected=EXPECTED) from error
+
+
 def _start(text: str, live_from: datetime) -> datetime:
     if text.startswith("+"):
-        return live_from + parse_duration(text[1:])
+        return live_from + _duration(text[1:])
     started_at: datetime | None
     try:
         started_at = datetime.fromisoformat(text)
@@ -163,7 +158,7 @@ def _start(text: str, live_from: datetime) -> datetime:
         started_at = None
     if started_at is None or started_at.tzinfo is None:
         raise InvalidInput(
-            f"'{text}' is not a start", field="outage", value=text, expected="+20m or an ISO time with offset"
+            f"'{text}' is not a start", field="outage", value=text, expected="+20min or an ISO time with offset"
         )
     return started_at
 
