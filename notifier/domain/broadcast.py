@@ -1,12 +1,15 @@
 """Broadcasts: one update to the audience of an incident's part, its kinds, states and facts."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
 import msgspec
 
+from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.lifecycle import Lifecycle
+from notifier.domain.notification import Channel
 
 BroadcastId = NewType("BroadcastId", int)
 
@@ -133,3 +136,94 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customers: int = 0  # affected, as counted when the broadcast was authorised
     missed_eta_at: datetime | None = None  # restored: the ETA that was missed
     automatic: bool = False  # sent by the promise watcher: no person has learnt anything new
+
+
+ASSUMED_RATE = 200.0  # messages a second of a provider without a configured rate, when the time to finish is estimated
+
+
+def update_kind(
+    told_eta: datetime | None, new_eta: datetime | None, *, new_cause: bool = False, new_crew: bool = False
+) -> BroadcastKind:
+    """Return what an update of the estimate is, compared with the ETA that customers have now.
+
+    The first time is `eta`; an earlier one, or the same with a new cause, `eta_changed`; a later one, or none any
+    more, `delayed`. Raises `Refused` when it would say nothing new.
+    """
+    if new_eta is None:
+        return BroadcastKind.DELAYED
+    if told_eta is None:
+        return BroadcastKind.ETA
+    if new_eta > told_eta:
+        return BroadcastKind.DELAYED
+    if new_eta < told_eta or new_cause or new_crew:
+        return BroadcastKind.ETA_CHANGED
+    raise Refused(f"customers have been told {new_eta:%Y-%m-%d %H:%M} UTC already, and nothing else is new")
+
+
+def check_eta(
+    eta_at: datetime, *, now: datetime, started_at: datetime, at_most: timedelta, take_back: timedelta
+) -> datetime:
+    """Return the ETA, or raise `InvalidInput` when nobody can stand behind it."""
+
+    def refuse(why: str, expected: str) -> InvalidInput:
+        return InvalidInput(f"the ETA {_full(eta_at)} {why}", field="eta", value=_full(eta_at), expected=expected)
+
+    latest = f"a time up to {_full(now + at_most)}"
+    if eta_at <= started_at:
+        raise refuse(f"is before the outage began ({_full(started_at)})", latest)
+    if eta_at <= now:
+        raise refuse(f"is in the past (it is {_full(now)})", latest)
+    if eta_at <= now + take_back:
+        raise refuse("has passed before anyone is told", latest)
+    if eta_at > now + at_most:
+        raise refuse("is further away than the playbook's eta_at_most", latest)
+    return eta_at
+
+
+def check_next_update(by: datetime, *, now: datetime, within: timedelta, take_back: timedelta) -> datetime:
+    """Return the time of the next update, or raise `InvalidInput` when it is past or a longer silence than promised."""
+    if now + take_back < by <= now + within:
+        return by
+    raise InvalidInput(
+        f"the next update by {_full(by)} is not within the playbook's next_update_within",
+        field="next_update_by",
+        value=_full(by),
+        expected=f"a time after {_full(now + take_back)} and up to {_full(now + within)}",
+    )
+
+
+def check_started(started_at: datetime, *, now: datetime) -> datetime:
+    """Return the start of an outage, or raise `InvalidInput` when it lies in the future."""
+    if started_at > now:
+        raise InvalidInput(
+            f"the outage cannot have begun at {_full(started_at)}: it is {_full(now)}",
+            field="started_at",
+            value=_full(started_at),
+            expected="a time in the past",
+        )
+    return started_at
+
+
+def time_to_finish(messages: Mapping[Channel, int], rates: Mapping[Channel, float]) -> timedelta:
+    """Return how long so many messages take; channels work side by side, 0 = no configured rate."""
+    seconds = (count / (rates.get(channel) or ASSUMED_RATE) for channel, count in messages.items())
+    return timedelta(seconds=max(seconds, default=0.0))
+
+
+def not_before(
+    kind: BroadcastKind,
+    *,
+    now: datetime,
+    take_back: timedelta,
+    hold_before_restored: timedelta,
+    back_at: datetime | None = None,
+) -> datetime:
+    """Return when an authorised broadcast may start: after the take-back time; `restored` only when it has held."""
+    start = now + take_back
+    if kind is BroadcastKind.RESTORED:
+        return max(start, (back_at or now) + hold_before_restored)
+    return start
+
+
+def _full(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

@@ -4,11 +4,15 @@ An incident is a disruption of a service at a set of sites (regions, or a list).
 each part has its own cause, crew status, ETA and restoration.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+import msgspec
+
+from notifier.domain.errors import Refused, TransitionRefused
 from notifier.domain.lifecycle import Lifecycle
 
 IncidentId = NewType("IncidentId", int)
@@ -105,3 +109,114 @@ class Evidence:
     distinct_customers: int
     verified: int  # of the distinct ones
     position: int  # of the complaint that brought the score to this
+
+
+class Action(StrEnum):
+    """What a person does with an incident."""
+
+    OPEN = "open"  # a person knows before the detector does
+    CONFIRM = "confirm"
+    DISMISS = "dismiss"
+    ETA = "eta"  # any update of the estimate, also that there is none
+    RESTORED = "restored"
+    REOPEN = "reopen"
+    CLOSE = "close"
+
+
+_ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
+    Action.OPEN: {},
+    Action.CONFIRM: {IncidentState.SUSPECTED: frozenset({PartState.OUT})},
+    Action.DISMISS: {
+        IncidentState.SUSPECTED: frozenset(PartState),
+        IncidentState.CONFIRMED: frozenset(PartState),
+    },
+    Action.ETA: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
+    Action.RESTORED: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
+    Action.REOPEN: {
+        IncidentState.CONFIRMED: frozenset({PartState.BELIEVED_BACK}),
+        IncidentState.RESOLVED: frozenset(PartState),
+        IncidentState.CLOSED: frozenset(PartState),
+    },
+    Action.CLOSE: {IncidentState.RESOLVED: frozenset(PartState)},
+}
+
+_LEADS_TO: Mapping[Action, IncidentState] = {
+    Action.CONFIRM: IncidentState.CONFIRMED,
+    Action.DISMISS: IncidentState.DISMISSED,
+    Action.REOPEN: IncidentState.CONFIRMED,
+    Action.CLOSE: IncidentState.CLOSED,
+}
+
+
+def may_act(action: Action, state: IncidentState, part: PartState) -> bool:
+    """Tell whether a person may do this with an incident that stands here."""
+    return part in _ALLOWED[action].get(state, frozenset())
+
+
+def actions(state: IncidentState, part: PartState) -> tuple[Action, ...]:
+    """Return what a person may do with an incident that stands here, in the order of its life."""
+    return tuple(action for action in Action if may_act(action, state, part))
+
+
+def require_action(action: Action, state: IncidentState, part: PartState, *, which: int) -> None:
+    """Raise `TransitionRefused` or `Refused`, naming where the incident stands and what is possible there."""
+    if may_act(action, state, part):
+        return
+    possible = actions(state, part)
+    wanted = _LEADS_TO.get(action)
+    if wanted is not None and state not in _ALLOWED[action] and not INCIDENT.may(state, wanted):
+        raise TransitionRefused(f"incident {which}", state, wanted, sorted(INCIDENT.arrows[state]))
+    where = f"{state}, its service {_PART_WORDS[part]}"
+    instead = f"possible is: {', '.join(possible)}" if possible else "nothing more can be done with it"
+    raise Refused(f"incident {which} is {where}: '{action}' is not possible now; {instead}")
+
+
+_PART_WORDS: Mapping[PartState, str] = {
+    PartState.OUT: "out",
+    PartState.BELIEVED_BACK: "believed back",
+    PartState.RESTORED: "restored",
+}
+
+
+class Before(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an incident stood when a broadcast was authorised: what taking it back brings back."""
+
+    state: IncidentState
+    part_state: PartState
+    impact: Impact
+    started_at: datetime
+    cause: str = ""
+    crew: str = ""
+    eta_at: datetime | None = None
+    next_update_by: datetime | None = None
+    believed_back_at: datetime | None = None
+    restored_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    paused: tuple[int, ...] = ()  # older broadcasts that a correction stopped
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What sending a draft does to its incident; None and empty leave things as they are."""
+
+    action: Action
+    service: str = ""
+    impact: Impact | None = None
+    regions: tuple[int, ...] = ()
+    started_at: datetime | None = None
+    cause: str | None = None
+    crew: str | None = None
+    eta_at: datetime | None = None
+    at: datetime | None = None  # restored, reopened: when service came back or failed again
+    next_update_given: bool = False  # a person chose the time of the next update
+    unknown: tuple[str, ...] = ()  # lines of a site list that nobody knows; for the preview
+    before: Before | None = None
+
+
+def merged_by(covered: Iterable[tuple[int, IncidentState, int]]) -> list[int]:
+    """Return the incidents that a confirmed one takes in: suspected ones none of whose sites lie outside its place.
+
+    Each comes as (id, state, affected sites outside the place). A confirmed one never disappears into another by
+    itself: its customers have been promised something.
+    """
+    return [which for which, state, outside in covered if state is IncidentState.SUSPECTED and outside == 0]
