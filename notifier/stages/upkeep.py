@@ -1,0 +1,116 @@
+"""Upkeep: what the daemon does for itself. Gauges are refreshed, old facts removed, ledger and audience compared.
+
+The nightly comparison leaves its result in the store, so that it is shown to people until the next one is clean.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from notifier.clock import Clock
+from notifier.config import Config
+from notifier.domain.actor import DAEMON
+from notifier.domain.broadcast import BroadcastState
+from notifier.domain.incident import IncidentState
+from notifier.domain.notification import Channel
+from notifier.metrics import Metrics
+from notifier.storage.database import Database, Transaction
+from notifier.storage.instants import from_json, to_instant, to_json, to_micros
+from notifier.storage.queries import gauges, ledger
+from notifier.storage.repositories import audit, control, upkeep
+
+CHECKED_BACK = timedelta(days=35)  # how old a broadcast may be that the nightly check still looks at
+COMPLAINTS_KEPT = timedelta(days=2)  # whatever the configuration says: the detector is rebuilt from the last 28 hours
+DISAGREEMENTS = "ledger_disagreements"  # in `control`: what the last check found
+
+log = structlog.get_logger(__name__)
+
+
+class Upkeep:
+    """The daemon's own chores."""
+
+    def __init__(self, database: Database, config: Config, clock: Clock, metrics: Metrics) -> None:
+        self._database, self._config, self._clock, self._metrics = database, config, clock, metrics
+
+    async def measure(self) -> None:
+        """Refresh the gauges that are counts of what is stored."""
+        found = await self._database.read(gauges.measure)
+        metrics = self._metrics
+        metrics.paused.set(found.paused)
+        metrics.writer_waiting.set(self._database.waiting())
+        metrics.detector_lag.set(found.detector_lag)
+        for state in IncidentState:
+            for service in self._config.services:
+                metrics.incidents.labels(state, service.name).set(found.incidents.get((state, service.name), 0))
+        for broadcast_state in BroadcastState:
+            metrics.broadcasts.labels(broadcast_state).set(found.broadcasts.get(broadcast_state, 0))
+        for channel in Channel:
+            metrics.notifications_pending.labels(channel).set(found.pending.get(channel, 0))
+            metrics.notifications_in_doubt.labels(channel).set(found.in_doubt.get(channel, 0))
+        metrics.promises_open.set(found.promises_open)
+        metrics.promise_due_seconds.set(_seconds_until(found.next_promise_at, self._clock.now()))
+
+    async def check_ledger(self) -> dict[str, int]:
+        """Compare ledger and audience; count, log and keep what disagrees."""
+        now = self._clock.now()
+        found = await self._database.read(lambda tx: ledger.disagreements(tx, since=now - CHECKED_BACK))
+        self._metrics.ledger_disagreements.set(sum(found.values()))
+
+        def save(tx: Transaction) -> None:
+            if found:
+                control.put(tx, DISAGREEMENTS, to_json(found), now=now, actor=DAEMON)
+            else:
+                control.clear(tx, DISAGREEMENTS)
+
+        await self._database.write(save)
+        if found:
+            log.error("ledger and audience disagree", rules=found)
+        else:
+            log.info("ledger and audience agree")
+        return found
+
+    async def disagreements(self) -> dict[str, int]:
+        """Return what the last check found."""
+        text = await self._database.read(lambda tx: control.get(tx, DISAGREEMENTS))
+        return {} if text is None else from_json(text, dict[str, int])
+
+    async def retain(self) -> None:
+        """Remove what is older than it is to be kept."""
+        now, kept = self._clock.now(), self._config.retention
+        removed = {}
+        if kept.complaints:
+            before = now - max(kept.complaints, COMPLAINTS_KEPT)
+            removed["complaints"] = await self._remove(lambda tx: upkeep.remove_complaints(tx, before=before))
+        if kept.notifications:
+            before_ = now - kept.notifications
+            removed["ledger"] = await self._remove(lambda tx: upkeep.remove_ledger(tx, before=before_))
+        if any(removed.values()):
+            await self._database.write(
+                lambda tx: audit.record(
+                    tx, at=now, actor=DAEMON, action="retention", target="store", detail=dict(removed)
+                )
+            )
+        log.info("removed what is old", **removed)
+
+    async def _remove(self, some: Callable[[Transaction], int]) -> int:
+        """Remove in small transactions until nothing is left; return how many rows went."""
+        total = 0
+        while removed := await self._database.write(some):
+            total += removed
+        return total
+
+    async def last_run(self, job: str) -> datetime | None:
+        """Return when a calendar job last ran, by the wall clock."""
+        value = await self._database.read(lambda tx: control.get(tx, f"job {job}"))
+        return None if value is None else to_instant(int(value))
+
+    async def ran(self, job: str, at: datetime) -> None:
+        """Remember that a calendar job ran."""
+        value = str(to_micros(at))
+        await self._database.write(lambda tx: control.put(tx, f"job {job}", value, now=at, actor=DAEMON))
+
+
+def _seconds_until(due_at: datetime | None, now: datetime) -> float:
+    return math.inf if due_at is None else (due_at - now).total_seconds()

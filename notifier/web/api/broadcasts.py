@@ -1,0 +1,79 @@
+"""Broadcasts: look, send by count, approve, take back, pause and resume."""
+
+from aiohttp import web
+from msgspec import Struct
+
+from notifier.domain.actor import KeyRole
+from notifier.web.route import Call, Nothing, answer, get, post
+
+
+class Count(Struct, frozen=True, forbid_unknown_fields=True):
+    """The number of customers a person has seen in the preview and typed."""
+
+    count: int
+
+
+class Reason(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why not."""
+
+    reason: str = ""
+
+
+async def show(call: Call) -> web.StreamResponse:
+    """Show one broadcast."""
+    call.query()
+    return answer(await call.parts.broadcasts.show(call.number()))
+
+
+async def preview(call: Call) -> web.StreamResponse:
+    """Show what a broadcast would do."""
+    call.query()
+    return answer(await call.parts.broadcasts.preview(call.number()))
+
+
+async def send(call: Call) -> web.StreamResponse:
+    """Send a draft to the customers that were counted."""
+    body = await call.body(Count)
+    return answer(await call.parts.broadcasts.send(call.number(), body.count, call.actor))
+
+
+async def approve(call: Call) -> web.StreamResponse:
+    """Approve what another key has sent."""
+    body = await call.body(Count)
+    return answer(await call.parts.broadcasts.approve(call.number(), body.count, call.actor))
+
+
+async def reject(call: Call) -> web.StreamResponse:
+    """Say no to what another key has sent."""
+    body = await call.body(Reason)
+    return answer(await call.parts.broadcasts.reject(call.number(), body.reason, call.actor))
+
+
+async def pause(call: Call) -> web.StreamResponse:
+    """Stop a broadcast for now."""
+    await call.body(Nothing)
+    return answer(await call.parts.broadcasts.pause(call.number(), call.actor))
+
+
+async def resume(call: Call) -> web.StreamResponse:
+    """Let a paused broadcast go on."""
+    await call.body(Nothing)
+    return answer(await call.parts.broadcasts.resume(call.number(), call.actor))
+
+
+async def cancel(call: Call) -> web.StreamResponse:
+    """Take a broadcast back, or stop what has not left yet."""
+    await call.body(Nothing)
+    return answer(await call.parts.broadcasts.cancel(call.number(), call.actor))
+
+
+ROUTES = (
+    get("/v1/broadcasts/{id}", KeyRole.VIEWER, show),
+    get("/v1/broadcasts/{id}/preview", KeyRole.VIEWER, preview),
+    post("/v1/broadcasts/{id}/send", KeyRole.COMMANDER, send),
+    post("/v1/broadcasts/{id}/approve", KeyRole.COMMANDER, approve),
+    post("/v1/broadcasts/{id}/reject", KeyRole.COMMANDER, reject),
+    post("/v1/broadcasts/{id}/pause", KeyRole.COMMANDER, pause),
+    post("/v1/broadcasts/{id}/resume", KeyRole.COMMANDER, resume),
+    post("/v1/broadcasts/{id}/cancel", KeyRole.COMMANDER, cancel),
+)

@@ -1,0 +1,124 @@
+"""Customers: import as a stream of rows, find, show, and how many can be reached."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from notifier.domain.actor import KeyRole
+from notifier.domain.errors import NotFound, Overloaded
+from notifier.stages.directory import DirectoryRow, LoadResult
+from notifier.storage.queries import customers
+from notifier.web.ndjson import Answers, Line, lines, too_long
+from notifier.web.route import Call, answer, get, post
+from notifier.web.wire import Rejected, decode, encode
+
+ROWS_AT_MOST = 2_000  # in one transaction
+BYTES_AT_MOST = 2 * 1024 * 1024  # of lines held in memory
+PATIENCE_SECONDS = 0.1
+
+
+async def find(call: Call) -> web.StreamResponse:
+    """Find customers by phone number, mail address or reference."""
+    wanted = call.query("q").get("q", "").strip()
+    if not wanted:
+        expected = "a phone number, a mail address or a customer reference"
+        raise Rejected(422, "the query parameter 'q' is missing", field="q", expected=expected)
+    country = call.parts.config.regions.country
+    return answer(await call.parts.database.read(lambda tx: customers.find(tx, wanted, country=country)))
+
+
+async def show(call: Call) -> web.StreamResponse:
+    """Show one customer as a support agent needs them."""
+    call.query()
+    reference = call.request.match_info["reference"]
+    found = await call.parts.database.read(lambda tx: customers.show(tx, reference))
+    if found is None:
+        raise NotFound("customer", reference)
+    return answer(found)
+
+
+async def reach(call: Call) -> web.StreamResponse:
+    """Say how many customers can be reached by which channel, and how many by none."""
+    call.query()
+    return answer(await call.parts.directory.reach())
+
+
+async def load(call: Call) -> web.StreamResponse:
+    """Store rows as they arrive; report each that was refused, the totals after each batch, and reach at the end."""
+    dry_run = call.flag(call.query("dry_run"), "dry_run")
+    async with Answers(call) as answers:
+        batch = _Batch(call, dry_run=dry_run)
+        async for chunk in lines(call.request.content):
+            for line in chunk:
+                batch.add(line)
+                if batch.is_full():
+                    await answers.write(*await batch.store())
+        await answers.write(*await batch.store())
+        reached = await call.parts.directory.reach()
+        done = {"done": True, "loaded": batch.loaded, "rejected": batch.rejected, "reach": reached}
+        await answers.write(encode(done))
+    return answers.response
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows that wait to be stored together, and the totals so far."""
+
+    call: Call
+    dry_run: bool
+    loaded: int = 0
+    rejected: int = 0
+    _rows: list[DirectoryRow] = field(default_factory=list)
+    _numbers: list[int] = field(default_factory=list)  # the line of each row
+    _refused: list[dict[str, object]] = field(default_factory=list)
+    _bytes: int = 0
+
+    def add(self, line: Line) -> None:
+        """Take one line; one that is no row is refused at once."""
+        try:
+            if line.body is None:
+                raise too_long()
+            self._rows.append(decode(DirectoryRow, line.body))
+            self._numbers.append(line.number)
+            self._bytes += len(line.body)
+        except Rejected as error:
+            self._refused.append(
+                {"line": line.number, "column": error.field, "value": error.value, "reason": error.detail}
+            )
+
+    def is_full(self) -> bool:
+        """Tell whether the batch must be stored before more is taken."""
+        return len(self._rows) + len(self._refused) >= ROWS_AT_MOST or self._bytes >= BYTES_AT_MOST
+
+    async def store(self) -> list[bytes]:
+        """Store what waits and return the lines of the answer; none when nothing waited."""
+        if not self._rows and not self._refused:
+            return []
+        refused = self._refused
+        if self._rows:
+            result = await self._load()
+            self.loaded += result.loaded
+            refused += [
+                {"line": self._numbers[row.line - 1], "column": row.column, "value": row.value, "reason": row.reason}
+                for row in result.rejected
+            ]
+        self.rejected += len(refused)
+        self._rows, self._numbers, self._refused, self._bytes = [], [], [], 0
+        return [*map(encode, refused), encode({"loaded": self.loaded, "rejected": self.rejected})]
+
+    async def _load(self) -> LoadResult:
+        """Load the rows, as often as it takes: a full writer makes the sender wait."""
+        while True:
+            try:
+                return await self.call.parts.directory.load(self._rows, first_line=1, dry_run=self.dry_run)
+            except Overloaded:
+                await asyncio.sleep(PATIENCE_SECONDS)
+
+
+ROUTES = (
+    post("/v1/customers/bulk", KeyRole.MANAGER, load, or_system=True),
+    get("/v1/customers", KeyRole.AGENT, find),
+    get("/v1/customers/{reference}", KeyRole.AGENT, show),
+    get("/v1/reach", KeyRole.VIEWER, reach),
+)

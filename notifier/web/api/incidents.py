@@ -1,0 +1,92 @@
+"""Incidents: list, show, and every action on one. What tells customers answers with a draft that waits to be sent."""
+
+from aiohttp import web
+
+from notifier.domain.actor import KeyRole
+from notifier.domain.incident import IncidentState
+from notifier.stages.incidents import (
+    ConfirmIncident,
+    DismissIncident,
+    OpenIncident,
+    ReopenIncident,
+    RestoreIncident,
+    SetEta,
+)
+from notifier.web.route import Call, Nothing, answer, get, post
+from notifier.web.wire import Rejected
+
+
+async def cards(call: Call) -> web.StreamResponse:
+    """List incidents."""
+    given = call.query("state").get("state")
+    return answer(await call.parts.incidents.cards(None if given is None else _states(given)))
+
+
+async def show(call: Call) -> web.StreamResponse:
+    """Show one incident, whole."""
+    call.query()
+    return answer(await call.parts.incidents.show(call.number()))
+
+
+async def open_(call: Call) -> web.StreamResponse:
+    """Open an incident by hand."""
+    request = await call.body(OpenIncident)
+    return answer(await call.parts.incidents.open(request, call.actor), 201)
+
+
+async def confirm(call: Call) -> web.StreamResponse:
+    """Confirm what is suspected."""
+    request = await call.body(ConfirmIncident)
+    return answer(await call.parts.incidents.confirm(call.number(), request, call.actor))
+
+
+async def dismiss(call: Call) -> web.StreamResponse:
+    """Say that it was nothing."""
+    request = await call.body(DismissIncident)
+    return answer(await call.parts.incidents.dismiss(call.number(), request, call.actor))
+
+
+async def eta(call: Call) -> web.StreamResponse:
+    """Set or change the estimate."""
+    request = await call.body(SetEta)
+    return answer(await call.parts.incidents.eta(call.number(), request, call.actor))
+
+
+async def restored(call: Call) -> web.StreamResponse:
+    """Say that service is back."""
+    request = await call.body(RestoreIncident)
+    return answer(await call.parts.incidents.restored(call.number(), request, call.actor))
+
+
+async def reopen(call: Call) -> web.StreamResponse:
+    """Say that it is out again."""
+    request = await call.body(ReopenIncident)
+    return answer(await call.parts.incidents.reopen(call.number(), request, call.actor))
+
+
+async def close(call: Call) -> web.StreamResponse:
+    """Close what is resolved; tells nobody."""
+    await call.body(Nothing)
+    return answer(await call.parts.incidents.close(call.number(), call.actor))
+
+
+def _states(given: str) -> list[str]:
+    wanted = [state.strip() for state in given.split(",")]
+    for state in wanted:
+        if state not in set(IncidentState):
+            expected = "one or several of " + ", ".join(IncidentState)
+            raise Rejected(422, f"'{state}' is no state of an incident", field="state", value=state, expected=expected)
+    return wanted
+
+
+ROUTES = (
+    get("/v1/incidents", KeyRole.VIEWER, cards),
+    post("/v1/incidents", KeyRole.COMMANDER, open_),
+    get("/v1/incidents/{id}", KeyRole.VIEWER, show),
+    post("/v1/incidents/{id}/confirm", KeyRole.COMMANDER, confirm),
+    post("/v1/incidents/{id}/dismiss", KeyRole.COMMANDER, dismiss),
+    post("/v1/incidents/{id}/eta", KeyRole.COMMANDER, eta),
+    post("/v1/incidents/{id}/restored", KeyRole.COMMANDER, restored),
+    post("/v1/incidents/{id}/reopen", KeyRole.COMMANDER, reopen),
+    post("/v1/incidents/{id}/close", KeyRole.COMMANDER, close),
+)

@@ -1,0 +1,38 @@
+"""The parts of the daemon that requests are handed to; `app` fills it in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from notifier.clock import Clock
+from notifier.config import Config
+from notifier.metrics import Metrics
+from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.control import Control
+from notifier.stages.delivery import Delivery
+from notifier.stages.detection import Detection
+from notifier.stages.directory import Directory
+from notifier.stages.incidents import Incidents
+from notifier.stages.intake import Intake
+from notifier.stages.keys import Keys
+from notifier.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the endpoints need."""
+
+    config: Config
+    clock: Clock
+    metrics: Metrics
+    database: Database
+    keys: Keys
+    control: Control
+    directory: Directory
+    intake: Intake
+    detection: Detection
+    incidents: Incidents
+    broadcasts: Broadcasts
+    delivery: Delivery
+    link_secret: str
+    provider_states: Callable[[], dict[str, str]]
+    not_ready: Callable[[], list[str]]  # reasons; empty = ready

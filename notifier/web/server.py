@@ -1,0 +1,156 @@
+"""The HTTP application: its routes, and the edge every request passes.
+
+The edge gives a request its id, turns every error into `application/problem+json`, counts by route template and writes
+one line of access log. It must never let a request's own words into a log line or a metric label.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+from aiohttp import web
+
+from notifier.logs import CORRELATION_ID, new_correlation_id, set_correlation_id
+from notifier.metrics import Metrics
+from notifier.web import health, links
+from notifier.web.api import broadcasts, complaints, control, customers, incidents, keys, notifications, status
+from notifier.web.auth import authenticate
+from notifier.web.parts import Parts
+from notifier.web.route import Call, Route
+from notifier.web.wire import BODY_AT_MOST, PROBLEM, Problem, encode, problem, problem_of
+
+AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+ROUTES: tuple[Route, ...] = (
+    *complaints.ROUTES,
+    *customers.ROUTES,
+    *status.ROUTES,
+    *incidents.ROUTES,
+    *broadcasts.ROUTES,
+    *notifications.ROUTES,
+    *control.ROUTES,
+    *keys.ROUTES,
+)
+OTHER = "other"  # the route and method, in metrics and logs, of requests for which there is no endpoint
+STATUS_CLASSES = ("2xx", "4xx", "5xx")
+
+log = structlog.get_logger(__name__)
+
+
+def build_app(parts: Parts) -> web.Application:
+    """Return the application of the API, health and signed links."""
+    app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=BODY_AT_MOST)
+    for route in ROUTES:
+        app.router.add_route(route.method, _pattern(route.path), _guarded(route, parts))
+    open_routes = [*health.routes(parts), *links.routes(parts)]
+    app.router.add_routes(open_routes)
+    _start_at_zero(parts.metrics, [(route.method, route.path) for route in ROUTES])
+    _start_at_zero(parts.metrics, [(route.method, route.path) for route in open_routes])
+    _start_at_zero(parts.metrics, [(OTHER, OTHER)])
+    return app
+
+
+def _pattern(path: str) -> str:
+    return path.replace("{id}", r"{id:[0-9]{1,18}}")
+
+
+def _guarded(route: Route, parts: Parts) -> AiohttpHandler:
+    """Return the handler behind its key and role."""
+    role, or_system, handler, known = route.role, route.or_system, route.handler, parts.keys
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        actor = authenticate(request, known)
+        actor.require(role, or_system=or_system)
+        return await handler(Call(request, actor, parts))
+
+    return handle
+
+
+def _start_at_zero(metrics: Metrics, endpoints: Iterable[tuple[str, str]]) -> None:
+    for method, path in endpoints:
+        for status_class in STATUS_CLASSES:
+            metrics.http_requests.labels(method, path, status_class)
+
+
+def _edge(metrics: Metrics) -> Callable[[web.Request, AiohttpHandler], Awaitable[web.StreamResponse]]:
+    """Return the one middleware, outermost, so that nothing gets past it."""
+    counters: dict[tuple[str, str, int], Callable[[], None]] = {}
+    logger = log.bind()
+
+    def count(method: str, route: str, status: int) -> None:
+        key = (method, route, status // 100)
+        increment = counters.get(key)
+        if increment is None:
+            increment = counters[key] = metrics.http_requests.labels(method, route, f"{status // 100}xx").inc
+        increment()
+
+    @web.middleware
+    async def edge(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+        began = time.perf_counter()
+        given = request.headers.get("X-Request-Id")
+        request_id = given if given and CORRELATION_ID.fullmatch(given) else new_correlation_id()
+        request["request_id"] = request_id
+        set_correlation_id(request_id)
+        resource = request.match_info.route.resource
+        method, route = (request.method, resource.canonical) if resource is not None else (OTHER, OTHER)
+        try:
+            response = await handler(request)
+        except asyncio.CancelledError:
+            raise
+        except ConnectionError:  # the client is gone; what it was told is stored
+            count(method, route, 499)
+            logger.info("client left", method=method, route=route)
+            raise
+        except web.HTTPException as error:
+            response = _of_aiohttp(error, request)
+        except Exception as error:  # noqa: BLE001  # the edge of the loop: an answer for every error
+            response = _of_error(error, request_id, route)
+        if not response.prepared:
+            response.headers["X-Request-Id"] = request_id
+        count(method, route, response.status)
+        logger.info(
+            "request",
+            method=method,
+            route=route,
+            status=response.status,
+            milliseconds=round((time.perf_counter() - began) * 1000, 2),
+        )
+        return response
+
+    return edge
+
+
+def _of_error(error: Exception, request_id: str, route: str) -> web.Response:
+    found = problem_of(error)
+    if found is None or found.status >= 500:
+        log.error("request failed", route=route, exc_info=error)
+    if found is None:
+        found = problem(500, f"something is wrong with this daemon; its log says more under {request_id}")
+    return _answer(found)
+
+
+def _of_aiohttp(error: web.HTTPException, request: web.Request) -> web.Response:
+    match error.status:
+        case 404:
+            found = problem(404, f"there is no path {request.path[:200]}")
+        case 405:
+            allowed = ", ".join(sorted(getattr(error, "allowed_methods", ())))
+            found = problem(405, f"{request.method[:20]} is not possible here; expected {allowed}")
+        case 413:
+            found = problem(413, f"the body is over {BODY_AT_MOST // 1024} KiB")
+        case _:
+            found = problem(error.status, error.reason)
+    answer = _answer(found)
+    if "Allow" in error.headers:
+        answer.headers["Allow"] = error.headers["Allow"]
+    return answer
+
+
+def _answer(found: Problem) -> web.Response:
+    answer = web.Response(body=encode(found), status=found.status, headers={"Content-Type": PROBLEM})
+    if found.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if found.retry_after:
+        answer.headers["Retry-After"] = str(found.retry_after)
+    return answer

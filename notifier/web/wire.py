@@ -1,0 +1,255 @@
+"""JSON on the wire: strict parsing with an answer that says what was wrong, where, and what would be right.
+
+msgspec does the work. What it lets through and we do not (a field given twice, NUL) is looked for in a way that costs
+next to nothing on a well-formed body. Errors become `application/problem+json`.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from notifier.domain.errors import (
+    Forbidden,
+    InvalidInput,
+    LeaseLost,
+    NotFound,
+    NotifierError,
+    Overloaded,
+    Refused,
+    Unauthenticated,
+    nearest,
+)
+
+T = TypeVar("T")
+
+BODY_AT_MOST = 64 * 1024  # bytes of a body, and of a line of a list
+NESTED_AT_MOST = 32
+DIGITS_AT_MOST = 300
+VALUE_AT_MOST = 200  # characters of a wrong value that are repeated in the answer
+STORE_RETRY_SECONDS = 5
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+PROBLEM = "application/problem+json"
+
+encode = msgspec.json.Encoder().encode
+
+
+class Rejected(NotifierError):
+    """The request is refused before any stage sees it, with this status."""
+
+    def __init__(self, status: int, detail: str, *, field: str = "", value: object = None, expected: str = "") -> None:
+        self.status, self.detail, self.field, self.value, self.expected = status, detail, field, value, expected
+        super().__init__(detail)
+
+
+class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """An error as RFC 9457 writes it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str = ""
+    value: Any = None
+    expected: str = ""
+    retry_after: int = 0  # seconds
+
+
+def problem_of(error: BaseException) -> Problem | None:
+    """Return the answer to an error of ours, or None when it is not one that a caller could have caused."""
+    match error:
+        case Rejected():
+            return _problem(error.status, error.detail, error.field, error.value, error.expected)
+        case InvalidInput():
+            return _problem(422, error.reason, error.field, error.value, error.expected)
+        case Unauthenticated():
+            return _problem(401, str(error))
+        case Forbidden():
+            return _problem(403, str(error))
+        case NotFound():
+            return _problem(404, str(error))
+        case Refused() | LeaseLost():
+            return _problem(409, str(error))
+        case Overloaded():
+            problem = _problem(503, str(error))
+            problem.retry_after = error.retry_after_seconds
+            return problem
+        case sqlite3.OperationalError():  # the disk is full or does not answer: nothing was stored
+            problem = _problem(503, "the store does not answer; nothing was accepted")
+            problem.retry_after = STORE_RETRY_SECONDS
+            return problem
+    return None
+
+
+def _problem(status: int, detail: str, field: str = "", value: object = None, expected: str = "") -> Problem:
+    return Problem(
+        type="about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        field=field,
+        value=shown(value),
+        expected=expected,
+    )
+
+
+def problem(status: int, detail: str) -> Problem:
+    """Return a problem without a field."""
+    return _problem(status, detail)
+
+
+def shown(value: object) -> object:
+    """Return a wrong value as an answer may repeat it: scalars, and texts up to a limit."""
+    match value:
+        case None | bool() | float():
+            return value
+        case int():
+            return value if abs(value) < 2**53 else f"{str(value)[:20]}..."
+        case str():
+            return value if len(value) <= VALUE_AT_MOST else value[:VALUE_AT_MOST] + "..."
+        case dict():
+            return "an object"
+        case list() | tuple():
+            return "a list"
+    return str(value)[:VALUE_AT_MOST]
+
+
+class _Schema(Generic[T]):
+    """How one type is parsed, and which texts in a body call for a closer look."""
+
+    def __init__(self, type_: type[T]) -> None:
+        self.decode = msgspec.json.Decoder(type_).decode
+        fields = msgspec.structs.fields(type_)  # type: ignore[arg-type]
+        self.names = tuple(field.encode_name for field in fields)
+        self._quoted = tuple(f'"{name}"'.encode() for name in self.names)
+
+    def needs_a_closer_look(self, body: bytes) -> bool:
+        """Tell whether a field may be there twice, or NUL may be in a text: exact for "no", a guess for "yes"."""
+        if b"\\u" in body or body.count(b"{") > 1:
+            return True
+        count = body.count
+        return any(count(name) > 1 for name in self._quoted)
+
+
+_schemas: dict[type[Any], _Schema[Any]] = {}  # as many as there are types of body
+
+
+def decode(type_: type[T], body: bytes) -> T:
+    """Parse a body into a struct, or raise `Rejected` (400 malformed, 422 a field is wrong)."""
+    schema: _Schema[T] | None = _schemas.get(type_)
+    if schema is None:
+        schema = _schemas[type_] = _Schema(type_)
+    try:
+        value = schema.decode(body)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), body, schema.names) from None
+    except UnicodeDecodeError as error:
+        raise Rejected(400, f"not UTF-8: {error.reason}", expected="UTF-8") from None
+    except RecursionError:
+        raise Rejected(400, f"nested deeper than {NESTED_AT_MOST} levels") from None
+    except msgspec.DecodeError as error:
+        raise Rejected(400, f"not JSON: {error}", expected="one JSON object") from None
+    if schema.needs_a_closer_look(body):
+        _look_closer(body)
+    return value
+
+
+def _look_closer(body: bytes) -> None:
+    """Refuse a field that is given twice, and NUL, which a PostgreSQL text cannot hold."""
+    json.loads(body, object_pairs_hook=_no_twins)
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twin = next(name for name in names if names.count(name) > 1)
+        raise Rejected(400, f"the field '{twin}' is given more than once", field=twin, expected="each field once")
+    for name, value in pairs:
+        if "\0" in name or (isinstance(value, str) and "\0" in value):
+            raise Rejected(400, f"the field '{name}' contains the character NUL", field=name, expected="text")
+    return found
+
+
+# --- what was wrong, where, and what would be right -------------------------------------------------------------------
+
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>(?:key in )?`?\$[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`$", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`$")
+_EXPECTED = re.compile(r"Expected (?P<expected>.*?)(?:, got (?P<got>.*))?$", re.DOTALL)
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_WORDS = {
+    "`str`": "a text",
+    "`int`": "a whole number",
+    "`float`": "a number",
+    "`bool`": "true or false",
+    "`object`": "an object",
+    "`array`": "a list",
+    "`null`": "null",
+    "`datetime`": "an instant such as 2026-03-01T18:30:00Z",
+}
+_WORD = re.compile(r"`\w+`")
+
+
+def _explain(message: str, body: bytes, names: Sequence[str]) -> Rejected:
+    """Turn a message of msgspec into an answer; bombs are malformed, whatever field they stand in."""
+    bomb = _bomb(body)
+    if bomb:
+        return Rejected(400, bomb)
+    match = _PLACE.match(message)
+    what, path = (match["what"], match["path"] or "$") if match else (message, "$")
+    place = path.lstrip("$").lstrip(".")
+    if unknown := _UNKNOWN.match(what):
+        name = unknown["name"]
+        field = f"{place}.{name}" if place else name
+        return Rejected(
+            422,
+            f"there is no field '{field}'{nearest(name, names)}",
+            field=field,
+            value=_at(body, f"{path}.{name}"),
+            expected="one of " + ", ".join(names) if not place else "",
+        )
+    if missing := _MISSING.match(what):
+        field = f"{place}.{missing['name']}" if place else missing["name"]
+        return Rejected(422, f"the field '{field}' is missing", field=field, expected="a value")
+    if "RFC3339" in what:
+        expected = _WORDS["`datetime`"]
+    elif found := _EXPECTED.match(what):
+        expected = _WORD.sub(lambda word: _WORDS.get(word[0], word[0]), found["expected"])
+    else:
+        expected = ""
+    detail = f"{place or 'the body'} is wrong: {_WORD.sub(lambda word: _WORDS.get(word[0], word[0]), what)}"
+    return Rejected(422, detail, field=place, value=_at(body, path), expected=expected)
+
+
+def _bomb(body: bytes) -> str:
+    """Return what is monstrous about a body: its depth, or a number; empty when nothing is."""
+    bare = _TEXTS.sub(b'""', body)
+    if re.search(rb"\d{%d}" % (DIGITS_AT_MOST + 1), bare):
+        return f"a number has more than {DIGITS_AT_MOST} digits"
+    depth = deepest = 0
+    for byte in bare:
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return f"nested deeper than {NESTED_AT_MOST} levels" if deepest > NESTED_AT_MOST else ""
+
+
+def _at(body: bytes, path: str) -> object:
+    """Return the value at a path such as `$.regions[0]`, or None."""
+    try:
+        value = json.loads(body)
+        for name, index in _STEP.findall(path):
+            value = value[name] if name else value[int(index)]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return value
