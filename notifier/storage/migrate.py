@@ -1,5 +1,7 @@
 """Schema migrations: bring a database to the newest schema, or say how far it is. Uses Alembic; imported only then."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 from notifier.domain.errors import ConfigError
@@ -55,3 +57,20 @@ def _config(url: str):  # type: ignore[no-untyped-def]  # Alembic's Config is im
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("sqlalchemy.url", sqlalchemy_url(url).replace("%", "%%"))
     return config
+
+
+def revisions() -> tuple[str, ...]:
+    """Return the revisions this program knows, oldest first, by the names of their files: without Alembic."""
+    return tuple(sorted(path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")))
+
+
+def stored_revision(path: Path) -> str | None:
+    """Return the revision of a SQLite file without Alembic, or None when it is not there or has no schema yet."""
+    if not path.exists():
+        return None
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.OperationalError:
+            return None
+    return None if row is None else str(row[0])

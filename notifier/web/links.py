@@ -8,8 +8,8 @@ import html
 
 from aiohttp import web
 
-from notifier.domain.errors import InvalidInput, NotFound
-from notifier.messages.links import read_token
+from notifier.domain.errors import NotFound
+from notifier.messages.links import Purpose, read_token
 from notifier.web.parts import Parts
 from notifier.web.route import read_within
 from notifier.web.wire import Rejected
@@ -65,10 +65,10 @@ def routes(parts: Parts) -> list[web.RouteDef]:
 
 
 def _contact_point(request: web.Request, parts: Parts) -> int:
-    try:
-        return read_token(parts.link_secret, request.match_info["token"])
-    except InvalidInput:
-        raise NotFound("such link", "(is it whole?)") from None
+    found = read_token(parts.link_secret, Purpose.UNSUBSCRIBE, request.match_info["token"])
+    if found is None:
+        raise NotFound("such link;", "is it whole?")
+    return found
 
 
 def _page(title: str, body: str) -> web.Response:
