@@ -310,7 +310,7 @@ class Locales(Settings, frozen=True):
 
 
 class Retention(Settings, frozen=True):
-    """How long facts are kept; the nightly job removes what is older. 0 days keeps for ever."""
+    """How long facts are kept."""
 
     complaints: Annotated[
         timedelta, Meta(description="Complaints, with their text; the counts of the baseline stay.")
@@ -362,5 +362,8 @@ class Config(Settings, frozen=True):
     delivery: Annotated[Delivery, Meta(description="How messages are handed over.")] = field(default_factory=Delivery)
     sender: Annotated[Sender, Meta(description="In whose name messages are sent.")] = field(default_factory=Sender)
     locales: Annotated[Locales, Meta(description="Languages of messages.")] = field(default_factory=Locales)
-    retention: Annotated[Retention, Meta(description="How long facts are kept.")] = field(default_factory=Retention)
+    retention: Annotated[
+        Retention,
+        Meta(description="How long facts are kept; the nightly job removes what is older. 0 days keeps for ever."),
+    ] = field(default_factory=Retention)
     log: Annotated[Log, Meta(description="How the daemon speaks to its operators.")] = field(default_factory=Log)

@@ -6,21 +6,21 @@ rest can still be judged. Secrets may come from the file that a key `KEY_file` n
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import FieldInfo, fields
 
 from notifier.config import marked, secrets
 from notifier.domain.errors import nearest
 from notifier.settings import durations
+from notifier.settings.descriptions import choices, default_of, describe, hints, unwrap
 from notifier.settings.files import Unreadable, read_text
 from notifier.settings.tree import Items, Node, Place, Problem, Table, Text, below
 
@@ -32,7 +32,6 @@ SHOWN_AT_MOST = 60  # characters of a wrong value in a message
 _WRONG = object()
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
-_CHOICE = re.compile(r"\^\(([a-z|]+)\)\$")
 _BOOLEANS = {"true": True, "false": False}
 _OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
@@ -87,7 +86,7 @@ class Reader:
         node = table.nodes.get(info.name)
         secret = info.name in secrets(struct)
         if secret and (twin := table.nodes.get(f"{info.name}_file")) is not None:
-            if node is not None:
+            if node is not None and not (isinstance(node, Text) and not node.value):
                 self.fail(twin.place, f"{at}_file", f"is given together with {info.name}; expected one of the two")
                 return _WRONG
             return self._secret(twin, f"{at}_file")
@@ -101,7 +100,7 @@ class Reader:
         self.places[at] = node.place
         value = self._value(node, hints(struct)[info.name], at, secret=secret)
         if value and value is not _WRONG and info.name in marked(struct, "folder"):
-            return str(self.folder / value)
+            return self._folder(node, value, at)
         return value
 
     def _value(self, node: Node, annotation: Any, path: str, *, secret: bool = False) -> Any:
@@ -171,6 +170,14 @@ class Reader:
             self.fail(node.place, path, f"{error}; expected {describe(annotation)}")
             return _WRONG
 
+    def _folder(self, node: Node, value: str, path: str) -> Any:
+        """Return the absolute path of a folder that is relative to the text that names it."""
+        folder = (self.folder / value).absolute()
+        if folder.is_dir():
+            return str(folder)
+        self.fail(node.place, path, f"{folder} is no folder; expected one, or '' for what is shipped")
+        return _WRONG
+
     def _secret(self, node: Node, path: str) -> Any:
         """Return what stands in the file that a `KEY_file` names."""
         if not isinstance(node, Text) or node.is_nothing or not node.value:
@@ -189,53 +196,6 @@ class Reader:
         return text
 
 
-@cache
-def hints(struct: type[Struct]) -> Mapping[str, Any]:
-    """Return the annotations of a struct with their `Meta`."""
-    return get_type_hints(struct, include_extras=True)
-
-
-def unwrap(annotation: Any) -> tuple[Any, Meta | None]:
-    """Return the bare type of an annotation, and its `Meta`."""
-    if get_origin(annotation) is Annotated:
-        kind, *rest = get_args(annotation)
-        return kind, next((meta for meta in rest if isinstance(meta, Meta)), None)
-    return annotation, None
-
-
-def describe(annotation: Any) -> str:
-    """Return in words what a key expects: `a whole number from 1 to 64`."""
-    kind, meta = unwrap(annotation)
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return alternatives([str(member) for member in kind])
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        return f"keys such as {', '.join(f'{name}:' for name in kind.__struct_fields__[:3])}"
-    if get_origin(kind) is tuple:
-        inner, _ = unwrap(get_args(kind)[0])
-        nested = isinstance(inner, type) and issubclass(inner, Struct)
-        least = " of at least one" if meta is not None and meta.min_length else ""
-        return f"a list{least}, each with {describe(inner)}" if nested else f"a list{least} such as [a, b]"
-    if get_origin(kind) is dict:
-        return "a map such as {en: internet}"
-    if kind is timedelta:
-        return durations.EXPECTED
-    if kind is bool:
-        return "true or false"
-    if kind in (int, float):
-        return ("a whole number" if kind is int else "a number") + _bounds(meta)
-    return _text(meta)
-
-
-def default_of(info: FieldInfo) -> Any:
-    """Return the default of a key that has one."""
-    return info.default if info.default is not msgspec.NODEFAULT else info.default_factory()
-
-
-def alternatives(words: Sequence[str]) -> str:
-    """Return `a, b or c`."""
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
 def _section_of(key: str, struct: type[Struct]) -> str:
     """Return a hint when a section of the struct has this key: the line is probably not indented."""
     for name, annotation in hints(struct).items():
@@ -243,26 +203,6 @@ def _section_of(key: str, struct: type[Struct]) -> str:
         if isinstance(kind, type) and issubclass(kind, Struct) and key in kind.__struct_fields__:
             return f"; it belongs under '{name}:'"
     return ""
-
-
-def _bounds(meta: Meta | None) -> str:
-    if meta is None:
-        return ""
-    if meta.ge is not None and meta.le is not None:
-        return f" from {meta.ge} to {meta.le}"
-    if meta.gt is not None:
-        return f" above {meta.gt}"
-    return f" of at least {meta.ge}" if meta.ge is not None else ""
-
-
-def _text(meta: Meta | None) -> str:
-    if meta is not None and meta.pattern:
-        if choice := _CHOICE.fullmatch(meta.pattern):
-            return alternatives(choice[1].split("|"))
-        return f"a text that matches {meta.pattern}"
-    if meta is not None and meta.min_length and meta.min_length == meta.max_length:
-        return f"a text of {meta.min_length} characters"
-    return "a text that is not empty" if meta is not None and meta.min_length else "a text"
 
 
 def _scalar(text: str, kind: Any) -> Any:
@@ -306,8 +246,7 @@ def _hint(text: str, annotation: Any) -> str:
         return f"; did you mean '{_OLD_BOOLEANS[text.lower()]}'?"
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return nearest(text, [str(member) for member in kind])
-    choice = _CHOICE.fullmatch(meta.pattern) if meta is not None and meta.pattern else None
-    return nearest(text, choice[1].split("|")) if choice else ""
+    return nearest(text, choices(meta))
 
 
 def _what(node: Node) -> str:

@@ -15,7 +15,7 @@ from msgspec.structs import fields
 
 from notifier.config import secrets
 from notifier.domain.errors import nearest
-from notifier.settings.conversion import default_of, hints, unwrap
+from notifier.settings.descriptions import default_of, hints, unwrap
 from notifier.settings.durations import format_duration
 from notifier.settings.tree import Items, Node, Place, Problem, Table, Text, parse
 

@@ -4,8 +4,9 @@ The operator's folder (`playbooks.directory`) overrides the shipped plans file b
 services count that are configured and that no plan of the operator's own is for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_changes
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from notifier.config import Config
 from notifier.domain.errors import ConfigError, nearest
 from notifier.domain.playbook import Mode, Playbook
 from notifier.resources import resources, shipped
-from notifier.settings.conversion import Reader, alternatives
+from notifier.settings.conversion import Reader
+from notifier.settings.descriptions import alternatives
 from notifier.settings.durations import format_duration
 from notifier.settings.load import read_table
 from notifier.settings.rules import Finding, repeated
@@ -23,6 +25,9 @@ from notifier.settings.tree import Place, Problem
 
 FOLDER = "config/playbooks"
 BYTES_AT_MOST = 65_536
+
+Codes = Callable[[str, str], Sequence[str]]
+"""Gives the codes of a group of phrases (`safety`, `self_help`) that fit a service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,23 +45,48 @@ def load_playbooks(config: Config, base: Path | None = None) -> dict[str, Playbo
 
     `base` is the folder of the configuration file, for a relative `playbooks.directory` that `load` has not resolved.
     """
+    return by_service(read_plans(config, base))
+
+
+def by_service(plans: Iterable[Plan]) -> dict[str, Playbook]:
+    """Return the playbook of every service."""
+    return {service: plan.playbook for plan in plans for service in plan.playbook.services}
+
+
+def read_plans(config: Config, base: Path | None = None) -> list[Plan]:
+    """Return the playbooks with their files; raise `ConfigError` with one line per mistake."""
     own = (base or Path()) / config.playbooks.directory if config.playbooks.directory else None
     if own is not None and not own.is_dir():
         raise ConfigError(
             [f"playbooks.directory: {own} is no folder; expected one with *.yaml, or '' for those shipped"]
         )
     problems: list[Problem] = []
-    plans: list[Plan] = []
-    for file in playbook_files(config, base):
-        plan = _read(file, problems)
-        if plan is not None:
-            plans.append(plan)
+    plans = [plan for file in playbook_files(config, base) if (plan := _read(file, problems)) is not None]
     if not problems:
         plans = _trimmed(plans, config)
         problems += [*_between(plans, config), *_uncovered(plans, config, own)]
     if problems:
         raise ConfigError([str(problem) for problem in sorted(problems, key=lambda problem: problem.place)])
-    return {service: plan.playbook for plan in plans for service in plan.playbook.services}
+    return plans
+
+
+def without_unknown_codes(plans: Iterable[Plan], codes: Codes) -> tuple[list[Plan], list[str]]:
+    """Return the plans without the phrases that nobody has worded, and a problem for each of these."""
+    kept: list[Plan] = []
+    problems: list[Problem] = []
+    for plan in plans:
+        worded: dict[str, list[str]] = {"safety": [], "self_help": []}
+        for group, known in worded.items():
+            for index, word in enumerate(getattr(plan.playbook, group)):
+                missing = [service for service in plan.playbook.services if word not in codes(group, service)]
+                if not missing:
+                    known.append(word)
+                for service in missing:
+                    reason = f"'{word}' is no phrase of {group} for {service}{nearest(word, codes(group, service))}"
+                    problems.append(_problem(plan, f"{group}[{index}]", reason))
+        safety, self_help = (tuple(known) for known in worded.values())
+        kept.append(with_changes(plan, playbook=replace(plan.playbook, safety=safety, self_help=self_help)))
+    return kept, [str(problem) for problem in problems]
 
 
 def playbook_files(config: Config, base: Path | None = None) -> list[Path]:
@@ -111,7 +141,7 @@ def _trimmed(plans: list[Plan], config: Config) -> list[Plan]:
             services = tuple(service for service in services if service in configured and service not in owned)
         if services:
             playbook = replace(plan.playbook, services=services)
-            kept.append(Plan(file=plan.file, playbook=playbook, reader=plan.reader, is_shipped=plan.is_shipped))
+            kept.append(with_changes(plan, playbook=playbook))
     return kept
 
 

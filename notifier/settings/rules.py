@@ -14,7 +14,8 @@ from notifier.config import Config, Provider, ProviderKind
 from notifier.domain.errors import nearest
 from notifier.domain.notification import Channel
 from notifier.settings.addresses import is_host, is_mail, is_zone, nearest_zone, split_listen
-from notifier.settings.conversion import Reader, alternatives
+from notifier.settings.conversion import Reader
+from notifier.settings.descriptions import alternatives
 from notifier.settings.durations import format_duration
 from notifier.settings.environment import DEFAULTS
 from notifier.settings.tree import Problem, below

@@ -1,0 +1,173 @@
+"""`notifier check`: everything a daemon would read, read now, without asking any server.
+
+In: the configuration file and the environment. Out: what was read, or every problem at once. The daemon does not
+have to run. Secrets are read, so that an unreadable one is found here, and never shown.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from notifier.cli.options import json_option
+
+if TYPE_CHECKING:
+    from notifier.config import Config
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What was read and what was found; also the JSON of `--json`."""
+
+    ok: bool = False
+    configuration: str = ""  # the file; empty = none was found, the defaults hold
+    overrides: list[str] = field(default_factory=list)  # variables of the environment that were applied
+    services: dict[str, str] = field(default_factory=dict)  # service -> playbook and mode
+    providers: list[str] = field(default_factory=list)
+    leaves_this_machine: bool = False  # False: every provider writes files
+    locales: list[str] = field(default_factory=list)
+    playbooks: list[str] = field(default_factory=list)  # files, the operator's in place of shipped ones, also below
+    phrases: list[str] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)  # what could not be judged because of problems before it
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@click.command("check")
+@click.option(
+    "--config",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Configuration file; else NOTIFIER_CONFIG, else config/notifier.yaml.",
+)
+@json_option
+def check(file: Path | None, as_json: bool) -> None:
+    """Check configuration, playbooks, phrases and every template.
+
+    Nothing is sent and no server is asked. All problems are listed,
+    each with its file, line and key; the exit code is 1 when there is
+    one.
+    """
+    report = examine(file, os.environ)
+    if as_json:
+        click.echo(json.dumps(asdict(report)))
+    else:
+        _show(report)
+    if not report.ok:
+        raise SystemExit(1)
+
+
+def examine(file: Path | None, environ: Mapping[str, str]) -> Report:
+    """Read everything and return what was found."""
+    from notifier.domain.errors import ConfigError
+    from notifier.settings import find_file
+    from notifier.settings.environment import PREFIX
+
+    found = find_file(file, environ)
+    report = Report(
+        configuration=str(found) if found is not None else "",
+        overrides=sorted(name for name in environ if name.startswith(PREFIX)),
+        unchecked=["playbooks", "phrases", "templates"],
+    )
+    try:
+        config = _configuration(report, file, environ)
+        _playbooks_and_messages(report, config)
+    except ConfigError as error:
+        report.problems += error.problems
+    report.ok = not report.problems
+    return report
+
+
+def _configuration(report: Report, file: Path | None, environ: Mapping[str, str]) -> "Config":
+    from notifier.config import ProviderKind
+    from notifier.settings import load, warnings
+
+    config = load(file, environ)
+    report.warnings = warnings(config)
+    report.providers = [f"{each.name} ({each.kind}, {each.channel})" for each in config.providers]
+    report.leaves_this_machine = any(each.kind is not ProviderKind.FILE for each in config.providers)
+    report.locales = list(config.locales.available)
+    return config
+
+
+def _playbooks_and_messages(report: Report, config: "Config") -> None:
+    from notifier.messages import Messages
+    from notifier.settings.playbooks import by_service, read_plans, without_unknown_codes
+
+    plans = read_plans(config)
+    playbooks = by_service(plans)
+    report.services = {name: f"{playbook.name}, {playbook.mode}" for name, playbook in playbooks.items()}
+    report.unchecked = ["phrases", "templates"]
+    messages = Messages(config, playbooks)  # refuses phrases and templates that cannot be read at all
+    plans, problems = without_unknown_codes(plans, messages.phrase_codes)
+    report.problems += problems
+    if problems:  # each would be found once more in every message that shows it
+        messages = Messages(config, by_service(plans))
+    report.problems += messages.problems()
+    report.unchecked = []
+    report.playbooks = [str(plan.file) for plan in plans]
+    report.phrases, report.templates = _wording(config)
+
+
+def _wording(config: "Config") -> tuple[list[str], list[str]]:
+    """Return the files of phrases and of templates that are in force."""
+    from notifier.resources import resources
+
+    own = [Path(each) if each else None for each in (config.templates.phrases, config.templates.directory)]
+    phrases: list[str] = []
+    templates: list[str] = []
+    for locale in config.locales.available:
+        phrases += map(str, resources("config/phrases", f"{locale}.yaml", own[0]).values())
+        templates += map(str, resources("templates", f"{locale}/**/*", own[1]).values())
+    return phrases, templates
+
+
+def _show(report: Report) -> None:
+    """Print what was read, then warnings, then problems."""
+    from notifier.cli import printing
+
+    for problem in report.problems:
+        click.echo(printing.safe(problem))
+    for warning in report.warnings:
+        click.echo(f"warning: {printing.safe(warning)}")
+    if report.problems:
+        printing.line()
+    printing.fields(
+        [
+            ("configuration", report.configuration or "no file: the defaults"),
+            ("environment", ", ".join(report.overrides)),
+            *((f"service {name}", f"playbook {plan}") for name, plan in report.services.items()),
+            ("providers", ", ".join(report.providers)),
+            ("locales", ", ".join(report.locales)),
+            ("read", _counted(report)),
+            ("not checked", ", ".join(report.unchecked)),
+        ],
+        indent=0,
+    )
+    if report.problems:
+        count = printing.plural(len(report.problems), "problem")
+        printing.line(f"{count} found.", style=printing.BAD)
+        return
+    carried = "messages leave this machine" if report.leaves_this_machine else "nothing leaves this machine"
+    printing.line(f"Everything is in order; {carried}.", style=printing.GOOD)
+
+
+def _counted(report: Report) -> str:
+    """Write how many files of each sort were read, or nothing when something was not read."""
+    from notifier.cli.printing import plural
+
+    if report.unchecked:
+        return ""
+    return ", ".join(
+        [
+            plural(len(report.playbooks), "playbook"),
+            plural(len(report.phrases), "file of phrases", "files of phrases"),
+            plural(len(report.templates), "template"),
+        ]
+    )
