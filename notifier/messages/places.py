@@ -1,16 +1,15 @@
 """Where it is out, in the words of one reader: by street line or label up to three sites, more as "4 of your 12"."""
 
-import re
 from dataclasses import dataclass
 
 from notifier.domain.notification import NotificationFacts, SiteName
+from notifier.domain.text import clean_line
 from notifier.messages.phrases import Words
 from notifier.messages.times import ReaderTimes
 
 NAMED_AT_MOST = 3  # sites that are named in a sentence
 LISTED_AT_MOST = 50  # sites that a mail lists
 NAME_LENGTH_AT_MOST = 80
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\s]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +22,8 @@ class Place:
 
 
 def site_name(*, address: str, label: str) -> SiteName:
-    """Return how a site may be called: the address up to its first comma, and the label; made safe to print."""
-    return SiteName(street=clean(address.split(",", 1)[0]), label=clean(label))
-
-
-def clean(text: str) -> str:
-    """Return text from outside on one line, without control and direction characters, and not too long."""
-    return _UNSEEN.sub(" ", text).strip()[:NAME_LENGTH_AT_MOST].rstrip()
+    """Return how a site may be called: the address up to its first comma, and the label, each on one short line."""
+    return SiteName(street=_short(address.split(",", 1)[0]), label=_short(label))
 
 
 def place_of(personal: NotificationFacts, words: Words, times: ReaderTimes) -> Place:
@@ -48,3 +42,7 @@ def place_of(personal: NotificationFacts, words: Words, times: ReaderTimes) -> P
         listed=listed,
         unlisted=affected - sum(1 for site in personal.sites[:LISTED_AT_MOST] if site.street or site.label),
     )
+
+
+def _short(text: str) -> str:
+    return clean_line(text)[:NAME_LENGTH_AT_MOST].rstrip()

@@ -1,0 +1,9 @@
+"""Carriers of messages: one module each, behind one Protocol, found by their kind.
+
+A provider gets ready bytes and an envelope and says what became of them. It knows no customer, no incident and no
+database, and it never raises for anything a carrier can do: every failure is an `Outcome`.
+"""
+
+from notifier.providers.registry import Provider, create
+
+__all__ = ["Provider", "create"]

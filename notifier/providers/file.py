@@ -1,0 +1,88 @@
+"""The file provider: a maildir on this machine. Nothing leaves it.
+
+Each message is written to tmp/, synced, and moved to new/ under a name made of its Message-ID, so that the same
+message handed over again takes its own place: this provider can never deliver twice.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+from notifier.config import Provider as ProviderSettings
+from notifier.domain.delivery import Outcome, Result
+from notifier.messages.mime import Mail
+
+GROUP_AT_MOST = 64  # messages in one trip to the disk
+
+
+class FileProvider:
+    """Writes messages into a maildir, those that wait together in one group."""
+
+    def __init__(self, settings: ProviderSettings) -> None:
+        self.settings = settings
+        self._root = Path(settings.directory)
+        self._waiting: list[tuple[Mail, asyncio.Future[Outcome]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Make the maildir."""
+        await asyncio.to_thread(self._make)
+
+    def _make(self) -> None:
+        for name in ("tmp", "new", "cur"):
+            (self._root / name).mkdir(parents=True, exist_ok=True)
+
+    async def send(self, mail: Mail) -> Outcome:
+        """Store one message and return after it is on the disk."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((mail, future))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_waiting(), name=f"provider {self.settings.name}")
+        return await future
+
+    async def close(self) -> None:
+        """Wait until everything begun is written."""
+        if self._writer is not None:
+            await self._writer
+
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[:GROUP_AT_MOST], self._waiting[GROUP_AT_MOST:]
+            outcomes = await asyncio.to_thread(self._write, [mail for mail, _ in group])
+            for (_, future), outcome in zip(group, outcomes, strict=True):
+                if not future.done():
+                    future.set_result(outcome)
+
+    def _write(self, mails: list[Mail]) -> list[Outcome]:
+        outcomes = [self._write_one(mail) for mail in mails]
+        try:
+            _sync(self._root / "new")
+        except OSError as error:
+            return [_failed(error)] * len(mails)
+        return outcomes
+
+    def _write_one(self, mail: Mail) -> Outcome:
+        name = f"{mail.sender.partition('@')[0].rpartition('+')[2]}.eml"
+        data = b"".join((f"Return-Path: <{mail.sender}>\r\nDelivered-To: {mail.recipient}\r\n".encode(), mail.data))
+        written = self._root / "tmp" / name
+        try:
+            with written.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            written.rename(self._root / "new" / name)
+        except OSError as error:
+            return _failed(error)
+        return Outcome(result=Result.ACCEPTED, code="250", provider_id=name, size=len(mail.data))
+
+
+def _failed(error: OSError) -> Outcome:
+    return Outcome(result=Result.OURS, answer=error.strerror or type(error).__name__)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

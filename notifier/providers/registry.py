@@ -1,0 +1,45 @@
+"""The Protocol every provider keeps, and which class carries which kind. Adding one is a module and a line here."""
+
+from importlib import import_module
+from typing import Protocol
+
+from notifier.config import Provider as ProviderSettings
+from notifier.config import ProviderKind
+from notifier.domain.delivery import Outcome
+from notifier.messages.mime import Mail
+
+_MODULES = {  # imported only when configured
+    ProviderKind.SMTP: ("notifier.providers.smtp", "SmtpProvider"),
+    ProviderKind.FILE: ("notifier.providers.file", "FileProvider"),
+}
+
+
+class Provider(Protocol):
+    """A carrier of messages."""
+
+    @property
+    def settings(self) -> ProviderSettings:
+        """Return how it is configured: name, channel, rate, connections."""
+        ...
+
+    async def open(self) -> None:
+        """Make ready; cheap, and does not talk to the carrier yet."""
+        ...
+
+    async def send(self, mail: Mail) -> Outcome:
+        """Hand one message over and return what became of it. At most `settings.connections` run at once.
+
+        When it is cancelled, whether the message was handed over is unknown.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every connection; nothing is being sent any more."""
+        ...
+
+
+def create(settings: ProviderSettings) -> Provider:
+    """Return the provider for these settings."""
+    module, name = _MODULES[settings.kind]
+    provider: Provider = getattr(import_module(module), name)(settings)
+    return provider
