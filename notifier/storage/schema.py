@@ -265,6 +265,7 @@ complaints = Table(
         postgresql_where=text("verified = 0 AND not_counted IS NULL"),
     ),
     _one_of("not_counted", NotCounted),
+    sqlite_autoincrement=True,  # retention removes rows; an id must never come again, for it is a position
 )
 
 cell_days = Table(  # complaints counted per cell and local day: the facts from which the baseline is made
@@ -412,6 +413,7 @@ incident_sites = Table(  # the place of an incident that is a list of sites
     Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
     Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
     Column("part_id", BigInteger, ForeignKey("parts.id"), nullable=False),
+    Index("ix_incident_sites_site_id", "site_id"),
     sqlite_with_rowid=False,
 )
 

@@ -193,6 +193,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_complaints")),
         sa.UniqueConstraint("api_key_id", "idempotency_key", name=op.f("uq_complaints_api_key_id_idempotency_key")),
         sa.UniqueConstraint("source", "external_id", name=op.f("uq_complaints_source_external_id")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_complaints_customer_id", "complaints", ["customer_id", "received_at"], unique=False)
     op.create_index("ix_complaints_effective_at", "complaints", ["effective_at"], unique=False)
@@ -553,6 +554,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident_id", "site_id", name=op.f("pk_incident_sites")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_incident_sites_site_id", "incident_sites", ["site_id"], unique=False)
     op.create_table(
         "audience",
         sa.Column("broadcast_id", sa.BigInteger(), nullable=False),
@@ -741,6 +743,7 @@ def downgrade() -> None:
     op.drop_table("notifications")
     op.drop_table("audience_notifications")
     op.drop_table("audience")
+    op.drop_index("ix_incident_sites_site_id", table_name="incident_sites")
     op.drop_table("incident_sites")
     op.drop_index("ix_broadcasts_state", table_name="broadcasts")
     op.drop_index("ix_broadcasts_incident_id", table_name="broadcasts")

@@ -1,0 +1,261 @@
+"""The baseline of a cell: how many complaints are expected there at any moment, when nothing is wrong.
+
+lambda(t) = level / 24 x shape(t) complaints per hour. The shape is the hour of the week of a service, pooled over all
+regions; the level is a slow average of a cell's daily counts. Both are made from stored counts of complete local days
+and hours, and both are stored when they come into force, so that a restarted detector decides the same.
+Local time is that of the company (`regions.time_zone`); elapsed time is real, also where clocks are changed.
+Formulas: the issue on detection, section "Algorithm", step 1.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+US_PER_SECOND = 1_000_000
+US_PER_HOUR = 3600 * US_PER_SECOND
+US_PER_DAY = 24 * US_PER_HOUR
+HOURS_PER_DAY = 24
+HOURS_PER_WEEK = 168
+EPOCH_HOUR_OF_WEEK = 3 * 24  # 1970-01-01 was a Thursday; Monday 00:00 is hour 0
+
+DECAY_PER_DAY = 0.5 ** (1 / 21)  # a count weighs half as much after three weeks
+HISTORY_DAYS_AT_MOST = 400  # older days weigh less than a millionth
+PRIOR_DAYS = 3.0  # how many pseudo-days the mean of the service weighs in a new cell
+COLD_PRIOR = 1.0  # complaints per cell and day that a service without one complete day of history is thought to have
+WEIGHT_AT_LEAST = 0.05  # of a day, however quiet its hour-of-week shape
+SURPRISE_FACTOR, SURPRISE_ALLOWANCE = 3.0, 4.0  # a day counts at most 3 x expected + 4: one outage teaches little
+PSEUDO_HOURS = 2.0  # of the mean, in every hour of the week
+WEEKS_FOR_WEEKDAYS = 4  # before, only the hour of the day is told apart
+WINSORISED_RANK = 166  # of the 168 sorted hours of a week: the 99.5th percentile
+MEAN_DAYS = 28  # days over which the mean of a service is taken
+GAP_EXPECTED = 8.0  # a day without any complaint where this many were expected is a broken feed, not a quiet day
+
+_ZONES_FROM, _ZONES_UNTIL = datetime(1999, 12, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LocalTime:
+    """The company's wall clock: local days and hours of instants, given as microseconds since 1970-01-01 UTC."""
+
+    def __init__(self, time_zone: str) -> None:
+        self.time_zone = time_zone
+        zone = ZoneInfo(time_zone)
+        self.starts: list[int] = [-(2**62)]  # from when on an offset is in force
+        self.offsets: list[int] = [_offset_us(zone, _ZONES_FROM)]  # local minus UTC
+        step, at = timedelta(days=7), _ZONES_FROM
+        while at < _ZONES_UNTIL:
+            if _offset_us(zone, at + step) != self.offsets[-1]:
+                start = _first_change(zone, at, at + step)
+                self.starts.append((start - _EPOCH) // timedelta(microseconds=1))
+                self.offsets.append(_offset_us(zone, start))
+            at += step
+        self._from, self._until, self._segment = 0, 0, 0  # the last segment asked for
+
+    def segment(self, at_us: int) -> int:
+        """Return which of `offsets` is in force at an instant."""
+        if not self._from <= at_us < self._until:
+            found = bisect_right(self.starts, at_us) - 1
+            until = self.starts[found + 1] if found + 1 < len(self.starts) else 2**62
+            self._from, self._until, self._segment = self.starts[found], until, found
+        return self._segment
+
+    def local_us(self, at_us: int) -> int:
+        """Return microseconds since 1970-01-01 00:00 as the wall clock shows them."""
+        return at_us + self.offsets[self.segment(at_us)]
+
+    def day(self, at_us: int) -> int:
+        """Return the local day, counted from 1970-01-01."""
+        return self.local_us(at_us) // US_PER_DAY
+
+    def hour(self, at_us: int) -> int:
+        """Return the local hour, counted from 1970-01-01 00:00; the hour that clocks repeat is one hour."""
+        return self.local_us(at_us) // US_PER_HOUR
+
+    def instant(self, local_us: int) -> int:
+        """Return the first instant at which the wall clock shows a local time, or skips it."""
+        guess = bisect_right(self.starts, local_us - self.offsets[self.segment(local_us)])
+        for segment in range(max(guess - 2, 0), min(guess + 1, len(self.offsets))):
+            at_us = max(local_us - self.offsets[segment], self.starts[segment])
+            if segment + 1 == len(self.starts) or at_us < self.starts[segment + 1]:
+                return at_us
+        raise AssertionError("every local time has an instant")
+
+    def hours_lasting(self, hour: int) -> float:
+        """Return how many real hours a local hour lasts: 1, 0 when clocks skip it, 2 when they repeat it."""
+        return (self.instant((hour + 1) * US_PER_HOUR) - self.instant(hour * US_PER_HOUR)) / US_PER_HOUR
+
+
+def _offset_us(zone: ZoneInfo, at: datetime) -> int:
+    offset = at.astimezone(zone).utcoffset()
+    assert offset is not None  # a ZoneInfo always has one
+    return offset // timedelta(microseconds=1)
+
+
+def _first_change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    before = _offset_us(zone, low)
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        if middle in (low, high):
+            break
+        if _offset_us(zone, middle) == before:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+class Shape:
+    """The week of a service: 168 weights of mean 1, Monday 00:00 first, integrated over real time."""
+
+    def __init__(self, weights: Sequence[float], local: LocalTime) -> None:
+        self.weights = tuple(weights)
+        self.local = local
+        total, self._until = 0.0, [0.0]
+        for weight in self.weights:
+            total += weight
+            self._until.append(total)
+        self._week = total
+        self.hours_of_day = tuple(
+            sum(self.weights[day * HOURS_PER_DAY + hour] for day in range(7)) / 7 for hour in range(HOURS_PER_DAY)
+        )
+        self._corrections = [0.0]
+        for segment in range(1, len(local.starts)):
+            at, before, after = local.starts[segment], local.offsets[segment - 1], local.offsets[segment]
+            jump = self._integral_of_wall_clock(at + before) - self._integral_of_wall_clock(at + after)
+            self._corrections.append(self._corrections[-1] + jump)
+
+    def integral(self, at_us: int) -> float:
+        """Return the integral of the shape from a fixed origin up to an instant, in hours; only differences count."""
+        segment = self.local.segment(at_us)
+        return self._integral_of_wall_clock(at_us + self.local.offsets[segment]) + self._corrections[segment]
+
+    def _integral_of_wall_clock(self, local_us: int) -> float:
+        hour, rest = divmod(local_us, US_PER_HOUR)
+        week, of_week = divmod(hour + EPOCH_HOUR_OF_WEEK, HOURS_PER_WEEK)
+        return week * self._week + self._until[of_week] + self.weights[of_week] * (rest / US_PER_HOUR)
+
+    def day_weight(self, day: int) -> float:
+        """Return the weight of a local day: 1 on average; clock changes make it shorter or longer."""
+        start, end = self.local.instant(day * US_PER_DAY), self.local.instant((day + 1) * US_PER_DAY)
+        return (self.integral(end) - self.integral(start)) / HOURS_PER_DAY
+
+
+FLAT = (1.0,) * HOURS_PER_WEEK
+"""The shape of a service that has no complete week of history."""
+
+
+def shape_weights(hours: Mapping[int, int], first_day: int, weeks: int, local: LocalTime) -> tuple[float, ...]:
+    """Return the shape learnt from the first `weeks` complete weeks since `first_day`.
+
+    `hours` holds complaints by local hour. Every week is winsorised at its 99.5th percentile, two pseudo-hours of the
+    mean are added to each hour of the week, and the result is smoothed [1 2 1] / 4 round the week.
+    """
+    counts, exposure = [0.0] * HOURS_PER_WEEK, [0.0] * HOURS_PER_WEEK
+    for week in range(weeks):
+        first_hour = (first_day + 7 * week) * HOURS_PER_DAY
+        values = [hours.get(first_hour + i, 0) for i in range(HOURS_PER_WEEK)]
+        cap = max(sorted(values)[WINSORISED_RANK], 1)
+        for i, value in enumerate(values):
+            of_week = (first_hour + i + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
+            counts[of_week] += min(value, cap)
+            exposure[of_week] += local.hours_lasting(first_hour + i)
+    mean = sum(counts) / max(sum(exposure), 1.0)
+    if mean == 0:
+        return FLAT
+    rates = [(c + PSEUDO_HOURS * mean) / (e + PSEUDO_HOURS) for c, e in zip(counts, exposure, strict=True)]
+    rates = [(rates[i - 1] + 2 * rates[i] + rates[(i + 1) % HOURS_PER_WEEK]) / 4 for i in range(HOURS_PER_WEEK)]
+    if weeks < WEEKS_FOR_WEEKDAYS:
+        daily = [sum(rates[day * HOURS_PER_DAY + hour] for day in range(7)) / 7 for hour in range(HOURS_PER_DAY)]
+        rates = [daily[i % HOURS_PER_DAY] for i in range(HOURS_PER_WEEK)]
+    mean = sum(rates) / HOURS_PER_WEEK
+    return tuple(rate / mean for rate in rates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHistory:
+    """What is known of a service up to the beginning of a local day."""
+
+    first_day: int  # its first complaint
+    daily_mean: float | None  # complaints per day over all regions; None before one complete day
+    gaps: frozenset[int]  # days on which its feed was broken
+
+
+def service_history(hours: Mapping[int, int], day: int) -> ServiceHistory:
+    """Return the history of a service from its complaints by local hour, as of the beginning of `day`.
+
+    Storm days count at most 3 x the median day + 4. A day without any complaint is a gap when at least
+    `GAP_EXPECTED` were expected by the days before it: silence of a feed is not zero complaints.
+    """
+    first_day = min(hours) // HOURS_PER_DAY if hours else day
+    first = max(first_day, day - HISTORY_DAYS_AT_MOST)
+    totals = dict.fromkeys(range(first, day), 0)
+    for hour, complaints in hours.items():
+        if hour // HOURS_PER_DAY in totals:
+            totals[hour // HOURS_PER_DAY] += complaints
+    gaps: set[int] = set()
+    learnt: list[int] = []
+    for of_day, total in totals.items():
+        if total == 0 and learnt and _mean(learnt[-MEAN_DAYS:]) >= GAP_EXPECTED:
+            gaps.add(of_day)
+        else:
+            learnt.append(total)
+    mean = _mean(learnt[-MEAN_DAYS:]) if learnt else None
+    return ServiceHistory(first_day=first_day, daily_mean=mean, gaps=frozenset(gaps))
+
+
+def _mean(totals: Sequence[int]) -> float:
+    cap = SURPRISE_FACTOR * median(totals) + SURPRISE_ALLOWANCE
+    return sum(min(total, cap) for total in totals) / len(totals)
+
+
+def prior(history: ServiceHistory, regions_of_kind: int) -> float:
+    """Return the complaints per day that a cell is thought to have before it has a history of its own."""
+    if history.daily_mean is None:
+        return COLD_PRIOR
+    return history.daily_mean / max(regions_of_kind, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The level of a cell through the end of a local day: an average whose days lose half their weight in 21 days."""
+
+    through_day: int
+    total: float  # decayed complaints
+    weight: float  # decayed days
+    daily_mean: float  # complaints per day over all history
+
+    @property
+    def per_hour(self) -> float:
+        """Return complaints per hour of average weight."""
+        return self.total / self.weight / HOURS_PER_DAY
+
+
+def level(
+    days: Mapping[int, int], through_day: int, *, history: ServiceHistory, prior: float, weight_of: Mapping[int, float]
+) -> Level:
+    """Return the level of a cell from its complaints by local day, every silent day included.
+
+    `weight_of` gives `Shape.day_weight` of every day since `first_learnt_day(history, through_day)`.
+    """
+    total, weight = prior * PRIOR_DAYS, PRIOR_DAYS
+    sum_of_days, number = 0, 0
+    for day in range(first_learnt_day(history, through_day), through_day + 1):
+        if day in history.gaps:
+            continue
+        complaints, share = days.get(day, 0), weight_of[day]
+        sum_of_days += complaints
+        number += 1
+        most = SURPRISE_FACTOR * (total / weight) * share + SURPRISE_ALLOWANCE
+        total = total * DECAY_PER_DAY + (complaints if complaints < most else most)
+        weight = weight * DECAY_PER_DAY + (share if share > WEIGHT_AT_LEAST else WEIGHT_AT_LEAST)
+    mean = sum_of_days / number if number else prior
+    return Level(through_day=through_day, total=total, weight=weight, daily_mean=mean)
+
+
+def first_learnt_day(history: ServiceHistory, through_day: int) -> int:
+    """Return the first day a level is made from: the first of the service, not more than 400 days back."""
+    return max(history.first_day, through_day + 1 - HISTORY_DAYS_AT_MOST)
