@@ -1,10 +1,9 @@
 """A listening socket with an aiohttp application behind it, started and stopped in order."""
 
-from urllib.parse import urlsplit
-
 from aiohttp import web
 
 from notifier.domain.errors import ConfigError, NotifierError
+from notifier.settings.addresses import split_listen
 
 BACKLOG = 1_024  # connections the kernel holds until they are taken
 KEEP_ALIVE_SECONDS = 75.0
@@ -15,7 +14,10 @@ class Listener:
     """One address on which an application answers."""
 
     def __init__(self, app: web.Application, listen: str, key: str) -> None:
-        self._host, self._port, self._key = *split_address(listen, key), key
+        found = split_listen(listen)
+        if found is None:
+            raise ConfigError([f"{key}: '{listen}' is no address; expected for example 127.0.0.1:8080"])
+        (self._host, self._port), self._key = found, key
         self._runner = web.AppRunner(
             app,
             access_log=None,  # the edge writes its own, without personal data
@@ -27,7 +29,7 @@ class Listener:
     async def start(self) -> str:
         """Listen, and return the address with the real port."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, backlog=BACKLOG)
+        site = web.TCPSite(self._runner, self._host.strip("[]") or None, self._port, backlog=BACKLOG)
         try:
             await site.start()
         except OSError as error:
@@ -40,15 +42,3 @@ class Listener:
     async def stop(self) -> None:
         """Accept nothing more, let requests under way end, and close."""
         await self._runner.cleanup()
-
-
-def split_address(listen: str, key: str) -> tuple[str, int]:
-    """Return host and port of `127.0.0.1:8080` or `[::1]:8080`; raise `ConfigError` naming the key otherwise."""
-    parts = urlsplit(f"//{listen}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or port is None:
-        raise ConfigError([f"{key}: '{listen}' is no address; expected for example 127.0.0.1:8080"])
-    return host, port

@@ -14,6 +14,7 @@ from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
+from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 
 
@@ -33,6 +34,7 @@ class Parts:
     incidents: Incidents
     broadcasts: Broadcasts
     delivery: Delivery
+    upkeep: Upkeep
     link_secret: str
     provider_states: Callable[[], dict[str, str]]
     not_ready: Callable[[], list[str]]  # reasons; empty = ready

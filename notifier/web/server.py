@@ -6,10 +6,11 @@ one line of access log. It must never let a request's own words into a log line 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from notifier.logs import CORRELATION_ID, new_correlation_id, set_correlation_id
 from notifier.metrics import Metrics
@@ -19,8 +20,6 @@ from notifier.web.auth import authenticate
 from notifier.web.parts import Parts
 from notifier.web.route import Call, Route
 from notifier.web.wire import BODY_AT_MOST, PROBLEM, Problem, encode, problem, problem_of
-
-AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ROUTES: tuple[Route, ...] = (
     *complaints.ROUTES,
@@ -55,7 +54,7 @@ def _pattern(path: str) -> str:
     return path.replace("{id}", r"{id:[0-9]{1,18}}")
 
 
-def _guarded(route: Route, parts: Parts) -> AiohttpHandler:
+def _guarded(route: Route, parts: Parts) -> Handler:
     """Return the handler behind its key and role."""
     role, or_system, handler, known = route.role, route.or_system, route.handler, parts.keys
 
@@ -73,7 +72,7 @@ def _start_at_zero(metrics: Metrics, endpoints: Iterable[tuple[str, str]]) -> No
             metrics.http_requests.labels(method, path, status_class)
 
 
-def _edge(metrics: Metrics) -> Callable[[web.Request, AiohttpHandler], Awaitable[web.StreamResponse]]:
+def _edge(metrics: Metrics) -> Middleware:
     """Return the one middleware, outermost, so that nothing gets past it."""
     counters: dict[tuple[str, str, int], Callable[[], None]] = {}
     logger = log.bind()
@@ -86,7 +85,7 @@ def _edge(metrics: Metrics) -> Callable[[web.Request, AiohttpHandler], Awaitable
         increment()
 
     @web.middleware
-    async def edge(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
         given = request.headers.get("X-Request-Id")
         request_id = given if given and CORRELATION_ID.fullmatch(given) else new_correlation_id()

@@ -7,11 +7,11 @@ from aiohttp import web
 
 from notifier.domain.actor import KeyRole
 from notifier.domain.errors import NotFound, Overloaded
-from notifier.stages.directory import DirectoryRow, LoadResult
+from notifier.stages.directory import DirectoryRow, LoadResult, RejectedRow, RowWarning
 from notifier.storage.queries import customers
 from notifier.web.ndjson import Answers, Line, lines, too_long
 from notifier.web.route import Call, answer, get, post
-from notifier.web.wire import Rejected, decode, encode
+from notifier.web.wire import Rejected, decode, encode, shown
 
 ROWS_AT_MOST = 2_000  # in one transaction
 BYTES_AT_MOST = 2 * 1024 * 1024  # of lines held in memory
@@ -62,6 +62,19 @@ async def load(call: Call) -> web.StreamResponse:
 
 
 @dataclass(slots=True)
+class _Run:
+    """Rows of consecutive lines."""
+
+    first_line: int
+    rows: list[DirectoryRow] = field(default_factory=list)
+
+    @property
+    def next_line(self) -> int:
+        """Return the number of the line that would continue it."""
+        return self.first_line + len(self.rows)
+
+
+@dataclass(slots=True)
 class _Batch:
     """Rows that wait to be stored together, and the totals so far."""
 
@@ -69,9 +82,9 @@ class _Batch:
     dry_run: bool
     loaded: int = 0
     rejected: int = 0
-    _rows: list[DirectoryRow] = field(default_factory=list)
-    _numbers: list[int] = field(default_factory=list)  # the line of each row
-    _refused: list[dict[str, object]] = field(default_factory=list)
+    _runs: list[_Run] = field(default_factory=list)
+    _refused: list[RejectedRow] = field(default_factory=list)
+    _rows: int = 0
     _bytes: int = 0
 
     def add(self, line: Line) -> None:
@@ -79,41 +92,48 @@ class _Batch:
         try:
             if line.body is None:
                 raise too_long()
-            self._rows.append(decode(DirectoryRow, line.body))
-            self._numbers.append(line.number)
-            self._bytes += len(line.body)
+            row = decode(DirectoryRow, line.body)
         except Rejected as error:
-            self._refused.append(
-                {"line": line.number, "column": error.field, "value": error.value, "reason": error.detail}
-            )
+            value = "" if error.value is None else str(shown(error.value))
+            self._refused.append(RejectedRow(line=line.number, column=error.field, value=value, reason=error.detail))
+            return
+        if not self._runs or self._runs[-1].next_line != line.number:
+            self._runs.append(_Run(first_line=line.number))
+        self._runs[-1].rows.append(row)
+        self._rows += 1
+        self._bytes += len(line.body)
 
     def is_full(self) -> bool:
         """Tell whether the batch must be stored before more is taken."""
-        return len(self._rows) + len(self._refused) >= ROWS_AT_MOST or self._bytes >= BYTES_AT_MOST
+        return self._rows + len(self._refused) >= ROWS_AT_MOST or self._bytes >= BYTES_AT_MOST
 
     async def store(self) -> list[bytes]:
         """Store what waits and return the lines of the answer; none when nothing waited."""
         if not self._rows and not self._refused:
             return []
-        refused = self._refused
-        if self._rows:
-            result = await self._load()
+        refused, answer_lines = self._refused, list[bytes]()
+        for run in self._runs:
+            result = await self._load(run)
             self.loaded += result.loaded
-            refused += [
-                {"line": self._numbers[row.line - 1], "column": row.column, "value": row.value, "reason": row.reason}
-                for row in result.rejected
-            ]
+            refused += result.rejected
+            answer_lines += map(_warning, result.warnings)
         self.rejected += len(refused)
-        self._rows, self._numbers, self._refused, self._bytes = [], [], [], 0
-        return [*map(encode, refused), encode({"loaded": self.loaded, "rejected": self.rejected})]
+        self._runs, self._refused, self._rows, self._bytes = [], [], 0, 0
+        refused.sort(key=lambda row: row.line)
+        return [*map(encode, refused), *answer_lines, encode({"loaded": self.loaded, "rejected": self.rejected})]
 
-    async def _load(self) -> LoadResult:
+    async def _load(self, run: _Run) -> LoadResult:
         """Load the rows, as often as it takes: a full writer makes the sender wait."""
         while True:
             try:
-                return await self.call.parts.directory.load(self._rows, first_line=1, dry_run=self.dry_run)
+                directory = self.call.parts.directory
+                return await directory.load(run.rows, first_line=run.first_line, dry_run=self.dry_run)
             except Overloaded:
                 await asyncio.sleep(PATIENCE_SECONDS)
+
+
+def _warning(found: RowWarning) -> bytes:
+    return encode({"line": found.line, "column": found.column, "value": found.value, "warning": found.reason})
 
 
 ROUTES = (

@@ -1,0 +1,88 @@
+"""The daemon at a glance: what needs a person, what is open, what is waiting, and the highest cells."""
+
+from aiohttp import web
+
+from notifier import __version__
+from notifier.domain.actor import KeyRole
+from notifier.domain.incident import OPEN_STATES, IncidentState
+from notifier.storage.queries import glance
+from notifier.storage.queries.needs import needs as stored_needs
+from notifier.storage.views import Need, StatusView
+from notifier.web.parts import Parts
+from notifier.web.route import Call, answer, get
+from notifier.web.wire import Rejected
+
+SHOWN_STATES = (*OPEN_STATES, IncidentState.RESOLVED)
+CELLS = 20
+CELLS_AT_MOST = 200
+UP = "up"
+
+
+async def status(call: Call) -> web.StreamResponse:
+    """Show the daemon at a glance."""
+    call.query()
+    parts, now = call.parts, call.parts.clock.now()
+    glimpse = await parts.database.read(lambda tx: glance.glance(tx, now))
+    view = StatusView(
+        version=__version__,
+        now=now,
+        paused=glimpse.paused,
+        needs=await _needs(parts),
+        incidents=await parts.incidents.cards(SHOWN_STATES),
+        complaints_last_hour=glimpse.complaints_last_hour,
+        detector_lag=glimpse.detector_lag,
+        notifications=glimpse.notifications,
+        providers=parts.provider_states(),
+    )
+    return answer(view)
+
+
+async def needs(call: Call) -> web.StreamResponse:
+    """List what needs a person, most urgent first."""
+    call.query()
+    return answer(await _needs(call.parts))
+
+
+async def cells(call: Call) -> web.StreamResponse:
+    """List the cells with the highest scores now."""
+    given = call.query("limit").get("limit", str(CELLS))
+    if not given.isdecimal() or not 1 <= int(given[:6]) <= CELLS_AT_MOST:
+        expected = f"a whole number from 1 to {CELLS_AT_MOST}"
+        raise Rejected(422, "limit is wrong", field="limit", value=given, expected=expected)
+    return answer(call.parts.detection.scores(int(given)))
+
+
+async def _needs(parts: Parts) -> list[Need]:
+    """Return what the store says, and what only this process knows."""
+    now = parts.clock.now()
+    return [
+        *_stopped(parts.provider_states()),
+        *_disagreements(await parts.upkeep.disagreements()),
+        *await parts.database.read(lambda tx: stored_needs(tx, now)),
+    ]
+
+
+def _stopped(states: dict[str, str]) -> list[Need]:
+    return [
+        _need("provider", f"provider {name} is stopped: {state}", ["notifier status"])
+        for name, state in states.items()
+        if state != UP
+    ]
+
+
+def _disagreements(found: dict[str, int]) -> list[Need]:
+    if not found:
+        return []
+    text = "ledger and audience disagree: " + ", ".join(f"{count} x {rule}" for rule, count in found.items())
+    return [_need("ledger", text, [])]
+
+
+def _need(kind: str, text: str, next_: list[str]) -> Need:
+    return Need(kind=kind, incident_id=None, broadcast_id=None, text=text, due_at=None, next=next_)
+
+
+ROUTES = (
+    get("/v1/status", KeyRole.VIEWER, status),
+    get("/v1/needs", KeyRole.VIEWER, needs),
+    get("/v1/detection/cells", KeyRole.VIEWER, cells),
+)
