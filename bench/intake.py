@@ -56,6 +56,9 @@ def run(rounds: int) -> list[Measured]:
             for port, token in ((peer, ""), (rehearsal.port, rehearsal.token)):
                 _load(wrk, folder, port, token, seconds=2)  # connections, caches, code
             theirs, ours = [], []
+            for _ in range(rounds):
+                theirs.append(_load(wrk, folder, peer, ""))
+                ours.append(_load(wrk, folder, rehearsal.port, rehearsal.token))
     slow = f"fastify + pg {theirs[-1][1]}, notifier {ours[-1][1]}"
     notes = [f"{CONNECTIONS} connections, {SECONDS} s each; 99th percentile in the last round: {slow}"]
     figures = {
