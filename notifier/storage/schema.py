@@ -594,6 +594,14 @@ attempts = Table(  # one hand-over of a notification to a provider; append-only
     Index("ix_attempts_notification_id", "notification_id"),
 )
 
+editions = Table(  # the sources of every template version that was used, so that what was sent can be shown again
+    "editions",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("content", Text, nullable=False),  # JSON of messages.edition.Edition
+    Column("first_used_at", Instant, nullable=False),
+)
+
 receipts = Table(  # what the provider says later; append-only
     "receipts",
     metadata,

@@ -98,6 +98,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_detector")),
     )
     op.create_table(
+        "editions",
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("first_used_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_editions")),
+    )
+    op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -793,6 +800,7 @@ def downgrade() -> None:
     op.drop_table("service_hours")
     op.drop_table("regions")
     op.drop_table("events")
+    op.drop_table("editions")
     op.drop_table("detector")
     op.drop_table("customers")
     op.drop_table("control")
