@@ -89,9 +89,7 @@ class LocalTime:
 
 
 def _offset_us(zone: ZoneInfo, at: datetime) -> int:
-    offset = at.astimezone(zone).utcoffset()
-    assert offset is not None  # a ZoneInfo always has one
-    return offset // timedelta(microseconds=1)
+    return (at.astimezone(zone).utcoffset() or timedelta()) // timedelta(microseconds=1)
 
 
 def _first_change(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
@@ -250,8 +248,8 @@ def level(
         sum_of_days += complaints
         number += 1
         most = SURPRISE_FACTOR * (total / weight) * share + SURPRISE_ALLOWANCE
-        total = total * DECAY_PER_DAY + (complaints if complaints < most else most)
-        weight = weight * DECAY_PER_DAY + (share if share > WEIGHT_AT_LEAST else WEIGHT_AT_LEAST)
+        total = total * DECAY_PER_DAY + min(complaints, most)
+        weight = weight * DECAY_PER_DAY + max(share, WEIGHT_AT_LEAST)
     mean = sum_of_days / number if number else prior
     return Level(through_day=through_day, total=total, weight=weight, daily_mean=mean)
 

@@ -1,8 +1,8 @@
 """Complaints: one report of a problem by one reporter, and whether it counts as evidence.
 
 A request comes in as it was sent; `check` refuses what cannot be meant and cleans what may be. Then three decisions
-follow: when it counts as having happened (`effective`), where its reporter is (`locate`), and in which regions it counts
-(`count`). Nothing here reads the directory or the store: the stage brings what they know.
+follow: when it counts as having happened (`effective`), where its reporter is (`locate`), and in which regions it
+counts (`count`). Nothing here reads the directory or the store: the stage brings what they know.
 """
 
 from collections.abc import Iterable, Sequence

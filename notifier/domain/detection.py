@@ -5,10 +5,11 @@ findings: groups of cells whose score has reached a grade. Nothing else goes in,
 stored baselines and the complaints of the last 28 hours finds the same. Times are microseconds since 1970-01-01 UTC.
 
 The statistic is that of the issue on detection, section "Algorithm", steps 2 to 4. For every window that begins at a
-counted complaint t_j at most 4 h ago and ends at the newest one: n complaints against mu = m r / (a + m_r) + 0.02, where m
-is what the baseline expects in the window, r = a + n_r, and n_r, m_r are counted and expected over the 12 h before t_j;
-score = n ln(n / mu) - (n + r) ln((n + r) / (mu + r)). A companion for slow rises compares the last hour with the mean
-of that hour of the day over all history.
+counted complaint t_j at most 4 h ago and ends at the newest one: n complaints against mu = m r / (a + m_r) + 0.02;
+here m is what the baseline expects in the window, r = a + n_r, and n_r, m_r are counted and expected over the 12 h before
+t_j; score = n ln(n / mu) - (n + r) ln((n + r) / (mu + r)). A companion for slow rises compares the last hour with the
+mean of that hour of the day over all history: the mean day of the cell times the hour of the day of the service, for a
+cell of its own has too few complaints to tell hours apart.
 """
 
 from bisect import bisect_left, bisect_right
@@ -367,7 +368,9 @@ class Detector:
         if window.verified < wanted or window.from_us < since_us:
             window = cell.evaluate(at_us, verified_at_least=wanted, since_us=since_us)
         grade = self._thresholds.grade(window.score)
-        return grade and Finding(cell=key, at_us=at_us, window=window, grade=grade, position=position)
+        if grade is None:
+            return None
+        return Finding(cell=key, at_us=at_us, window=window, grade=grade, position=position)
 
 
 def _is_due(cell: Cell, finding: Finding) -> bool:
