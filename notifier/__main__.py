@@ -1,6 +1,5 @@
-"""`python -m notifier` is the command `notifier`."""
+"""`python -m notifier`: the command `notifier` without its script."""
 
 from notifier.cli import main
 
-if __name__ == "__main__":
-    main()
+main(prog_name="notifier")

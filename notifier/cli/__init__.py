@@ -1,0 +1,111 @@
+"""The command `notifier`: a table of commands, each imported only when it is called.
+
+Without arguments it shows what needs a person. Exit codes of every command: 0 done, 1 the answer is no (or there is
+none), 2 wrong usage. Commands speak to the daemon over HTTP; only those of the sections Run and Rehearse need not.
+"""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from notifier import __version__
+
+COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "See": {
+            "status": ("notifier.cli.status:status", "The daemon at a glance."),
+            "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),
+            "broadcasts": ("notifier.cli.broadcasts:broadcasts", "Preview, send, approve, pause or cancel an update."),
+            "notifications": ("notifier.cli.notifications:notifications", "Show, resend or give up one message."),
+        },
+        "Decide": {
+            "open": ("notifier.cli.decide:open_", "Open an incident by hand and tell those affected."),
+            "confirm": ("notifier.cli.decide:confirm", "Confirm a suspected incident and tell those affected."),
+            "dismiss": ("notifier.cli.decide:dismiss", "Dismiss an incident; tell those who were told."),
+            "eta": ("notifier.cli.decide:eta", "Tell when service will be back, or that nobody knows."),
+            "restored": ("notifier.cli.decide:restored", "Tell that service is believed back."),
+            "close": ("notifier.cli.decide:close", "Close a resolved incident; tells nobody."),
+            "reopen": ("notifier.cli.decide:reopen", "Tell that service went out again."),
+            "pause-all": ("notifier.cli.pause:pause_all", "Stop everything that is being sent."),
+            "resume-all": ("notifier.cli.pause:resume_all", "Go on after pause-all."),
+        },
+        "Customers": {
+            "customers": ("notifier.cli.customers:customers", "Import, find or show customers."),
+            "complaints": ("notifier.cli.complaints:complaints", "Import or add complaints."),
+        },
+        "Run": {
+            "serve": ("notifier.cli.serve:serve", "Run the daemon."),
+            "check": ("notifier.cli.check:check", "Check configuration, playbooks and templates offline."),
+            "db": ("notifier.cli.db:db", "Upgrade or inspect the database."),
+            "keys": ("notifier.cli.keys:keys", "Create, list or revoke API keys."),
+        },
+        "Rehearse": {
+            "demo": ("notifier.cli.demo:demo", "Play an outage from first complaint to restoration."),
+            "simulate": ("notifier.cli.simulate:simulate", "Generate a town, its complaints and its outages."),
+            "sandbox": ("notifier.cli.sandbox:sandbox", "Run receivers that stand in for real carriers."),
+        },
+    }
+)
+"""Section -> command -> (module:command, what it does)."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named in a table and imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
+        """Return the names in the order of the table."""
+        return [name for section in COMMANDS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - Click's signature
+        """Import the command of this name."""
+        for section in COMMANDS.values():
+            if cmd_name in section:
+                module, _, attribute = section[cmd_name][0].partition(":")
+                command = getattr(import_module(module), attribute)
+                assert isinstance(command, click.Command), f"{module}:{attribute} is no command"  # noqa: S101
+                return command
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed, or name the nearest one."""
+        if args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            from notifier.domain.errors import nearest
+
+            hint = nearest(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"there is no command '{args[0]}'{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - Click's signature
+        """List the commands by section, from the table alone."""
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(13), help_) for name, (_, help_) in section.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 72},
+)
+@click.version_option(__version__, message="notifier %(version)s")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON instead of text.")
+@click.pass_context
+def main(ctx: click.Context, /, **_: Any) -> None:
+    """Tell everyone affected by an outage, once, and keep the promise.
+
+    Without a command: what needs a person, most urgent first. Ids are
+    the short numbers shown (42); times are typed 6:30, +2h or ISO.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows '?', it does not crash
+    if ctx.invoked_subcommand is None:
+        from notifier.cli.status import needs
+
+        ctx.invoke(needs)

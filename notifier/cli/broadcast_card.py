@@ -1,0 +1,90 @@
+"""One broadcast for people: what it says, how far it is, and what was promised with it."""
+
+from datetime import datetime
+
+from notifier.cli import printing
+from notifier.cli.preview import not_told
+from notifier.cli.printing import BAD, GOOD, WARN, number, phrase, plural, words
+from notifier.cli.times import Moment
+from notifier.storage.views import BroadcastView
+
+_OPEN = ("pending", "sending", "in_doubt")
+_STYLES = {"sending": WARN, "paused": BAD, "awaiting_approval": WARN, "completed": GOOD, "cancelled": BAD}
+_TIMES = (
+    ("eta_at", "ETA told"),
+    ("next_update_by", "next update by"),
+    ("restored_at", "back since"),
+)
+
+
+def finished(view: BroadcastView) -> bool:
+    """Tell whether nothing of it is still to leave."""
+    if view.state != "sending":
+        return True
+    return view.progress.planned and not any(view.progress.states.get(state) for state in _OPEN)
+
+
+def show_broadcast(view: BroadcastView, moment: Moment) -> None:
+    """Print the card of one broadcast."""
+    printing.heading(
+        f"Broadcast {view.id}, {words(view.kind)}, incident #{view.incident_id}",
+        words(view.state),
+        style=_STYLES.get(view.state),
+    )
+    told = [(label, moment.short(at)) for name, label in _TIMES if (at := _instant(view.facts.get(name)))]
+    printing.fields(
+        [
+            ("made", _by(view.created_at, moment, "the daemon by itself" if view.automatic else view.created_by)),
+            ("sent", _by(view.sent_at, moment, view.sent_by)),
+            ("approved", f"by {view.approved_by}" if view.approved_by else ""),
+            ("begins", _by(view.not_before_at, moment) if view.state == "sending" and not view.started_at else ""),
+            ("began", _by(view.started_at, moment)),
+            ("finished", _by(view.finished_at, moment)),
+            ("why", words(view.reason)),
+            ("cause", phrase(str(view.facts.get("cause") or ""))),
+            ("crew", phrase(str(view.facts.get("crew") or ""))),
+            *told,
+            ("customers", _customers(view)),
+            ("not told", not_told(view.progress.customers_not_told)),
+            ("messages", printing.counts(view.progress.states) or "none yet"),
+            ("in doubt", f"{number(view.progress.in_doubt_ever)} at some time" if view.progress.in_doubt_ever else ""),
+        ]
+    )
+
+
+def show_outcome(view: BroadcastView, moment: Moment) -> None:
+    """Print in a few lines what a broadcast has done so far and what it promised."""
+    states = view.progress.states
+    sent = sum(states.get(state, 0) for state in ("sent", "delivered", "undelivered"))
+    failed = states.get("failed", 0)
+    waiting = sum(states.get(state, 0) for state in _OPEN)
+    doubt = states.get("held", 0)
+    text = f"{words(view.state)}: sent {number(sent)}, failed {number(failed)}"
+    text += f", waiting {number(waiting)}" if waiting else ""
+    text += f", held in doubt {number(doubt)}" if doubt else ""
+    text += "" if view.progress.planned or view.state != "sending" else ", still finding recipients"
+    printing.line(text[0].upper() + text[1:] + ".", style=BAD if failed or doubt else GOOD)
+    for name, label in _TIMES[:2]:
+        if at := _instant(view.facts.get(name)):
+            printing.line(f"Promise: {label} {moment.short(at)}.")
+    if not finished(view):
+        printing.line(f"It goes on by itself. See how far: notifier broadcasts show {view.id}", hang=4)
+
+
+def _customers(view: BroadcastView) -> str:
+    told = f"{number(view.progress.customers_told)} of {plural(view.expected_customers, 'customer')}"
+    return told + ("" if view.progress.planned or view.state != "sending" else ", still finding recipients")
+
+
+def _by(at: datetime | None, moment: Moment, who: str | None = "") -> str:
+    if at is None:
+        return ""
+    return moment.short(at) + (f" by {who}" if who else "")
+
+
+def _instant(value: object) -> datetime | None:
+    """Read an instant of a broadcast's facts, which are JSON."""
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,128 @@
+"""`notifier broadcasts ...`: look at one update, send or approve it by its count, pause it, stop it."""
+
+import click
+
+from notifier.cli import dialogue, printing
+from notifier.cli.broadcast_card import show_broadcast
+from notifier.cli.options import broadcast_argument, connect, json_option, sending_options
+from notifier.cli.preview import show_preview
+from notifier.storage.views import BroadcastView, Preview
+
+
+@click.group(short_help="Preview, send, approve, pause or cancel an update.")
+def broadcasts() -> None:
+    """Look at one update, send or approve it, pause it, stop it."""
+
+
+@broadcasts.command()
+@broadcast_argument
+@json_option
+def show(broadcast_id: int, as_json: bool) -> None:
+    """Show a broadcast: what it says and how far it is.
+
+    Example: notifier broadcasts show 17
+    """
+    _show(broadcast_id, None, as_json=as_json)
+
+
+@broadcasts.command()
+@broadcast_argument
+@json_option
+def preview(broadcast_id: int, as_json: bool) -> None:
+    """Show what a broadcast would do: who hears what, who does not.
+
+    Example: notifier broadcasts preview 17
+    """
+    client = connect()
+    reply = client.get(f"/v1/broadcasts/{broadcast_id}/preview")
+    if as_json:
+        printing.answer(reply.body)
+        return
+    show_preview(reply.read(Preview), client.moment(), whole=True)
+
+
+@broadcasts.command()
+@broadcast_argument
+@sending_options
+@json_option
+def send(broadcast_id: int, yes: bool, count: int | None, no_wait: bool, as_json: bool) -> None:
+    """Send a draft, after its count was typed.
+
+    Example: notifier broadcasts send 17 --count 1214
+    """
+    _send(broadcast_id, dialogue.Sending(yes=yes, count=count, no_wait=no_wait, as_json=as_json), "send")
+
+
+@broadcasts.command()
+@broadcast_argument
+@sending_options
+@json_option
+def approve(broadcast_id: int, yes: bool, count: int | None, no_wait: bool, as_json: bool) -> None:
+    """Approve what another key has sent, after its count was typed.
+
+    Example: notifier broadcasts approve 17
+    """
+    _send(broadcast_id, dialogue.Sending(yes=yes, count=count, no_wait=no_wait, as_json=as_json), "approve")
+
+
+@broadcasts.command()
+@broadcast_argument
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the other commander.")
+@json_option
+def reject(broadcast_id: int, reason: str, as_json: bool) -> None:
+    """Say no to what another key has sent; nobody is told.
+
+    Example: notifier broadcasts reject 17 --reason "wrong town"
+    """
+    _show(broadcast_id, "reject", {"reason": reason}, as_json=as_json)
+
+
+@broadcasts.command()
+@broadcast_argument
+@json_option
+def pause(broadcast_id: int, as_json: bool) -> None:
+    """Stop a broadcast for now; what has left has left.
+
+    Example: notifier broadcasts pause 17
+    """
+    _show(broadcast_id, "pause", as_json=as_json)
+
+
+@broadcasts.command()
+@broadcast_argument
+@json_option
+def resume(broadcast_id: int, as_json: bool) -> None:
+    """Let a paused broadcast go on.
+
+    Example: notifier broadcasts resume 17
+    """
+    _show(broadcast_id, "resume", as_json=as_json)
+
+
+@broadcasts.command()
+@broadcast_argument
+@json_option
+def cancel(broadcast_id: int, as_json: bool) -> None:
+    """Take a broadcast back, or stop what has not left yet.
+
+    Before it begins, nobody is told. Later, those who were told stay
+    told; a correction is a matter of `notifier dismiss`.
+
+    Example: notifier broadcasts cancel 17
+    """
+    _show(broadcast_id, "cancel", as_json=as_json)
+
+
+def _send(broadcast_id: int, how: dialogue.Sending, action: str) -> None:
+    client = connect()
+    reply = client.get(f"/v1/broadcasts/{broadcast_id}/preview")
+    dialogue.send(client, reply.read(Preview), how, action=action)
+
+
+def _show(broadcast_id: int, action: str | None, body: object = None, *, as_json: bool) -> None:
+    client, path = connect(), f"/v1/broadcasts/{broadcast_id}"
+    reply = client.post(f"{path}/{action}", body) if action else client.get(path)
+    if as_json:
+        printing.answer(reply.body)
+        return
+    show_broadcast(reply.read(BroadcastView), client.moment())

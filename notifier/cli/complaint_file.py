@@ -1,0 +1,61 @@
+"""Files of complaints: CSV with the fields of `POST /v1/complaints` as columns, or NDJSON of the same.
+
+In: bytes. Out: numbered lines ready to be sent, or why one cannot be; memory stays constant, whatever a file holds.
+What a field may say is the daemon's to judge.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from notifier.cli.csv_file import Row, Unreadable, read_rows
+from notifier.cli.upload import LINE_AT_MOST, Numbered
+from notifier.domain.errors import nearest
+
+FIELDS = ("reporter", "customer_id", "service", "region", "text", "occurred_at", "external_id", "source")
+SOURCE = "import"  # of lines that name none
+_MARK = b"\xef\xbb\xbf"  # what some editors write before UTF-8
+
+
+def read(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
+    """Yield the lines of a file; whether it is CSV or NDJSON is seen from its first character."""
+    is_ndjson = source.peek(64).removeprefix(_MARK).lstrip().startswith(b"{")
+    return _ndjson(source) if is_ndjson else _csv(source)
+
+
+def _ndjson(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
+    number = 0
+    while piece := source.readline(LINE_AT_MOST + 1):
+        number += 1
+        if len(piece) > LINE_AT_MOST and not piece.endswith(b"\n"):
+            yield Unreadable(number, "", piece[:60].decode("utf-8", "replace"), "the line is over 64 KiB")
+            while piece and not piece.endswith(b"\n"):
+                piece = source.readline(LINE_AT_MOST)
+        elif body := piece.removeprefix(_MARK).strip():
+            yield number, _with_source(body)
+
+
+def _with_source(body: bytes) -> bytes:
+    """Name the source where the line does not; everything else stays as it was written, for the daemon to judge."""
+    if b'"source"' in body or not body.startswith(b"{"):
+        return body
+    rest = body[1:].lstrip()
+    return b'{"source":"%b"%b%b' % (SOURCE.encode(), b"" if rest.startswith(b"}") else b",", rest)
+
+
+def _csv(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
+    for row in read_rows(source, _wrong_header):
+        yield row if isinstance(row, Unreadable) else _encoded(row)
+
+
+def _encoded(row: Row) -> Numbered | Unreadable:
+    body = msgspec.json.encode({"source": SOURCE, **row.cells})
+    return (row.line, body) if len(body) <= LINE_AT_MOST else Unreadable(row.line, "", "", "the line is over 64 KiB")
+
+
+def _wrong_header(names: Sequence[str]) -> str:
+    for name in names:
+        if name not in FIELDS:
+            return f"column '{name}' is unknown{nearest(name, FIELDS)}; expected {', '.join(FIELDS)}"
+    return ""

@@ -1,0 +1,84 @@
+"""CSV files as numbered rows: constant memory, every mistake with its line, no row that stops the others.
+
+In: bytes and what the columns may be called. Out: `Row`s of the cells that say something, or `Unreadable`. A header
+that is not understood is wrong usage, because then every row would be.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+import click
+
+
+class Row(NamedTuple):
+    """The cells of a row that are not empty, by column; `line` is where it begins, from 1."""
+
+    line: int
+    cells: dict[str, str]
+
+
+class Unreadable(NamedTuple):
+    """A row, or a line, that cannot be understood, let alone sent."""
+
+    line: int
+    column: str
+    value: str
+    reason: str
+
+
+def read_rows(source: BinaryIO, check_header: Callable[[Sequence[str]], str]) -> Iterator[Row | Unreadable]:
+    """Yield the rows of a file; `check_header` returns what is wrong with the names, or an empty string."""
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(text, strict=True)
+    names = _names(reader, check_header)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Unreadable(line, "", "", f"is not CSV: {error}")
+            continue
+        if any(cells):
+            yield _row(line, cells, names)
+
+
+def readable(cell: str) -> str:
+    """Return the beginning of a cell that may hold bytes that are no text."""
+    return cell[:200].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _names(reader: Iterator[list[str]], check_header: Callable[[Sequence[str]], str]) -> list[str]:
+    try:
+        names = [readable(name).strip().lower() for name in next(reader)]
+    except StopIteration:
+        raise click.UsageError("the file is empty; expected a line of column names") from None
+    except csv.Error as error:
+        raise click.UsageError(f"the line of column names is not CSV: {error}") from error
+    twice = {name for name in names if names.count(name) > 1}
+    problem = f"column '{min(twice)}' is there twice" if twice else check_header(names)
+    if problem:
+        raise click.UsageError(problem)
+    return names
+
+
+def _row(line: int, cells: Sequence[str], names: Sequence[str]) -> Row | Unreadable:
+    if len(cells) > len(names):
+        reason = f"there are {len(cells)} cells under {len(names)} columns; is a cell with a comma not quoted?"
+        return Unreadable(line, "", readable(cells[len(names)]), reason)
+    said = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+    for name, cell in said.items():
+        if not cell.isascii() and not _is_text(cell):
+            return Unreadable(line, name, readable(cell), "is not UTF-8; save the file as UTF-8")
+    return Row(line, said)
+
+
+def _is_text(cell: str) -> bool:
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""One customer for a support agent on the phone: what they were told and promised first, then the rest.
+
+The only place where addresses are shown in full: the agent must be able to say which one was written to.
+"""
+
+import click
+
+from notifier.cli import printing
+from notifier.cli.incidents import show_promises
+from notifier.cli.preview import not_told
+from notifier.cli.printing import BAD, Column, plural, safe, words
+from notifier.cli.times import Moment
+from notifier.storage.views import ComplaintView, ContactPointView, CustomerView, SiteView, ToldView
+
+_SHOWN = 20
+
+
+def show_customer(view: CustomerView, moment: Moment) -> None:
+    """Print everything known about one customer."""
+    printing.heading(f"{safe(view.reference)}  {safe(view.name)}", view.account_type)
+    printing.fields([("plan", view.plan), ("has", f"{plural(len(view.sites), 'site')}, {_addresses(view)}")])
+    _told(view.told, moment)
+    _not_told(view.not_told)
+    if view.promises:
+        show_promises(view.promises, moment)
+    _complaints(view.complaints, moment)
+    _sites(view.sites)
+    _contact_points(view.contact_points)
+
+
+def _addresses(view: CustomerView) -> str:
+    return plural(len(view.contact_points), "address", "addresses") if view.contact_points else "NO WAY TO REACH THEM"
+
+
+def _told(told: list[ToldView], moment: Moment) -> None:
+    _title("What they were told")
+    if not told:
+        printing.line("nothing", indent=2)
+    for each in told[:_SHOWN]:
+        when = moment.short(each.at) if each.at else "not yet"
+        incident = f" of #{each.incident_id}" if each.incident_id else ""
+        line = f"{when}  {words(each.kind)}{incident}, {each.channel} {each.address}: {words(each.state)}"
+        printing.line(line, indent=2, hang=4)
+        printing.line(f'"{each.subject}"  (message {each.notification_id})', indent=4)
+    _more(len(told))
+
+
+def _not_told(entries: list[dict[str, object]]) -> None:
+    if not entries:
+        return
+    _title("What they were not told, and why")
+    for each in entries[:_SHOWN]:
+        why = not_told({str(each.get("reason")): 1}).removesuffix(" 1").removesuffix("\u00a01")
+        incident = f" of #{each['incident_id']}" if each.get("incident_id") else ""
+        printing.line(f"{words(str(each.get('kind')))}{incident}: {why}", indent=2, hang=4, style=BAD)
+    _more(len(entries))
+
+
+def _complaints(complaints: list[ComplaintView], moment: Moment) -> None:
+    _title("What they said")
+    if not complaints:
+        printing.line("nothing", indent=2)
+    for each in complaints[:_SHOWN]:
+        counted = "counted" if each.counted else f"not counted: {words(each.not_counted or '')}"
+        printing.line(f"{moment.short(each.occurred_at)}  {each.service} by {each.source}, {counted}", indent=2, hang=4)
+        if each.text:
+            printing.line(f'"{each.text}"', indent=4)
+    _more(len(complaints))
+
+
+def _sites(sites: list[SiteView]) -> None:
+    _title("Sites")
+    for each in sites[:_SHOWN]:
+        name = ", ".join(part for part in (each.label, each.address) if part) or "no address on file"
+        printing.line(f"{each.reference}  {name}", indent=2, hang=4, style=printing.STRONG)
+        state = "" if each.status == "active" else f" ({each.status.upper()})"
+        facts = [", ".join(each.services) + state, "priority" if each.priority else "", each.time_zone]
+        printing.line("; ".join(fact for fact in facts if fact), indent=4)
+        if each.regions:
+            printing.line(", ".join(printing.region(region) for region in each.regions), indent=4)
+    _more(len(sites))
+
+
+def _contact_points(points: list[ContactPointView]) -> None:
+    if not points:
+        return
+    _title("How they are reached")
+    printing.table(
+        [Column("ADDRESS", gives=True), Column("KIND"), Column("WHOSE"), Column("LANGUAGE"), Column("BLOCKED")],
+        [
+            [each.address, each.kind, words(each.role), each.locale, words(each.suppressed) if each.suppressed else ""]
+            for each in points[:_SHOWN]
+        ],
+        indent=2,
+    )
+    _more(len(points))
+
+
+def _more(count: int) -> None:
+    if count > _SHOWN:
+        printing.line(f"... and {count - _SHOWN} more: --json shows all", indent=2)
+
+
+def _title(text: str) -> None:
+    click.echo()
+    printing.line(text, style=printing.STRONG)

@@ -1,0 +1,190 @@
+"""`notifier customers import|find|show`: the directory from a file, and one customer as a support agent needs them."""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+import msgspec
+
+from notifier.cli import printing
+from notifier.cli.csv_file import Row, Unreadable, read_rows
+from notifier.cli.customer_card import show_customer
+from notifier.cli.options import connect, json_option
+from notifier.cli.printing import BAD, GOOD, Column, number, plural
+from notifier.cli.upload import Numbered, Rejects, numbered, opened, progress, rejected_path
+from notifier.domain.errors import nearest
+from notifier.storage.views import CustomerView
+
+_REGION = "region."
+
+
+class _Reach(msgspec.Struct, kw_only=True):
+    """Answer of GET /v1/reach."""
+
+    customers: int
+    email: int
+    sms: int
+    landline: int
+    none: int
+    suppressed: int
+
+
+class _Progress(msgspec.Struct, kw_only=True):
+    """One line of the answer of POST /v1/customers/bulk: a refused row, totals so far, or the end."""
+
+    line: int = 0
+    column: str = ""
+    value: Any = None
+    reason: str = ""
+    loaded: int = 0
+    rejected: int = 0
+    done: bool = False
+    reach: _Reach | None = None
+
+
+class _Found(msgspec.Struct, kw_only=True):
+    """One line of the answer of GET /v1/customers."""
+
+    id: int
+    reference: str
+    name: str
+    sites: int
+
+
+@click.group(short_help="Import, find or show customers.")
+def customers() -> None:
+    """Import the directory, find a customer, show one whole."""
+
+
+@customers.command("import")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check every row and store nothing.")
+@json_option
+def import_(file: Path, dry_run: bool, as_json: bool) -> None:
+    """Import the directory from a CSV FILE: one row is one site.
+
+    Rows are known by customer_id and site_id; a row that is there
+    already is brought up to date. Refused rows go to FILE.rejected.csv
+    (line, column, value, reason), the others load, and the exit code is
+    1. Columns: docs/CLI.md.
+
+    Example: notifier customers import customers.csv --dry-run
+    """
+    client = connect()
+    last = _Progress()
+    query = {"dry_run": 1 if dry_run else None}
+    with opened(file) as (source, counted, size), Rejects(rejected_path(file)) as rejects:
+        sent = numbered(rejects.sift(_lines(source)))
+        with progress(size, "customers") as show:
+            for line in client.stream("/v1/customers/bulk", sent, query=query):
+                said = msgspec.json.decode(line, type=_Progress)
+                if said.reason:
+                    rejects.add(said.line, said.column, said.value, said.reason)
+                else:
+                    last = said
+                show(counted.count, last.loaded, rejects.count)
+    _end(last, rejects, dry_run=dry_run, as_json=as_json)
+
+
+@customers.command()
+@click.argument("wanted", metavar="PHONE|EMAIL|ID")
+@json_option
+def find(wanted: str, as_json: bool) -> None:
+    """Find customers by telephone number, mail address or reference.
+
+    Example: notifier customers find "(415) 555-0101"
+    """
+    client = connect()
+    reply = client.get("/v1/customers", q=wanted)
+    if as_json:
+        printing.answer(reply.body)
+        return
+    found = reply.read(list[_Found])
+    if not found:
+        raise click.ClickException(f"nobody is found by '{printing.safe(wanted)}'")
+    printing.table(
+        [Column("CUSTOMER"), Column("NAME", gives=True), Column("SITES", right=True)],
+        [[each.reference, each.name, number(each.sites)] for each in found],
+    )
+    printing.line(f"See one: notifier customers show {found[0].reference}", hang=4)
+
+
+@customers.command()
+@click.argument("reference", metavar="ID")
+@json_option
+def show(reference: str, as_json: bool) -> None:
+    """Show a customer: what they have, said, were told and promised.
+
+    Example: notifier customers show C-1001
+    """
+    client = connect()
+    reply = client.get(f"/v1/customers/{quote(reference, safe='')}")
+    if as_json:
+        printing.answer(reply.body)
+        return
+    show_customer(reply.read(CustomerView), client.moment())
+
+
+def _lines(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
+    for row in read_rows(source, _wrong_header):
+        yield row if isinstance(row, Unreadable) else (row.line, _encoded(row))
+
+
+def _encoded(row: Row) -> bytes:
+    said: dict[str, object] = {}
+    regions: dict[str, str] = {}
+    for name, cell in row.cells.items():
+        if name.startswith(_REGION):
+            regions[name.removeprefix(_REGION)] = cell
+        else:
+            said[name] = cell
+    return msgspec.json.encode({**said, "regions": regions} if regions else said)
+
+
+def _wrong_header(names: Sequence[str]) -> str:
+    from notifier.domain.directory import COLUMNS, REQUIRED_COLUMNS
+
+    for name in names:
+        if name not in COLUMNS and not (name.startswith(_REGION) and name != _REGION):
+            hint = nearest(
+                name, [*COLUMNS, *(f"{_REGION}{kind}" for kind in ("postal_code", "city", "area_code", "node"))]
+            )
+            return f"column '{name}' is unknown{hint}; expected {', '.join(COLUMNS)} and {_REGION}KIND"
+    missing = [name for name in REQUIRED_COLUMNS if name not in names]
+    return f"there is no column '{missing[0]}'; a row needs {', '.join(REQUIRED_COLUMNS)}" if missing else ""
+
+
+def _end(last: _Progress, rejects: Rejects, *, dry_run: bool, as_json: bool) -> None:
+    where = str(rejects.path) if rejects.path and rejects.count else None
+    if as_json:
+        summary = {"loaded": last.loaded, "rejected": rejects.count, "rejected_file": where, "reach": last.reach}
+        printing.answer(msgspec.json.encode(summary))
+    else:
+        done = "are right; nothing is stored (--dry-run)" if dry_run else "loaded"
+        printing.line(f"{plural(last.loaded, 'row')} {done}.", style=GOOD)
+        if last.reach is not None and not dry_run:
+            _show_reach(last.reach)
+    if not last.done:
+        raise click.ClickException("the answer broke off before its end; repeat the import, that is harmless")
+    if rejects.count:
+        raise click.ClickException(
+            f"{plural(rejects.count, 'row was', 'rows were')} refused" + (f"; see {where}" if where else "")
+        )
+
+
+def _show_reach(reach: _Reach) -> None:
+    blocked = f", {number(reach.suppressed)} of them have an address that must not be written to"
+    printing.line(f"Reach of {plural(reach.customers, 'customer')} with an active site")
+    printing.fields(
+        [
+            ("e-mail", number(reach.email)),
+            ("SMS", number(reach.sms)),
+            ("landline only", number(reach.landline)),
+            ("by none", number(reach.none) + (blocked if reach.suppressed else "")),
+        ]
+    )
+    if reach.none:
+        printing.line(f"{plural(reach.none, 'customer')} would never hear from us.", style=BAD)

@@ -1,0 +1,243 @@
+"""What a commander decides: open, confirm, dismiss, eta, restored, close, reopen.
+
+Each one asks the daemon for the draft of an update and hands it to the dialogue; nothing happens to anyone before the
+count was typed. Times are read here, echoed in full, and sent as instants.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from notifier.cli import dialogue, printing, times
+from notifier.cli.client import Client
+from notifier.cli.incidents import show_incident
+from notifier.cli.options import connect, incident_argument, json_option, sending_options
+from notifier.cli.site_list import read_sites
+from notifier.domain.errors import InvalidInput
+from notifier.storage.views import Draft, IncidentView
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_IMPACTS = ("down", "degraded", "intermittent")
+
+
+def _facts(command: F) -> F:
+    """Add the options that say what is known."""
+    for option in (
+        click.option("--next-update", metavar="TIME", help="When customers hear next; the playbook's time otherwise."),
+        click.option("--crew", metavar="CODE", help="What the crew does: a code of config/phrases."),
+        click.option("--cause", metavar="CODE", help="Why: a code of config/phrases."),
+    ):
+        command = option(command)
+    return command
+
+
+def _what(command: F) -> F:
+    """Add the options that describe an outage."""
+    for option in (
+        click.option("--started", metavar="TIME", help="When service failed, about: 2:10, -40m or ISO."),
+        click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h or ISO."),
+        click.option("--impact", type=click.Choice(_IMPACTS), help="How bad it is for a customer."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("open")
+@click.option("--service", required=True, help="What failed: one of the configured services.")
+@click.option(
+    "--regions",
+    metavar="KIND:CODE,...",
+    help="Where, such as postal_code:94110,postal_code:94112; may be repeated.",
+    multiple=True,
+)
+@click.option(
+    "--sites",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Where, as lines customer_id or customer_id,site_id; '-' reads standard input.",
+)
+@_what
+@_facts
+@sending_options
+@json_option
+def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options: Any) -> None:
+    """Open an incident by hand and tell those affected.
+
+    Say where by --regions or by --sites, never both. Unknown customers
+    in the file are listed; above 5 % of them it is refused.
+
+    \b
+    Example: notifier open --service power --regions postal_code:94110
+    """
+    if bool(regions) == bool(sites):
+        raise click.UsageError("say where by --regions or by --sites: one of them")
+    where = {"sites": read_sites(sites)} if sites else {"regions": _split(regions)}
+    client = connect()
+    _tell(client, "/v1/incidents", {"service": service, **where, **_said(client, options)}, options)
+
+
+@click.command()
+@incident_argument
+@click.option("--service", help="Correct what failed.")
+@click.option(
+    "--regions",
+    metavar="KIND:CODE,...",
+    help="Correct where, such as postal_code:94110; may be repeated.",
+    multiple=True,
+)
+@_what
+@_facts
+@sending_options
+@json_option
+def confirm(incident_id: int, service: str | None, regions: tuple[str, ...], **options: Any) -> None:
+    """Confirm a suspected incident and tell those affected.
+
+    --regions and --service correct what the daemon proposes.
+
+    \b
+    Example: notifier confirm 42 --cause equipment --eta 6:30
+    """
+    client = connect()
+    body = {"service": service, "regions": _split(regions) if regions else None, **_said(client, options)}
+    _tell(client, f"/v1/incidents/{incident_id}/confirm", body, options)
+
+
+@click.command()
+@incident_argument
+@sending_options
+@json_option
+def dismiss(incident_id: int, **options: Any) -> None:
+    """Dismiss an incident: it was nothing.
+
+    A suspected one is dismissed at once, nobody was told. A confirmed
+    one becomes a correction to those who were told, and to no one else.
+
+    Example: notifier dismiss 42
+    """
+    _tell(connect(), f"/v1/incidents/{incident_id}/dismiss", {}, options)
+
+
+@click.command()
+@incident_argument
+@click.argument("when", metavar="TIME", nargs=-1, required=True)
+@_facts
+@sending_options
+@json_option
+def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
+    """Tell when service will be back: 6:30, +2h, ISO, or none.
+
+    'none' says that nobody knows any more. A time that has passed today
+    is refused: say 'tomorrow 6:30' when you mean it. Before the time
+    lapses, customers are told by the daemon that it will be later.
+
+    Example: notifier eta 42 6:30 --cause cable-cut
+    """
+    client = connect()
+    typed = " ".join(when)
+    before = client.get(f"/v1/incidents/{incident_id}").read(IncidentView).card
+    body = _said(client, {**options, "eta": None if typed.lower() == "none" else typed})
+    if not options["as_json"]:
+        moment = client.moment()
+        if before.eta_at is not None:
+            printing.line(f"They were told {moment.in_full(before.eta_at)}.", hang=4)
+            if before.eta_at <= moment.now:
+                printing.line("That has passed: this message says that we missed it.", style=printing.WARN)
+    _tell(client, f"/v1/incidents/{incident_id}/eta", body, options)
+
+
+@click.command()
+@incident_argument
+@click.option("--at", metavar="TIME", help="Since when it has been back: 5:52, -10m or ISO; now otherwise.")
+@sending_options
+@json_option
+def restored(incident_id: int, at: str | None, **options: Any) -> None:
+    """Tell that service is believed back.
+
+    The message is held for the playbook's time, in case it drops again.
+
+    Example: notifier restored 42 --at 5:52
+    """
+    client = connect()
+    body: dict[str, object] = {"restored_at": _past(client, at)} if at else {}
+    _tell(client, f"/v1/incidents/{incident_id}/restored", body, options)
+
+
+@click.command()
+@incident_argument
+@json_option
+def close(incident_id: int, as_json: bool) -> None:
+    """Close a resolved incident: nothing more is owed. Tells nobody.
+
+    Example: notifier close 42
+    """
+    _tell(connect(), f"/v1/incidents/{incident_id}/close", None, {"as_json": as_json})
+
+
+@click.command()
+@incident_argument
+@click.option("--at", metavar="TIME", help="When it went out again: 9:50, -5m or ISO; now otherwise.")
+@_facts
+@sending_options
+@json_option
+def reopen(incident_id: int, at: str | None, **options: Any) -> None:
+    """Tell that service went out again after it was said to be back.
+
+    Example: notifier reopen 42 --at 9:50
+    """
+    client = connect()
+    body = _said(client, options) | ({"reopened_at": _past(client, at)} if at else {})
+    _tell(client, f"/v1/incidents/{incident_id}/reopen", body, options)
+
+
+def _tell(client: Client, path: str, body: dict[str, object] | None, options: dict[str, Any]) -> None:
+    """Ask for the draft, then run the dialogue; without a draft show what the incident is now."""
+    given = None if body is None else {name: value for name, value in body.items() if value is not None}
+    reply = client.post(path, given)
+    draft = reply.read(Draft)
+    as_json = bool(options["as_json"])
+    if draft.preview is None:
+        if as_json:
+            printing.answer(reply.body)
+        else:
+            show_incident(draft.incident, client.moment())
+        return
+    how = dialogue.Sending(yes=options["yes"], count=options["count"], no_wait=options["no_wait"], as_json=as_json)
+    if as_json and how.asks:
+        printing.answer(reply.body)
+    dialogue.send(client, draft.preview, how)
+
+
+def _said(client: Client, options: dict[str, Any]) -> dict[str, object]:
+    """Return the facts that were typed; times become instants and are echoed in full."""
+    said: dict[str, object] = {name: options[name] for name in ("impact", "cause", "crew") if options.get(name)}
+    ahead = (("eta", "eta_at", "ETA"), ("next_update", "next_update_by", "Next update by"))
+    typed = [each for each in (*ahead, ("started", "started_at", "Out since")) if options.get(each[0])]
+    if not typed:
+        return said
+    moment = client.moment()
+    for option, field, label in typed:
+        read = times.past if option == "started" else times.future
+        instant = _read(read, options[option], moment, "TIME" if option == "eta" else f"--{option.replace('_', '-')}")
+        said[field] = instant
+        if not options["as_json"]:
+            printing.line(f"{label} {moment.in_full(instant)}.", hang=4)
+    return said
+
+
+def _past(client: Client, text: str) -> datetime:
+    return _read(times.past, text, client.moment(), "--at")
+
+
+def _read(read: Callable[[str, times.Moment], datetime], text: str, moment: times.Moment, option: str) -> datetime:
+    try:
+        return read(text, moment)
+    except InvalidInput as error:
+        raise click.UsageError(f"{option}: {error}") from error
+
+
+def _split(regions: tuple[str, ...]) -> list[str]:
+    return [code.strip() for each in regions for code in each.split(",")]

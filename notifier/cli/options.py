@@ -1,0 +1,61 @@
+"""Options and arguments that commands share, so that one thing is typed one way everywhere."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from notifier.cli import access
+from notifier.cli.client import Client
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Id = click.IntRange(min=1)
+
+
+def connect() -> Client:
+    """Return a client of the daemon of this environment; it is closed with the command."""
+    client = Client(access.find())
+    click.get_current_context().call_on_close(client.close)
+    return client
+
+
+def json_option(command: F) -> F:
+    """Add `--json`; typed before the command (`notifier --json status`) it means the same."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        callback=_or_before,
+        help="Print the API's JSON instead of text.",
+    )(command)
+
+
+def sending_options(command: F) -> F:
+    """Add the options of everything that sends."""
+    for option in (
+        click.option("--no-wait", is_flag=True, help="Do not count down the time in which it can be taken back."),
+        click.option(
+            "--count",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Send to N customers without asking; refused when the number is another by now.",
+        ),
+        click.option("--yes", is_flag=True, help="Send without asking for the count; for scripts."),
+    ):
+        command = option(command)
+    return command
+
+
+def incident_argument(command: F) -> F:
+    """Add the id of an incident."""
+    return click.argument("incident_id", metavar="ID", type=Id)(command)
+
+
+def broadcast_argument(command: F) -> F:
+    """Add the id of a broadcast."""
+    return click.argument("broadcast_id", metavar="ID", type=Id)(command)
+
+
+def _or_before(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    return value or bool(ctx.find_root().params.get("as_json"))

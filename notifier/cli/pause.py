@@ -1,0 +1,48 @@
+"""`notifier pause-all` and `resume-all`: one command stops everything that is being sent."""
+
+import click
+
+from notifier.cli import printing
+from notifier.cli.options import connect, json_option
+from notifier.cli.printing import BAD, GOOD
+from notifier.storage.views import PausedView
+
+
+@click.command("pause-all")
+@json_option
+def pause_all(as_json: bool) -> None:
+    """Stop everything that is being sent, until `resume-all`.
+
+    What is being handed over at this moment is finished. Intake and
+    detection go on.
+
+    Example: notifier pause-all
+    """
+    _switch("/v1/pause-all", as_json=as_json)
+
+
+@click.command("resume-all")
+@json_option
+def resume_all(as_json: bool) -> None:
+    """Go on sending after `pause-all`.
+
+    What is no longer true by then is not sent.
+
+    Example: notifier resume-all
+    """
+    _switch("/v1/resume-all", as_json=as_json)
+
+
+def _switch(path: str, *, as_json: bool) -> None:
+    client = connect()
+    reply = client.post(path)
+    if as_json:
+        printing.answer(reply.body)
+        return
+    view = reply.read(PausedView)
+    at = client.moment().clock(view.changed_at)
+    if view.paused:
+        printing.line(f"PAUSED at {at} by {view.changed_by}: nothing is sent to anyone.", style=BAD)
+        printing.line("Go on with: notifier resume-all")
+    else:
+        printing.line(f"Sending goes on since {at}, by {view.changed_by}.", style=GOOD)

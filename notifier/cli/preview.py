@@ -1,0 +1,88 @@
+"""A preview for people: what it will say, who hears it and who does not, and whether it is done in time.
+
+The samples come first and the figures last, so that what is to be checked stands right above the question.
+"""
+
+from datetime import timedelta
+
+import click
+
+from notifier.cli import printing
+from notifier.cli.printing import BAD, STRONG, WARN, counts, number, plural, safe, words
+from notifier.cli.times import Moment, duration
+from notifier.storage.views import Preview
+
+_REASONS = {
+    "no_contact_point": "no way to reach them",
+    "no_channel": "no address for these channels",
+    "opted_out": "asked not to hear from us",
+    "suppressed": "address must not be written to",
+    "site_ended": "site has ended",
+    "not_told_before": "were not told before",
+    "duplicate_contact_point": "told at a shared address",
+}
+_SAMPLE_LINES = 10
+
+
+def not_told(reasons: dict[str, int]) -> str:
+    """Write why customers are not told: `no way to reach them 42`."""
+    return counts(reasons, name=lambda code: _REASONS.get(code) or words(code))
+
+
+def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> None:
+    """Print a preview; `whole` prints every sample to its end."""
+    _samples(preview, whole=whole)
+    kind = words(preview.kind)
+    printing.heading(
+        f"Broadcast {preview.broadcast_id}, {kind}: {plural(preview.customers, 'customer')}"
+        f" by {plural(preview.notifications, 'message')}",
+        style=STRONG,
+    )
+    left_out = sum(preview.not_told.values())
+    printing.fields(
+        [
+            ("channel", counts(preview.by_channel) or "none"),
+            ("language", counts(preview.by_locale, name=safe)),
+            ("where", counts(preview.by_region, name=printing.region)),
+            (
+                "first time",
+                f"{plural(preview.first_contact, 'message')} to people not told before"
+                if preview.first_contact
+                else "",
+            ),
+            ("not told", f"{number(left_out)}: {not_told(preview.not_told)}" if left_out else "nobody is left out"),
+            ("done", _done(preview, moment)),
+            ("2nd person", _approval(preview)),
+        ]
+    )
+    _warn(preview)
+
+
+def _samples(preview: Preview, *, whole: bool) -> None:
+    for n, sample in enumerate(preview.samples):
+        title = f"Sample {n + 1} of {len(preview.samples)}: {sample.channel}, {sample.locale}, {sample.contact_point}"
+        printing.line(title, style=printing.DIM)
+        printing.message(sample.subject, sample.text, most_lines=None if whole or n == 0 else _SAMPLE_LINES)
+        click.echo()
+
+
+def _done(preview: Preview, moment: Moment) -> str:
+    length = timedelta(seconds=preview.finishes_in_seconds)
+    text = f"{duration(length)} after it begins"
+    if preview.promise_due_at is None:
+        return text
+    return f"{text}; promised by {moment.short(preview.promise_due_at)}: " + ("fits" if preview.fits else "TOO LATE")
+
+
+def _approval(preview: Preview) -> str:
+    limit = f"limit {number(preview.audience_limit)}"
+    return f"yes, above the {limit}" if preview.needs_approval else f"no ({limit})"
+
+
+def _warn(preview: Preview) -> None:
+    for warning in preview.warnings:
+        printing.line(f"! {warning}", indent=2, hang=4, style=WARN)
+    if not preview.fits:
+        printing.line("! It will not be done before the time we promised.", indent=2, hang=4, style=BAD)
+    elif preview.customers == 0:
+        printing.line("! Nobody would be told.", indent=2, hang=4, style=BAD)

@@ -1,0 +1,113 @@
+"""`notifier` without arguments (what needs a person) and `notifier status` (the daemon at a glance)."""
+
+import click
+
+from notifier.cli import printing
+from notifier.cli.incidents import list_cards
+from notifier.cli.options import connect, json_option
+from notifier.cli.printing import BAD, GOOD, STRONG, WARN, number, paint, plural
+from notifier.cli.times import Moment
+from notifier.storage.views import Need, StatusView
+
+_LABELS = {
+    "promise_missed": ("MISSED", BAD),
+    "promise": ("PROMISE", BAD),
+    "nobody_told": ("NOT TOLD", BAD),
+    "provider": ("PROVIDER", BAD),
+    "approval": ("APPROVAL", WARN),
+    "suspected": ("SUSPECTED", WARN),
+    "held": ("IN DOUBT", WARN),
+    "complaints_again": ("AGAIN OUT?", WARN),
+    "draft": ("DRAFT", None),
+}
+_LABEL_CELLS = 12
+
+
+@click.command(short_help="What needs a person, most urgent first.")
+@json_option
+def needs(as_json: bool) -> None:
+    """Show what needs a person, most urgent first, with the commands to type."""
+    client = connect()
+    if as_json:
+        printing.answer(client.get("/v1/needs").body)
+        return
+    status = client.get("/v1/status").read(StatusView)
+    moment = client.moment()
+    _paused(status)
+    if status.needs:
+        show_needs(status.needs, moment)
+        return
+    told = sum(card.told for card in status.incidents)
+    printing.line("Nothing needs you.", style=GOOD)
+    if status.incidents:
+        printing.line(
+            f"{plural(len(status.incidents), 'open incident')}, {plural(told, 'customer')} told:"
+            " notifier incidents list"
+        )
+
+
+@click.command(short_help="The daemon at a glance.")
+@json_option
+def status(as_json: bool) -> None:
+    """Show the daemon at a glance.
+
+    What needs a person, open incidents, what is being sent, and whether
+    every provider works.
+
+    Example: notifier status
+    """
+    client = connect()
+    reply = client.get("/v1/status")
+    if as_json:
+        printing.answer(reply.body)
+        return
+    view = reply.read(StatusView)
+    moment = client.moment()
+    printing.heading(f"Notifier {view.version} at {client.url}", "paused" if view.paused else "up", style=_mark(view))
+    _paused(view)
+    printing.fields(
+        [
+            ("clock", moment.in_full(view.now).removesuffix(" (now)")),
+            ("complaints", f"{number(view.complaints_last_hour)} in the last hour{_lag(view.detector_lag)}"),
+            ("messages", printing.counts(view.notifications) or "none waiting"),
+            ("providers", "; ".join(f"{name}: {state}" for name, state in sorted(view.providers.items()))),
+        ]
+    )
+    click.echo()
+    if view.needs:
+        show_needs(view.needs, moment)
+    else:
+        printing.line("Nothing needs you.", style=GOOD)
+    if view.incidents:
+        click.echo()
+        list_cards(view.incidents, moment)
+
+
+def show_needs(found: list[Need], moment: Moment) -> None:
+    """Print each need: what it is, when it is due, and what to type."""
+    printing.line(f"{plural(len(found), 'thing needs', 'things need')} you", style=STRONG)
+    for need in found:
+        label, style = _LABELS.get(need.kind, (need.kind.upper().replace("_", " "), None))
+        room = printing.columns() - _LABEL_CELLS
+        due = f"due {moment.short(need.due_at)}" if need.due_at else ""
+        lines = printing.wrap(need.text, width=room)
+        if due:
+            lines.append(due)
+        for n, command in enumerate(need.next):
+            lines += printing.wrap(f"{'next: ' if n == 0 else '      '}{command}", width=room, hang=8)
+        click.echo(paint(f"{label:<{_LABEL_CELLS}}", style) + lines[0])
+        for each in lines[1:]:
+            click.echo(" " * _LABEL_CELLS + each)
+
+
+def _paused(view: StatusView) -> None:
+    if view.paused:
+        printing.line("PAUSED: nothing is sent to anyone. Go on with: notifier resume-all", hang=8, style=BAD)
+
+
+def _mark(view: StatusView) -> str:
+    return BAD if view.paused or any(state != "up" for state in view.providers.values()) else GOOD
+
+
+def _lag(behind: int) -> str:
+    return f"; the detector is {number(behind)} behind" if behind else ""
