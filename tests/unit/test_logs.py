@@ -1,0 +1,84 @@
+"""Lines tell operators what happened and nothing about customers."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from notifier import logs
+from notifier.config import Log
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    stream = io.StringIO()
+    logs.configure(Log(), stream=stream)
+    logs.set_correlation_id("")
+    yield stream
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:], logging.getLogger().level = handlers, level
+
+
+def read(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_line_of_json_with_its_fields(lines: io.StringIO) -> None:
+    structlog.get_logger().info("stored", count=3)
+    (line,) = read(lines)
+    assert (line["event"], line["count"], line["level"]) == ("stored", 3, "info")
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_a_line_carries_the_correlation_id(lines: io.StringIO) -> None:
+    logs.set_correlation_id("abc")
+    structlog.get_logger().info("one")
+    structlog.get_logger().info("two", correlation_id="its own")
+    assert [line["correlation_id"] for line in read(lines)] == ["abc", "its own"]
+
+
+def test_an_exception_is_logged_by_type_and_place_without_its_message(lines: io.StringIO) -> None:
+    try:
+        int("ann@example.com")
+    except ValueError:
+        structlog.get_logger().exception("it failed")
+        logging.getLogger("library").exception("it failed too")
+    assert "ann@example.com" not in lines.getvalue()
+    for line in read(lines):
+        assert line["error"] == "ValueError"
+        assert "test_logs.py" in str(line["where"])
+
+
+def test_a_library_speaks_only_when_something_is_wrong(lines: io.StringIO) -> None:
+    logging.getLogger("library").info("chatter")
+    logging.getLogger("library").warning("trouble")
+    (line,) = read(lines)
+    assert (line["event"], line["logger"]) == ("trouble", "library")
+
+
+def test_a_line_break_in_a_value_does_not_make_a_second_line(lines: io.StringIO) -> None:
+    structlog.get_logger().info("stored", path='/x\n{"event":"forged"}')
+    assert len(lines.getvalue().splitlines()) == 1
+
+
+def test_below_the_level_nothing_is_written(lines: io.StringIO) -> None:
+    logs.configure(Log(level="warning"), stream=lines)
+    structlog.get_logger().info("quiet")
+    assert lines.getvalue() == ""
+
+
+def test_text_for_a_terminal_has_event_and_fields(lines: io.StringIO) -> None:
+    logs.configure(Log(format="text"), stream=lines)
+    structlog.get_logger().info("stored", count=3)
+    assert "stored" in lines.getvalue()
+    assert "count=3" in lines.getvalue()
+
+
+@pytest.mark.parametrize("wrong", ["", "a b", "x" * 65, "é", 'a"b', "a\nb"])
+def test_what_could_forge_a_line_is_no_correlation_id(wrong: str) -> None:
+    assert logs.CORRELATION_ID.fullmatch(wrong) is None
+    assert logs.CORRELATION_ID.fullmatch(logs.new_correlation_id())
