@@ -55,7 +55,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 PLAYBOOK = {
     "name": "demo",
-    "services": ["internet", "power", "water"],
+    "services": [SERVICE],
     "next_update_within": "30 min",
     "warn_before": "10 min",
     "delay_before": "5 min",

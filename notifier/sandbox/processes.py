@@ -207,6 +207,10 @@ class Rehearsal:
         self._running.append(process)
         return process
 
+    def forget(self, process: Process) -> None:
+        """No longer stop or watch a process: somebody killed it on purpose."""
+        self._running.remove(process)
+
     def require_running(self) -> None:
         """Raise `Died` when any of the processes has ended."""
         for process in self._running:

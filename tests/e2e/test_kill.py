@@ -1,0 +1,173 @@
+"""Done-criterion 3: `kill -9` three times in the middle of a broadcast of 20,000 over real SMTP.
+
+The daemon and the receiver are processes; complaints come by HTTP; what was received is compared with the ledger line
+by line: each received mail names its notification in the envelope sender and in the Message-ID, and must have gone to
+that notification's contact point.
+"""
+
+import csv
+import http.client
+import json
+import os
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+from notifier.messages.links import Purpose, read_token
+from notifier.sandbox.processes import Rehearsal, notifier
+from notifier.sandbox.smtp_receiver import read_receipts
+from notifier.sandbox.town import COLUMNS
+
+PEOPLE = 20_000
+SECRET = "a secret of the test"
+KILLS_AT = (2_500, 7_500, 12_500)  # mails received
+SECONDS = 60
+PLAYBOOK = {"name": "test", "services": ["internet", "power", "water"], "audience_limit": 100_000}
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("kill")]
+
+
+@pytest.fixture
+def rehearsal(tmp_path, request):
+    settings = {
+        "delivery": {"in_doubt": {"email": request.param}, "take_back": "0 s"},
+        "sender": {"link_secret": SECRET},
+    }
+    rehearsal = Rehearsal(tmp_path / request.param, settings=settings, playbook=PLAYBOOK)
+    try:
+        rehearsal.start_receiver()
+        yield rehearsal
+    finally:
+        rehearsal.stop()
+
+
+def call(rehearsal, path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {rehearsal.token}", "Content-Type": "application/json"}
+    connection = http.client.HTTPConnection("127.0.0.1", rehearsal.port, timeout=30)
+    connection.request("GET" if body is None else "POST", path, data, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    assert answer.status < 300, text
+    return json.loads(text)
+
+
+def until(what, seconds=SECONDS):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def import_people(rehearsal):
+    path = rehearsal.folder / "people.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        for number in range(1, PEOPLE + 1):
+            writer.writerow(
+                {
+                    "customer_id": f"K{number:05d}",
+                    "site_id": "1",
+                    "address": f"{number} Oak St, Springfield",
+                    "services": "power",
+                    "status": "active",
+                    "email": f"k{number:05d}@example.com",
+                    "region.postal_code": "94110",
+                }
+            )
+    environ = {**os.environ, **rehearsal.environ}
+    subprocess.run(notifier("customers", "import", str(path)), check=True, capture_output=True, env=environ)
+
+
+def confirm_by_complaints(rehearsal):
+    """Let customers complain until an incident is suspected, confirm it and send; return the broadcast's id."""
+    for number in range(1, 31):
+        body = {"customer_id": f"K{number * 500:05d}", "service": "power", "external_id": f"e{number}"}
+        call(rehearsal, "/v1/complaints", body)
+    (card, *_) = until(lambda: call(rehearsal, "/v1/incidents?state=suspected"))
+    draft = call(rehearsal, f"/v1/incidents/{card['id']}/confirm", {})
+    assert draft["preview"]["customers"] == PEOPLE
+    call(rehearsal, f"/v1/broadcasts/{draft['broadcast']['id']}/send", {"count": PEOPLE})
+    return draft["broadcast"]["id"]
+
+
+def received(rehearsal):
+    path = rehearsal.folder / "receipts.csv"
+    return path.read_bytes().count(b"\n") - 1 if path.exists() else 0
+
+
+def broadcast_through_three_kills(rehearsal):
+    """Send to everyone while the daemon is killed three times; return ledger rows and receipts."""
+    daemon = rehearsal.start_daemon()
+    import_people(rehearsal)
+    broadcast = confirm_by_complaints(rehearsal)
+    for mails in KILLS_AT:
+        until(lambda mails=mails: received(rehearsal) >= mails)
+        assert daemon.is_running()
+        daemon.kill()
+        assert received(rehearsal) < PEOPLE, "the kill came too late to mean anything"
+        rehearsal.forget(daemon)
+        daemon = rehearsal.start_daemon()
+    until(lambda: call(rehearsal, f"/v1/broadcasts/{broadcast}")["state"] == "completed")
+    rehearsal.stop()
+    return ledger(rehearsal, broadcast), read_receipts(rehearsal.folder)
+
+
+def ledger(rehearsal, broadcast):
+    """Return the notifications by id: address, state, and whether it was ever in doubt."""
+    with sqlite3.connect(rehearsal.database) as connection:
+        rows = connection.execute(
+            "SELECT n.id, c.address, n.state, n.in_doubt_at IS NOT NULL FROM notifications n"
+            " JOIN contact_points c ON c.id = n.contact_point_id WHERE n.broadcast_id = ?",
+            (broadcast,),
+        ).fetchall()
+    connection.close()
+    return {row[0]: row[1:] for row in rows}
+
+
+def by_notification(receipts, rows):
+    """Return how often each notification was received; every receipt must agree with the ledger about its recipient."""
+    counts = Counter()
+    for receipt in receipts:
+        token = receipt.sender.removeprefix("bounces+").partition("@")[0]
+        number = read_token(SECRET, Purpose.BOUNCE, token)
+        assert receipt.message_id.startswith(f"<{token}@")
+        assert rows[number][0] == receipt.recipient
+        counts[number] += 1
+    return counts
+
+
+@pytest.mark.parametrize("rehearsal", ["resend"], indirect=True)
+def test_under_resend_nobody_is_missed_and_only_those_in_doubt_may_hear_twice(rehearsal):
+    began = time.monotonic()
+    rows, receipts = broadcast_through_three_kills(rehearsal)
+    counts = by_notification(receipts, rows)
+    in_doubt = {number for number, (_, _, doubt) in rows.items() if doubt}
+    assert len(rows) == PEOPLE
+    assert set(counts) == set(rows), "nobody is missed"
+    assert {number for number, count in counts.items() if count > 1} <= in_doubt, "doubles are listed in doubt"
+    assert {state for _, state, _ in rows.values()} == {"sent"}
+    assert in_doubt, "a kill in the middle leaves something in doubt"
+    assert time.monotonic() - began < SECONDS
+
+
+@pytest.mark.parametrize("rehearsal", ["hold"], indirect=True)
+def test_under_hold_nobody_hears_twice_and_only_those_held_may_be_missing(rehearsal):
+    began = time.monotonic()
+    rows, receipts = broadcast_through_three_kills(rehearsal)
+    counts = by_notification(receipts, rows)
+    held = {number for number, (_, state, _) in rows.items() if state == "held"}
+    assert len(rows) == PEOPLE
+    assert max(counts.values()) == 1, "nobody hears twice"
+    assert set(rows) - set(counts) <= held, "whoever is missing is held and shown"
+    assert {number for number, (_, state, _) in rows.items() if state == "sent"} <= set(counts)
+    assert {state for _, state, _ in rows.values()} == {"sent", "held"}
+    assert {number for number, (_, _, doubt) in rows.items() if doubt} == held
+    assert time.monotonic() - began < SECONDS
