@@ -3,10 +3,11 @@
 An area-code region is a complex of overlaid codes (`415/628`) or a single code. A code that serves two complexes at
 once (917: Manhattan and Brooklyn) joins neither; a non-geographic code (toll-free, premium) is never a region.
 
-Source of the table: NANPA's public area code database, report of 2025-11-26 (nanpa.com, "NPA report"); places outside
-the USA by ISO 3166. Two area codes are one region when one lists the other, whichever does. One list is left out: that
-of 734 (Michigan) names 679 for a relief that is suspended, and 679 and 313 do not name 734. The report gives zones as
-letters; the IANA names, and the second zones of 709, 879, 907 and 986, are by place. A test compares the two.
+Source of the table: NANPA's public area code database, report of 2025-11-26 (nanpa.com, "NPA report"); states and
+provinces by their postal letters, countries by ISO 3166 in three. Two area codes are one region when one lists the
+other, whichever does. One list is left out: that of 734 (Michigan) names 679 for a relief that is suspended, and 679
+and 313 do not name 734. The report gives zones as letters; the IANA names, and the second zones of 709, 879, 907 and
+986, are by place. A test compares the two.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -93,24 +94,24 @@ ON America/Toronto 226/382/519/548 249/683/705 289/365/742/905 343/613/753 416/4
 ON America/Toronto|America/Winnipeg 807
 QC America/Toronto 263/438/514 273+/367/418/581 354/450/579 468/819/873
 SK America/Regina 306/474/639
-AG America/Antigua 268
-AI America/Anguilla 264
-BB America/Barbados 246
-BM Atlantic/Bermuda 441
-BS America/Nassau 242
-DM America/Dominica 767
-DO America/Santo_Domingo 809/829/849
-GD America/Grenada 473
-JM America/Jamaica 658/876
-KN America/St_Kitts 869
-KY America/Cayman 345
-LC America/St_Lucia 758
-MS America/Montserrat 664
-SX America/Lower_Princes 721
-TC America/Grand_Turk 649
-TT America/Port_of_Spain 868
-VC America/St_Vincent 784
-VG America/Tortola 284
+ATG America/Antigua 268
+AIA America/Anguilla 264
+BRB America/Barbados 246
+BMU Atlantic/Bermuda 441
+BHS America/Nassau 242
+DMA America/Dominica 767
+DOM America/Santo_Domingo 809/829/849
+GRD America/Grenada 473
+JAM America/Jamaica 658/876
+KNA America/St_Kitts 869
+CYM America/Cayman 345
+LCA America/St_Lucia 758
+MSR America/Montserrat 664
+SXM America/Lower_Princes 721
+TCA America/Grand_Turk 649
+TTO America/Port_of_Spain 868
+VCT America/St_Vincent 784
+VGB America/Tortola 284
 """
 """One line per place and time zones (most customers' zone first): codes, `/` between codes of one overlay complex.
 
@@ -157,9 +158,12 @@ class NumberingPlan:
             for code in rest:
                 self._codes[code] = _in_region(_PUBLIC[code], "/".join(rest))
         self._regions: dict[str, list[AreaCode]] = {}
+        zones: dict[str, set[str]] = {}
         for known in self._codes.values():
             if known.region:
                 self._regions.setdefault(known.region, []).append(known)
+            zones.setdefault(known.place, set()).update(known.time_zones)
+        self._zones_of_places = {place: found.pop() for place, found in zones.items() if len(found) == 1}
 
     def __iter__(self) -> Iterator[AreaCode]:
         """Give every area code of the table, in service or not."""
@@ -195,6 +199,10 @@ class NumberingPlan:
         if known is not None:
             return known.time_zones
         return tuple(dict.fromkeys(zone for member in self._regions.get(code, ()) for zone in member.time_zones))
+
+    def time_zone_of_place(self, place: str) -> str:
+        """Return the zone of a state, province or country, or an empty string when it has several or is unknown."""
+        return self._zones_of_places.get(place.upper(), "")
 
     def codes_of(self, region: str) -> tuple[str, ...]:
         """Return the area codes of a region, in order."""

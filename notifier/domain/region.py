@@ -17,6 +17,8 @@ from notifier.domain.text import clean_line, is_spreadsheet_number
 RegionId = NewType("RegionId", int)
 AREA_CODE = "area_code"
 POSTAL_CODE = "postal_code"
+CITY = "city"
+STATE = "state"
 CODE_LENGTH = 80  # characters
 _ZIP = re.compile(r"(\d{5})(-?\d{4})?")
 _EVERYTHING = frozenset({"*", "%", "all", "any", "everywhere"})
@@ -73,7 +75,7 @@ class RegionKinds:
             written = self._area_code(written)
         elif kind == POSTAL_CODE:
             written = self._postal_code(written)
-        elif kind == "state":
+        elif kind == STATE:
             written = written.upper()
         return RegionKey(kind, written)
 

@@ -1,0 +1,149 @@
+"""The directory stage: rows of customers come in, the directory is brought up to date, mistakes are reported.
+
+In: batches of `DirectoryRow` (one row is one site). Out: `LoadResult` with every row that was refused, and why. A wrong
+row never stops the others. Reach says how many customers could be told, by which channel, and how many by none.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import cache
+from zoneinfo import available_timezones
+
+import msgspec
+
+from notifier.clock import Clock
+from notifier.config import Config
+from notifier.domain.directory import (
+    DirectoryRow,
+    DirectoryRules,
+    NamedPlace,
+    RejectedRow,
+    RowWarning,
+    SiteEntry,
+)
+from notifier.domain.errors import ConfigError, InvalidInput
+from notifier.domain.numbering import NumberingPlan
+from notifier.domain.region import RegionKey, RegionKinds
+from notifier.storage.database import Database
+from notifier.storage.repositories import directory
+
+__all__ = ["Directory", "DirectoryRow", "LoadResult", "Reach", "RejectedRow", "RowWarning", "rules_of"]
+
+ROWS_AT_ONCE = 2_000  # in one transaction: about a tenth of a second
+
+
+class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a batch: `loaded` + `rejected` are its rows."""
+
+    loaded: int
+    rejected: list[RejectedRow]
+    warnings: list[RowWarning]  # rows that were stored, but not quite as they were given
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """How many customers with an active site can be told, by the best channel each has."""
+
+    customers: int
+    email: int
+    sms: int  # no mail address, but a telephone that takes text messages
+    landline: int  # nothing but a landline
+    none: int  # nothing that may be written to
+    suppressed: int  # of `none`: those who have an address, but it must not be written to
+
+
+class Directory:
+    """Brings the directory up to date."""
+
+    def __init__(self, database: Database, config: Config, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        self._rules = rules_of(config)
+
+    async def load(self, rows: Sequence[DirectoryRow], *, first_line: int = 1, dry_run: bool = False) -> LoadResult:
+        """Store what is right in a batch and report what is not; with `dry_run` only report.
+
+        Rows are lines `first_line` and following. Of rows for the same site the last one holds. The batch is stored in
+        transactions of `ROWS_AT_ONCE`; repeating it changes nothing. Raises `Overloaded` when the writer is full.
+        """
+        loaded, rejected, warnings = 0, list[RejectedRow](), list[RowWarning]()
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[start : start + ROWS_AT_ONCE]
+            checked = await asyncio.to_thread(_check, self._rules, part, first_line + start)
+            if checked.entries and not dry_run:
+                now = self._clock.now()
+                entries = checked.entries
+                await self._database.write(lambda tx, entries=entries, now=now: directory.save(tx, entries, now))  # type: ignore[misc]
+            loaded += len(part) - len(checked.rejected)
+            rejected += checked.rejected
+            warnings += checked.warnings
+        return LoadResult(loaded=loaded, rejected=rejected, warnings=warnings)
+
+    async def reach(self) -> Reach:
+        """Count customers with an active site by the best channel each can be reached by."""
+        found = await self._database.read(directory.reach)
+        email, sms, landline, none = (found.get(best, (0, 0)) for best in (1, 2, 3, 4))
+        return Reach(
+            customers=email[0] + sms[0] + landline[0] + none[0],
+            email=email[0],
+            sms=sms[0],
+            landline=landline[0],
+            none=none[0],
+            suppressed=none[1],
+        )
+
+
+class _Checked(msgspec.Struct, frozen=True):
+    entries: list[SiteEntry]  # no two for the same site
+    rejected: list[RejectedRow]
+    warnings: list[RowWarning]
+
+
+def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], first_line: int) -> _Checked:
+    entries: dict[tuple[str, str], SiteEntry] = {}
+    rejected: list[RejectedRow] = []
+    warnings: dict[tuple[str, str, str], RowWarning] = {}
+    for line, row in enumerate(rows, first_line):
+        result, found = rules.check(row, line)
+        for warning in found:
+            warnings.setdefault((warning.column, warning.value, warning.reason), warning)  # once a batch is enough
+        if isinstance(result, RejectedRow):
+            rejected.append(result)
+            continue
+        site = (result.customer, result.site)
+        if site in entries:
+            reason = f"line {entries[site].line} is for the same site; this row holds"
+            warning = RowWarning(line=line, column="site_id", value=result.site, reason=reason)
+            warnings[str(line), "", ""] = warning
+        entries[site] = result
+    return _Checked(list(entries.values()), rejected, list(warnings.values()))
+
+
+def rules_of(config: Config) -> DirectoryRules:
+    """Return what rows are checked against; raise `ConfigError` for a named region that cannot be."""
+    overlays = [(overlay.name, overlay.codes) for overlay in config.regions.overlays]
+    plan = NumberingPlan(overlays)
+    kinds = RegionKinds(config.regions.kinds, country=config.regions.country, plan=plan)
+    named: dict[RegionKey, NamedPlace] = {}
+    problems: list[str] = []
+    for number, region in enumerate(config.regions.named):
+        try:
+            key = kinds.key(region.kind, region.code)
+        except InvalidInput as error:
+            problems.append(f"regions.named[{number}]: {error}")
+            continue
+        named[key] = NamedPlace(name=region.name, time_zone=region.time_zone)
+    if problems:
+        raise ConfigError(problems)
+    return DirectoryRules(
+        services=[service.name for service in config.services],
+        kinds=kinds,
+        locales=config.locales.available,
+        time_zones=_time_zones(),
+        country=config.regions.country,
+        named=named,
+        plan=plan,
+    )
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
