@@ -11,6 +11,7 @@ from decimal import Decimal
 EXPECTED = "a duration such as 30 s, 15 min, 2 h or 400 days"
 LONGEST = timedelta(days=36_500)
 
+_MICROSECOND = timedelta(microseconds=1)
 _UNITS = {
     "s": timedelta(seconds=1),
     "sec": timedelta(seconds=1),
@@ -26,7 +27,7 @@ _UNITS = {
     "day": timedelta(days=1),
     "days": timedelta(days=1),
 }
-_PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([a-z]+)", re.ASCII)
+_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?([a-z]+)", re.ASCII)
 _WHOLE = re.compile(rf"{_PART.pattern}(?: {_PART.pattern})*", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
@@ -40,15 +41,15 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError("is negative")
     if not _WHOLE.fullmatch(text):
         raise ValueError("is no duration")
-    total = timedelta()
+    microseconds = Decimal(0)
     for number, unit in _PART.findall(text):
         if unit not in _UNITS:
             meant = "; write min for minutes" if unit == "m" else ""
             raise ValueError(f"has the unknown unit '{unit}'{meant}")
-        total += timedelta(microseconds=int(Decimal(number) * (_UNITS[unit] // timedelta(microseconds=1))))
-        if total > LONGEST:
-            raise ValueError(f"is longer than {LONGEST.days} days")
-    return total
+        microseconds += Decimal(number) * (_UNITS[unit] // _MICROSECOND)
+    if microseconds > LONGEST // _MICROSECOND:
+        raise ValueError(f"is longer than {LONGEST.days} days")
+    return timedelta(microseconds=int(microseconds))
 
 
 def format_duration(value: timedelta) -> str:

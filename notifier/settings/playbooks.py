@@ -64,7 +64,7 @@ def read_plans(config: Config, base: Path | None = None) -> list[Plan]:
     plans = [plan for file in playbook_files(config, base) if (plan := _read(file, problems)) is not None]
     if not problems:
         plans = _trimmed(plans, config)
-        problems += [*_between(plans, config), *_uncovered(plans, config, own)]
+        problems += list(_between(plans, config)) or list(_uncovered(plans, config, own))
     if problems:
         raise ConfigError([str(problem) for problem in sorted(problems, key=lambda problem: problem.place)])
     return plans

@@ -150,7 +150,9 @@ class _Builder:
         levels = 1
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            node = Text(place=place, value=event.value, quoted=event.style is not None)
+            node = Text(
+                place=place, value=event.value, quoted=bool(event.style)
+            )  # a plain style is None or '', by parser
         elif isinstance(event, yaml.SequenceStartEvent):
             node, levels = self._items(place, path, depth)
         else:

@@ -1,0 +1,165 @@
+"""What must hold between keys, and what is allowed but unwise."""
+
+from pathlib import Path
+
+import pytest
+
+from notifier.config import Config
+from notifier.domain.errors import ConfigError
+from notifier.settings import warnings
+from notifier.settings.addresses import is_host, is_loopback, is_mail, is_zone, split_listen
+from notifier.storage.database import sqlite_path
+from tests.config_file import problems, settings
+
+RELAY = "providers: [{name: a, kind: smtp, host: mx.valley.net, tls: starttls}]\n"
+COMPANY = "sender: {company: Valley, address: outages@valley.net, public_url: 'https://outages.valley.net'}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "wrong"),
+    [
+        ("server: {listen: 8080}", "server.listen", "'8080' is no address with a port"),
+        ("server: {listen: ':8080'}", "server.listen", "':8080' names no host; expected 0.0.0.0:8080"),
+        ("server: {listen: 'a:99999'}", "server.listen", "'a:99999' is no address with a port"),
+        ("server: {listen: 'a b:80'}", "server.listen", "'a b' is no host"),
+        ("server: {listen: '::1:80'}", "server.listen", "'::1:80' is no address with a port"),
+        ("server: {metrics_listen: 127.0.0.1:8080}", "server.metrics_listen", "is the same as server.listen"),
+        ("server: {token_file: ''}", "server.token_file", "names no file"),
+        ("storage: {url: var/notifier.db}", "storage.url", "is no address of a database"),
+        ("storage: {url: 'sqlite://var/notifier.db'}", "storage.url", "names no file"),
+        ("storage: {url: 'sqlite:///:memory:'}", "storage.url", "names no file"),
+        ("storage: {url: 'postgresql://h/d'}", "storage.url", "PostgreSQL is not supported by the daemon of this"),
+        ("queue: {url: 'nats://h'}", "queue.url", "is not known; expected embedded"),
+        ("regions: {kinds: [a b], watched: []}", "regions.kinds[0]", "'a b' is no kind; expected lower-case letters"),
+        ("regions: {kinds: [a, a], watched: []}", "regions.kinds[1]", "'a' is listed twice"),
+        ("regions: {watched: [city, city]}", "regions.watched[1]", "'city' is listed twice"),
+        ("regions: {time_zone: ''}", "regions.time_zone", "'' is no IANA time zone"),
+        ("regions: {time_zone: America}", "regions.time_zone", "'America' is no IANA time zone"),
+        ("regions: {time_zone: ../../etc/passwd}", "regions.time_zone", "is no IANA time zone"),
+        ("regions: {country: us}", "regions.country", "'us' is no country with a numbering plan; expected two letters"),
+        ("regions: {named: [{kind: town, code: a}]}", "regions.named[0].kind", "'town' is no kind of region"),
+        (
+            "regions: {named: [{kind: city, code: a}, {kind: city, code: a}]}",
+            "regions.named[1].code",
+            "city 'a' is named twice",
+        ),
+        (
+            "regions: {named: [{kind: city, code: a, time_zone: PST8}]}",
+            "regions.named[0].time_zone",
+            "'PST8' is no IANA time zone",
+        ),
+        (
+            "regions: {overlays: [{name: a, codes: [212, 646]}, {name: b, codes: [646]}]}",
+            "regions.overlays[1].codes[0]",
+            "646 is already in overlay 'a'; expected each code in at most one overlay",
+        ),
+        ("regions: {overlays: [{name: a, codes: [x]}]}", "regions.overlays[0].codes[0]", "'x' is no area code"),
+        (
+            "regions: {kinds: [city], watched: [city], overlays: [{name: a, codes: [1]}]}",
+            "regions.overlays",
+            "area_code is not one of regions.kinds",
+        ),
+        ("services: [{name: a}, {name: a}]", "services[1].name", "'a' is used twice"),
+        ("services: [{name: Power}]", "services[0].name", "'Power' is not allowed; expected a text that matches"),
+        ("detection: {likely: 20}", "detection.certain", "17.5 is below likely (20)"),
+        ("detection: {late_after: 0 s}", "detection.late_after", "0 s is out of bounds"),
+        ("providers: [{name: a, kind: smtp, host: 'smtp://h'}]", "providers[0].host", "'smtp://h' is no host"),
+        ("providers: [{name: a, kind: smtp, host: ''}]", "providers[0].host", "'' is no host"),
+        ("providers: [{name: a, kind: smtp, channel: sms}]", "providers[0].channel", "a mail relay cannot carry sms"),
+        ("providers: [{name: a, kind: smtp, username: b}]", "providers[0].password", "is missing though username is"),
+        ("providers: [{name: a, kind: smtp, password: b}]", "providers[0].username", "is missing though password is"),
+        ("providers: [{name: a, kind: file, directory: ''}]", "providers[0].directory", "is empty"),
+        ("providers: [{name: a, kind: file, timeout: 0 s}]", "providers[0].timeout", "0 s is out of bounds"),
+        ("delivery: {lease: 30 s}", "delivery.lease", "30 s is not longer than the longest timeout of a provider (1 m"),
+        ("delivery: {take_back: 2 h}", "delivery.take_back", "2 h is out of bounds; expected up to 1 h"),
+        ("retention: {complaints: 1 day}", "retention.complaints", "1 day is too short for a restarted detector"),
+        ("sender: {address: Valley <a@b.net>}", "sender.address", "is no mail address"),
+        ("sender: {reply_to: ''}", "sender.reply_to", "'' is no mail address"),
+        ("sender: {bounce_domain: a@b.net}", "sender.bounce_domain", "'a@b.net' is no domain"),
+        ("sender: {link_secret: short}", "sender.link_secret", "is too short; expected at least 16 characters"),
+        ("sender: {public_url: outages.valley.net}", "sender.public_url", "is no http(s) address"),
+        ("sender: {public_url: 'https://valley.net/'}", "sender.public_url", "has something after the host"),
+        ("sender: {public_url: 'https://valley.net/x?y'}", "sender.public_url", "has something after the host"),
+        ("sender: {public_url: 'https://valley.net:x'}", "sender.public_url", "is no address"),
+        ("sender: {public_url: 'https://[::1'}", "sender.public_url", "is no address"),
+        ("locales: {default: es}", "locales.default", "'es' is no available locale; expected en"),
+        ("locales: {available: [en, english]}", "locales.available[1]", "'english' is no locale"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(tmp_path: Path, text: str, path: str, wrong: str) -> None:
+    (found,) = problems(tmp_path, text + "\n")
+    assert found.startswith(f"notifier.yaml:1: {path}: ")
+    assert wrong in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server: {listen: '[::1]:8080', metrics_listen: ''}",
+        "server: {listen: '127.0.0.1:0', metrics_listen: '127.0.0.1:0'}",
+        "storage: {url: 'sqlite:////var/lib/notifier/notifier.db'}",
+        "regions: {kinds: [town], watched: [town], time_zone: Europe/Oslo, country: NO}",
+        "retention: {complaints: 0 days, notifications: 0 days}",
+        "delivery: {take_back: 0 s}",
+        "sender: {public_url: 'http://[::1]:8080'}",
+        "providers: []",
+        "sources: []",
+    ],
+)
+def test_what_is_unusual_but_possible_is_allowed(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///a.db", "sqlite:////a/b.db", "sqlite://a.db", "sqlite:///", "postgres://a/b"]
+)
+def test_an_address_of_a_database_is_judged_as_the_database_judges_it(tmp_path: Path, url: str) -> None:
+    try:
+        sqlite_path(url)
+    except ConfigError:
+        usable = False
+    else:
+        usable = True
+    assert (problems(tmp_path, f"storage: {{url: '{url}'}}") == []) is usable
+
+
+def test_the_defaults_raise_no_warning() -> None:
+    assert warnings(Config()) == []
+
+
+def test_a_relay_with_a_good_sender_raises_no_warning(tmp_path: Path) -> None:
+    assert warnings(settings(tmp_path, RELAY + COMPANY)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        (RELAY, "sender.public_url: is this machine: customers of a mail relay cannot follow its links"),
+        (RELAY, "sender.address: company or address are still the example"),
+        (
+            RELAY + COMPANY.replace("https", "http"),
+            "sender.public_url: is plain http: whoever is on the way can read and use the links in mails",
+        ),
+        (
+            RELAY.replace("starttls", "none, username: a, password: b") + COMPANY,
+            "providers[0].tls: password and mails travel to mx.valley.net in plain text",
+        ),
+        (RELAY.replace("}]", ", tls_verify: false}]") + COMPANY, "providers[0].tls_verify: whoever answers as mx.vall"),
+        ("services: [{name: power, words: {fr: courant}}]", "services[0].words.fr: is not one of locales.available"),
+    ],
+)
+def test_what_is_unwise_is_warned_about(tmp_path: Path, text: str, warning: str) -> None:
+    assert any(line.startswith(warning) for line in warnings(settings(tmp_path, text)))
+
+
+def test_hosts_addresses_and_zones_are_told_from_what_only_looks_like_them() -> None:
+    assert all(map(is_host, ["a", "mx.valley.net", "mx.valley.net.", "10.0.0.1", "::1", "[::1]", "xn--bcher-kva.de"]))
+    assert not any(map(is_host, ["", "a b", "-a", "a..b", "10.0.0.300", "1.2.3", "a:25", "http://a", "a" * 64]))
+    assert all(map(is_loopback, ["localhost", "LOCALHOST.", "127.0.0.9", "::1", "[::1]"]))
+    assert not any(map(is_loopback, ["", "example.net", "10.0.0.1", "localhost.example.net"]))
+    assert all(map(is_mail, ["a@b", "outages+x@valley.net", "o'neil@valley.net"]))
+    assert not any(map(is_mail, ["", "a", "@b", "a@", "a b@c", "a..b@c", ".a@b", "a@[127.0.0.1]", "a@b\n", "a@b@c"]))
+    assert all(map(is_zone, ["UTC", "America/Los_Angeles"]))
+    assert not any(map(is_zone, ["", "America", "/etc/passwd", "UTC\0", "x" * 500]))
+    assert split_listen("[::1]:80") == ("[::1]", 80)
+    assert split_listen("a:65536") is None
