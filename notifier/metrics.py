@@ -3,6 +3,7 @@
 No label carries an incident, customer or address. Durations are seconds, sizes are bytes.
 """
 
+import math
 from collections.abc import Iterable
 from itertools import product
 
@@ -136,6 +137,7 @@ class Metrics:
         _touch(self.handover_delay, Channel)
         _touch(self.attempts, providers, ATTEMPT_OUTCOMES)
         _touch(self.attempt_seconds, providers)
+        self.promise_due_seconds.set(math.inf)
         for provider in providers:
             self.provider_up.labels(provider).set(1)
 

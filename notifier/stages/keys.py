@@ -94,10 +94,13 @@ class Keys:
         await self.load()
         return revoked
 
-    async def first(self) -> NewKeyView | None:
-        """Make a manager key when there is no key that may be used; otherwise return None."""
-        await self.load()
-        return None if self._by_hash else await self.create(FIRST_NAME, KeyRole.MANAGER, DAEMON)
+    def are_there(self) -> bool:
+        """Tell whether any key may be used, as of the last `load`."""
+        return bool(self._by_hash)
+
+    async def first(self) -> NewKeyView:
+        """Make the first manager key."""
+        return await self.create(FIRST_NAME, KeyRole.MANAGER, DAEMON)
 
     def _remember(self, active: Sequence[ActiveKey]) -> None:
         self._by_hash = {bytes.fromhex(key.hash): key for key in active}

@@ -1,0 +1,245 @@
+"""The composition root: builds every part of the daemon, starts them in order and stops them in reverse.
+
+Start: lock, schema, first key, what was in doubt, the detector's memory, worker and pollers, listeners. Stop: not ready
+any more, listeners closed, the worker drained within `server.drain`, pollers ended, the database closed, the lock given
+back. Whatever is cut off in between is a fact in the store and is found there at the next start.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from notifier import __version__
+from notifier.clock import Clock
+from notifier.config import Config
+from notifier.domain.errors import NotifierError
+from notifier.domain.playbook import Playbook
+from notifier.messages import Messages
+from notifier.metrics import Metrics
+from notifier.providers import create
+from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
+from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
+from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.control import Control
+from notifier.stages.delivery import Delivery
+from notifier.stages.detection import Detection
+from notifier.stages.directory import Directory
+from notifier.stages.incidents import Incidents
+from notifier.stages.intake import Intake
+from notifier.stages.keys import Keys
+from notifier.stages.planning import Planning
+from notifier.stages.promises import Promises
+from notifier.stages.upkeep import Upkeep
+from notifier.storage import migrate
+from notifier.storage.database import Database, SqliteDatabase, exclusive, sqlite_path
+from notifier.token_file import TokenFile
+from notifier.web.exposition import build_metrics_app
+from notifier.web.listener import Listener
+from notifier.web.parts import Parts
+from notifier.web.server import build_app
+from notifier.worker import Worker
+
+BASELINE_AT = time(0, 10)  # local: the day that ended is complete
+LEDGER_AT = time(3, 10)
+RETENTION_AT = time(3, 40)
+PROMISES_EVERY = timedelta(seconds=10)
+SUBSIDED_EVERY = timedelta(minutes=1)
+GAUGES_EVERY = timedelta(seconds=5)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Every part that works by itself, and the parts that requests are handed to."""
+
+    parts: Parts
+    planning: Planning
+    promises: Promises
+    worker: Worker
+    scheduler: Scheduler
+
+
+class App:
+    """One daemon: `run` starts it, waits, and stops it."""
+
+    def __init__(
+        self, config: Config, playbooks: Mapping[str, Playbook], clock: Clock, *, migrate: bool = False
+    ) -> None:
+        self.url = self.metrics_url = ""  # where it listens, once it does
+        self.token_file: Path | None = None  # where the first key was written, if it was by this start
+        self._config, self._playbooks, self._clock, self._migrate = config, playbooks, clock, migrate
+        self._not_ready = ["starting"]
+        self._failed = False
+
+    async def run(self, stop: asyncio.Event, *, started: Callable[["App"], None]) -> bool:
+        """Run until `stop` is set or a part fails; return whether one failed."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack, stop)
+            self._not_ready.clear()
+            started(self)
+            log.info("started", version=__version__, url=self.url)
+            await stop.wait()
+            self._not_ready.append("stopping")
+            log.info("stopping", drain_seconds=self._config.server.drain.total_seconds())
+        log.info("stopped")
+        return self._failed
+
+    async def _start(self, stack: AsyncExitStack, stop: asyncio.Event) -> None:
+        """Start every part in order; the stack stops them in reverse."""
+        path = sqlite_path(self._config.storage.url)
+        stack.enter_context(exclusive(path))
+        self._check_schema(path)
+        database = SqliteDatabase(path)
+        stack.callback(database.close)
+        machine = await self._build(database)
+        parts = machine.parts
+        await parts.delivery.settle_at_start()
+        await parts.detection.rebuild()
+        self._begin(stack, stop, "scheduler", machine.scheduler.run)
+        self._begin(stack, stop, "detection", parts.detection.run)
+        self._begin_worker(stack, stop, machine.worker)
+        server = self._config.server
+        if server.metrics_listen:
+            app = build_metrics_app(parts.metrics)
+            self.metrics_url = await self._listen(stack, Listener(app, server.metrics_listen, "server.metrics_listen"))
+        self.url = await self._listen(stack, Listener(build_app(parts), server.listen, "server.listen"))
+
+    def _check_schema(self, path: Path) -> None:
+        """Bring the schema forward if that is wanted; refuse an older one. A newer one serves this program too."""
+        stored, newest = migrate.stored_revision(path), migrate.revisions()[-1]
+        if (stored or "") >= newest:
+            return
+        if not self._migrate:
+            what = f"has schema {stored}, older than" if stored else "has no schema yet, and is not ready for"
+            raise NotifierError(
+                f"{path} {what} this program ({newest}); run `notifier db upgrade` or `notifier serve --migrate`"
+            )
+        migrate.upgrade(self._config.storage.url)
+
+    async def _build(self, database: Database) -> Machine:
+        """Build every part; none of them does anything yet."""
+        config, clock, playbooks, queue = self._config, self._clock, self._playbooks, EmbeddedQueue()
+        metrics = build_metrics(config)
+        keys, control = Keys(database, clock), Control(database, clock, queue)
+        await self._make_first_key(keys)
+        link_secret = config.sender.link_secret or await control.link_secret()
+        messages = Messages(config, playbooks)
+        delivery = Delivery(database, config, clock, queue, metrics, messages, link_secret)
+        worker = Worker(delivery, [create(each) for each in config.providers], queue, clock, config, metrics)
+        parts = Parts(
+            config=config,
+            clock=clock,
+            metrics=metrics,
+            database=database,
+            keys=keys,
+            control=control,
+            directory=Directory(database, config, clock),
+            intake=Intake(database, config, clock, queue, metrics),
+            detection=Detection(database, config, clock, queue, metrics, playbooks),
+            incidents=Incidents(database, config, clock, queue, metrics, playbooks, messages),
+            broadcasts=Broadcasts(database, config, clock, queue, metrics, playbooks, messages),
+            delivery=delivery,
+            upkeep=Upkeep(database, config, clock, metrics),
+            link_secret=link_secret,
+            provider_states=worker.provider_states,
+            not_ready=lambda: list(self._not_ready),
+        )
+        planning = Planning(database, config, clock, queue, metrics, playbooks)
+        promises = Promises(database, config, clock, queue, metrics, playbooks)
+        scheduler = build_scheduler(parts, planning, promises, queue)
+        return Machine(parts=parts, planning=planning, promises=promises, worker=worker, scheduler=scheduler)
+
+    async def _make_first_key(self, keys: Keys) -> None:
+        """Make a manager key when there is none, and write it to a file that only this user may read."""
+        await keys.load()
+        if keys.are_there():
+            return
+        with TokenFile(Path(self._config.server.token_file)) as file:  # opened first: a key nobody can read is lost
+            made = await keys.first()
+            file.write(made.key)
+        self.token_file = file.path
+
+    async def _listen(self, stack: AsyncExitStack, listener: Listener) -> str:
+        url = await listener.start()
+        stack.push_async_callback(listener.stop)
+        return url
+
+    def _begin(
+        self, stack: AsyncExitStack, stop: asyncio.Event, name: str, run: Callable[[asyncio.Event], Awaitable[None]]
+    ) -> None:
+        """Run a part in a task of its own; when it fails, the daemon stops."""
+        own_stop = asyncio.Event()
+
+        async def watched() -> None:
+            try:
+                await run(own_stop)
+            except Exception:
+                log.exception("a part failed", part=name)
+                self._failed = True
+            finally:
+                stop.set()
+
+        task = asyncio.create_task(watched(), name=name)
+
+        async def end() -> None:
+            own_stop.set()
+            await task
+
+        stack.push_async_callback(end)
+
+    def _begin_worker(self, stack: AsyncExitStack, stop: asyncio.Event, worker: Worker) -> None:
+        """Run the worker; at the end it finishes what it has claimed, within `server.drain`."""
+        self._begin(stack, stop, "worker", worker.run)
+        stack.push_async_callback(worker.drain, self._config.server.drain.total_seconds())
+
+
+def build_metrics(config: Config) -> Metrics:
+    """Return the metrics of this configuration."""
+    metrics = Metrics(
+        services=[service.name for service in config.services],
+        sources=[source.name for source in config.sources],
+        providers=[provider.name for provider in config.providers],
+    )
+    metrics.build_info.labels(__version__).set(1)
+    return metrics
+
+
+def build_scheduler(parts: Parts, planning: Planning, promises: Promises, queue: EmbeddedQueue) -> Scheduler:
+    """Return everything that happens because time passed."""
+
+    async def look_after_broadcasts() -> bool:
+        await parts.broadcasts.start_due()
+        more = await planning.step()
+        await parts.broadcasts.sweep()
+        return more
+
+    return Scheduler(
+        clock=parts.clock,
+        queue=queue,
+        metrics=parts.metrics,
+        time_zone=ZoneInfo(parts.config.regions.time_zone),
+        pollers=(
+            Poller(
+                name="broadcasts",
+                every=timedelta(seconds=POLL_SECONDS),
+                run=look_after_broadcasts,
+                topic=Topic.BROADCASTS,
+            ),
+            Poller(name="promises", every=PROMISES_EVERY, run=promises.watch),
+            Poller(name="subsided", every=SUBSIDED_EVERY, run=parts.detection.dismiss_subsided),
+            Poller(name="gauges", every=GAUGES_EVERY, run=parts.upkeep.measure),
+        ),
+        jobs=(
+            CalendarJob(name="baseline", at=BASELINE_AT, run=parts.detection.refresh_baseline),
+            CalendarJob(name="ledger", at=LEDGER_AT, run=parts.upkeep.check_ledger),
+            CalendarJob(name="retention", at=RETENTION_AT, run=parts.upkeep.retain),
+        ),
+        memory=Memory(last_run=parts.upkeep.last_run, ran=parts.upkeep.ran),
+    )
