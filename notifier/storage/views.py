@@ -36,6 +36,19 @@ class EvidenceView(View, frozen=True, kw_only=True):
     verified: int
 
 
+class CellScore(View, frozen=True, kw_only=True):
+    """A cell as the detector sees it now."""
+
+    region: str  # "postal_code 94110"
+    service: str
+    observed: int
+    expected: float
+    score: float
+    grade: str  # likely | certain | "" below
+    window_from: datetime
+    verified: int
+
+
 class PromiseView(View, frozen=True, kw_only=True):
     """One promise and what became of it."""
 
@@ -286,6 +299,15 @@ class ComplaintView(View, frozen=True, kw_only=True):
     counted: bool
     not_counted: str | None
     text: str
+
+
+class CustomerCard(View, frozen=True, kw_only=True):
+    """One customer in a list of those found."""
+
+    id: int
+    reference: str
+    name: str
+    sites: int
 
 
 class CustomerView(View, frozen=True, kw_only=True):

@@ -1,0 +1,230 @@
+"""Customers for a support agent: found by telephone, mail address or reference, and shown whole.
+
+The only question whose answer has addresses in full: whoever looks up one customer must be able to say which one was
+written to.
+"""
+
+from collections.abc import Iterable
+
+from notifier.domain.contact import normalise_email, normalise_phone
+from notifier.domain.customer import CustomerId
+from notifier.domain.errors import InvalidInput
+from notifier.domain.text import clean_line
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import to_instant
+from notifier.storage.views import (
+    ComplaintView,
+    ContactPointView,
+    CustomerCard,
+    CustomerView,
+    PromiseView,
+    SiteView,
+    ToldView,
+)
+
+FOUND_AT_MOST = 50
+COMPLAINTS_AT_MOST = 100
+BROADCASTS_AT_MOST = 50  # the newest; each is looked through for the messages of this customer
+
+_CARD = """
+SELECT c.id, c.reference, c.name, (SELECT count(*) FROM sites s WHERE s.customer_id = c.id) AS sites FROM customers c
+"""
+
+
+def find(tx: Transaction, wanted: str, *, country: str = "US") -> list[CustomerCard]:
+    """Return the customers with this telephone number, mail address or reference, at most 50, by reference."""
+    reference = clean_line(wanted)
+    rows = tx.rows(
+        _CARD + "WHERE c.reference = :reference OR c.id IN (SELECT l.customer_id FROM contact_points p "
+        "JOIN links l ON l.contact_point_id = p.id WHERE p.address = :address) ORDER BY c.reference LIMIT :most",
+        reference=reference,
+        address=_address(wanted, country) or "",
+        most=FOUND_AT_MOST,
+    )
+    return [
+        CustomerCard(id=row["id"], reference=row["reference"], name=row["name"], sites=row["sites"]) for row in rows
+    ]
+
+
+def _address(wanted: str, country: str) -> str | None:
+    """Return what was typed as an address on file would be written, or None when it cannot be one."""
+    try:
+        return normalise_email(wanted) if "@" in wanted else normalise_phone(wanted, country)
+    except InvalidInput:
+        return None
+
+
+def show(tx: Transaction, reference: str) -> CustomerView | None:
+    """Return everything known about one customer, or None."""
+    row = tx.row(
+        "SELECT id, reference, name, account_type, plan FROM customers WHERE reference = :reference",
+        reference=clean_line(reference),
+    )
+    if row is None:
+        return None
+    customer_id = CustomerId(row["id"])
+    updates = tx.rows(_UPDATES, customer_id=customer_id)
+    return CustomerView(
+        id=customer_id,
+        reference=row["reference"],
+        name=row["name"],
+        account_type=row["account_type"],
+        plan=row["plan"],
+        sites=_sites(tx, customer_id),
+        contact_points=_contact_points(tx, customer_id),
+        complaints=_complaints(tx, customer_id),
+        told=_told(tx, customer_id, [update for update in updates if update["outcome"] == "told"]),
+        not_told=[
+            {
+                "broadcast_id": update["broadcast_id"],
+                "incident_id": update["incident_id"],
+                "kind": update["kind"],
+                "reason": update["outcome"],
+            }
+            for update in updates
+            if update["outcome"] != "told"
+        ],
+        promises=_promises(tx, {update["incident_id"] for update in updates}),
+    )
+
+
+# There are few broadcasts and one audience row at most in each: CROSS JOIN makes SQLite go that way.
+_UPDATES = """
+SELECT b.id AS broadcast_id, b.incident_id, b.kind, a.outcome FROM broadcasts b CROSS JOIN audience a
+WHERE a.broadcast_id = b.id AND a.customer_id = :customer_id ORDER BY b.id DESC
+"""
+
+
+def _sites(tx: Transaction, customer_id: CustomerId) -> list[SiteView]:
+    regions: dict[int, list[str]] = {}
+    for site_id, kind, code, derived in tx.tuples(
+        "SELECT sr.site_id, r.kind, r.code, sr.derived FROM sites s JOIN site_regions sr ON sr.site_id = s.id "
+        "JOIN regions r ON r.id = sr.region_id WHERE s.customer_id = :customer_id ORDER BY r.kind, r.code",
+        customer_id=customer_id,
+    ):
+        regions.setdefault(site_id, []).append(f"{kind} {code}" + (" (from the phone number)" if derived else ""))
+    return [
+        SiteView(
+            id=row["id"],
+            reference=row["reference"],
+            label=row["label"],
+            address=row["address"],
+            services=row["services"].strip("|").split("|"),
+            status=row["status"],
+            priority=bool(row["priority"]),
+            time_zone=row["time_zone"],
+            regions=regions.get(row["id"], []),
+        )
+        for row in tx.rows(
+            "SELECT id, reference, label, address, services, status, priority, time_zone FROM sites "
+            "WHERE customer_id = :customer_id ORDER BY id",
+            customer_id=customer_id,
+        )
+    ]
+
+
+def _contact_points(tx: Transaction, customer_id: CustomerId) -> list[ContactPointView]:
+    """Return one entry per contact point and role, with the sites it hears about."""
+    found: dict[tuple[int, str], list[Row]] = {}
+    for row in tx.rows(
+        "SELECT p.id, p.kind, p.address, p.locale, p.suppressed, l.role, s.reference FROM sites s "
+        "JOIN links l ON l.site_id = s.id JOIN contact_points p ON p.id = l.contact_point_id "
+        "WHERE s.customer_id = :customer_id ORDER BY s.id, l.position",
+        customer_id=customer_id,
+    ):
+        found.setdefault((row["id"], row["role"]), []).append(row)
+    return [
+        ContactPointView(
+            id=rows[0]["id"],
+            kind=rows[0]["kind"],
+            address=rows[0]["address"],
+            role=rows[0]["role"],
+            locale=rows[0]["locale"],
+            suppressed=rows[0]["suppressed"],
+            sites=[row["reference"] for row in rows],
+        )
+        for rows in found.values()
+    ]
+
+
+def _complaints(tx: Transaction, customer_id: CustomerId) -> list[ComplaintView]:
+    return [
+        ComplaintView(
+            id=row["id"],
+            service=row["service"],
+            source=row["source"],
+            occurred_at=to_instant(row["occurred_at"]),
+            received_at=to_instant(row["received_at"]),
+            counted=row["not_counted"] is None,
+            not_counted=row["not_counted"],
+            text=row["text"],
+        )
+        for row in tx.rows(
+            "SELECT id, service, source, occurred_at, received_at, not_counted, text FROM complaints "
+            "WHERE customer_id = :customer_id ORDER BY received_at DESC, id DESC LIMIT :most",
+            customer_id=customer_id,
+            most=COMPLAINTS_AT_MOST,
+        )
+    ]
+
+
+_MESSAGE = "n.id, n.channel, n.state, n.reason, n.ended_at, n.cause_kind, p.address"
+
+# Through the audience, not through today's links: the address may have been another one then.
+_MESSAGES = f"""
+SELECT DISTINCT {_MESSAGE} FROM audience_notifications a
+JOIN notifications n ON n.broadcast_id = a.broadcast_id AND n.contact_point_id = a.contact_point_id
+JOIN contact_points p ON p.id = n.contact_point_id
+WHERE a.broadcast_id = :broadcast_id AND a.customer_id = :customer_id ORDER BY n.id
+"""
+
+_ANSWERS = f"""
+SELECT DISTINCT {_MESSAGE} FROM sites s JOIN links l ON l.site_id = s.id
+JOIN notifications n ON n.contact_point_id = l.contact_point_id JOIN contact_points p ON p.id = n.contact_point_id
+WHERE s.customer_id = :customer_id AND n.broadcast_id IS NULL ORDER BY n.id DESC
+"""
+
+
+def _told(tx: Transaction, customer_id: CustomerId, updates: Iterable[Row]) -> list[ToldView]:
+    """Return the messages of updates, newest first, then the answers to this customer's contact points."""
+    told = [
+        _message(row, update["incident_id"], update["kind"])
+        for update in list(updates)[:BROADCASTS_AT_MOST]
+        for row in tx.rows(_MESSAGES, broadcast_id=update["broadcast_id"], customer_id=customer_id)
+    ]
+    return told + [_message(row, None, row["cause_kind"] or "") for row in tx.rows(_ANSWERS, customer_id=customer_id)]
+
+
+def _message(row: Row, incident_id: int | None, kind: str) -> ToldView:
+    return ToldView(
+        notification_id=row["id"],
+        incident_id=incident_id,
+        kind=kind,
+        channel=row["channel"],
+        address=row["address"],
+        state=row["state"],
+        reason=row["reason"],
+        at=to_instant(row["ended_at"]),
+        subject="",  # rendered by who asks for it
+    )
+
+
+def _promises(tx: Transaction, incident_ids: Iterable[int]) -> list[PromiseView]:
+    return [
+        PromiseView(
+            id=row["id"],
+            kind=row["kind"],
+            due_at=to_instant(row["due_at"]),
+            state=row["state"],
+            made_at=to_instant(row["made_at"]),
+            ended_at=to_instant(row["ended_at"]),
+            automatic_in_row=row["automatic_in_row"],
+            warned_at=to_instant(row["warned_at"]),
+        )
+        for incident_id in sorted(incident_ids, reverse=True)
+        for row in tx.rows(
+            "SELECT id, kind, due_at, state, made_at, ended_at, automatic_in_row, warned_at FROM promises "
+            "WHERE incident_id = :incident_id ORDER BY made_at DESC, id DESC",
+            incident_id=incident_id,
+        )
+    ]
