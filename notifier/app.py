@@ -131,7 +131,7 @@ class App:
         await self._make_first_key(keys)
         link_secret = config.sender.link_secret or await control.link_secret()
         messages = Messages(config, playbooks)
-        delivery = Delivery(database, config, clock, queue, metrics, messages, link_secret)
+        delivery = Delivery(database, config, clock, queue, metrics, playbooks, messages, link_secret)
         worker = Worker(delivery, [create(each) for each in config.providers], queue, clock, config, metrics)
         parts = Parts(
             config=config,

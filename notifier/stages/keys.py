@@ -146,5 +146,6 @@ def _require(found: KeyView | None, key_id: int) -> KeyView:
 
 
 def _keep_a_manager(active: Sequence[ActiveKey], key_id: int) -> None:
-    if not any(key.role is KeyRole.MANAGER and key.id != key_id for key in active):
+    managers = [key.id for key in active if key.role is KeyRole.MANAGER]
+    if managers == [key_id]:
         raise Refused(f"key {key_id} is the last manager key; make another one first")
