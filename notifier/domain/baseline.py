@@ -257,3 +257,51 @@ def level(
 def first_learnt_day(history: ServiceHistory, through_day: int) -> int:
     """Return the first day a level is made from: the first of the service, not more than 400 days back."""
     return max(history.first_day, through_day + 1 - HISTORY_DAYS_AT_MOST)
+
+
+class Baseline:
+    """Everything that is expected on one local day: shapes by service, and levels made when a cell is first touched."""
+
+    def __init__(
+        self,
+        day: int,
+        local: LocalTime,
+        *,
+        histories: Mapping[str, ServiceHistory],
+        regions: Mapping[str, int],
+        shapes: Mapping[str, Shape],
+    ) -> None:
+        self.day, self.local = day, local
+        self._histories, self._regions = histories, regions  # by service; number of regions by kind
+        self._shapes = shapes
+        self._flat = Shape(FLAT, local)
+        self._weights: dict[str, dict[int, float]] = {}
+
+    def shape(self, service: str) -> Shape:
+        """Return the shape of a service in force; flat before its first complete week."""
+        return self._shapes.get(service, self._flat)
+
+    def history(self, service: str) -> ServiceHistory:
+        """Return what is known of a service; it begins today when nothing is."""
+        known = self._histories.get(service)
+        return known or ServiceHistory(first_day=self.day, daily_mean=None, gaps=frozenset())
+
+    def first_learnt_day(self, service: str) -> int:
+        """Return the first day from which `level` wants the counts of a cell."""
+        return first_learnt_day(self.history(service), self.day - 1)
+
+    def level(self, service: str, kind: str, days: Mapping[int, int]) -> Level:
+        """Return the level of a cell whose region is of this kind, from its counts by local day."""
+        history = self.history(service)
+        weights = self._weights.get(service)
+        if weights is None:
+            shape = self.shape(service)
+            learnt = range(self.first_learnt_day(service), self.day)
+            weights = self._weights[service] = {day: shape.day_weight(day) for day in learnt}
+        return level(
+            days,
+            self.day - 1,
+            history=history,
+            prior=prior(history, self._regions.get(kind, 1)),
+            weight_of=weights,
+        )

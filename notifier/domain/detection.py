@@ -6,10 +6,10 @@ stored baselines and the complaints of the last 28 hours finds the same. Times a
 
 The statistic is that of the issue on detection, section "Algorithm", steps 2 to 4. For every window that begins at a
 counted complaint t_j at most 4 h ago and ends at the newest one: n complaints against mu = m r / (a + m_r) + 0.02;
-here m is what the baseline expects in the window, r = a + n_r, and n_r, m_r are counted and expected over the 12 h before
-t_j; score = n ln(n / mu) - (n + r) ln((n + r) / (mu + r)). A companion for slow rises compares the last hour with the
-mean of that hour of the day over all history: the mean day of the cell times the hour of the day of the service, for a
-cell of its own has too few complaints to tell hours apart.
+here m is what the baseline expects in the window, r = a + n_r, and n_r, m_r are counted and expected over the 12 h
+before t_j; score = n ln(n / mu) - (n + r) ln((n + r) / (mu + r)). A companion for slow rises compares the last hour
+with the mean of that hour of the day over all history: the mean day of the cell times the hour of the day of the
+service, because most cells have too few complaints of their own to tell hours apart.
 """
 
 from bisect import bisect_left, bisect_right
@@ -337,6 +337,12 @@ class Detector:
         for key in [key for key, cell in self.cells.items() if not cell.times or cell.times[-1] < newest_us - KEEP_US]:
             del self.cells[key]
 
+    def score_all(self) -> None:
+        """Score every cell with a level at its newest complaint, for display."""
+        for cell in self.cells.values():
+            if cell.day is not None and cell.times:
+                cell.score = cell.evaluate(cell.times[-1]).score
+
     def highest(self, at_us: int, limit: int) -> list[tuple[CellKey, Window]]:
         """Return the cells with the highest scores at an instant, for display; quiet ones are left out."""
         recent = [
@@ -345,7 +351,7 @@ class Detector:
             if cell.day is not None and cell.score > 0 and cell.times[-1] > at_us - SPAN_US
         ]
         scored = []
-        for _, key in nlargest(4 * limit, recent):
+        for _, key in nlargest(2 * limit, recent):
             cell = self.cells[key]
             scored.append((key, cell.evaluate(max(at_us, cell.times[-1]))))
         shown = [(key, window) for key, window in scored if window.score > 0]

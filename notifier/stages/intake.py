@@ -6,7 +6,6 @@ here decides about incidents.
 """
 
 import hashlib
-import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from notifier.domain.contact import normalise_email, normalise_phone
 from notifier.domain.errors import InvalidInput, NotifierError, nearest
 from notifier.domain.numbering import NumberingPlan
 from notifier.domain.region import RegionKinds
+from notifier.logs import correlation_id, new_correlation_id
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
@@ -71,6 +71,7 @@ class _Prepared:
     api_key_id: int | None
     idempotency_key: str | None
     body_hash: str | None
+    correlation_id: str
 
 
 class Intake:
@@ -96,7 +97,7 @@ class Intake:
         """
         began = time.perf_counter()
         with self._metrics.complaints_refused.count_exceptions(InvalidInput):
-            prepared = self._prepare(request, actor, idempotency_key, body)
+            prepared = self._prepare(request, actor, idempotency_key, body, correlation_id())
             accepted = await self._database.write(lambda tx: self._store_all(tx, [prepared], history=False)[0])
             if isinstance(accepted, NotifierError):
                 raise accepted
@@ -168,11 +169,13 @@ class Intake:
         if isinstance(request, InvalidInput):
             return request
         try:
-            return self._prepare(request, actor, "", b"")
+            return self._prepare(request, actor, "", b"", new_correlation_id())
         except InvalidInput as error:
             return error
 
-    def _prepare(self, request: ComplaintRequest, actor: Actor, idempotency_key: str, body: bytes) -> _Prepared:
+    def _prepare(
+        self, request: ComplaintRequest, actor: Actor, idempotency_key: str, body: bytes, correlation: str
+    ) -> _Prepared:
         request = check(request)
         if request.service not in self._services:
             raise _unknown("service", request.service, self._services)
@@ -194,6 +197,7 @@ class Intake:
             api_key_id=actor.key_id if actor.key_id is not None or not idempotency_key else NO_KEY,
             idempotency_key=idempotency_key or None,
             body_hash=_hash(body or msgspec.json.encode(request)) if idempotency_key else None,
+            correlation_id=correlation,
         )
 
     def _normalise(self, reporter: str) -> str:
@@ -254,7 +258,7 @@ class Intake:
             regions=tuple(region.id for region in where.regions),
             counted_regions=counting.regions,
             not_counted=counting.not_counted,
-            correlation_id=secrets.token_hex(8),
+            correlation_id=one.correlation_id,
         )
         complaint_id = complaints.insert(tx, complaint)
         if counting.regions:

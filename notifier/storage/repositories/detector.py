@@ -1,0 +1,196 @@
+"""What the detector keeps in the database: its position in the stream, its evidence, and which incidents stand.
+
+Functions of an open transaction. The position moves only together with what was decided up to it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.detection import CellKey, CountedComplaint
+from notifier.domain.incident import Evidence
+from notifier.storage.database import Transaction
+from notifier.storage.instants import from_json, to_instant, to_micros
+from notifier.storage.repositories.baselines import BaselineState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorRow:
+    """How far the stream has been decided."""
+
+    position: int
+    baseline_day: int  # -1: no day has begun
+    state: BaselineState
+
+
+NO_DAY = -1
+
+
+# --- position ------------------------------------------------------------------------------------------
+
+
+def ensure(tx: Transaction) -> None:
+    """Create the one row, at the beginning of the stream."""
+    tx.run(
+        "INSERT INTO detector (id, position, baseline_day) VALUES (1, 0, :day) ON CONFLICT (id) DO NOTHING", day=NO_DAY
+    )
+
+
+def load(tx: Transaction) -> DetectorRow:
+    """Return how far the stream has been decided; the beginning when nothing has."""
+    row = tx.row("SELECT position, baseline_day, state FROM detector WHERE id = 1")
+    if row is None:
+        return DetectorRow(position=0, baseline_day=NO_DAY, state=BaselineState())
+    return DetectorRow(
+        position=row["position"],
+        baseline_day=row["baseline_day"],
+        state=from_json(row["state"], BaselineState),
+    )
+
+
+def advance(tx: Transaction, *, after: int, to: int) -> bool:
+    """Move the position; return False when it was not where it was thought to be."""
+    return tx.run("UPDATE detector SET position = :to WHERE id = 1 AND position = :after", to=to, after=after) == 1
+
+
+# --- the stream -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedComplaint:
+    """A counted complaint with what an incident keeps of it."""
+
+    counted: CountedComplaint
+    correlation_id: str
+
+
+_COUNTED = """SELECT id, service, effective_at, verified, counted_regions, correlation_id FROM complaints
+              WHERE not_counted IS NULL"""
+
+
+def newest_position(tx: Transaction) -> int:
+    """Return the id of the newest complaint, 0 when there is none."""
+    return int(tx.scalar("SELECT COALESCE(MAX(id), 0) FROM complaints"))
+
+
+def waiting_since(tx: Transaction) -> datetime | None:
+    """Return when the oldest complaint that has not been decided was received, or None when all have."""
+    received_at: int | None = tx.scalar(
+        """SELECT received_at FROM complaints
+           WHERE id > (SELECT COALESCE(MAX(position), 0) FROM detector) ORDER BY id LIMIT 1"""
+    )
+    return to_instant(received_at)
+
+
+def counted_after(tx: Transaction, position: int, at_most: int) -> list[StreamedComplaint]:
+    """Return the next complaints that are evidence, in the order of the stream."""
+    rows = tx.tuples(f"{_COUNTED} AND id > :position ORDER BY id LIMIT :most", position=position, most=at_most)
+    return [_streamed(row) for row in rows]
+
+
+def counted_since(tx: Transaction, since_us: int, until_position: int) -> list[StreamedComplaint]:
+    """Return the decided complaints that took effect since a time, in the order of the stream."""
+    rows = tx.tuples(
+        f"{_COUNTED} AND effective_at > :since AND id <= :position ORDER BY id", since=since_us, position=until_position
+    )
+    return [_streamed(row) for row in rows]
+
+
+def newest_effective(tx: Transaction, until_position: int) -> int | None:
+    """Return when the newest decided complaint took effect, in microseconds."""
+    found: int | None = tx.scalar(
+        """SELECT MAX(effective_at) FROM (SELECT effective_at FROM complaints
+             WHERE not_counted IS NULL AND id <= :position ORDER BY id DESC LIMIT 1000) AS newest""",
+        position=until_position,
+    )
+    return found
+
+
+def _streamed(row: tuple[int, str, int, int, str, str]) -> StreamedComplaint:
+    position, service, at_us, verified, regions, correlation_id = row
+    return StreamedComplaint(
+        counted=CountedComplaint(
+            position=position,
+            service=service,
+            at_us=at_us,
+            verified=bool(verified),
+            regions=from_json(regions, list[int]),
+        ),
+        correlation_id=correlation_id,
+    )
+
+
+def regions(tx: Transaction, known: int) -> list[tuple[int, str, str]]:
+    """Return (id, kind, code) of the regions with an id above `known`."""
+    return [
+        (int(region_id), kind, code)
+        for region_id, kind, code in tx.tuples(
+            "SELECT id, kind, code FROM regions WHERE id > :known ORDER BY id", known=known
+        )
+    ]
+
+
+# --- evidence and incidents -----------------------------------------------------------------------------------------
+
+
+def record_evidence(tx: Transaction, evidence: Evidence) -> None:
+    """Store evidence that belongs to no incident."""
+    tx.run(
+        """INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score, grade,
+                                 distinct_customers, verified, position)
+           VALUES (NULL, :region, :service, :at, :window_from, :observed, :expected, :score, :grade, :distinct,
+                   :verified, :position)""",
+        region=evidence.region_id,
+        service=evidence.service,
+        at=to_micros(evidence.at),
+        window_from=to_micros(evidence.window_from),
+        observed=evidence.observed,
+        expected=evidence.expected,
+        score=evidence.score,
+        grade=evidence.grade,
+        distinct=evidence.distinct_customers,
+        verified=evidence.verified,
+        position=evidence.position,
+    )
+
+
+def newest_evidence(tx: Transaction, since_us: int) -> list[tuple[CellKey, int, str]]:
+    """Return (cell, time in microseconds, grade) of the evidence since a time, oldest first."""
+    rows = tx.tuples("SELECT region_id, service, at, grade FROM evidence WHERE at > :since ORDER BY id", since=since_us)
+    return [(CellKey(region_id, service), at_us, grade) for region_id, service, at_us, grade in rows]
+
+
+def dismissed_since(tx: Transaction, since: datetime) -> dict[CellKey, int]:
+    """Return the cells of incidents dismissed since a time, with when that was, in microseconds."""
+    rows = tx.tuples(
+        """SELECT ir.region_id, i.service, MAX(i.dismissed_at) FROM incidents AS i
+           JOIN incident_regions AS ir ON ir.incident_id = i.id
+           WHERE i.state = 'dismissed' AND i.dismissed_at > :since GROUP BY ir.region_id, i.service""",
+        since=to_micros(since),
+    )
+    return {CellKey(region_id, service): at_us for region_id, service, at_us in rows}
+
+
+def incident_of_region(tx: Transaction, service: str, region_id: int, resolved_since: datetime) -> int | None:
+    """Return the standing incident that already has this region, its place before an attached one, newest first."""
+    found: int | None = tx.scalar(
+        """SELECT i.id FROM incident_regions AS ir JOIN incidents AS i ON i.id = ir.incident_id
+           WHERE ir.region_id = :region AND i.service = :service
+             AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
+           ORDER BY CASE ir.role WHEN 'place' THEN 0 ELSE 1 END, i.id DESC LIMIT 1""",
+        region=region_id,
+        service=service,
+        since=to_micros(resolved_since),
+    )
+    return found
+
+
+def quiet_since(tx: Transaction, services: Sequence[str], since: datetime) -> list[int]:
+    """Return the suspected incidents of these services without evidence since a time, oldest first."""
+    rows: Iterable[tuple[int, str]] = tx.tuples(
+        """SELECT id, service FROM incidents
+           WHERE state = 'suspected' AND COALESCE(last_evidence_at, opened_at) < :since
+           ORDER BY id""",
+        since=to_micros(since),
+    )
+    return [incident_id for incident_id, service in rows if service in services]
