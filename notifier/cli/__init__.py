@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
 
 import click
 
@@ -96,7 +95,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, message="notifier %(version)s")
 @click.option("--json", "as_json", is_flag=True, help="Print the API's JSON instead of text.")
 @click.pass_context
-def main(ctx: click.Context, /, **_: Any) -> None:
+def main(ctx: click.Context, /, *, as_json: bool) -> None:
     """Tell everyone affected by an outage, once, and keep the promise.
 
     Without a command: what needs a person, most urgent first. Ids are
@@ -108,4 +107,4 @@ def main(ctx: click.Context, /, **_: Any) -> None:
     if ctx.invoked_subcommand is None:
         from notifier.cli.status import needs
 
-        ctx.invoke(needs)
+        ctx.invoke(needs, as_json=as_json)

@@ -44,7 +44,7 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
             ("cause", phrase(str(view.facts.get("cause") or ""))),
             ("crew", phrase(str(view.facts.get("crew") or ""))),
             *told,
-            ("customers", _customers(view)),
+            ("told", _customers(view)),
             ("not told", not_told(view.progress.customers_not_told)),
             ("messages", printing.counts(view.progress.states) or "none yet"),
             ("in doubt", f"{number(view.progress.in_doubt_ever)} at some time" if view.progress.in_doubt_ever else ""),

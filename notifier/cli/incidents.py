@@ -82,26 +82,24 @@ def show(incident_id: int, timeline: bool, as_json: bool) -> None:
 
 
 def list_cards(cards: Sequence[IncidentCard], moment: Moment) -> None:
-    """Print a table of incidents with the next time each of them owes."""
+    """Print a table of incidents with the next time each of them owes: an ETA, or the next update."""
     printing.table(
         [
             Column("ID", right=True),
             Column("STATE"),
-            Column("SERVICE"),
-            Column("PLACE", gives=True),
-            Column("HIT", right=True),
+            Column("WHAT", gives=True),
+            Column("AFFECTED", right=True),
             Column("TOLD", right=True),
-            Column("OWED"),
+            Column("DUE"),
         ],
         [
             [
                 str(card.id),
                 card.state,
-                card.service,
-                card.place,
+                f"{card.service}, {card.place}",
                 number(card.customers),
                 number(card.told),
-                _owed(card, moment),
+                _due(card, moment),
             ]
             for card in cards
         ],
@@ -184,11 +182,11 @@ def _evidence(evidence: Sequence[EvidenceView], moment: Moment) -> None:
         [
             Column("WHERE", gives=True),
             Column("SEEN", right=True),
-            Column("EXPECTED", right=True),
+            Column("USUAL", right=True),
             Column("SCORE", right=True),
             Column("PEOPLE", right=True),
             Column("GRADE"),
-            Column("WINDOW"),
+            Column("SINCE"),
         ],
         [
             [
@@ -198,7 +196,7 @@ def _evidence(evidence: Sequence[EvidenceView], moment: Moment) -> None:
                 number(round(each.score, 1)),
                 f"{number(each.distinct_customers)} ({number(each.verified)})",
                 each.grade,
-                f"{moment.clock(each.window_from)}-{moment.clock(each.at)}",
+                moment.clock(each.window_from),
             ]
             for each in evidence
         ],
@@ -262,12 +260,12 @@ def _value(value: object) -> str:
     return number(value) if isinstance(value, int | float) else str(value)
 
 
-def _owed(card: IncidentCard, moment: Moment) -> str:
+def _due(card: IncidentCard, moment: Moment) -> str:
     due = min((at for at in (card.eta_at, card.next_update_by) if at), default=None)
     if due is None:
         return ""
-    what = "ETA" if due == card.eta_at else "upd."
-    return f"{what} {moment.clock(due)} {moment.distance(due)}"
+    what = "ETA " if due == card.eta_at else ""
+    return f"{what}{moment.clock(due)}, {moment.distance(due)}"
 
 
 def _when(at: datetime | None, moment: Moment, who: str | None = "", *, how: str = "by ") -> str:

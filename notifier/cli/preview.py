@@ -43,7 +43,7 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
         [
             ("channel", counts(preview.by_channel) or "none"),
             ("language", counts(preview.by_locale, name=safe)),
-            ("where", counts(preview.by_region, name=printing.region)),
+            ("where", printing.by_region(preview.by_region)),
             (
                 "first time",
                 f"{plural(preview.first_contact, 'message')} to people not told before"

@@ -70,10 +70,20 @@ def region(label: str) -> str:
     return f"{words(kind)} {safe(code)}".strip()
 
 
-def counts(values: Mapping[str, int], separator: str = ", ", *, name: Callable[[str], str] = words) -> str:
+def counts(values: Mapping[str, int], *, name: Callable[[str], str] = words, colon: str = "") -> str:
     """Write `email 1,172, sms 42`, largest first; a name and its number are not torn apart."""
     ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
-    return separator.join(f"{name(code)} {number(count)}".replace(" ", "\u00a0") for code, count in ordered if count)
+    said = (f"{name(code)}{colon} {number(count)}" for code, count in ordered if count)
+    return ", ".join(each.replace(" ", "\u00a0") for each in said)
+
+
+def by_region(values: Mapping[str, int]) -> str:
+    """Write `postal code 94110: 1,031, 94112: 183`: codes are digits too, and a kind is said once."""
+    kinds: dict[str, dict[str, int]] = {}
+    for label, count in values.items():
+        kind, _, code = label.partition(" ")
+        kinds.setdefault(kind, {})[code] = count
+    return "; ".join(f"{words(kind)} {counts(codes, name=safe, colon=':')}" for kind, codes in kinds.items())
 
 
 def paint(text: str, style: str | None) -> str:
@@ -139,7 +149,10 @@ def table(titles: Sequence[Column], rows: Sequence[Sequence[str]], *, indent: in
             widths[n] = max(8, widths[n] - (sum(widths) - room))
     click.echo(paint(_row([column.title for column in titles], titles, widths, indent), DIM))
     for row in clean:
-        broken = [wrap(cell, width=widths[n]) if cells(cell) > widths[n] else [cell] for n, cell in enumerate(row)]
+        broken = [
+            wrap(cell, width=widths[n]) if cells(cell) > widths[n] else [cell.replace("\u00a0", " ")]
+            for n, cell in enumerate(row)
+        ]
         for part in range(max(len(each) for each in broken)):
             cut = [each[part] if part < len(each) else "" for each in broken]
             click.echo(_row(cut, titles, widths, indent))

@@ -1,0 +1,160 @@
+"""What is shown: needs, status, incidents, broadcasts, notifications; 72 columns, plain, safe, or the API's JSON."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli_views import MINUTE, broadcast, card, customer, incident, need, notification, preview, promise, status
+from tests.fake_daemon import NOON, FakeDaemon, problem
+
+EVERYTHING = {
+    "/v1/status": status(),
+    "/v1/needs": [need()],
+    "/v1/incidents": [card()],
+    "/v1/incidents/42": incident(promises=[promise()], broadcasts=[broadcast()]),
+    "/v1/broadcasts/17": broadcast(),
+    "/v1/broadcasts/17/preview": preview(),
+    "/v1/notifications/90210": notification(),
+    "/v1/customers/C-1001": customer(),
+}
+COMMANDS = {
+    "": "/v1/needs",
+    "status": "/v1/status",
+    "incidents": "/v1/incidents",
+    "incidents list": "/v1/incidents",
+    "incidents show 42": "/v1/incidents/42",
+    "broadcasts show 17": "/v1/broadcasts/17",
+    "broadcasts preview 17": "/v1/broadcasts/17/preview",
+    "notifications show 90210": "/v1/notifications/90210",
+    "customers show C-1001": "/v1/customers/C-1001",
+}
+
+
+@pytest.fixture(autouse=True)
+def _everything(daemon: FakeDaemon) -> None:
+    for path, answer in EVERYTHING.items():
+        daemon.on("GET", path, answer)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_line_is_wider_than_72_columns_and_none_holds_a_control_character(notifier: Run, command: str) -> None:
+    result = notifier(*command.split())
+    assert result.exit_code == 0
+    assert result.stdout.strip()
+    assert all(len(line) <= 72 and line.isprintable() for line in result.stdout.splitlines())
+
+
+@pytest.mark.parametrize(("command", "path"), [each for each in COMMANDS.items() if each[0] != "incidents"])
+def test_json_prints_the_answer_of_the_api_alone(notifier: Run, daemon: FakeDaemon, command: str, path: str) -> None:
+    result = notifier(*command.split(), "--json")
+    assert result.exit_code == 0
+    assert daemon.asked[-1].path == path
+    assert isinstance(json.loads(result.stdout), dict | list)
+    assert result.stderr == ""
+
+
+def test_json_may_stand_before_the_command(notifier: Run) -> None:
+    assert json.loads(notifier("--json", "status").stdout)["version"] == "0.1.0"
+
+
+def test_needs_name_what_is_due_and_what_to_type(notifier: Run) -> None:
+    lines = notifier().stdout.splitlines()
+    assert lines[0] == "2 things need you"
+    assert lines[1].startswith("PROMISE     #41 internet in Riverside")
+    assert lines[2] == "            due 03:51 PDT (in 12 min)"
+    assert "            next: notifier incidents show 42" in lines
+    assert "                  notifier confirm 42" in lines
+
+
+def test_nothing_to_do_is_said_as_such(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/status", status(needs=[], incidents=[card(told=1172)]))
+    assert notifier().stdout == ("Nothing needs you.\n1 open incident, 1,172 customers told: notifier incidents list\n")
+
+
+def test_pause_all_is_shown_before_anything_else(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/status", status(paused=True, needs=[]))
+    assert notifier().stdout.startswith("PAUSED: nothing is sent to anyone. Go on with: notifier resume-all")
+
+
+def test_status_shows_a_stopped_provider_and_what_waits(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/status", status(providers={"relay": "stopped: 535 authentication failed"}, detector_lag=3))
+    text = notifier("status").stdout
+    assert "relay: stopped: 535 authentication failed" in text
+    assert "pending 1,006, sent 166" in text
+    assert "the detector is 3 behind" in text
+
+
+def test_incidents_lists_the_open_ones_with_the_next_time_owed(notifier: Run, daemon: FakeDaemon) -> None:
+    told = card(state="confirmed", told=1172, eta_at=NOON + 171 * MINUTE, next_update_by=NOON + 31 * MINUTE)
+    daemon.on("GET", "/v1/incidents", [told])
+    text = notifier("incidents").stdout
+    assert daemon.asked[-1].query == {"state": "scheduled,suspected,confirmed"}
+    assert "1,214  1,172  04:10, in 31 min" in text
+
+
+def test_incidents_can_be_asked_for_by_state_or_all(notifier: Run, daemon: FakeDaemon) -> None:
+    notifier("incidents", "list", "--state", "resolved", "--state", "closed")
+    assert daemon.asked[-1].query == {"state": "resolved,closed"}
+    notifier("incidents", "list", "--all")
+    assert daemon.asked[-1].query == {}
+
+
+def test_no_open_incident_is_said_as_such(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents", [])
+    assert notifier("incidents").stdout == "No incident is open.\n"
+
+
+def test_an_incident_shows_evidence_promises_broadcasts_and_timeline(notifier: Run) -> None:
+    text = notifier("incidents", "show", "42").stdout
+    assert text.startswith("#42 power down, 94110, 94112")
+    assert "postal code 94110    20    1.3   45.2  20 (18)  certain  02:55" in text
+    assert "next update  04:10 PDT (in 31 min)  open" in text
+    assert "17  03:36  acknowledged  completed  1,172  sent 1,170, failed 2" in text
+    assert "opened: grade likely" in text
+
+
+def test_times_of_another_day_carry_their_date(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(started_at=NOON - timedelta(days=2))))
+    assert "25 Jun 03:39 PDT (48 h ago)" in notifier("incidents", "show", "42").stdout.replace("2 days ago", "48 h ago")
+
+
+def test_a_held_message_says_what_each_decision_risks(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/notifications/90210", notification(state="held", in_doubt_at=NOON))
+    text = notifier("notifications", "show", "90210").stdout
+    assert "notifier notifications resend 90210    perhaps they hear twice" in text
+    assert "notifier notifications abandon 90210   perhaps they never hear" in text
+
+
+def test_the_html_of_a_message_is_printed_alone(notifier: Run) -> None:
+    assert notifier("notifications", "show", "90210", "--html").stdout == "<p>We are sorry.</p>\n"
+
+
+def test_a_customer_is_shown_with_what_they_were_told_first(notifier: Run) -> None:
+    text = notifier("customers", "show", "C-1001").stdout
+    assert text.startswith("C-1001  Ana Gómez")
+    assert text.index("What they were told") < text.index("What they said") < text.index("Sites")
+    assert "email ana@example.com" in text
+    assert "eta of #42: asked not to hear from us" in text
+    assert "area code 415 (from the phone number)" in text
+
+
+def test_words_of_strangers_cannot_move_the_cursor(notifier: Run, daemon: FakeDaemon) -> None:
+    evil = "a\x1b[2J\x9b31m\u202eb\nc"
+    daemon.on("GET", "/v1/customers/C-1001", customer(name=evil, plan=evil))
+    text = notifier("customers", "show", "C-1001").stdout
+    assert not {"\x1b", "\x9b", "\u202e"} & set(text)
+
+
+def test_a_thing_that_does_not_exist_is_one_line_and_exit_1(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents/99", problem(404, "there is no incident 99"))
+    result = notifier("incidents", "show", "99")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: there is no incident 99\n")
+
+
+def test_an_id_that_is_no_number_is_wrong_usage(notifier: Run, daemon: FakeDaemon) -> None:
+    result = notifier("incidents", "show", "abc")
+    assert result.exit_code == 2
+    assert "'abc' is not a valid integer" in result.stderr
+    assert daemon.asked == []
