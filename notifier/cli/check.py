@@ -73,7 +73,7 @@ def examine(file: Path | None, environ: Mapping[str, str]) -> Report:
     report = Report(
         configuration=str(found) if found is not None else "",
         overrides=sorted(name for name in environ if name.startswith(PREFIX)),
-        unchecked=["playbooks", "phrases", "templates"],
+        unchecked=["playbooks", "messages"],
     )
     try:
         config = _configuration(report, file, environ)
@@ -97,35 +97,25 @@ def _configuration(report: Report, file: Path | None, environ: Mapping[str, str]
 
 
 def _playbooks_and_messages(report: Report, config: "Config") -> None:
-    from notifier.messages import Messages
-    from notifier.settings.playbooks import by_service, read_plans, without_unknown_codes
+    from notifier.messages import Messages, proof
+    from notifier.settings import playbooks as recovery
 
-    plans = read_plans(config)
-    playbooks = by_service(plans)
+    plans = recovery.read_plans(config)
+    playbooks = recovery.by_service(plans)
     report.services = {name: f"{playbook.name}, {playbook.mode}" for name, playbook in playbooks.items()}
-    report.unchecked = ["phrases", "templates"]
-    messages = Messages(config, playbooks)  # refuses phrases and templates that cannot be read at all
-    plans, problems = without_unknown_codes(plans, messages.phrase_codes)
-    report.problems += problems
-    if problems:  # each would be found once more in every message that shows it
-        messages = Messages(config, by_service(plans))
+    report.playbooks = [str(plan.file) for plan in plans]
+    report.phrases, report.templates = ([str(path) for path in files.values()] for files in proof.wording_files(config))
+    report.warnings += [*recovery.idle_files(config), *proof.idle_files(config)]
+    report.unchecked = ["messages"]
+    report.problems += proof.proofread(config)
+    if report.problems:  # rendering would say the same again, and less exactly
+        return
+    messages = Messages(config, playbooks)
+    plans, report.problems = recovery.without_unknown_codes(plans, messages.phrase_codes)
+    if report.problems:  # each would be found once more in every message that shows it
+        messages = Messages(config, recovery.by_service(plans))
     report.problems += messages.problems()
     report.unchecked = []
-    report.playbooks = [str(plan.file) for plan in plans]
-    report.phrases, report.templates = _wording(config)
-
-
-def _wording(config: "Config") -> tuple[list[str], list[str]]:
-    """Return the files of phrases and of templates that are in force."""
-    from notifier.resources import resources
-
-    own = [Path(each) if each else None for each in (config.templates.phrases, config.templates.directory)]
-    phrases: list[str] = []
-    templates: list[str] = []
-    for locale in config.locales.available:
-        phrases += map(str, resources("config/phrases", f"{locale}.yaml", own[0]).values())
-        templates += map(str, resources("templates", f"{locale}/**/*", own[1]).values())
-    return phrases, templates
 
 
 def _show(report: Report) -> None:
@@ -162,7 +152,7 @@ def _counted(report: Report) -> str:
     """Write how many files of each sort were read, or nothing when something was not read."""
     from notifier.cli.printing import plural
 
-    if report.unchecked:
+    if not report.playbooks:
         return ""
     return ", ".join(
         [

@@ -22,7 +22,7 @@ from notifier.domain.errors import nearest
 from notifier.settings import durations
 from notifier.settings.descriptions import choices, default_of, describe, hints, unwrap
 from notifier.settings.files import Unreadable, read_text
-from notifier.settings.tree import Items, Node, Place, Problem, Table, Text, below
+from notifier.settings.tree import Items, Node, Place, Problem, Table, Text, below, is_line
 
 S = TypeVar("S", bound=Struct)
 
@@ -189,7 +189,7 @@ class Reader:
         except Unreadable as error:
             self.fail(node.place, path, f"{file}: {error}")
             return _WRONG
-        if not text or not text.isprintable():
+        if not text or not is_line(text):
             wrong = "holds more than one line" if text else "is empty"
             self.fail(node.place, path, f"{file}: {wrong}; expected the secret and nothing else")
             return _WRONG
@@ -208,7 +208,8 @@ def _section_of(key: str, struct: type[Struct]) -> str:
 def _scalar(text: str, kind: Any) -> Any:
     """Return the value that a text means for a type; raise `ValueError` with what is wrong."""
     if kind is str:
-        if not text.isprintable():
+        text = text.removesuffix("\n")  # the end of a folded text
+        if not is_line(text):
             raise ValueError("has a line break or a character that cannot be shown")
         return text
     if kind is bool:

@@ -95,6 +95,15 @@ def playbook_files(config: Config, base: Path | None = None) -> list[Path]:
     return list(resources(FOLDER, "*.yaml", own).values())
 
 
+def idle_files(config: Config) -> list[str]:
+    """Return a warning for each file in the operator's folder that is not read."""
+    if not config.playbooks.directory:
+        return []
+    folder = Path(config.playbooks.directory)
+    unread = (path for path in sorted(folder.iterdir()) if path.suffix != ".yaml")
+    return [f"{path}: is not read; a playbook is a file whose name ends in .yaml" for path in unread]
+
+
 def findings(playbook: Playbook) -> Iterator[Finding]:
     """Yield what is wrong with a playbook by itself."""
     if playbook.mode is Mode.AUTOMATIC:

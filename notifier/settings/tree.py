@@ -8,6 +8,7 @@ A text of any kind ends in a tree or in problems, in bounded time and memory; no
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import category
 
 import yaml
 
@@ -16,6 +17,8 @@ NODES_AT_MOST = 100_000  # counted with every alias written out, so that a "bill
 DEPTH_AT_MOST = 12  # the deepest key of ours is at 5
 
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # only its parser is used: events, no objects
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"  # letters of some scripts need them
 _NULLS = {"", "~", "null", "Null", "NULL"}
 
 
@@ -40,7 +43,9 @@ class Problem:
 
     def __str__(self) -> str:
         line = f"{self.place}: {self.path}: {self.reason}" if self.path else f"{self.place}: {self.reason}"
-        return line if line.isprintable() else line.encode("unicode_escape").decode("ascii")
+        return (
+            line if is_line(line) else "".join(c if is_line(c) else c.encode("unicode_escape").decode() for c in line)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,13 @@ class Table:
 
 
 Node = Text | Items | Table
+
+
+def is_line(text: str) -> bool:
+    """Say whether a text is one line of what people can see: no control, no direction mark, no half character."""
+    if text.isascii():
+        return text.isprintable()
+    return not any(category(character) in _UNSEEN and character not in _JOINERS for character in text)
 
 
 def below(path: str, key: str | int) -> str:

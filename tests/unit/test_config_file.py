@@ -140,6 +140,12 @@ def test_a_file_that_is_not_there_a_folder_and_a_binary_are_named(tmp_path: Path
         assert str(refused.value) == f"{path}: {reason}"
 
 
+def test_a_text_may_hold_any_letter_and_no_break_space_but_no_direction_mark(tmp_path: Path) -> None:
+    assert settings(tmp_path, "sender: {company: 'Énergie\u202fÀ\u00a0Vous 電力'}").sender.company.endswith("電力")
+    (found,) = problems(tmp_path, "sender: {company: 'a\u202eb'}")
+    assert "'a\\u202eb' has a line break or a character that cannot be shown" in found
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
     file = tmp_path / "notifier.yaml"
     file.write_bytes(b"\xef\xbb\xbflog:\r\n  level: debug\r\n")
