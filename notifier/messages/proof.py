@@ -15,7 +15,7 @@ from notifier.resources import resources, shipped
 from notifier.settings.conversion import Reader
 from notifier.settings.files import Unreadable, read_text
 from notifier.settings.load import read_table
-from notifier.settings.tree import Items, Node, Problem, Table, below
+from notifier.settings.tree import Items, Node, Problem, Table, below, lines_of
 
 BYTES_AT_MOST = 1 << 18
 
@@ -80,7 +80,7 @@ def _phrases(path: Path) -> Iterator[str]:
     if table is not None:
         reader.read(table, Phrases)
         problems += _placeholders(table, "")
-    yield from (str(problem) for problem in sorted(problems, key=lambda problem: problem.place))
+    yield from lines_of(problems)
 
 
 def _placeholders(node: Node, path: str) -> Iterator[Problem]:

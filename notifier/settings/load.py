@@ -9,7 +9,7 @@ from notifier.settings.conversion import Reader
 from notifier.settings.environment import DEFAULTS, overlay
 from notifier.settings.files import Unreadable, read_text
 from notifier.settings.rules import broken
-from notifier.settings.tree import BYTES_AT_MOST, Place, Problem, Table, Text, parse
+from notifier.settings.tree import BYTES_AT_MOST, Place, Problem, Table, Text, lines_of, parse
 
 DEFAULT_FILE = Path("config/notifier.yaml")
 VARIABLE = "NOTIFIER_CONFIG"
@@ -36,14 +36,14 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     file = find_file(path, environ)
     root, problems = read_table(file, BYTES_AT_MOST) if file is not None else (Table(place=DEFAULTS), [])
     if root is None:
-        raise ConfigError([str(problem) for problem in problems])
+        raise ConfigError(lines_of(problems))
     tree, misfits = overlay(root, Config, environ)
     reader = Reader(folder=file.parent if file is not None else Path(), problems=[*problems, *misfits])
     config = reader.read(tree, Config)
     if config is not None:
         reader.problems += broken(config, reader)
     if config is None or reader.problems:
-        raise ConfigError([str(problem) for problem in sorted(reader.problems, key=lambda problem: problem.place)])
+        raise ConfigError(lines_of(reader.problems))
     return config
 
 

@@ -21,7 +21,7 @@ from notifier.settings.descriptions import alternatives
 from notifier.settings.durations import format_duration
 from notifier.settings.load import read_table
 from notifier.settings.rules import Finding, repeated
-from notifier.settings.tree import Place, Problem
+from notifier.settings.tree import Place, Problem, lines_of
 
 FOLDER = "config/playbooks"
 BYTES_AT_MOST = 65_536
@@ -66,7 +66,7 @@ def read_plans(config: Config, base: Path | None = None) -> list[Plan]:
         plans = _trimmed(plans, config)
         problems += list(_between(plans, config)) or list(_uncovered(plans, config, own))
     if problems:
-        raise ConfigError([str(problem) for problem in sorted(problems, key=lambda problem: problem.place)])
+        raise ConfigError(lines_of(problems))
     return plans
 
 

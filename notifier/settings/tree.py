@@ -14,6 +14,7 @@ import yaml
 
 BYTES_AT_MOST = 1 << 20
 NODES_AT_MOST = 100_000  # counted with every alias written out, so that a "billion laughs" stays a small joke
+PROBLEMS_SHOWN = 200  # the wrong file altogether has one per line
 DEPTH_AT_MOST = 12  # the deepest key of ours is at 5
 
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # only its parser is used: events, no objects
@@ -79,6 +80,13 @@ class Table:
 
 
 Node = Text | Items | Table
+
+
+def lines_of(problems: Sequence[Problem]) -> list[str]:
+    """Return problems as lines, by place; of very many only the first, with the number of the rest."""
+    ordered = [str(problem) for problem in sorted(problems, key=lambda problem: problem.place)]
+    rest = len(ordered) - PROBLEMS_SHOWN
+    return [*ordered[:PROBLEMS_SHOWN], f"... and {rest} more like these"] if rest > 0 else ordered
 
 
 def is_line(text: str) -> bool:

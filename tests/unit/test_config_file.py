@@ -146,6 +146,12 @@ def test_a_text_may_hold_any_letter_and_no_break_space_but_no_direction_mark(tmp
     assert "'a\\u202eb' has a line break or a character that cannot be shown" in found
 
 
+def test_of_very_many_problems_the_first_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+    found = problems(tmp_path, "".join(f"zebra{n}: 1\n" for n in range(1_000)))
+    assert len(found) == 201
+    assert found[-1] == "... and 800 more like these"
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> None:
     file = tmp_path / "notifier.yaml"
     file.write_bytes(b"\xef\xbb\xbflog:\r\n  level: debug\r\n")
