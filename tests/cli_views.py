@@ -102,6 +102,18 @@ def broadcast(**changes: Any) -> BroadcastView:
     )
 
 
+def within_take_back(seconds: float = 30) -> BroadcastView:
+    """Build a broadcast that was sent and may still be taken back."""
+    return broadcast(
+        state="sending",
+        reason="by_person",
+        started_at=None,
+        finished_at=None,
+        not_before_at=NOON + timedelta(seconds=seconds),
+        progress=progress(planned=False, states={}),
+    )
+
+
 def evidence(**changes: Any) -> EvidenceView:
     """Build evidence of a cell."""
     return EvidenceView(

@@ -1,12 +1,13 @@
 """A daemon made of canned answers: a real HTTP server on a free port of 127.0.0.1, with everything it was asked kept.
 
-Lists (`.../bulk`) are read as they arrive and answered line by line while the rest is still coming, as the real one does.
+Lists (`.../bulk`) are read as they arrive and answered line by line while the rest is still coming, as the real one
+does.
 """
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -139,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             self.close_connection = True  # the rest of the body is not wanted
 
-    do_POST = do_DELETE = do_GET
+    do_POST = do_DELETE = do_GET  # noqa: N815 - the names http.server looks for
 
     def _answer_lines(self, say: SayLine, at_end: Callable[[], list[object]]) -> None:
         self._head(200, {"Content-Type": "application/x-ndjson", "Transfer-Encoding": "chunked"})
@@ -175,8 +176,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the signature of http.server
         """Stay silent."""
-
-
-def soon(seconds: float, *, now: datetime = NOON) -> datetime:
-    """Return a time after the daemon's clock."""
-    return now + timedelta(seconds=seconds)

@@ -1,4 +1,4 @@
-"""Commands run in this process against a fake daemon, as a commander in Los Angeles at 03:39 with a 72-column window."""
+"""Commands run in this process against a fake daemon, by a commander in Los Angeles at 03:39, 72 columns wide."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,9 +7,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from notifier.cli import main
+from tests.cli.terminal import Terminal
+from tests.cli_views import broadcast, draft, incident, preview, within_take_back
 from tests.fake_daemon import TOKEN, FakeDaemon
 
 Run = Callable[..., Result]
+At = Callable[..., Terminal]
 
 
 @pytest.fixture
@@ -46,3 +49,33 @@ def notifier(commander: None) -> Run:
         return result
 
     return run
+
+
+@pytest.fixture
+def at(daemon: FakeDaemon) -> At:
+    """Return a function that runs `notifier ARGUMENTS` at a terminal."""
+
+    def run(*arguments: str) -> Terminal:
+        environment = {
+            "NOTIFIER_URL": daemon.url,
+            "NOTIFIER_TOKEN": TOKEN,
+            "TZ": "America/Los_Angeles",
+            "COLUMNS": "72",
+            "NO_COLOR": "1",
+            "TERM": "xterm",
+        }
+        return Terminal(list(arguments), environment)
+
+    return run
+
+
+@pytest.fixture
+def outage(daemon: FakeDaemon) -> None:
+    """Let the daemon have incident 42, whose confirmation is broadcast 17."""
+    daemon.on("GET", "/v1/incidents/42", incident())
+    daemon.on("POST", "/v1/incidents/42/confirm", draft())
+    daemon.on("GET", "/v1/broadcasts/17/preview", preview())
+    daemon.on("POST", "/v1/broadcasts/17/send", within_take_back())
+    daemon.on("POST", "/v1/broadcasts/17/approve", within_take_back())
+    daemon.on("POST", "/v1/broadcasts/17/cancel", broadcast(state="cancelled", started_at=None))
+    daemon.on("GET", "/v1/broadcasts/17", within_take_back())

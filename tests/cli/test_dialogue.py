@@ -1,0 +1,145 @@
+"""The dialogue of everything that sends: the count is typed, nothing else sends; scripts say it beforehand."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import At, Run
+from tests.cli_views import broadcast, draft, preview, within_take_back
+from tests.fake_daemon import FakeDaemon, problem
+
+pytestmark = pytest.mark.usefixtures("outage")
+
+
+def sent(daemon: FakeDaemon) -> bool:
+    """Tell whether the daemon was told to send."""
+    return any(path.endswith(("/send", "/approve")) for path in daemon.paths())
+
+
+def test_without_a_terminal_nothing_is_sent_and_the_draft_waits(notifier: Run, daemon: FakeDaemon) -> None:
+    result = notifier("confirm", "42")
+    assert result.exit_code == 2
+    assert "Broadcast 17 waits; send it with: notifier broadcasts send 17 --count 1214" in result.stderr
+    assert daemon.paths() == ["POST /v1/incidents/42/confirm"]
+
+
+def test_the_preview_says_who_hears_who_does_not_and_whether_it_is_in_time(notifier: Run, daemon: FakeDaemon) -> None:
+    changes = {"fits": False, "first_contact": 12, "warnings": ["the phrase 'tree' has no wording in fr"]}
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=preview(**changes)))
+    text = notifier("confirm", "42").stdout
+    for line in (
+        "Sample 1 of 2: email, en, a***@example.com",
+        "  | Power out at 12 Oak St: next update by 4:10 am",
+        "Broadcast 17, acknowledged: 1,214 customers by 1,172 messages",
+        "  channel     email 1,172",
+        "  language    en 889, es 252, fr 31",
+        "  where       postal code 94110: 1,031, 94112: 183",
+        "  first time  12 messages to people not told before",
+        "  not told    42: no way to reach them 40, asked not to hear from us 2",
+        "  done        2 min after it begins; promised by 04:10 PDT (in 31 min):",
+        "              TOO LATE",
+        "  2nd person  no (limit 20,000)",
+        "  ! the phrase 'tree' has no wording in fr",
+        "  ! It will not be done before the time we promised.",
+    ):
+        assert line in text.splitlines()
+
+
+def test_yes_sends_the_number_of_the_preview(notifier: Run, daemon: FakeDaemon) -> None:
+    result = notifier("confirm", "42", "--yes")
+    assert result.exit_code == 0
+    assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 1214}
+    assert "Take it back until then: notifier broadcasts cancel 17" in result.stdout
+
+
+def test_a_count_given_beforehand_is_what_the_daemon_compares(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/broadcasts/17/send", problem(409, "the count is 1214 now, not 1200"))
+    result = notifier("confirm", "42", "--count", "1200")
+    assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 1200}
+    assert (result.exit_code, result.stderr) == (1, "Error: the count is 1214 now, not 1200\n")
+
+
+def test_json_with_yes_prints_the_broadcast_alone(notifier: Run) -> None:
+    result = notifier("confirm", "42", "--yes", "--json")
+    assert json.loads(result.stdout)["state"] == "sending"
+
+
+def test_json_without_yes_prints_the_draft_and_refuses(notifier: Run, daemon: FakeDaemon) -> None:
+    result = notifier("confirm", "42", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["preview"]["customers"] == 1214
+    assert not sent(daemon)
+
+
+def test_above_the_limit_it_says_who_approves_and_how(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=preview(audience_limit=1000, needs_approval=True)))
+    daemon.on("POST", "/v1/broadcasts/17/send", broadcast(state="awaiting_approval", started_at=None))
+    result = notifier("confirm", "42", "--yes")
+    assert result.exit_code == 0
+    text = " ".join(result.stdout.split())
+    assert "WAITS FOR APPROVAL: 1,214 customers are more than the 1,000" in text
+    assert "anyone else with a key of role commander or manager, not anna" in text
+    assert "notifier broadcasts approve 17" in text
+    assert "notifier broadcasts reject 17 --reason TEXT" in text
+
+
+def test_typing_the_count_sends(at: At, daemon: FakeDaemon) -> None:
+    with at("confirm", "42", "--no-wait") as person:
+        person.sees("Type 1214 to send, q to leave: ")
+        person.type("1,214\n")
+        assert person.ends() == 0
+    assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 1214}
+
+
+def test_an_empty_answer_asks_again_and_a_wrong_one_says_what_is_right(at: At, daemon: FakeDaemon) -> None:
+    with at("confirm", "42", "--no-wait") as person:
+        person.sees("q to leave: ")
+        person.type("\n")
+        person.sees("q to leave: \nType 1214 to send")
+        person.type("1241\n")
+        person.sees("That is not the count: it is 1214, you typed 1241.")
+        assert not sent(daemon)
+        person.type("1214\n")
+        assert person.ends() == 0
+    assert sent(daemon)
+
+
+@pytest.mark.parametrize("keys", ["q\n", "\x04", "\x03", "1\n2\n3\n"], ids=["q", "end", "ctrl-c", "three wrong"])
+def test_leaving_cancels_the_draft_and_sends_nothing(at: At, daemon: FakeDaemon, keys: str) -> None:
+    with at("confirm", "42") as person:
+        person.sees("q to leave: ")
+        person.type(keys)
+        assert person.ends() == 1
+        person.sees("Not sent, nobody was told. The draft is cancelled.")
+    assert daemon.paths()[-1] == "POST /v1/broadcasts/17/cancel"
+    assert not sent(daemon)
+
+
+def test_leaving_an_approval_leaves_what_another_has_sent(at: At, daemon: FakeDaemon) -> None:
+    with at("broadcasts", "approve", "17") as person:
+        person.sees("Type 1214 to approve, q to leave: ")
+        person.type("q\n")
+        assert person.ends() == 1
+        person.sees("Not approved. Broadcast 17 still waits")
+    assert daemon.paths() == ["GET /v1/broadcasts/17/preview"]
+
+
+def test_a_number_that_changed_meanwhile_is_shown_and_asked_for_again(at: At, daemon: FakeDaemon) -> None:
+    changed = problem(409, "the count is 1215 now, not 1214")
+    daemon.on("POST", "/v1/broadcasts/17/send", [changed, within_take_back()])
+    daemon.on("GET", "/v1/broadcasts/17/preview", preview(customers=1215))
+    with at("confirm", "42", "--no-wait") as person:
+        person.sees("Type 1214 to send")
+        person.type("1214\n")
+        person.sees("The number has changed meanwhile: 1,214 then, 1,215 now.")
+        person.sees("Type 1215 to send")
+        person.type("1215\n")
+        assert person.ends() == 0
+    assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 1215}
+
+
+def test_what_tells_nobody_needs_no_count(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/incidents/42/close", draft(broadcast=None, preview=None))
+    result = notifier("close", "42")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("#42 power down, 94110, 94112")
