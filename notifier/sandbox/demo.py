@@ -16,24 +16,15 @@ from typing import Any
 
 from notifier.domain.errors import NotifierError, Refused
 from notifier.sandbox import simulate
-from notifier.sandbox.alongside import alongside
-from notifier.sandbox.caller import Caller, CallFailed
-from notifier.sandbox.narration import (
-    ZONE,
-    cell_line,
-    clock_time,
-    event_line,
-    evidence_line,
-    progress_line,
-    waiting_line,
-)
-from notifier.sandbox.play import moved, play
+from notifier.sandbox.caller import Caller
+from notifier.sandbox.evening import UPDATES, Evening, Tonight
+from notifier.sandbox.narration import ZONE
 from notifier.sandbox.processes import Rehearsal, stop_leftovers
-from notifier.sandbox.simulate import Complaint, Outage, StreamPlan
+from notifier.sandbox.simulate import Outage, StreamPlan
 from notifier.sandbox.smtp_receiver import Receipt, read_receipts
 from notifier.sandbox.terminal import Screen
 from notifier.sandbox.town import TownPlan, sites_of, write_town
-from notifier.sandbox.typist import Typist, run_plainly
+from notifier.sandbox.typist import run_plainly
 from notifier.sandbox.verdict import Verdict, judge, plain_text, read_mail
 
 STARTS_AT = datetime(2026, 3, 4, 17, 30, tzinfo=ZONE)
@@ -44,10 +35,6 @@ CALLERS = 0.12  # of the affected customers call
 CALL_DELAY = timedelta(minutes=6)
 WEEKS = 8
 
-ETA_AFTER, NEW_ETA_AFTER = timedelta(minutes=28), timedelta(minutes=40)
-PAUSE = timedelta(minutes=2)  # between two decisions of the commander
-POLL_SECONDS = 0.25
-PATIENCE = timedelta(minutes=45)  # of the town's clock, for anything that must happen
 MARK = "made-by-notifier-demo"  # only a folder with this file is ever removed
 SETTINGS: dict[str, dict[str, Any]] = {
     "regions": {"watched": ["postal_code", "city", "area_code"], "time_zone": ZONE.key},
@@ -63,7 +50,6 @@ PLAYBOOK = {
     "safety": ["wires", "generator", "medical"],
     "self_help": ["main-breaker"],
 }
-UPDATES = 5  # acknowledged, eta, delayed, a new eta, restored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +70,7 @@ async def run(plan: DemoPlan) -> int:
     rehearsal = Rehearsal(plan.folder, settings=SETTINGS, playbook=PLAYBOOK)
     (rehearsal.folder / MARK).touch()
     try:
-        return await _Evening(plan, rehearsal, screen).run()
+        return await _Demo(plan, rehearsal, screen).run()
     except NotifierError as error:
         screen.line(f"the demo stopped: {error}", style="bad")
         screen.line(f"logs are in {plan.folder}/*.log")
@@ -104,31 +90,30 @@ def _clear(folder: Path, screen: Screen) -> None:
     shutil.rmtree(folder)
 
 
-class _Evening:
-    """The scenes, in order."""
+class _Demo:
+    """What comes before and after the evening."""
 
     def __init__(self, plan: DemoPlan, rehearsal: Rehearsal, screen: Screen) -> None:
         self._plan, self._rehearsal, self._screen = plan, rehearsal, screen
         self._folder = rehearsal.folder
-        self._posted = self._counted = self._refused = self._shown = 0
 
     async def run(self) -> int:
-        self._write_town()
+        tonight = self._write_town()
         await self._start()
-        async with Caller(self._rehearsal.url, self._rehearsal.token) as self._daemon:
+        async with Caller(self._rehearsal.url, self._rehearsal.token) as daemon:
             await self._import()
-            await self._daemon.follow_clock()
-            verdict = await self._play()
-        self._show_verdict(verdict)
+            await daemon.follow_clock()
+            evening = Evening(tonight, self._rehearsal, daemon, self._screen)
+            await evening.play()
+        verdict = await asyncio.to_thread(judge, self._folder, self._folder / "truth.csv", UPDATES)
+        self._show_verdict(verdict, evening.refused)
         self._show_mails()
         if self._plan.keep:
             await self._keep_running()
-        return 0 if verdict.is_right else 1
+        return 0 if verdict.is_right and not evening.refused else 1
 
-    # --- before the curtain ---------------------------------------------------------------------------------------
-
-    def _write_town(self) -> None:
-        """Write the town, its history and the truth about tonight's outage."""
+    def _write_town(self) -> Tonight:
+        """Write the town, its history, tonight's complaints and the truth about tonight's outage."""
         self._screen.heading("A town of nobody real")
         town = list(sites_of(TownPlan(customers=self._plan.customers, seed=self._plan.seed)))
         outage = Outage(
@@ -139,20 +124,21 @@ class _Evening:
             delay=CALL_DELAY,
             service=SERVICE,
         )
-        self._streams = StreamPlan(
+        streams = StreamPlan(
             live_from=STARTS_AT, weeks=WEEKS, outages=(outage,), time_zone=ZONE.key, seed=self._plan.seed
         )
+        live = simulate.live(streams, town)
         write_town(self._folder / "town.csv", town)
-        weeks = simulate.write_complaints(self._folder / "history.csv", simulate.history(self._streams, town))
-        simulate.write_truth(self._folder / "truth.csv", simulate.truth(self._streams, town))
-        self._live = simulate.live(self._streams, town)
-        simulate.write_complaints(self._folder / "live.csv", self._live)
+        past = simulate.write_complaints(self._folder / "history.csv", simulate.history(streams, town))
+        simulate.write_complaints(self._folder / "live.csv", live)
+        simulate.write_truth(self._folder / "truth.csv", simulate.truth(streams, town))
         codes = {kind: len({site.region(kind) for site in town}) for kind in ("postal_code", "area_code")}
         self._screen.line(
             f"{self._plan.customers:,} customers with {len(town):,} sites in {codes['postal_code']} postal codes and"
             f" {codes['area_code']} area codes (415 and 628 are one region)"
         )
-        self._screen.line(f"{weeks:,} complaints in the {WEEKS} weeks before tonight")
+        self._screen.line(f"{past:,} complaints in the {WEEKS} weeks before tonight")
+        return Tonight(begins_at=STARTS_AT, complaints=live, outage=outage)
 
     async def _start(self) -> None:
         """Start the receiver and the daemon."""
@@ -176,144 +162,7 @@ class _Evening:
             if code:
                 raise NotifierError(f"notifier {' '.join(arguments)} ended with {code}")
 
-    # --- the play -------------------------------------------------------------------------------------------------
-
-    async def _play(self) -> Verdict:
-        """Let the evening happen, and judge it."""
-        begins = self._daemon.now()
-        stream = moved(self._live, begins - self._streams.live_from)
-        fails_at = begins + OUTAGE_AFTER
-        self._screen.heading(f"An evening: {SERVICE} fails in {', '.join(CODES)}, and nobody has told us")
-        async with alongside(self._watch_processes()), alongside(play(stream, self._daemon, self._seen)):
-            await self._until_suspected(fails_at)
-            incident = await self._confirm()
-            await self._promise(incident)
-            await self._restore(incident)
-        return await asyncio.to_thread(judge, self._folder, self._folder / "truth.csv", UPDATES)
-
-    async def _watch_processes(self) -> None:
-        while True:
-            self._rehearsal.require_running()
-            await asyncio.sleep(1)
-
-    def _seen(self, _: Complaint, answer: dict[str, Any] | CallFailed) -> None:
-        self._posted += 1
-        if isinstance(answer, CallFailed):
-            self._refused += 1
-        else:
-            self._counted += bool(answer["counted"])
-
-    async def _until_suspected(self, fails_at: datetime) -> None:
-        """Show complaints arriving and the score rising until the daemon proposes incidents for the whole place."""
-        highest, is_out = 0.0, False
-        until = fails_at + PATIENCE
-        while self._daemon.now() < until:
-            now = self._daemon.now()
-            if not is_out and now >= fails_at:
-                is_out = True
-                self._screen.line(f"(the power just failed: {', '.join(CODES)})", at=fails_at, style="warn")
-            cells = await self._daemon.get("/v1/detection/cells?limit=3")
-            line = f"complaints {self._posted:>3} ({self._counted} counted)   " + cell_line(cells)
-            if cells and cells[0]["score"] >= highest + 2:
-                highest = cells[0]["score"]
-                self._screen.line(line, at=now)
-            else:
-                self._screen.moving(line, at=now)
-            places = {card["place"] for card in await self._incidents("suspected")}
-            if sum(any(code in place for place in places) for code in CODES) == len(CODES):
-                return
-            await asyncio.sleep(POLL_SECONDS)
-        raise NotifierError("the outage was not noticed in time")
-
-    async def _confirm(self) -> int:
-        """Have the commander see the evidence, confirm one incident for the whole place and dismiss its siblings."""
-        self._screen.heading("The daemon proposes; a person decides")
-        suspected = sorted(await self._incidents("suspected"), key=lambda card: card["id"])
-        for card in suspected:
-            view = await self._daemon.get(f"/v1/incidents/{card['id']}")
-            for evidence in view["evidence"][:1]:
-                self._screen.line(evidence_line(card, evidence), at=datetime.fromisoformat(evidence["at"]))
-        first = int(suspected[0]["id"])
-        places = ",".join(f"postal_code:{code}" for code in CODES)
-        await self._type("confirm", str(first), "--regions", places, "--crew", "being-sent", "--no-wait")
-        await self._until_told(first, 1)
-        for other in await self._incidents("suspected"):
-            await self._type("dismiss", str(other["id"]))
-        return first
-
-    async def _promise(self, incident: int) -> None:
-        """Give an ETA, let it come close, see the daemon revise it in time, and give another."""
-        self._screen.heading("A promise, and how it is kept")
-        await self._wait(PAUSE)
-        eta = self._daemon.now() + ETA_AFTER
-        await self._type("eta", str(incident), clock_time(eta), "--cause", "tree", "--no-wait")
-        await self._until_told(incident, 2)
-        self._screen.line(f"customers were told {clock_time(eta)}; the crew is late and says nothing", at=self._now())
-        await self._until_told(incident, 3)
-        self._screen.line("the daemon said so before the time lapsed, without inventing a new one", at=self._now())
-        await self._wait(PAUSE)
-        await self._type("eta", str(incident), clock_time(self._daemon.now() + NEW_ETA_AFTER), "--no-wait")
-        await self._until_told(incident, 4)
-
-    async def _restore(self, incident: int) -> None:
-        """Restore service, hold the news in case it drops again, and see it out."""
-        self._screen.heading("Service is back")
-        await self._wait(2 * PAUSE)
-        await self._type("restored", str(incident), "--no-wait")
-        await self._until_told(incident, 5)
-        view = await self._daemon.get(f"/v1/incidents/{incident}")
-        for promise in view["promises"]:
-            kind = {"eta": "back by", "next_update": "next update by"}.get(promise["kind"], promise["kind"])
-            due = datetime.fromisoformat(promise["due_at"])
-            self._screen.line(f"promise: {kind} {clock_time(due):<6} {promise['state']}", at=self._now())
-        self._screen.line(f"incident #{incident} is {view['card']['state']}", at=self._now(), style="good")
-
-    # --- what the scenes share ------------------------------------------------------------------------------------
-
-    def _now(self) -> datetime:
-        return self._daemon.now()
-
-    async def _type(self, *arguments: str) -> None:
-        """Have the commander type a command at a terminal."""
-        self._screen.line()
-        typist = Typist(self._rehearsal.environ, self._screen.quote)
-        if code := await typist.run(*arguments):
-            raise NotifierError(f"notifier {' '.join(arguments)} ended with {code}")
-
-    async def _wait(self, duration: timedelta) -> None:
-        await self._daemon.sleep_until(self._daemon.now() + duration)
-
-    async def _incidents(self, state: str) -> list[dict[str, Any]]:
-        cards = await self._daemon.get(f"/v1/incidents?state={state}")
-        return [card for card in cards if card["service"] == SERVICE]
-
-    async def _until_told(self, incident: int, number: int) -> None:
-        """Show what happens to an incident until its broadcast of this number is completed."""
-        until = self._daemon.now() + PATIENCE
-        while self._daemon.now() < until:
-            view = await self._daemon.get(f"/v1/incidents/{incident}")
-            for entry in view["timeline"][self._shown :]:
-                if line := event_line(entry):
-                    self._screen.line(line, at=datetime.fromisoformat(entry["at"]))
-            self._shown = len(view["timeline"])
-            sent = sorted(
-                (one for one in view["broadcasts"] if one["state"] not in ("draft", "cancelled")),
-                key=lambda one: int(one["id"]),
-            )
-            if len(sent) >= number:
-                broadcast = sent[number - 1]
-                self._screen.moving(progress_line(broadcast), at=self._now())
-                if broadcast["state"] == "completed":
-                    self._screen.line(progress_line(broadcast), at=self._now(), style="good")
-                    return
-            else:
-                self._screen.moving(waiting_line(view), at=self._now())
-            await asyncio.sleep(POLL_SECONDS)
-        raise NotifierError(f"update {number} of incident {incident} was not completed in time")
-
-    # --- after the curtain ----------------------------------------------------------------------------------------
-
-    def _show_verdict(self, verdict: Verdict) -> None:
+    def _show_verdict(self, verdict: Verdict, refused: int) -> None:
         self._screen.heading("Checked against the receiver's files and the generator's truth, not the ledger")
         rows: list[tuple[str, int, bool | None]] = [
             ("customers affected", verdict.affected, None),
@@ -324,7 +173,7 @@ class _Evening:
             ("missed", verdict.missed, verdict.missed == 0),
             ("told though unaffected", verdict.told_though_unaffected, verdict.told_though_unaffected == 0),
             ("mails received", verdict.mails, None),
-            ("complaints posted, refused", self._refused, self._refused == 0),
+            ("complaints refused", refused, refused == 0),
         ]
         for label, value, holds in rows:
             mark = {None: "", True: "ok", False: "WRONG"}[holds]

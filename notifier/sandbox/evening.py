@@ -1,0 +1,179 @@
+"""The scenes of the demo: what happens in the town between the first complaint and the light coming back.
+
+In: a running daemon with a town and its history, and tonight's complaints. Out: lines on the screen, and the commands of
+the commander, typed at a real terminal. Scenes wait for what the API reports, never for a fixed time alone.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from notifier.domain.errors import NotifierError
+from notifier.sandbox.alongside import alongside
+from notifier.sandbox.caller import Caller, CallFailed
+from notifier.sandbox.narration import cell_line, clock_time, event_line, evidence_line, progress_line, waiting_line
+from notifier.sandbox.play import moved, play
+from notifier.sandbox.processes import Rehearsal
+from notifier.sandbox.simulate import Complaint, Outage
+from notifier.sandbox.terminal import Screen
+from notifier.sandbox.typist import Typist
+
+UPDATES = 5  # acknowledged, eta, delayed, a new eta, restored
+
+ETA_AFTER, NEW_ETA_AFTER = timedelta(minutes=28), timedelta(minutes=40)
+PAUSE = timedelta(minutes=2)  # between two decisions of the commander
+POLL_SECONDS = 0.25
+PATIENCE = timedelta(minutes=60)  # of the town's clock, for anything that must happen
+SCORE_STEP = 2.5  # a rise of the highest score that deserves a line of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tonight:
+    """What is going to happen: complaints as if the evening began at `begins_at`, and one outage."""
+
+    begins_at: datetime
+    complaints: Sequence[Complaint]
+    outage: Outage
+
+
+class Evening:
+    """One evening, scene by scene; `refused` counts complaints that the daemon would not take."""
+
+    def __init__(self, tonight: Tonight, rehearsal: Rehearsal, daemon: Caller, screen: Screen) -> None:
+        self._tonight, self._rehearsal, self._daemon, self._screen = tonight, rehearsal, daemon, screen
+        self._outage = tonight.outage
+        self._posted = self._counted = self._shown = 0
+        self.refused = 0
+
+    async def play(self) -> None:
+        """Play all scenes; raise when something that must happen does not, or a process ends."""
+        later = self._now() - self._tonight.begins_at
+        places = ", ".join(self._outage.codes)
+        self._screen.heading(f"An evening: {self._outage.service} fails in {places}, and nobody has told us")
+        complaints = play(moved(self._tonight.complaints, later), self._daemon, self._seen)
+        async with alongside(self._watch_processes()), alongside(complaints):
+            await self._until_suspected(self._outage.started_at + later)
+            incident = await self._confirm()
+            await self._promise(incident)
+            await self._restore(incident)
+
+    async def _watch_processes(self) -> None:
+        while True:
+            self._rehearsal.require_running()
+            await asyncio.sleep(1)
+
+    def _seen(self, _: Complaint, answer: dict[str, Any] | CallFailed) -> None:
+        self._posted += 1
+        if isinstance(answer, CallFailed):
+            self.refused += 1
+            self._screen.line(str(answer), at=self._now(), style="bad")
+        else:
+            self._counted += bool(answer["counted"])
+
+    async def _until_suspected(self, fails_at: datetime) -> None:
+        """Show complaints arriving and the score rising until the daemon has proposed the whole place."""
+        highest, is_out = 0.0, False
+        until = fails_at + PATIENCE
+        while (now := self._now()) < until:
+            if not is_out and now >= fails_at:
+                is_out = True
+                self._screen.line("(the power just failed; nobody here knows it yet)", at=fails_at, style="warn")
+            cells = await self._daemon.get("/v1/detection/cells?limit=3")
+            line = f"complaints {self._posted:>3} ({self._counted} counted)  {cell_line(cells)}"
+            if cells and cells[0]["score"] >= highest + SCORE_STEP:
+                highest = cells[0]["score"]
+                self._screen.line(line, at=now)
+            else:
+                self._screen.moving(line, at=now)
+            places = [card["place"] for card in await self._incidents("suspected")]
+            if all(any(code in place for place in places) for code in self._outage.codes):
+                return
+            await asyncio.sleep(POLL_SECONDS)
+        raise NotifierError("the outage was not noticed in time")
+
+    async def _confirm(self) -> int:
+        """Have the commander see the evidence, and confirm one incident for the whole place; it takes in the others."""
+        self._screen.heading("The daemon proposes; a person decides")
+        suspected = sorted(await self._incidents("suspected"), key=lambda card: int(card["id"]))
+        for card in suspected:
+            view = await self._daemon.get(f"/v1/incidents/{card['id']}")
+            for evidence in view["evidence"][:1]:
+                self._screen.line(evidence_line(card, evidence), at=datetime.fromisoformat(evidence["at"]))
+        first = int(suspected[0]["id"])
+        place = ",".join(f"{self._outage.kind}:{code}" for code in self._outage.codes)
+        await self._type("confirm", str(first), "--regions", place, "--crew", "being-sent", "--no-wait")
+        await self._until_told(first, 1)
+        for other in await self._incidents("suspected"):
+            await self._type("dismiss", str(other["id"]))
+        return first
+
+    async def _promise(self, incident: int) -> None:
+        """Give an ETA, let it come close, see the daemon revise it in time, and give another."""
+        self._screen.heading("A promise, and how it is kept")
+        await self._wait(PAUSE)
+        eta = clock_time(self._now() + ETA_AFTER)
+        await self._type("eta", str(incident), eta, "--cause", "tree", "--no-wait")
+        await self._until_told(incident, 2)
+        self._screen.line(f"customers count on {eta}; the crew is late and the commander is busy", at=self._now())
+        await self._until_told(incident, 3)
+        self._screen.line("told before the time lapsed, and no new time invented", at=self._now())
+        await self._wait(PAUSE)
+        await self._type("eta", str(incident), clock_time(self._now() + NEW_ETA_AFTER), "--no-wait")
+        await self._until_told(incident, 4)
+
+    async def _restore(self, incident: int) -> None:
+        """Restore service, hold the news in case it drops again, and see it out."""
+        self._screen.heading("The light comes back")
+        await self._wait(2 * PAUSE)
+        await self._type("restored", str(incident), "--no-wait")
+        await self._until_told(incident, UPDATES)
+        view = await self._daemon.get(f"/v1/incidents/{incident}")
+        for promise in sorted(view["promises"], key=lambda one: int(one["id"])):
+            kind = {"eta": "back by", "next_update": "next update by"}.get(promise["kind"], promise["kind"])
+            due = clock_time(datetime.fromisoformat(promise["due_at"]))
+            self._screen.line(f"promised: {kind} {due}: {promise['state']}", at=self._now())
+        self._screen.line(f"incident #{incident} is {view['card']['state']}", at=self._now(), style="good")
+
+    # --- what the scenes share ------------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return self._daemon.now()
+
+    async def _wait(self, duration: timedelta) -> None:
+        await self._daemon.sleep_until(self._now() + duration)
+
+    async def _type(self, *arguments: str) -> None:
+        """Have the commander type a command at a terminal."""
+        self._screen.line()
+        typist = Typist(self._rehearsal.environ, self._screen.quote)
+        if code := await typist.run(*arguments):
+            raise NotifierError(f"notifier {' '.join(arguments)} ended with {code}")
+
+    async def _incidents(self, state: str) -> list[dict[str, Any]]:
+        cards = await self._daemon.get(f"/v1/incidents?state={state}")
+        return [card for card in cards if card["service"] == self._outage.service]
+
+    async def _until_told(self, incident: int, number: int) -> None:
+        """Show what happens to an incident until its update of this number is completed."""
+        until = self._now() + PATIENCE
+        while self._now() < until:
+            view = await self._daemon.get(f"/v1/incidents/{incident}")
+            self._show_events(view)
+            updates = [one for one in view["broadcasts"] if one["state"] not in ("draft", "cancelled")]
+            updates.sort(key=lambda one: int(one["id"]))
+            if len(updates) < number:
+                self._screen.moving(waiting_line(view), at=self._now())
+            elif updates[number - 1]["state"] == "completed":
+                self._screen.line(progress_line(updates[number - 1]), at=self._now(), style="good")
+                return
+            else:
+                self._screen.moving(progress_line(updates[number - 1]), at=self._now())
+            await asyncio.sleep(POLL_SECONDS)
+        raise NotifierError(f"update {number} of incident {incident} was not completed in time")
+
+    def _show_events(self, view: dict[str, Any]) -> None:
+        for entry in view["timeline"][self._shown :]:
+            self._screen.line(event_line(entry), at=datetime.fromisoformat(entry["at"]))
+        self._shown = len(view["timeline"])
