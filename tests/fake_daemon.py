@@ -116,6 +116,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     fake: FakeDaemon
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay silent: a connection that breaks off is part of a test."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

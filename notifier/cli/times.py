@@ -14,10 +14,11 @@ from notifier.domain.errors import InvalidInput
 
 _AHEAD = re.compile(
     r"^(?P<sign>[+-])\s*(?:(?P<days>\d{1,3})\s*d(?:ays?)?)?\s*(?:(?P<hours>\d{1,4})\s*h(?:ours?)?)?"
-    r"\s*(?:(?P<minutes>\d{1,5})\s*(?:m|min|minutes?)?)?$"
+    r"\s*(?:(?P<minutes>\d{1,5})\s*(?:m|min|minutes?)?)?$",
+    re.ASCII,
 )
-_OF_DAY = re.compile(r"^(?:(?P<day>\w+) )?(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>am|pm)?$")
-_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}[t ]\d{2}:\d{2}")
+_OF_DAY = re.compile(r"^(?:(?P<day>\w+) )?(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>am|pm)?$", re.ASCII)
+_ISO = re.compile(r"^\d{4}-\d{2}-\d{2}[t ]\d{2}:\d{2}", re.ASCII)
 _DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
 _EXAMPLES = "6:30, tomorrow 6:30, +2h, +90m or 2026-06-27T06:30"
 

@@ -43,7 +43,7 @@ def notifier(commander: None) -> Run:
     """Return a function that runs `notifier ARGUMENTS` without a terminal."""
 
     def run(*arguments: str, given: str | bytes = "") -> Result:
-        result = CliRunner().invoke(main, list(arguments), input=given, prog_name="notifier")
+        result = CliRunner().invoke(main, list(arguments), input=given, prog_name="notifier", terminal_width=72)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
