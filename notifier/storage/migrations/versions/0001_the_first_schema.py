@@ -22,7 +22,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "role IN ('viewer', 'agent', 'commander', 'manager', 'system')", name=op.f("ck_api_keys_role")
+            "role = 'viewer' OR role = 'agent' OR role = 'commander' OR role = 'manager' OR role = 'system'",
+            name=op.f("ck_api_keys_role"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
@@ -57,9 +58,11 @@ def upgrade() -> None:
         sa.Column("quiet_until", sa.SmallInteger(), nullable=True),
         sa.Column("soft_bounces", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("kind IN ('mobile', 'landline', 'email')", name=op.f("ck_contact_points_kind")),
         sa.CheckConstraint(
-            "suppressed IN ('opted_out', 'bad_address', 'complaint', 'by_person')",
+            "kind = 'mobile' OR kind = 'landline' OR kind = 'email'", name=op.f("ck_contact_points_kind")
+        ),
+        sa.CheckConstraint(
+            "suppressed = 'opted_out' OR suppressed = 'bad_address' OR suppressed = 'complaint' OR suppressed = 'by_person'",
             name=op.f("ck_contact_points_suppressed"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact_points")),
@@ -190,7 +193,7 @@ def upgrade() -> None:
         sa.Column("not_counted", sa.Text(), nullable=True),
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "not_counted IN ('history', 'late', 'repeat', 'unverified_cap', 'no_region', 'ambiguous_customer')",
+            "not_counted = 'history' OR not_counted = 'late' OR not_counted = 'repeat' OR not_counted = 'unverified_cap' OR not_counted = 'no_region' OR not_counted = 'ambiguous_customer'",
             name=op.f("ck_complaints_not_counted"),
         ),
         sa.CheckConstraint("verified IN (0, 1)", name=op.f("ck_complaints_verified")),
@@ -229,8 +232,11 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("wording", sa.Text(), server_default="", nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("purpose IN ('outage', 'planned', 'survey', 'offer')", name=op.f("ck_consents_purpose")),
-        sa.CheckConstraint("state IN ('granted', 'refused')", name=op.f("ck_consents_state")),
+        sa.CheckConstraint(
+            "purpose = 'outage' OR purpose = 'planned' OR purpose = 'survey' OR purpose = 'offer'",
+            name=op.f("ck_consents_purpose"),
+        ),
+        sa.CheckConstraint("state = 'granted' OR state = 'refused'", name=op.f("ck_consents_state")),
         sa.ForeignKeyConstraint(
             ["contact_point_id"], ["contact_points.id"], name=op.f("fk_consents_contact_point_id"), ondelete="CASCADE"
         ),
@@ -261,11 +267,15 @@ def upgrade() -> None:
         sa.Column("window_until_at", sa.BigInteger(), nullable=True),
         sa.Column("last_evidence_at", sa.BigInteger(), nullable=True),
         sa.Column("correlation_id", sa.Text(), nullable=False),
-        sa.CheckConstraint("dismiss_reason IN ('by_person', 'subsided')", name=op.f("ck_incidents_dismiss_reason")),
-        sa.CheckConstraint("impact IN ('down', 'degraded', 'intermittent')", name=op.f("ck_incidents_impact")),
-        sa.CheckConstraint("kind IN ('unplanned', 'planned')", name=op.f("ck_incidents_kind")),
         sa.CheckConstraint(
-            "state IN ('scheduled', 'suspected', 'confirmed', 'resolved', 'closed', 'dismissed', 'merged')",
+            "dismiss_reason = 'by_person' OR dismiss_reason = 'subsided'", name=op.f("ck_incidents_dismiss_reason")
+        ),
+        sa.CheckConstraint(
+            "impact = 'down' OR impact = 'degraded' OR impact = 'intermittent'", name=op.f("ck_incidents_impact")
+        ),
+        sa.CheckConstraint("kind = 'unplanned' OR kind = 'planned'", name=op.f("ck_incidents_kind")),
+        sa.CheckConstraint(
+            "state = 'scheduled' OR state = 'suspected' OR state = 'confirmed' OR state = 'resolved' OR state = 'closed' OR state = 'dismissed' OR state = 'merged'",
             name=op.f("ck_incidents_state"),
         ),
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_incidents_event_id")),
@@ -285,7 +295,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("time_zone", sa.Text(), server_default="", nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("status IN ('active', 'paused', 'ended')", name=op.f("ck_sites_status")),
+        sa.CheckConstraint("status = 'active' OR status = 'paused' OR status = 'ended'", name=op.f("ck_sites_status")),
         sa.CheckConstraint("priority IN (0, 1)", name=op.f("ck_sites_priority")),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_sites_customer_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sites")),
@@ -301,7 +311,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("lifted_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "reason IN ('opted_out', 'bad_address', 'complaint', 'by_person')", name=op.f("ck_suppressions_reason")
+            "reason = 'opted_out' OR reason = 'bad_address' OR reason = 'complaint' OR reason = 'by_person'",
+            name=op.f("ck_suppressions_reason"),
         ),
         sa.ForeignKeyConstraint(
             ["contact_point_id"],
@@ -337,7 +348,7 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("detail", sa.Text(), server_default="{}", nullable=False),
-        sa.CheckConstraint("state IN ('open', 'taken', 'closed')", name=op.f("ck_cases_state")),
+        sa.CheckConstraint("state = 'open' OR state = 'taken' OR state = 'closed'", name=op.f("ck_cases_state")),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_cases_customer_id")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_cases_incident_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
@@ -358,7 +369,7 @@ def upgrade() -> None:
         sa.Column("posted_at", sa.BigInteger(), nullable=True),
         sa.Column("reverses", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('proposed', 'approved', 'rejected', 'posting', 'posted', 'failed')",
+            "state = 'proposed' OR state = 'approved' OR state = 'rejected' OR state = 'posting' OR state = 'posted' OR state = 'failed'",
             name=op.f("ck_credit_lines_state"),
         ),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_credit_lines_customer_id")),
@@ -389,7 +400,7 @@ def upgrade() -> None:
         sa.Column("distinct_customers", sa.Integer(), nullable=False),
         sa.Column("verified", sa.Integer(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("grade IN ('likely', 'certain')", name=op.f("ck_evidence_grade")),
+        sa.CheckConstraint("grade = 'likely' OR grade = 'certain'", name=op.f("ck_evidence_grade")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_evidence_incident_id")),
         sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_evidence_region_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
@@ -407,7 +418,8 @@ def upgrade() -> None:
         sa.Column("score", sa.SmallInteger(), nullable=True),
         sa.Column("text", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "state IN ('due', 'sent', 'answered', 'silent', 'dropped')", name=op.f("ck_follow_ups_state")
+            "state = 'due' OR state = 'sent' OR state = 'answered' OR state = 'silent' OR state = 'dropped'",
+            name=op.f("ck_follow_ups_state"),
         ),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_follow_ups_customer_id")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_follow_ups_incident_id")),
@@ -421,7 +433,7 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.BigInteger(), nullable=False),
         sa.Column("region_id", sa.BigInteger(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.CheckConstraint("role IN ('place', 'attached')", name=op.f("ck_incident_regions_role")),
+        sa.CheckConstraint("role = 'place' OR role = 'attached'", name=op.f("ck_incident_regions_role")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_regions_incident_id")),
         sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_incident_regions_region_id")),
         sa.PrimaryKeyConstraint("incident_id", "region_id", name=op.f("pk_incident_regions")),
@@ -434,7 +446,10 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
         sa.Column("position", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.CheckConstraint("role IN ('owner', 'household', 'carer', 'site_manager')", name=op.f("ck_links_role")),
+        sa.CheckConstraint(
+            "role = 'owner' OR role = 'household' OR role = 'carer' OR role = 'site_manager'",
+            name=op.f("ck_links_role"),
+        ),
         sa.ForeignKeyConstraint(
             ["contact_point_id"], ["contact_points.id"], name=op.f("fk_links_contact_point_id"), ondelete="CASCADE"
         ),
@@ -458,7 +473,9 @@ def upgrade() -> None:
         sa.Column("next_update_by", sa.BigInteger(), nullable=True),
         sa.Column("believed_back_at", sa.BigInteger(), nullable=True),
         sa.Column("restored_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("state IN ('out', 'believed_back', 'restored')", name=op.f("ck_parts_state")),
+        sa.CheckConstraint(
+            "state = 'out' OR state = 'believed_back' OR state = 'restored'", name=op.f("ck_parts_state")
+        ),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_parts_incident_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parts")),
     )
@@ -531,15 +548,15 @@ def upgrade() -> None:
         sa.Column("plan_after", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('acknowledged', 'eta', 'eta_changed', 'delayed', 'restored', 'reopened', 'correction', 'received', 'repeat', 'overnight', 'assessing', 'follow_up', 'planned_notice', 'planned_reminder', 'planned_changed', 'planned_cancelled', 'planned_overrun', 'planned_restored')",
+            "kind = 'acknowledged' OR kind = 'eta' OR kind = 'eta_changed' OR kind = 'delayed' OR kind = 'restored' OR kind = 'reopened' OR kind = 'correction' OR kind = 'received' OR kind = 'repeat' OR kind = 'overnight' OR kind = 'assessing' OR kind = 'follow_up' OR kind = 'planned_notice' OR kind = 'planned_reminder' OR kind = 'planned_changed' OR kind = 'planned_cancelled' OR kind = 'planned_overrun' OR kind = 'planned_restored'",
             name=op.f("ck_broadcasts_kind"),
         ),
         sa.CheckConstraint(
-            "reason IN ('by_person', 'by_promise', 'taken_back', 'rejected', 'above_audience_limit', 'newer_update', 'incident_merged', 'incident_dismissed', 'back_again_out', 'finished', 'extended')",
+            "reason = 'by_person' OR reason = 'by_promise' OR reason = 'taken_back' OR reason = 'rejected' OR reason = 'above_audience_limit' OR reason = 'newer_update' OR reason = 'incident_merged' OR reason = 'incident_dismissed' OR reason = 'back_again_out' OR reason = 'finished' OR reason = 'extended'",
             name=op.f("ck_broadcasts_reason"),
         ),
         sa.CheckConstraint(
-            "state IN ('draft', 'awaiting_approval', 'sending', 'paused', 'completed', 'cancelled', 'superseded')",
+            "state = 'draft' OR state = 'awaiting_approval' OR state = 'sending' OR state = 'paused' OR state = 'completed' OR state = 'cancelled' OR state = 'superseded'",
             name=op.f("ck_broadcasts_state"),
         ),
         sa.CheckConstraint("automatic IN (0, 1)", name=op.f("ck_broadcasts_automatic")),
@@ -568,7 +585,7 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "outcome IN ('told', 'no_contact_point', 'no_channel', 'opted_out', 'suppressed', 'site_ended', 'not_told_before', 'quiet_hours', 'not_on_guest_list', 'frequency_cap', 'duplicate_contact_point')",
+            "outcome = 'told' OR outcome = 'no_contact_point' OR outcome = 'no_channel' OR outcome = 'opted_out' OR outcome = 'suppressed' OR outcome = 'site_ended' OR outcome = 'not_told_before' OR outcome = 'quiet_hours' OR outcome = 'not_on_guest_list' OR outcome = 'frequency_cap' OR outcome = 'duplicate_contact_point'",
             name=op.f("ck_audience_outcome"),
         ),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_audience_broadcast_id")),
@@ -621,13 +638,15 @@ def upgrade() -> None:
         sa.Column("sending_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("in_doubt_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("channel IN ('email', 'sms', 'voice')", name=op.f("ck_notifications_channel")),
         sa.CheckConstraint(
-            "reason IN ('planned', 'late_joiner', 'claimed', 'accepted', 'temporary_failure', 'provider_stopped', 'permanent_failure', 'stale', 'render_failed', 'unknown_outcome', 'owner_gone', 'resent_by_policy', 'held_by_policy', 'resent_by_person', 'abandoned_by_person', 'newer_update', 'broadcast_cancelled', 'opted_out', 'suppressed')",
+            "channel = 'email' OR channel = 'sms' OR channel = 'voice'", name=op.f("ck_notifications_channel")
+        ),
+        sa.CheckConstraint(
+            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed'",
             name=op.f("ck_notifications_reason"),
         ),
         sa.CheckConstraint(
-            "state IN ('pending', 'sending', 'sent', 'delivered', 'undelivered', 'failed', 'in_doubt', 'held', 'abandoned', 'superseded', 'cancelled', 'expired', 'suppressed')",
+            "state = 'pending' OR state = 'sending' OR state = 'sent' OR state = 'delivered' OR state = 'undelivered' OR state = 'failed' OR state = 'in_doubt' OR state = 'held' OR state = 'abandoned' OR state = 'superseded' OR state = 'cancelled' OR state = 'expired' OR state = 'suppressed'",
             name=op.f("ck_notifications_state"),
         ),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_notifications_broadcast_id")),
@@ -637,12 +656,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         sa.UniqueConstraint(
             "broadcast_id", "contact_point_id", name=op.f("uq_notifications_broadcast_id_contact_point_id")
-        ),
-        sa.UniqueConstraint(
-            "cause_kind",
-            "cause_id",
-            "contact_point_id",
-            name=op.f("uq_notifications_cause_kind_cause_id_contact_point_id"),
         ),
     )
     op.create_index("ix_notifications_contact_point_id", "notifications", ["contact_point_id"], unique=False)
@@ -662,6 +675,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state IN ('sending', 'in_doubt', 'held')"),
         postgresql_where=sa.text("state IN ('sending', 'in_doubt', 'held')"),
     )
+    op.create_index(
+        "uq_notifications_cause",
+        "notifications",
+        ["cause_kind", "cause_id", "contact_point_id"],
+        unique=True,
+        sqlite_where=sa.text("cause_kind IS NOT NULL"),
+        postgresql_where=sa.text("cause_kind IS NOT NULL"),
+    )
     op.create_table(
         "promises",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -676,8 +697,11 @@ def upgrade() -> None:
         sa.Column("automatic_in_row", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("may_delay", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("warned_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("kind IN ('eta', 'next_update')", name=op.f("ck_promises_kind")),
-        sa.CheckConstraint("state IN ('open', 'kept', 'revised', 'missed', 'void')", name=op.f("ck_promises_state")),
+        sa.CheckConstraint("kind = 'eta' OR kind = 'next_update'", name=op.f("ck_promises_kind")),
+        sa.CheckConstraint(
+            "state = 'open' OR state = 'kept' OR state = 'revised' OR state = 'missed' OR state = 'void'",
+            name=op.f("ck_promises_state"),
+        ),
         sa.CheckConstraint("may_delay IN (0, 1)", name=op.f("ck_promises_may_delay")),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_promises_broadcast_id")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_promises_incident_id")),
@@ -701,7 +725,7 @@ def upgrade() -> None:
         sa.Column("provider_id", sa.Text(), server_default="", nullable=False),
         sa.Column("bytes", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(
-            "outcome IN ('accepted', 'temporary', 'permanent', 'ours', 'unknown', 'render_failed')",
+            "outcome = 'accepted' OR outcome = 'temporary' OR outcome = 'permanent' OR outcome = 'ours' OR outcome = 'unknown' OR outcome = 'render_failed'",
             name=op.f("ck_attempts_outcome"),
         ),
         sa.ForeignKeyConstraint(["notification_id"], ["notifications.id"], name=op.f("fk_attempts_notification_id")),
@@ -734,6 +758,12 @@ def downgrade() -> None:
     op.drop_index("ix_promises_state", table_name="promises")
     op.drop_index("ix_promises_incident_id", table_name="promises")
     op.drop_table("promises")
+    op.drop_index(
+        "uq_notifications_cause",
+        table_name="notifications",
+        sqlite_where=sa.text("cause_kind IS NOT NULL"),
+        postgresql_where=sa.text("cause_kind IS NOT NULL"),
+    )
     op.drop_index(
         "ix_notifications_unsettled",
         table_name="notifications",
