@@ -51,6 +51,7 @@ RETENTION_AT = time(3, 40)
 PROMISES_EVERY = timedelta(seconds=10)
 SUBSIDED_EVERY = timedelta(minutes=1)
 GAUGES_EVERY = timedelta(seconds=5)
+CUT_OFF_SECONDS = 2.0  # after `server.drain`; the worker keeps that time by itself
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +105,7 @@ class App:
         await parts.detection.rebuild()
         self._begin(stack, stop, "scheduler", machine.scheduler.run)
         self._begin(stack, stop, "detection", parts.detection.run)
-        self._begin_worker(stack, stop, machine.worker)
+        self._begin(stack, stop, "worker", machine.worker.run)
         server = self._config.server
         if server.metrics_listen:
             app = build_metrics_app(parts.metrics)
@@ -175,7 +176,7 @@ class App:
         self, stack: AsyncExitStack, stop: asyncio.Event, name: str, run: Callable[[asyncio.Event], Awaitable[None]]
     ) -> None:
         """Run a part in a task of its own; when it fails, the daemon stops."""
-        own_stop = asyncio.Event()
+        own_stop, drain = asyncio.Event(), self._config.server.drain.total_seconds()
 
         async def watched() -> None:
             try:
@@ -190,14 +191,13 @@ class App:
 
         async def end() -> None:
             own_stop.set()
-            await task
+            done, _ = await asyncio.wait({task}, timeout=drain + CUT_OFF_SECONDS)
+            if not done:
+                log.warning("a part was cut off", part=name)
+                task.cancel()
+                await asyncio.wait({task})
 
         stack.push_async_callback(end)
-
-    def _begin_worker(self, stack: AsyncExitStack, stop: asyncio.Event, worker: Worker) -> None:
-        """Run the worker; at the end it finishes what it has claimed, within `server.drain`."""
-        self._begin(stack, stop, "worker", worker.run)
-        stack.push_async_callback(worker.drain, self._config.server.drain.total_seconds())
 
 
 def build_metrics(config: Config) -> Metrics:

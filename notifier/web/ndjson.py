@@ -6,13 +6,14 @@ gathered. What is answered is awaited, so that a client that does not read makes
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 import structlog
-from aiohttp import StreamReader, web
+from aiohttp import web
 
-from notifier.web.route import Call, request_id, wrong_type
+from notifier.logs import correlation_id
+from notifier.web.route import Call, wrong_type
 from notifier.web.wire import BODY_AT_MOST, NDJSON, Rejected
 
 IDLE_SECONDS = 60.0  # a client that neither sends nor reads for this long is given up
@@ -28,7 +29,15 @@ class Line(msgspec.Struct, frozen=True):
     body: bytes | None
 
 
-async def lines(content: StreamReader) -> AsyncIterator[list[Line]]:
+class Chunks(Protocol):
+    """A body that arrives."""
+
+    async def readany(self) -> bytes:
+        """Return what has arrived; nothing at the end."""
+        ...
+
+
+async def lines(content: Chunks) -> AsyncIterator[list[Line]]:
     """Yield the lines of a request as they arrive: those of one chunk at a time."""
     number, rest, skipping = 0, b"", False
     while True:
@@ -54,12 +63,14 @@ async def lines(content: StreamReader) -> AsyncIterator[list[Line]]:
             return
 
 
-async def _read(content: StreamReader) -> bytes:
+async def _read(content: Chunks) -> bytes:
     try:
         async with asyncio.timeout(IDLE_SECONDS):
             return await content.readany()
     except TimeoutError:
         raise ConnectionResetError("the client stopped sending") from None
+    except RuntimeError as error:  # how aiohttp says that the connection is closed
+        raise ConnectionResetError("the client is gone") from error
 
 
 def too_long() -> Rejected:
@@ -80,7 +91,7 @@ class Answers:
             raise wrong_type(given, NDJSON)
         self._request = call.request
         self.response = web.StreamResponse(
-            headers={"Content-Type": NDJSON, "X-Request-Id": request_id(call.request), "Cache-Control": "no-store"}
+            headers={"Content-Type": NDJSON, "X-Request-Id": correlation_id(), "Cache-Control": "no-store"}
         )
 
     async def __aenter__(self) -> Self:

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.errors import nearest
-from notifier.logs import correlation_id
 from notifier.web.parts import Parts
 from notifier.web.wire import JSON, Rejected, decode, encode
 
@@ -106,11 +105,6 @@ def delete(path: str, role: KeyRole, handler: Handler) -> Route:
 def answer(value: object, status: int = 200) -> web.Response:
     """Return a value as JSON."""
     return web.Response(body=encode(value), status=status, headers=_HEADERS)
-
-
-def request_id(request: web.Request) -> str:
-    """Return the id of a request, which is the correlation id of what it causes."""
-    return str(request.get("request_id", "")) or correlation_id()
 
 
 async def read_within(request: web.Request) -> bytes:

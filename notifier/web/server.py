@@ -89,7 +89,6 @@ def _edge(metrics: Metrics) -> Middleware:
         began = time.perf_counter()
         given = request.headers.get("X-Request-Id")
         request_id = given if given and CORRELATION_ID.fullmatch(given) else new_correlation_id()
-        request["request_id"] = request_id
         set_correlation_id(request_id)
         resource = request.match_info.route.resource
         method, route = (request.method, resource.canonical) if resource is not None else (OTHER, OTHER)

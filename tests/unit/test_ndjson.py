@@ -1,28 +1,21 @@
 """Lists arrive in lines whatever way the network cuts them, and never grow without bound."""
 
-import asyncio
-
-from aiohttp import StreamReader
-from aiohttp.base_protocol import BaseProtocol
-
 from notifier.web.ndjson import Line, lines
 from notifier.web.wire import BODY_AT_MOST
 
 
+class Chunks:
+    """A body that arrives in these pieces."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self._chunks = iter(chunks)
+
+    async def readany(self) -> bytes:
+        return next(self._chunks, b"")
+
+
 async def read(*chunks: bytes) -> list[Line]:
-    loop = asyncio.get_running_loop()
-    content = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
-
-    async def feed() -> None:
-        for chunk in chunks:
-            content.feed_data(chunk)
-            await asyncio.sleep(0)
-        content.feed_eof()
-
-    feeding = asyncio.create_task(feed())
-    found = [line async for some in lines(content) for line in some]
-    await feeding
-    return found
+    return [line async for some in lines(Chunks(*chunks)) for line in some]
 
 
 async def test_lines_are_found_across_chunks() -> None:

@@ -15,7 +15,7 @@ from notifier.web.wire import Rejected
 SHOWN_STATES = (*OPEN_STATES, IncidentState.RESOLVED)
 CELLS = 20
 CELLS_AT_MOST = 200
-UP = "up"
+STOPPED = "stopped"  # how the state of a provider begins that does not work
 
 
 async def status(call: Call) -> web.StreamResponse:
@@ -64,9 +64,9 @@ async def _needs(parts: Parts) -> list[Need]:
 
 def _stopped(states: dict[str, str]) -> list[Need]:
     return [
-        _need("provider", f"provider {name} is stopped: {state}", ["notifier status"])
+        _need("provider", f"provider {name} is {state}", ["notifier status"])
         for name, state in states.items()
-        if state != UP
+        if state.startswith(STOPPED)
     ]
 
 

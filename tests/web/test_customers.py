@@ -1,0 +1,64 @@
+"""The directory over HTTP: rows stream in, refused ones are named, the others load."""
+
+from notifier.domain.actor import KeyRole
+from tests.served import ROWS, Served
+
+
+async def test_an_import_ends_with_totals_and_reach(served: Served) -> None:
+    answer = await served.ndjson("/v1/customers/bulk", *ROWS, role=KeyRole.SYSTEM)
+    assert answer.status == 200
+    last = answer.lines[-1]
+    assert (last["done"], last["loaded"], last["rejected"]) == (True, 5, 0)
+    assert (last["reach"]["customers"], last["reach"]["email"], last["reach"]["none"]) == (5, 5, 0)
+
+
+async def test_a_refused_row_is_named_by_its_line_and_the_others_load(served: Served) -> None:
+    wrong = ROWS[1] | {"email": "no address"}
+    answer = await served.ndjson(
+        "/v1/customers/bulk", ROWS[0], b"", wrong, b"{", ROWS[2] | {"custmer": "x"}, b"x" * 70_000, ROWS[3]
+    )
+    refused = [row for row in answer.lines if "reason" in row]
+    assert [(row["line"], row["column"]) for row in refused] == [(3, "email"), (4, ""), (5, "custmer"), (6, "")]
+    assert refused[0]["value"] == "no address"
+    assert (answer.lines[-1]["loaded"], answer.lines[-1]["rejected"]) == (2, 4)
+    assert [row["reference"] for row in served.rows("SELECT reference FROM customers ORDER BY id")] == ["C-1", "C-4"]
+
+
+async def test_a_dry_run_stores_nothing(served: Served) -> None:
+    answer = await served.ndjson("/v1/customers/bulk?dry_run=1", *ROWS)
+    assert answer.lines[-1]["loaded"] == 5
+    assert served.rows("SELECT id FROM customers") == []
+
+
+async def test_repeating_an_import_changes_nothing(served: Served) -> None:
+    await served.import_customers()
+    await served.import_customers()
+    assert len(served.rows("SELECT id FROM sites")) == 5
+
+
+async def test_totals_come_after_each_batch(served: Served) -> None:
+    rows = [ROWS[0] | {"customer_id": f"N-{number}", "email": f"n{number}@example.net"} for number in range(4_500)]
+    answer = await served.ndjson("/v1/customers/bulk", *rows)
+    totals = [row["loaded"] for row in answer.lines if "done" not in row]
+    assert totals == [2_000, 4_000, 4_500]
+
+
+async def test_a_customer_is_found_by_address_or_reference_and_shown(served: Served) -> None:
+    await served.import_customers()
+    for wanted in ("customer2@example.net", "C-2"):
+        found = await served.call("GET", f"/v1/customers?q={wanted}", role=KeyRole.AGENT)
+        assert [card["reference"] for card in found.json] == ["C-2"]
+    shown = await served.get("/v1/customers/C-2", role=KeyRole.AGENT)
+    assert shown.json["contact_points"][0]["address"] == "customer2@example.net"
+    assert (await served.get("/v1/customers?q=nobody@example.net")).json == []
+
+
+async def test_a_search_needs_something_to_look_for(served: Served) -> None:
+    for query in ("", "?q=", "?q=%20"):
+        answer = await served.get(f"/v1/customers{query}")
+        assert (answer.status, answer.json["field"]) == (422, "q")
+
+
+async def test_reach_is_read_by_a_viewer(served: Served) -> None:
+    await served.import_customers()
+    assert (await served.get("/v1/reach", role=KeyRole.VIEWER)).json["customers"] == 5
