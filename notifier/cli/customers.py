@@ -163,7 +163,7 @@ def _end(last: _Progress, rejects: Rejects, *, dry_run: bool, as_json: bool) -> 
         summary = {"loaded": last.loaded, "rejected": rejects.count, "rejected_file": where, "reach": last.reach}
         printing.answer(msgspec.json.encode(summary))
     else:
-        done = "are right; nothing is stored (--dry-run)" if dry_run else "loaded"
+        done = "would load; nothing is stored (--dry-run)" if dry_run else "loaded"
         printing.line(f"{plural(last.loaded, 'row')} {done}.", style=GOOD)
         if last.reach is not None and not dry_run:
             _show_reach(last.reach)
@@ -176,7 +176,7 @@ def _end(last: _Progress, rejects: Rejects, *, dry_run: bool, as_json: bool) -> 
 
 
 def _show_reach(reach: _Reach) -> None:
-    blocked = f", {number(reach.suppressed)} of them have an address that must not be written to"
+    blocked = f", of whom {number(reach.suppressed)} with a blocked address"
     printing.line(f"Reach of {plural(reach.customers, 'customer')} with an active site")
     printing.fields(
         [
