@@ -142,15 +142,21 @@ ASSUMED_RATE = 200.0  # messages a second of a provider without a configured rat
 
 
 def update_kind(
-    told_eta: datetime | None, new_eta: datetime | None, *, new_cause: bool = False, new_crew: bool = False
+    told_eta: datetime | None,
+    new_eta: datetime | None,
+    *,
+    is_first: bool = False,
+    new_cause: bool = False,
+    new_crew: bool = False,
 ) -> BroadcastKind:
     """Return what an update of the estimate is, compared with the ETA that customers have now.
 
     The first time is `eta`; an earlier one, or the same with a new cause, `eta_changed`; a later one, or none any
-    more, `delayed`. Raises `Refused` when it would say nothing new.
+    more, `delayed`; none when `is_first`, because nobody was told anything yet, `acknowledged`. Raises `Refused` when
+    it would say nothing new.
     """
     if new_eta is None:
-        return BroadcastKind.DELAYED
+        return BroadcastKind.ACKNOWLEDGED if is_first else BroadcastKind.DELAYED
     if told_eta is None:
         return BroadcastKind.ETA
     if new_eta > told_eta:

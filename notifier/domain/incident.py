@@ -114,8 +114,7 @@ class Evidence:
 class Action(StrEnum):
     """What a person does with an incident."""
 
-    OPEN = "open"  # a person knows before the detector does
-    CONFIRM = "confirm"
+    CONFIRM = "confirm"  # also what a person opens by hand
     DISMISS = "dismiss"
     ETA = "eta"  # any update of the estimate, also that there is none
     RESTORED = "restored"
@@ -124,7 +123,6 @@ class Action(StrEnum):
 
 
 _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
-    Action.OPEN: {},
     Action.CONFIRM: {IncidentState.SUSPECTED: frozenset({PartState.OUT})},
     Action.DISMISS: {
         IncidentState.SUSPECTED: frozenset(PartState),
@@ -201,6 +199,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     action: Action
     service: str = ""
+    playbook: str = ""  # of the corrected service
     impact: Impact | None = None
     regions: tuple[int, ...] = ()
     started_at: datetime | None = None

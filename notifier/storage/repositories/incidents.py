@@ -40,6 +40,7 @@ class StoredIncident:
     opened_at: datetime
     opened_by: str
     resolved_at: datetime | None
+    closed_at: datetime | None
     correlation_id: str
     part_id: int
     part_state: PartState
@@ -48,6 +49,7 @@ class StoredIncident:
     eta_at: datetime | None
     next_update_by: datetime | None
     believed_back_at: datetime | None
+    restored_at: datetime | None
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
@@ -131,6 +133,22 @@ def place_regions(tx: Transaction, incident_id: int) -> list[int]:
 def listed_sites(tx: Transaction, incident_id: int) -> int:
     """Return how many sites an incident lists by name."""
     return int(tx.scalar("SELECT count(*) FROM incident_sites WHERE incident_id = :id", id=incident_id))
+
+
+def outside_of(tx: Transaction, incident_id: int) -> list[tuple[int, IncidentState, int]]:
+    """Return the other suspected incidents of the service that overlap this one's place.
+
+    Each comes as (id, state, 1 if it has an affected site outside the place, else 0).
+    """
+    incident, place = load(tx, incident_id), place_regions(tx, incident_id)
+    pattern = service_pattern(incident.service)
+    found = []
+    for other in with_state(tx, IncidentState.SUSPECTED):
+        if other.id == incident_id or other.service != incident.service:
+            continue
+        if any(_overlaps(tx, other.id, incident.service, region_id) for region_id in place):
+            found.append((other.id, other.state, int(_reaches_outside(tx, other.id, set(place), pattern))))
+    return found
 
 
 # --- saving ---------------------------------------------------------------------------------------------------------
@@ -317,8 +335,8 @@ def region_label(tx: Transaction, region_id: int) -> str:
 
 
 _SELECT = """SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
-                    i.resolved_at, i.correlation_id, p.id AS part_id, p.state AS part_state, p.cause, p.crew, p.eta_at,
-                    p.next_update_by, p.believed_back_at
+                    i.resolved_at, i.closed_at, i.correlation_id, p.id AS part_id,
+                    p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by, p.believed_back_at, p.restored_at
              FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
 
 
@@ -334,6 +352,7 @@ def _incident(row: Row) -> StoredIncident:
         opened_at=to_instant(row["opened_at"]),
         opened_by=row["opened_by"],
         resolved_at=to_instant(row["resolved_at"]),
+        closed_at=to_instant(row["closed_at"]),
         correlation_id=row["correlation_id"],
         part_id=row["part_id"],
         part_state=PartState(row["part_state"]),
@@ -342,6 +361,7 @@ def _incident(row: Row) -> StoredIncident:
         eta_at=to_instant(row["eta_at"]),
         next_update_by=to_instant(row["next_update_by"]),
         believed_back_at=to_instant(row["believed_back_at"]),
+        restored_at=to_instant(row["restored_at"]),
     )
 
 
@@ -379,6 +399,25 @@ def _share_a_site(tx: Transaction, one: int, other: int, pattern: str) -> bool:
         pattern=pattern,
     )
     return found is not None
+
+
+def _reaches_outside(tx: Transaction, incident_id: int, place: set[int], pattern: str) -> bool:
+    """Tell whether an affected site of the incident lies in none of the regions of `place`."""
+    inside = ", ".join(str(region_id) for region_id in place)
+    uncovered = [region_id for region_id in place_regions(tx, incident_id) if region_id not in place]
+    sources = [("site_regions", "region_id", region_id) for region_id in uncovered]
+    return any(
+        tx.scalar(
+            f"""SELECT 1 FROM {table} AS w CROSS JOIN sites AS s
+                WHERE w.{column} = :key AND s.id = w.site_id AND s.status = 'active' AND s.services LIKE :pattern
+                  AND NOT EXISTS (SELECT 1 FROM site_regions AS r
+                                  WHERE r.site_id = s.id AND r.region_id IN ({inside})) LIMIT 1""",
+            key=key,
+            pattern=pattern,
+        )
+        is not None
+        for table, column, key in [*sources, ("incident_sites", "incident_id", incident_id)]
+    )
 
 
 def _size(tx: Transaction, region_id: int) -> int:

@@ -1,0 +1,118 @@
+"""Planning: the audience of a broadcast becomes notifications, chunk by chunk, from the moment it is authorised.
+
+Each chunk commits by itself and is safe to repeat, so sending starts after the first one and a killed daemon goes on
+where it stopped. Chunks adapt to the machine: no write transaction is meant to take longer than 200 ms.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from notifier.clock import Clock
+from notifier.config import Config
+from notifier.domain.broadcast import BROADCAST, ONLY_TO_TOLD, BroadcastReason, BroadcastState
+from notifier.domain.errors import Refused
+from notifier.domain.playbook import Playbook
+from notifier.metrics import Metrics
+from notifier.queue.embedded import EmbeddedQueue, Topic
+from notifier.storage.database import Database, Transaction
+from notifier.storage.repositories import broadcasts, incidents, planning
+from notifier.storage.repositories.audience import Scope
+from notifier.storage.repositories.planning import Chunk, Cursor
+
+FIRST_CHUNK = 2_000  # ids; small, so that the first message leaves at once
+SMALLEST_CHUNK = 100
+LARGEST_CHUNK = 50_000
+CHUNK_SECONDS = 0.1  # aimed at; half of the longest a write transaction may take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step planned."""
+
+    chunk: Chunk
+    is_started: bool
+    seconds: float
+
+
+def next_size(size: int, seconds: float) -> int:
+    """Return how many ids the next chunk takes, from how long the last one took."""
+    wanted = size * CHUNK_SECONDS / max(seconds, 0.001)
+    return int(min(max(wanted, SMALLEST_CHUNK, size / 4), size * 2, LARGEST_CHUNK))
+
+
+class Planning:
+    """Plans the broadcasts that are authorised, oldest first."""
+
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        clock: Clock,
+        queue: EmbeddedQueue,
+        metrics: Metrics,
+        playbooks: Mapping[str, Playbook],
+    ) -> None:
+        self._database, self._config, self._clock = database, config, clock
+        self._queue, self._metrics, self._playbooks = queue, metrics, playbooks
+        self._size = FIRST_CHUNK
+
+    async def step(self) -> bool:
+        """Plan one chunk of one broadcast; return whether there may be more to plan."""
+        size = self._size
+        step = await self._database.write(lambda tx: self._plan(tx, size))
+        if step is None:
+            self._size = min(self._size, FIRST_CHUNK)
+            return False
+        self._metrics.planning_seconds.observe(step.seconds)
+        self._size = next_size(size, step.seconds)
+        if step.is_started and step.chunk.notifications:
+            self._queue.wake(Topic.NOTIFICATIONS)
+        if step.chunk.upto is None:
+            self._size = FIRST_CHUNK
+            self._queue.wake(Topic.BROADCASTS)  # it may be complete
+        return True
+
+    async def extend(self, broadcast_id: int) -> None:
+        """Add late joiners: walk the whole place again for sites that a broadcast does not carry yet.
+
+        A completed one sends again. Raises `NotFound`, or `Refused` when it is not the current update.
+        """
+        await self._database.write(lambda tx: self._extend(tx, broadcast_id))
+        self._queue.wake(Topic.BROADCASTS)
+
+    def _plan(self, tx: Transaction, size: int) -> Step | None:
+        found = broadcasts.to_plan(tx)
+        if found is None:
+            return None
+        began = self._clock.monotonic()
+        now = self._clock.now()
+        incident = incidents.load(tx, found.incident_id)
+        scope = Scope(
+            incident_id=incident.id,
+            service=incident.service,
+            region_ids=tuple(incidents.place_regions(tx, incident.id)),
+            channels=self._playbooks[incident.service].channels,
+            only_told=found.kind in ONLY_TO_TOLD,
+            before=found.id,
+        )
+        chunk = planning.plan_chunk(
+            tx,
+            found.id,
+            scope,
+            Cursor(source=found.plan_source, after=found.plan_after),
+            at_most=size,
+            due_at=max(now, found.not_before_at or now),
+            now=now,
+            late=found.reason is BroadcastReason.EXTENDED,
+        )
+        broadcasts.save_progress(tx, found.id, chunk.upto, now=now)
+        seconds = self._clock.monotonic() - began
+        return Step(chunk=chunk, is_started=found.started_at is not None, seconds=seconds)
+
+    def _extend(self, tx: Transaction, broadcast_id: int) -> None:
+        found = broadcasts.load(tx, broadcast_id)
+        if found.state is BroadcastState.COMPLETED:
+            BROADCAST.require(found.state, BroadcastState.SENDING, which=broadcast_id)
+        elif found.state not in (BroadcastState.SENDING, BroadcastState.PAUSED):
+            raise Refused(f"broadcast {broadcast_id} is {found.state}: only the current update takes late joiners")
+        broadcasts.extend(tx, broadcast_id)

@@ -1,0 +1,354 @@
+"""Broadcasts as they are shown: one broadcast with its progress, and what a draft would do before it does it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from notifier.config import Config
+from notifier.domain.broadcast import (
+    ONLY_TO_TOLD,
+    BroadcastKind,
+    Facts,
+    not_before,
+    time_to_finish,
+)
+from notifier.domain.contact import mask
+from notifier.domain.errors import NotifierError
+from notifier.domain.notification import Channel, NotificationFacts, SiteName
+from notifier.domain.playbook import Playbook
+from notifier.domain.promise import Promise, PromiseState
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import from_json, to_instant
+from notifier.storage.repositories import audience, broadcasts, incidents, promises
+from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
+from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.views import BroadcastView, Preview, Progress, Sample
+
+SAMPLES = 3
+SITES_IN_SAMPLE = 50
+UNKNOWN_SHOWN = 20
+
+
+class RenderedMessage(Protocol):
+    """What rendering gives."""
+
+    @property
+    def subject(self) -> str:
+        """The subject."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The plain text."""
+        ...
+
+
+Render = Callable[[Channel, BroadcastKind, Facts, NotificationFacts], RenderedMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a preview needs to know besides the store."""
+
+    playbook: Playbook
+    rates: Mapping[Channel, float]  # messages a second per channel; 0 = no configured rate
+    take_back: timedelta
+    time_zone: str  # of sites without one
+    default_locale: str
+    now: datetime
+    render: Render
+
+
+def outlook(config: Config, playbook: Playbook, *, now: datetime, render: Render) -> Outlook:
+    """Return what previews need from the configuration; of several providers of a channel the first is used."""
+    rates: dict[Channel, float] = {}
+    for provider in config.providers:
+        rates.setdefault(provider.channel, provider.rate)
+    return Outlook(
+        playbook=playbook,
+        rates=rates,
+        take_back=config.delivery.take_back,
+        time_zone=config.regions.time_zone,
+        default_locale=config.locales.default,
+        now=now,
+        render=render,
+    )
+
+
+def view(tx: Transaction, broadcast_id: int) -> BroadcastView:
+    """Return one broadcast; raise `NotFound`."""
+    broadcasts.load(tx, broadcast_id)
+    row = tx.row("SELECT * FROM broadcasts WHERE id = :id", id=broadcast_id)
+    assert row is not None  # noqa: S101  # loaded above
+    return _view(tx, row)
+
+
+def of_incident(tx: Transaction, incident_id: int) -> list[BroadcastView]:
+    """Return the broadcasts of an incident, oldest first."""
+    rows = tx.rows("SELECT * FROM broadcasts WHERE incident_id = :id ORDER BY id", id=incident_id)
+    return [_view(tx, row) for row in rows]
+
+
+def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook) -> Scope:
+    """Return whose audience a broadcast has: with the corrections of a draft that has not been applied yet."""
+    incident = incidents.load(tx, found.incident_id)
+    changes = found.changes
+    corrected = () if changes is None or found.sent_by is not None else changes.regions
+    return Scope(
+        incident_id=found.incident_id,
+        service=found.facts.service or incident.service,
+        region_ids=tuple(corrected or incidents.place_regions(tx, incident.id)),
+        channels=playbook.channels,
+        only_told=found.kind in ONLY_TO_TOLD,
+        before=found.id,
+    )
+
+
+def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook) -> Preview:
+    """Return what a broadcast would do; reads only."""
+    found = broadcasts.load(tx, broadcast_id)
+    scope = scope_of(tx, found, seen_from.playbook)
+    values: dict[str, object] = {"incident": scope.incident_id}
+    if not scope.only_told:
+        values["pattern"] = scope.pattern
+    counted: dict[str, dict[str, int]] = {"outcome": {}, "channel": {}, "locale": {}, "first": {}}
+    for group, name, number in tx.tuples(_counts(scope), **values):
+        counted[group][name] = int(number)
+    told = counted["outcome"].pop("told", 0)
+    messages = {Channel(name): number for name, number in counted["channel"].items()}
+    takes = time_to_finish(messages, seen_from.rates)
+    starts_at = max(found.not_before_at or seen_from.now, _starts_at(found, seen_from))
+    due_at = min((promise.due_at for promise in _open_promises(tx, found)), default=None)
+    customers = told + sum(counted["outcome"].values())
+    warnings = _warnings(found, messages, seen_from, customers=customers, told=told)
+    facts = msgspec.structs.replace(found.facts, customers=customers)
+    samples, failed = _samples(tx, found.kind, facts, scope, values, seen_from)
+    return Preview(
+        broadcast_id=found.id,
+        kind=found.kind,
+        customers=customers,
+        notifications=sum(messages.values()),
+        by_channel={str(name): number for name, number in messages.items()},
+        by_locale=_by_locale(counted["locale"], seen_from.default_locale),
+        by_region=_by_region(tx, scope, values),
+        not_told=counted["outcome"],
+        first_contact=counted["first"].get("", 0),
+        finishes_in_seconds=takes.total_seconds(),
+        promise_due_at=due_at,
+        fits=due_at is None or starts_at + takes <= due_at,
+        audience_limit=seen_from.playbook.audience_limit,
+        needs_approval=customers > seen_from.playbook.audience_limit,
+        warnings=warnings + failed,
+        samples=samples,
+    )
+
+
+def by_channel(tx: Transaction, broadcast_id: int) -> dict[Channel, int]:
+    """Return how many notifications a broadcast has per channel."""
+    rows = tx.tuples(
+        "SELECT channel, count(*) FROM notifications WHERE broadcast_id = :id GROUP BY channel", id=broadcast_id
+    )
+    return {Channel(name): int(number) for name, number in rows}
+
+
+def _view(tx: Transaction, row: Row) -> BroadcastView:
+    return BroadcastView(
+        id=row["id"],
+        incident_id=row["incident_id"],
+        kind=row["kind"],
+        state=row["state"],
+        reason=row["reason"],
+        created_at=to_instant(row["created_at"]),
+        created_by=row["created_by"],
+        sent_at=to_instant(row["sent_at"]),
+        sent_by=row["sent_by"],
+        approved_by=row["approved_by"],
+        not_before_at=to_instant(row["not_before_at"]),
+        started_at=to_instant(row["started_at"]),
+        finished_at=to_instant(row["finished_at"]),
+        automatic=bool(row["automatic"]),
+        expected_customers=row["expected_customers"],
+        facts=from_json(row["facts"], dict),
+        progress=_progress(tx, row),
+    )
+
+
+def _progress(tx: Transaction, row: Row) -> Progress:
+    audience_rows = tx.tuples(
+        "SELECT outcome, count(*) FROM audience WHERE broadcast_id = :id GROUP BY outcome ORDER BY outcome",
+        id=row["id"],
+    )
+    outcomes = {outcome: int(number) for outcome, number in audience_rows}
+    states, doubted = {}, 0
+    for state, number, in_doubt in tx.tuples(
+        """SELECT state, count(*), count(in_doubt_at) FROM notifications WHERE broadcast_id = :id
+           GROUP BY state ORDER BY state""",
+        id=row["id"],
+    ):
+        states[state] = int(number)
+        doubted += int(in_doubt)
+    return Progress(
+        planned=row["planned_at"] is not None,
+        customers_told=outcomes.pop("told", 0),
+        customers_not_told=outcomes,
+        states=states,
+        in_doubt_ever=doubted,
+    )
+
+
+def _counts(scope: Scope) -> str:
+    """Return one statement that walks the audience once and counts it in four ways: (group, name, number)."""
+    return f"""
+        WITH best AS MATERIALIZED ({audience.best(scope)}),
+        points AS MATERIALIZED (SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place
+                                FROM best WHERE reach < {UNREACHED} GROUP BY 1)
+        SELECT 'outcome', {audience.outcome("least")} AS name, count(*)
+        FROM (SELECT MIN(reach) AS least FROM best GROUP BY customer_id) AS each_one GROUP BY 2
+        UNION ALL
+        SELECT 'channel', {audience.channel(scope, "place")}, count(*) FROM points GROUP BY place
+        UNION ALL
+        SELECT 'locale', c.locale, count(*) FROM points JOIN contact_points AS c ON c.id = points.point
+        GROUP BY c.locale
+        UNION ALL
+        SELECT 'first', '', count(*) FROM points WHERE {_is_first_contact(scope, "points.point")}"""
+
+
+def _is_first_contact(scope: Scope, point: str) -> str:
+    return f"""NOT EXISTS (SELECT 1 FROM broadcasts AS b
+                           JOIN notifications AS n ON n.broadcast_id = b.id AND n.contact_point_id = {point}
+                           WHERE b.incident_id = :incident AND b.id < {scope.before}
+                             AND n.state IN ({audience.TOLD}))"""
+
+
+def _by_region(tx: Transaction, scope: Scope, values: Mapping[str, object]) -> dict[str, int]:
+    if not scope.region_ids:
+        return {}
+    regions = audience.numbers(scope.region_ids)
+    if scope.only_told:
+        sql = f"""SELECT r.kind, r.code, count(DISTINCT t.customer_id) FROM ({audience.told_before(scope)}) AS t
+                  JOIN site_regions AS sr ON sr.site_id = t.site_id AND sr.region_id IN ({regions})
+                  JOIN regions AS r ON r.id = sr.region_id GROUP BY r.kind, r.code ORDER BY r.kind, r.code"""
+        return {f"{kind} {code}": int(number) for kind, code, number in tx.tuples(sql, **values)}
+    sql = f"""SELECT r.kind, r.code, count(DISTINCT s.customer_id)
+              FROM regions AS r CROSS JOIN site_regions AS sr CROSS JOIN sites AS s
+              WHERE r.id IN ({regions}) AND sr.region_id = r.id AND s.id = sr.site_id
+                AND s.status = 'active' AND s.services LIKE :pattern
+              GROUP BY r.kind, r.code ORDER BY r.kind, r.code"""
+    return {f"{kind} {code}": int(number) for kind, code, number in tx.tuples(sql, pattern=scope.pattern)}
+
+
+def _by_locale(counted: Mapping[str, int], default: str) -> dict[str, int]:
+    merged: dict[str, int] = {}
+    for locale, number in counted.items():
+        merged[locale or default] = merged.get(locale or default, 0) + number
+    return dict(sorted(merged.items()))
+
+
+def _open_promises(tx: Transaction, found: StoredBroadcast) -> list[Promise]:
+    every = promises.of_part(tx, found.incident_id, found.part_id)
+    return [promise for promise in every if promise.state is PromiseState.OPEN and promise.broadcast_id < found.id]
+
+
+def _starts_at(found: StoredBroadcast, outlook: Outlook) -> datetime:
+    return not_before(
+        found.kind,
+        now=outlook.now,
+        take_back=outlook.take_back,
+        hold_before_restored=outlook.playbook.hold_before_restored,
+        back_at=None if found.changes is None else found.changes.at,
+    )
+
+
+def _warnings(
+    found: StoredBroadcast, messages: Mapping[Channel, int], outlook: Outlook, *, customers: int, told: int
+) -> list[str]:
+    warnings = []
+    if not customers:
+        warnings.append("nobody is affected: no active site with this service lies there")
+    elif not told:
+        warnings.append("nobody can be reached")
+    warnings += [
+        f"no provider carries {name}: {number} messages would wait"
+        for name, number in messages.items()
+        if name not in outlook.rates
+    ]
+    unknown = () if found.changes is None else found.changes.unknown
+    if unknown:
+        shown = ", ".join(unknown[:UNKNOWN_SHOWN])
+        more = f" and {len(unknown) - UNKNOWN_SHOWN} more" if len(unknown) > UNKNOWN_SHOWN else ""
+        warnings.append(f"{len(unknown)} listed sites are unknown and left out: {shown}{more}")
+    return warnings
+
+
+# --- samples --------------------------------------------------------------------------------------------------------
+
+
+def _samples(
+    tx: Transaction,
+    kind: BroadcastKind,
+    facts: Facts,
+    scope: Scope,
+    values: Mapping[str, object],
+    outlook: Outlook,
+) -> tuple[list[Sample], list[str]]:
+    """Return messages as their recipients would see them, and what could not be made."""
+    samples: list[Sample] = []
+    problems: list[str] = []
+    for row in tx.rows(_chosen(scope), most=SAMPLES, **values):
+        channel = Channel(row["channel"])
+        try:
+            message = outlook.render(channel, kind, facts, _personal(tx, row, scope, values, outlook))
+        except NotifierError as error:
+            problems.append(f"a sample could not be made: {error}")
+            continue
+        samples.append(
+            Sample(
+                contact_point=mask(row["address"]),
+                channel=channel,
+                locale=row["locale"] or outlook.default_locale,
+                subject=message.subject,
+                text=message.text,
+            )
+        )
+    return samples, list(dict.fromkeys(problems))
+
+
+def _chosen(scope: Scope) -> str:
+    """Return the SQL of a few recipients: whoever comes first in the place, without walking all of it."""
+    few = audience.best(scope, most=200)
+    return f"""SELECT c.id, c.address, c.locale, c.time_zone, {audience.channel(scope, "chosen.place")} AS channel,
+                      CASE WHEN {_is_first_contact(scope, "c.id")} THEN 1 ELSE 0 END AS is_first
+               FROM (SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place, count(*) AS sites
+                     FROM ({few}) AS best WHERE reach < {UNREACHED} GROUP BY 1) AS chosen
+               JOIN contact_points AS c ON c.id = chosen.point
+               ORDER BY chosen.sites DESC, c.locale DESC, c.id LIMIT :most"""
+
+
+def _personal(
+    tx: Transaction, row: Row, scope: Scope, values: Mapping[str, object], outlook: Outlook
+) -> NotificationFacts:
+    if scope.only_told:
+        told = f"SELECT t.site_id FROM ({audience.told_before(scope)}) AS t WHERE t.contact_point_id = :point"
+        condition = f"s.id IN ({told})"
+    else:
+        condition = f"s.status = 'active' AND s.services LIKE :pattern AND {audience.in_place(scope, 's.id')}"
+    sites = tx.rows(
+        f"""SELECT DISTINCT s.id, s.address, s.label, s.time_zone FROM links AS l JOIN sites AS s ON s.id = l.site_id
+            WHERE l.contact_point_id = :point AND {condition} ORDER BY s.id LIMIT {SITES_IN_SAMPLE}""",
+        point=row["id"],
+        **values,
+    )
+    every = tx.scalar("SELECT count(DISTINCT site_id) FROM links WHERE contact_point_id = :point", point=row["id"])
+    zones = {site["time_zone"] for site in sites if site["time_zone"]}
+    return NotificationFacts(
+        sites=tuple(SiteName(street=site["address"].split(",", 1)[0].strip(), label=site["label"]) for site in sites),
+        sites_affected=len(sites),
+        site_count=max(int(every), len(sites)),
+        locale=row["locale"] or outlook.default_locale,
+        time_zone=row["time_zone"] or "|".join(sorted(zones)) or outlook.time_zone,
+        at=outlook.now,
+        first_contact=bool(row["is_first"]),
+    )

@@ -1,0 +1,189 @@
+"""Incidents as they are shown: cards for lists and one incident, whole."""
+
+from collections.abc import Mapping, Sequence
+
+from notifier.domain.incident import IncidentState
+from notifier.domain.playbook import Playbook
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import from_json, to_instant
+from notifier.storage.queries import broadcasts
+from notifier.storage.repositories import audience, incidents
+from notifier.storage.repositories.audience import Scope
+from notifier.storage.views import (
+    EvidenceView,
+    IncidentCard,
+    IncidentView,
+    PromiseView,
+    RegionView,
+    TimelineEntry,
+)
+
+CARDS_AT_MOST = 200
+TIMELINE_AT_MOST = 500
+
+
+def cards(tx: Transaction, states: Sequence[str] | None = None) -> list[IncidentCard]:
+    """Return the incidents in these states, newest first; None = all of them."""
+    wanted = list(states) if states is not None else list(IncidentState)
+    names = {f"s{number}": state for number, state in enumerate(wanted)}
+    if not names:
+        return []
+    listed = ", ".join(f":{name}" for name in names)
+    rows = tx.rows(f"{_ROWS} WHERE i.state IN ({listed}) ORDER BY i.id DESC LIMIT {CARDS_AT_MOST}", **names)
+    return [_card(tx, row) for row in rows]
+
+
+def card(tx: Transaction, incident_id: int) -> IncidentCard:
+    """Return the card of one incident; raise `NotFound`."""
+    return _card(tx, _row(tx, incident_id))
+
+
+def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -> IncidentView:
+    """Return one incident, whole; raise `NotFound`. `playbooks` are by service."""
+    row = _row(tx, incident_id)
+    scope = _scope(tx, row)
+    sites, priority = _sites(tx, scope)
+    playbook = playbooks.get(row["service"])
+    return IncidentView(
+        card=_card(tx, row),
+        playbook=row["playbook"],
+        mode="" if playbook is None else playbook.mode,
+        confirmed_at=to_instant(row["confirmed_at"]),
+        confirmed_by=row["confirmed_by"],
+        resolved_at=to_instant(row["resolved_at"]),
+        closed_at=to_instant(row["closed_at"]),
+        dismissed_at=to_instant(row["dismissed_at"]),
+        dismiss_reason=row["dismiss_reason"],
+        merged_into=row["merged_into"],
+        cause=row["cause"],
+        crew=row["crew"],
+        regions=_regions(tx, incident_id),
+        sites=sites,
+        priority_sites=priority,
+        evidence=newest_evidence(tx, incident_id),
+        promises=_promises(tx, incident_id),
+        broadcasts=broadcasts.of_incident(tx, incident_id),
+        timeline=_timeline(tx, incident_id),
+    )
+
+
+def newest_evidence(tx: Transaction, incident_id: int) -> list[EvidenceView]:
+    """Return the newest evidence of each region, the highest score first."""
+    rows = tx.rows(
+        """SELECT e.*, r.kind, r.code FROM evidence AS e JOIN regions AS r ON r.id = e.region_id
+           WHERE e.id IN (SELECT MAX(id) FROM evidence WHERE incident_id = :id GROUP BY region_id, service)
+           ORDER BY e.score DESC, e.id""",
+        id=incident_id,
+    )
+    return [
+        EvidenceView(
+            region=f"{row['kind']} {row['code']}",
+            at=to_instant(row["at"]),
+            window_from=to_instant(row["window_from_at"]),
+            observed=row["observed"],
+            expected=row["expected"],
+            score=row["score"],
+            grade=row["grade"],
+            distinct_customers=row["distinct_customers"],
+            verified=row["verified"],
+        )
+        for row in rows
+    ]
+
+
+_ROWS = """SELECT i.*, p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by
+           FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
+
+
+def _row(tx: Transaction, incident_id: int) -> Row:
+    incidents.load(tx, incident_id)
+    return tx.rows(f"{_ROWS} WHERE i.id = :id ORDER BY p.id LIMIT 1", id=incident_id)[0]
+
+
+def _scope(tx: Transaction, row: Row) -> Scope:
+    return Scope(
+        incident_id=row["id"],
+        service=row["service"],
+        region_ids=tuple(incidents.place_regions(tx, row["id"])),
+        channels=(),
+    )
+
+
+def _card(tx: Transaction, row: Row) -> IncidentCard:
+    grade = tx.scalar("SELECT MIN(grade) FROM evidence WHERE incident_id = :id", id=row["id"])
+    return IncidentCard(
+        id=row["id"],
+        service=row["service"],
+        impact=row["impact"],
+        state=row["state"],
+        place=row["place"],
+        started_at=to_instant(row["started_at"]),
+        opened_at=to_instant(row["opened_at"]),
+        opened_by=row["opened_by"],
+        customers=audience.customers(tx, _scope(tx, row)),
+        told=told(tx, row["id"]),
+        eta_at=to_instant(row["eta_at"]),
+        next_update_by=to_instant(row["next_update_by"]),
+        grade=grade or "",  # "certain" comes before "likely" in the alphabet
+        part_state=row["part_state"],
+    )
+
+
+def told(tx: Transaction, incident_id: int) -> int:
+    """Return how many customers were told of an incident by any broadcast, or may have been."""
+    scope = Scope(incident_id=incident_id, service="", region_ids=(), channels=(), only_told=True)
+    return audience.customers(tx, scope)
+
+
+def _sites(tx: Transaction, scope: Scope) -> tuple[int, int]:
+    row = tx.tuples(
+        f"""SELECT count(*), COALESCE(SUM(s.priority), 0)
+            FROM (SELECT DISTINCT site_id FROM ({audience.affected(scope)}) AS a) AS d
+            JOIN sites AS s ON s.id = d.site_id""",
+        incident=scope.incident_id,
+        pattern=scope.pattern,
+    )[0]
+    return int(row[0]), int(row[1])
+
+
+def _regions(tx: Transaction, incident_id: int) -> list[RegionView]:
+    rows = tx.rows(
+        """SELECT r.kind, r.code, r.name, ir.role FROM incident_regions AS ir JOIN regions AS r ON r.id = ir.region_id
+           WHERE ir.incident_id = :id ORDER BY ir.role DESC, r.kind, r.code""",
+        id=incident_id,
+    )
+    return [RegionView(kind=row["kind"], code=row["code"], name=row["name"], role=row["role"]) for row in rows]
+
+
+def _promises(tx: Transaction, incident_id: int) -> list[PromiseView]:
+    rows = tx.rows("SELECT * FROM promises WHERE incident_id = :id ORDER BY id", id=incident_id)
+    return [
+        PromiseView(
+            id=row["id"],
+            kind=row["kind"],
+            due_at=to_instant(row["due_at"]),
+            state=row["state"],
+            made_at=to_instant(row["made_at"]),
+            ended_at=to_instant(row["ended_at"]),
+            automatic_in_row=row["automatic_in_row"],
+            warned_at=to_instant(row["warned_at"]),
+        )
+        for row in rows
+    ]
+
+
+def _timeline(tx: Transaction, incident_id: int) -> list[TimelineEntry]:
+    rows = tx.rows(
+        "SELECT * FROM timeline WHERE incident_id = :id ORDER BY id DESC LIMIT :most",
+        id=incident_id,
+        most=TIMELINE_AT_MOST,
+    )
+    return [
+        TimelineEntry(
+            at=to_instant(row["at"]),
+            event=row["event"],
+            actor=row["actor"],
+            detail=from_json(row["detail"], dict),
+        )
+        for row in reversed(rows)
+    ]

@@ -1,0 +1,165 @@
+"""Who an update is for, in SQL: the one place that says which customers are affected and how each can be reached.
+
+Planning and previews are built from the same texts, so a preview counts what planning will do. Everything is one
+number per site and role, its *reach*, of which the least is the best: below `UNREACHED` it holds the channel's place
+in the playbook's order, the contact point's place in its row, and the contact point; from there on it is the reason
+why nobody is told. So "the first reachable contact point in order" and "the reason, when there is none" are one MIN.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from notifier.domain.audience import AudienceOutcome
+from notifier.domain.notification import TOLD_STATES, Channel
+from notifier.storage.database import Transaction
+from notifier.storage.repositories.incidents import service_pattern
+
+POINT = 2**40  # contact point ids stay below it
+POSITION = 2**10 * POINT  # positions in a row stay below 1,024
+UNREACHED = 2**60
+REASONS = (  # in the order in which the first that applies is given
+    AudienceOutcome.DUPLICATE_CONTACT_POINT,
+    AudienceOutcome.OPTED_OUT,
+    AudienceOutcome.SUPPRESSED,
+    AudienceOutcome.NO_CHANNEL,
+    AudienceOutcome.NO_CONTACT_POINT,
+)
+TOLD = ", ".join(f"'{state}'" for state in TOLD_STATES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose audience: the affected sites of an incident, or those told before when it is a correction."""
+
+    incident_id: int
+    service: str
+    region_ids: tuple[int, ...]
+    channels: tuple[Channel, ...]  # in the playbook's order
+    only_told: bool = False
+    before: int = 2**62  # told by broadcasts with a lower id than this
+
+    @property
+    def pattern(self) -> str:
+        """The LIKE pattern of the service."""
+        return service_pattern(self.service)
+
+
+def reach(scope: Scope, *, point: str = "c", link: str = "l", consent: str = "o") -> str:
+    """Return the SQL of the reach of one link; the aliases are those of its three outer-joined tables."""
+    return f"""CASE WHEN {point}.id IS NULL THEN {code(AudienceOutcome.NO_CONTACT_POINT)}
+                    WHEN {_rank(scope.channels, point)} IS NULL THEN {code(AudienceOutcome.NO_CHANNEL)}
+                    WHEN {point}.suppressed = 'opted_out' OR {consent}.state = 'refused'
+                         THEN {code(AudienceOutcome.OPTED_OUT)}
+                    WHEN {point}.suppressed IS NOT NULL THEN {code(AudienceOutcome.SUPPRESSED)}
+                    ELSE {_rank(scope.channels, point)} * {POSITION} + {link}.position * {POINT} + {point}.id END"""
+
+
+def code(reason: AudienceOutcome) -> int:
+    """Return the reach that stands for a reason."""
+    return UNREACHED + REASONS.index(reason)
+
+
+def outcome(column: str) -> str:
+    """Return the SQL of a customer's outcome from the least of its reaches."""
+    reasons = " ".join(f"WHEN {column} = {code(reason)} THEN '{reason}'" for reason in REASONS)
+    return f"CASE WHEN {column} < {UNREACHED} THEN '{AudienceOutcome.TOLD}' {reasons} END"
+
+
+def channel(scope: Scope, column: str) -> str:
+    """Return the SQL of the channel from a reach, or from a channel's place when `column` is one already."""
+    places = " ".join(f"WHEN {place} THEN '{name}'" for place, name in enumerate(scope.channels))
+    return f"CASE {column} {places} END"
+
+
+def in_place(scope: Scope, site: str) -> str:
+    """Return the SQL condition that a site lies in the place. Parameter: `incident`."""
+    listed = f"EXISTS (SELECT 1 FROM incident_sites AS t WHERE t.incident_id = :incident AND t.site_id = {site})"
+    if not scope.region_ids:
+        return listed
+    return f"""(EXISTS (SELECT 1 FROM site_regions AS r
+                        WHERE r.site_id = {site} AND r.region_id IN ({numbers(scope.region_ids)}))
+                OR {listed})"""
+
+
+def affected(scope: Scope) -> str:
+    """Return the SQL of the affected sites as (site_id, customer_id); a site in several places comes several times.
+
+    Parameters: `pattern`, `incident`.
+    """
+    listed = """SELECT s.id AS site_id, s.customer_id FROM incident_sites AS t CROSS JOIN sites AS s
+                WHERE t.incident_id = :incident AND s.id = t.site_id
+                  AND s.status = 'active' AND s.services LIKE :pattern"""
+    if not scope.region_ids:
+        return listed
+    return f"""SELECT s.id AS site_id, s.customer_id FROM site_regions AS sr CROSS JOIN sites AS s
+               WHERE sr.region_id IN ({numbers(scope.region_ids)}) AND s.id = sr.site_id
+                 AND s.status = 'active' AND s.services LIKE :pattern
+               UNION ALL {listed}"""
+
+
+def told_before(scope: Scope) -> str:
+    """Return the SQL of what was told of the incident: (site_id, customer_id, contact_point_id, position).
+
+    Counted are messages that were handed over or may have been. Parameter: `incident`.
+    """
+    return f"""SELECT an.site_id, an.customer_id, an.contact_point_id, 0 AS position
+               FROM broadcasts AS b
+               CROSS JOIN notifications AS n CROSS JOIN audience_notifications AS an
+               WHERE b.incident_id = :incident AND b.id < {scope.before}
+                 AND n.broadcast_id = b.id AND n.state IN ({TOLD})
+                 AND an.broadcast_id = b.id AND an.contact_point_id = n.contact_point_id"""
+
+
+def best(scope: Scope, *, most: int | None = None) -> str:
+    """Return the SQL of (site_id, customer_id, reach), one row per site and role; of the first `most` sites only.
+
+    Parameters: `incident`, and `pattern` unless the scope is `only_told`.
+    """
+    limit = "" if most is None else f"LIMIT {most}"
+    if scope.only_told:
+        return f"""SELECT t.site_id, t.customer_id, MIN({reach(scope, link="t")}) AS reach
+                   FROM ({told_before(scope)} {limit}) AS t
+                   JOIN contact_points AS c ON c.id = t.contact_point_id
+                   {CONSENT}
+                   GROUP BY t.site_id, t.customer_id, t.contact_point_id"""
+    return f"""SELECT a.site_id, a.customer_id, MIN({reach(scope)}) AS reach
+               FROM ({_limited(affected(scope), limit)}) AS a
+               LEFT JOIN links AS l ON l.site_id = a.site_id
+               LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
+               {CONSENT}
+               GROUP BY a.site_id, a.customer_id, l.role"""
+
+
+CONSENT = "LEFT JOIN consents AS o ON o.contact_point_id = c.id AND o.purpose = 'outage' AND o.state = 'refused'"
+
+
+def customers(tx: Transaction, scope: Scope) -> int:
+    """Return how many customers an update is for, told or not: the number that is typed."""
+    rows = told_before(scope) if scope.only_told else affected(scope)
+    return int(
+        tx.scalar(
+            f"SELECT count(DISTINCT customer_id) FROM ({rows}) AS counted",
+            incident=scope.incident_id,
+            **({} if scope.only_told else {"pattern": scope.pattern}),
+        )
+    )
+
+
+def numbers(values: Sequence[int]) -> str:
+    """Return integers that we chose ourselves as a list in SQL."""
+    return ", ".join(str(int(value)) for value in values)
+
+
+def _limited(sql: str, limit: str) -> str:
+    return f"SELECT * FROM ({sql}) AS every {limit}" if limit else sql
+
+
+def _rank(channels: Sequence[Channel], point: str) -> str:
+    """Return the SQL of the place of a contact point's best channel in the playbook's order, or NULL."""
+    carries = {"email": (Channel.EMAIL,), "mobile": (Channel.SMS, Channel.VOICE), "landline": (Channel.VOICE,)}
+    places = {
+        kind: min(channels.index(name) for name in names if name in channels)
+        for kind, names in carries.items()
+        if any(name in channels for name in names)
+    }
+    return f"CASE {point}.kind " + " ".join(f"WHEN '{kind}' THEN {place}" for kind, place in places.items()) + " END"

@@ -1,0 +1,326 @@
+"""Broadcasts as they are stored: drafts, authorisation, start, progress of planning, and the end.
+
+Functions of an open transaction. Every change of state goes along an arrow of `domain.broadcast.BROADCAST`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.broadcast import BROADCAST, BroadcastKind, BroadcastReason, BroadcastState, Facts
+from notifier.domain.errors import NotFound
+from notifier.domain.incident import Changes
+from notifier.domain.notification import NotificationReason, NotificationState
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import from_json, to_instant, to_json, to_micros
+from notifier.storage.repositories.planning import Cursor
+
+_ENDS = {
+    BroadcastState.SUPERSEDED: (NotificationState.SUPERSEDED, NotificationReason.NEWER_UPDATE),
+    BroadcastState.CANCELLED: (NotificationState.CANCELLED, NotificationReason.BROADCAST_CANCELLED),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBroadcast:
+    """One broadcast, as decisions need it."""
+
+    id: int
+    incident_id: int
+    part_id: int
+    kind: BroadcastKind
+    state: BroadcastState
+    reason: BroadcastReason
+    facts: Facts
+    changes: Changes | None  # None: the daemon's own
+    automatic: bool
+    may_delay: bool
+    expected_customers: int
+    created_by: str
+    sent_by: str | None
+    not_before_at: datetime | None
+    started_at: datetime | None
+    planned_at: datetime | None
+    plan_source: int
+    plan_after: int
+    correlation_id: str
+
+
+# --- finding --------------------------------------------------------------------------------------------------------
+
+
+def load(tx: Transaction, broadcast_id: int) -> StoredBroadcast:
+    """Return a broadcast; raise `NotFound`."""
+    row = tx.row("SELECT * FROM broadcasts WHERE id = :id", id=broadcast_id)
+    if row is None:
+        raise NotFound("broadcast", broadcast_id)
+    return _broadcast(row)
+
+
+def to_plan(tx: Transaction) -> StoredBroadcast | None:
+    """Return the oldest authorised broadcast whose audience is not complete, or None."""
+    row = tx.row("SELECT * FROM broadcasts WHERE state = 'sending' AND planned_at IS NULL ORDER BY id LIMIT 1")
+    return None if row is None else _broadcast(row)
+
+
+def due(tx: Transaction, now: datetime) -> list[StoredBroadcast]:
+    """Return the authorised broadcasts whose not-before time has passed and that have not started, oldest first."""
+    rows = tx.rows(
+        """SELECT * FROM broadcasts
+           WHERE state = 'sending' AND started_at IS NULL AND not_before_at <= :now ORDER BY id""",
+        now=to_micros(now),
+    )
+    return [_broadcast(row) for row in rows]
+
+
+def of_part(tx: Transaction, part_id: int, incident_id: int, *states: BroadcastState) -> list[StoredBroadcast]:
+    """Return the broadcasts of a part in these states, oldest first."""
+    rows = tx.rows(
+        "SELECT * FROM broadcasts WHERE incident_id = :incident AND part_id = :part ORDER BY id",
+        incident=incident_id,
+        part=part_id,
+    )
+    return [_broadcast(row) for row in rows if row["state"] in states]
+
+
+def first_told_at(tx: Transaction, incident_id: int, kind: BroadcastKind | None = None) -> datetime | None:
+    """Return when customers were first told of an incident, or last by one kind of update; None when never."""
+    found: int | None = tx.scalar(
+        f"""SELECT {"MIN" if kind is None else "MAX"}(started_at) FROM broadcasts
+            WHERE incident_id = :incident AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)""",
+        incident=incident_id,
+        kind=kind,
+    )
+    return to_instant(found)
+
+
+def was_told(tx: Transaction, incident_id: int) -> bool:
+    """Tell whether a message of an incident was handed over, or may have been."""
+    return any(
+        tx.scalar(
+            """SELECT 1 FROM notifications WHERE broadcast_id = :id
+               AND state IN ('sending', 'sent', 'delivered', 'undelivered', 'in_doubt', 'held', 'abandoned') LIMIT 1""",
+            id=row[0],
+        )
+        for row in tx.tuples("SELECT id FROM broadcasts WHERE incident_id = :i ORDER BY id", i=incident_id)
+    )
+
+
+# --- drafts ---------------------------------------------------------------------------------------------------------
+
+
+def create(
+    tx: Transaction,
+    *,
+    incident_id: int,
+    part_id: int,
+    kind: BroadcastKind,
+    facts: Facts,
+    changes: Changes | None,
+    now: datetime,
+    by: str,
+    correlation_id: str,
+    may_delay: bool = False,
+    automatic: bool = False,
+) -> int:
+    """Store a draft and return its id; an older draft of the part is superseded by it."""
+    for older in of_part(tx, part_id, incident_id, BroadcastState.DRAFT, BroadcastState.AWAITING_APPROVAL):
+        if not automatic:
+            end(tx, older, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
+    return int(
+        tx.scalar(
+            """INSERT INTO broadcasts (incident_id, part_id, kind, state, facts, changes, automatic, may_delay,
+                                       created_at, created_by, correlation_id)
+               VALUES (:incident, :part, :kind, :state, :facts, :changes, :automatic, :may_delay, :now, :by, :corr)
+               RETURNING id""",
+            incident=incident_id,
+            part=part_id,
+            kind=kind,
+            state=BroadcastState.DRAFT,
+            facts=to_json(facts),
+            changes="{}" if changes is None else to_json(changes),
+            automatic=int(automatic),
+            may_delay=int(may_delay),
+            now=to_micros(now),
+            by=by,
+            corr=correlation_id,
+        )
+    )
+
+
+def set_expected(tx: Transaction, broadcast_id: int, customers: int) -> None:
+    """Keep how many customers the preview counted."""
+    tx.run("UPDATE broadcasts SET expected_customers = :n WHERE id = :id", n=customers, id=broadcast_id)
+
+
+# --- from authorisation to the end ----------------------------------------------------------------------------------
+
+
+def wait_for_approval(tx: Transaction, found: StoredBroadcast, *, customers: int, by: str, now: datetime) -> None:
+    """Put a draft before a second person."""
+    _move(tx, found, BroadcastState.AWAITING_APPROVAL, BroadcastReason.ABOVE_AUDIENCE_LIMIT)
+    tx.run(
+        "UPDATE broadcasts SET sent_at = :now, sent_by = :by, expected_customers = :n WHERE id = :id",
+        now=to_micros(now),
+        by=by,
+        n=customers,
+        id=found.id,
+    )
+
+
+def authorise(
+    tx: Transaction,
+    found: StoredBroadcast,
+    *,
+    facts: Facts,
+    changes: Changes | None,
+    customers: int,
+    not_before_at: datetime,
+    by: str,
+    now: datetime,
+    reason: BroadcastReason = BroadcastReason.BY_PERSON,
+) -> None:
+    """Let a broadcast send: planning may begin, nothing is claimed before it has started."""
+    _move(tx, found, BroadcastState.SENDING, reason)
+    approved = found.state is BroadcastState.AWAITING_APPROVAL
+    tx.run(
+        f"""UPDATE broadcasts SET facts = :facts, changes = :changes, expected_customers = :n, not_before_at = :at,
+                   {"approved_by = :by" if approved else "sent_by = :by, sent_at = :now"}
+            WHERE id = :id""",
+        facts=to_json(facts),
+        changes="{}" if changes is None else to_json(changes),
+        n=customers,
+        at=to_micros(not_before_at),
+        by=by,
+        id=found.id,
+        **({} if approved else {"now": to_micros(now)}),
+    )
+
+
+def mark_started(tx: Transaction, broadcast_id: int, now: datetime) -> None:
+    """Let the messages of a broadcast be claimed from here on."""
+    tx.run("UPDATE broadcasts SET started_at = :now WHERE id = :id", now=to_micros(now), id=broadcast_id)
+
+
+def pause(tx: Transaction, found: StoredBroadcast, reason: BroadcastReason = BroadcastReason.BY_PERSON) -> None:
+    """Stop a broadcast for now."""
+    _move(tx, found, BroadcastState.PAUSED, reason)
+
+
+def resume(tx: Transaction, found: StoredBroadcast, reason: BroadcastReason = BroadcastReason.BY_PERSON) -> None:
+    """Let a paused broadcast go on."""
+    _move(tx, found, BroadcastState.SENDING, reason)
+
+
+def end(
+    tx: Transaction, found: StoredBroadcast, state: BroadcastState, reason: BroadcastReason, *, now: datetime
+) -> None:
+    """Cancel or supersede a broadcast; what it had pending is swept afterwards, then it is finished."""
+    _move(tx, found, state, reason)
+    if found.state in (BroadcastState.DRAFT, BroadcastState.AWAITING_APPROVAL):
+        tx.run("UPDATE broadcasts SET finished_at = :now WHERE id = :id", now=to_micros(now), id=found.id)
+
+
+def save_progress(tx: Transaction, broadcast_id: int, upto: Cursor | None, *, now: datetime) -> None:
+    """Keep how far planning has come; None = the audience is complete."""
+    if upto is None:
+        tx.run("UPDATE broadcasts SET planned_at = :now WHERE id = :id", now=to_micros(now), id=broadcast_id)
+    else:
+        tx.run(
+            "UPDATE broadcasts SET plan_source = :source, plan_after = :after WHERE id = :id",
+            source=upto.source,
+            after=upto.after,
+            id=broadcast_id,
+        )
+
+
+def extend(tx: Transaction, broadcast_id: int) -> None:
+    """Plan a broadcast again from the beginning, for late joiners; a completed one sends again."""
+    tx.run(
+        """UPDATE broadcasts SET plan_source = 0, plan_after = 0, planned_at = NULL, finished_at = NULL,
+                  reason = :reason, state = CASE state WHEN 'completed' THEN 'sending' ELSE state END
+           WHERE id = :id""",
+        reason=BroadcastReason.EXTENDED,
+        id=broadcast_id,
+    )
+
+
+def unfinished(tx: Transaction) -> list[StoredBroadcast]:
+    """Return started or ended broadcasts that may still have notifications to settle, oldest first."""
+    rows = tx.rows(
+        """SELECT * FROM broadcasts WHERE finished_at IS NULL
+             AND (state IN ('superseded', 'cancelled') OR (state = 'sending' AND started_at IS NOT NULL))
+           ORDER BY id"""
+    )
+    return [_broadcast(row) for row in rows]
+
+
+def sweep(tx: Transaction, found: StoredBroadcast, *, at_most: int, now: datetime) -> Counter[str]:
+    """Bring pending notifications of an ended broadcast to their end state; return how many per channel."""
+    state, reason = _ENDS[found.state]
+    rows = tx.tuples(
+        """UPDATE notifications SET state = :state, reason = :reason, ended_at = :now
+           WHERE id IN (SELECT id FROM notifications WHERE broadcast_id = :broadcast AND state = 'pending'
+                        ORDER BY channel, due_at, id LIMIT :most)
+           RETURNING channel""",
+        state=state,
+        reason=reason,
+        now=to_micros(now),
+        broadcast=found.id,
+        most=at_most,
+    )
+    return Counter(str(row[0]) for row in rows)
+
+
+def is_settled(tx: Transaction, broadcast_id: int) -> bool:
+    """Tell whether no notification is pending, sending or in doubt."""
+    return all(
+        tx.scalar(
+            # the state is a constant, not a parameter: only so the partial indexes are used
+            f"SELECT 1 FROM notifications WHERE broadcast_id = :id AND state = '{state}' LIMIT 1",
+            id=broadcast_id,
+        )
+        is None
+        for state in (NotificationState.PENDING, NotificationState.SENDING, NotificationState.IN_DOUBT)
+    )
+
+
+def finish(tx: Transaction, found: StoredBroadcast, *, now: datetime) -> None:
+    """Close the books of a broadcast that is settled: one that was sending is completed."""
+    if found.state is BroadcastState.SENDING:
+        _move(tx, found, BroadcastState.COMPLETED, BroadcastReason.FINISHED)
+    tx.run("UPDATE broadcasts SET finished_at = :now WHERE id = :id", now=to_micros(now), id=found.id)
+
+
+def _move(tx: Transaction, found: StoredBroadcast, wanted: BroadcastState, reason: BroadcastReason) -> None:
+    BROADCAST.require(found.state, wanted, which=found.id)
+    tx.run(
+        "UPDATE broadcasts SET state = :state, reason = :reason WHERE id = :id",
+        state=wanted,
+        reason=reason,
+        id=found.id,
+    )
+
+
+def _broadcast(row: Row) -> StoredBroadcast:
+    return StoredBroadcast(
+        id=row["id"],
+        incident_id=row["incident_id"],
+        part_id=row["part_id"],
+        kind=BroadcastKind(row["kind"]),
+        state=BroadcastState(row["state"]),
+        reason=BroadcastReason(row["reason"]),
+        facts=from_json(row["facts"], Facts),
+        changes=None if row["changes"] == "{}" else from_json(row["changes"], Changes),
+        automatic=bool(row["automatic"]),
+        may_delay=bool(row["may_delay"]),
+        expected_customers=row["expected_customers"],
+        created_by=row["created_by"],
+        sent_by=row["sent_by"],
+        not_before_at=to_instant(row["not_before_at"]),
+        started_at=to_instant(row["started_at"]),
+        planned_at=to_instant(row["planned_at"]),
+        plan_source=row["plan_source"],
+        plan_after=row["plan_after"],
+        correlation_id=row["correlation_id"],
+    )

@@ -1,0 +1,265 @@
+"""Planning in SQL: one chunk of affected sites becomes audience and notifications, whole contact points at a time.
+
+A chunk is a range of site ids in one source: the listed sites, then each region of the place, at last those who were
+told before and are served no more. Sites that share a chosen contact point are drawn into the chunk until none is
+missing, so the one message to a contact point names all its sites and may be handed over as soon as the chunk is
+committed. Every insert tolerates that the row is there already: a chunk may be planned again at any time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.audience import AudienceOutcome
+from notifier.domain.notification import NotificationReason
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories import audience
+from notifier.storage.repositories.audience import CONSENT, POINT, POSITION, TOLD, UNREACHED, Scope
+
+LISTED_SITES = 0  # the first source; then region ids, ascending
+ENDED_SITES = 2**31 - 1  # the last source
+
+_TABLES = (  # SQLite keeps an INTEGER PRIMARY KEY in the row itself
+    """CREATE TEMPORARY TABLE IF NOT EXISTS plan_sites (
+           site_id {id} PRIMARY KEY, customer_id BIGINT NOT NULL, round INTEGER NOT NULL)""",
+    """CREATE TEMPORARY TABLE IF NOT EXISTS plan_reach (
+           site_id BIGINT NOT NULL, customer_id BIGINT NOT NULL, reach BIGINT NOT NULL, round INTEGER NOT NULL)""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far planning has walked: a source, and the last id taken there."""
+
+    source: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """What one chunk brought: where to go on (None = the audience is complete) and new rows."""
+
+    upto: Cursor | None
+    notifications: int
+    customers: int
+
+
+def plan_chunk(
+    tx: Transaction,
+    broadcast_id: int,
+    scope: Scope,
+    cursor: Cursor,
+    *,
+    at_most: int,
+    due_at: datetime,
+    now: datetime,
+    late: bool = False,
+) -> Chunk:
+    """Plan the next range of at most `at_most` ids; what shares a contact point with it comes along."""
+    chunk = _Chunk(tx, broadcast_id, scope, due_at=due_at, now=now, late=late)
+    if scope.only_told:
+        return chunk.told_before(cursor, at_most)
+    if cursor.source == ENDED_SITES:
+        return chunk.ended(cursor, at_most)
+    return chunk.affected(cursor, at_most)
+
+
+class _Chunk:
+    """One chunk in one transaction."""
+
+    def __init__(
+        self, tx: Transaction, broadcast_id: int, scope: Scope, *, due_at: datetime, now: datetime, late: bool
+    ) -> None:
+        self.tx, self.broadcast_id, self.scope = tx, broadcast_id, scope
+        self.due_at, self.now = to_micros(due_at), to_micros(now)
+        self.reason = NotificationReason.LATE_JOINER if late else NotificationReason.PLANNED
+        for table in _TABLES:
+            tx.run(table.format(id="INTEGER" if tx.dialect == "sqlite" else "BIGINT"))
+        tx.run("DELETE FROM plan_sites")
+        tx.run("DELETE FROM plan_reach")
+
+    def affected(self, cursor: Cursor, at_most: int) -> Chunk:
+        """Plan a range of a region, or of the listed sites."""
+        listed = cursor.source == LISTED_SITES
+        table, column = ("incident_sites", "incident_id") if listed else ("site_regions", "region_id")
+        key = self.scope.incident_id if listed else cursor.source
+        until = self._until(table, column, key, cursor.after, at_most)
+        self.tx.run(
+            f"""INSERT INTO plan_sites (site_id, customer_id, round)
+                SELECT s.id, s.customer_id, 0 FROM {table} AS w CROSS JOIN sites AS s
+                WHERE w.{column} = :key AND w.site_id > :after AND w.site_id <= :until AND s.id = w.site_id
+                  AND s.status = 'active' AND s.services LIKE :pattern AND {_NOT_CARRIED}""",
+            key=key,
+            after=cursor.after,
+            until=_FAR if until is None else until,
+            pattern=self.scope.pattern,
+            broadcast=self.broadcast_id,
+        )
+        self._choose()
+        notifications, customers = self._store()
+        upto = self._next_source(cursor.source) if until is None else Cursor(source=cursor.source, after=until)
+        return Chunk(upto=upto, notifications=notifications, customers=customers)
+
+    def told_before(self, cursor: Cursor, at_most: int) -> Chunk:
+        """Plan a range of the contact points that were told before."""
+        until = self._least_nth(
+            f"""SELECT contact_point_id FROM notifications
+                WHERE broadcast_id = :earlier AND contact_point_id > :after AND state IN ({TOLD})
+                ORDER BY contact_point_id LIMIT 1 OFFSET :skip""",
+            cursor.after,
+            at_most,
+        )
+        self.tx.run(
+            f"""INSERT INTO plan_reach (site_id, customer_id, reach, round)
+                SELECT t.site_id, t.customer_id, MIN({audience.reach(self.scope, link="t")}), 0
+                FROM ({audience.told_before(self.scope)} AND n.contact_point_id > :after
+                                                         AND n.contact_point_id <= :until) AS t
+                JOIN contact_points AS c ON c.id = t.contact_point_id
+                {CONSENT}
+                GROUP BY t.site_id, t.customer_id, t.contact_point_id""",
+            incident=self.scope.incident_id,
+            after=cursor.after,
+            until=_FAR if until is None else until,
+        )
+        notifications, customers = self._store()
+        upto = None if until is None else Cursor(source=cursor.source, after=until)
+        return Chunk(upto=upto, notifications=notifications, customers=customers)
+
+    def ended(self, cursor: Cursor, at_most: int) -> Chunk:
+        """Note those who were told before and whose contract ended or was paused meanwhile: they are not told."""
+        until = self._least_nth(
+            """SELECT customer_id FROM audience
+               WHERE broadcast_id = :earlier AND customer_id > :after AND outcome = 'told'
+               ORDER BY customer_id LIMIT 1 OFFSET :skip""",
+            cursor.after,
+            at_most,
+        )
+        customers = self.tx.run(
+            """INSERT INTO audience (broadcast_id, customer_id, outcome)
+               SELECT DISTINCT CAST(:broadcast AS BIGINT), e.customer_id, 'site_ended'
+               FROM broadcasts AS b CROSS JOIN audience AS e
+               WHERE b.incident_id = :incident AND b.id < :broadcast AND b.started_at IS NOT NULL
+                 AND e.broadcast_id = b.id AND e.customer_id > :after AND e.customer_id <= :until
+                 AND e.outcome = 'told'
+               ON CONFLICT (broadcast_id, customer_id) DO NOTHING""",
+            broadcast=self.broadcast_id,
+            incident=self.scope.incident_id,
+            after=cursor.after,
+            until=_FAR if until is None else until,
+        )
+        upto = None if until is None else Cursor(source=ENDED_SITES, after=until)
+        return Chunk(upto=upto, notifications=0, customers=customers)
+
+    def _least_nth(self, sql: str, after: int, at_most: int) -> int | None:
+        """Return up to which id each earlier broadcast has at most `at_most` rows; None when none has more."""
+        earlier = self.tx.tuples(
+            """SELECT id FROM broadcasts
+               WHERE incident_id = :incident AND id < :before AND started_at IS NOT NULL""",
+            incident=self.scope.incident_id,
+            before=min(self.broadcast_id, self.scope.before),
+        )
+        found = (self.tx.scalar(sql, earlier=row[0], after=after, skip=at_most - 1) for row in earlier)
+        return min((int(nth) for nth in found if nth is not None), default=None)
+
+    def _until(self, table: str, column: str, key: int, after: int, at_most: int) -> int | None:
+        found = self.tx.scalar(
+            f"SELECT site_id FROM {table} WHERE {column} = :key AND site_id > :after "
+            "ORDER BY site_id LIMIT 1 OFFSET :skip",
+            key=key,
+            after=after,
+            skip=at_most - 1,
+        )
+        return None if found is None else int(found)
+
+    def _next_source(self, source: int) -> Cursor:
+        later = [region_id for region_id in self.scope.region_ids if region_id > source]
+        return Cursor(source=min(later, default=ENDED_SITES), after=0)
+
+    def _choose(self) -> None:
+        """Choose a contact point per site and role, then draw in the other sites it serves, until none is new."""
+        number = 0
+        while True:
+            self.tx.run(
+                f"""INSERT INTO plan_reach (site_id, customer_id, reach, round)
+                    SELECT a.site_id, a.customer_id, MIN({audience.reach(self.scope)}), a.round
+                    FROM plan_sites AS a
+                    LEFT JOIN links AS l ON l.site_id = a.site_id
+                    LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
+                    {CONSENT}
+                    WHERE a.round = :round
+                    GROUP BY a.site_id, a.customer_id, a.round, l.role""",
+                round=number,
+            )
+            drawn_in = self.tx.run(
+                f"""INSERT INTO plan_sites (site_id, customer_id, round)
+                    SELECT DISTINCT s.id, s.customer_id, CAST(:next AS INTEGER)
+                    FROM plan_reach AS p CROSS JOIN links AS l CROSS JOIN sites AS s
+                    WHERE p.round = :round AND p.reach < {UNREACHED} AND l.contact_point_id = p.reach % {POINT}
+                      AND NOT EXISTS (SELECT 1 FROM plan_sites AS k WHERE k.site_id = l.site_id)
+                      AND s.id = l.site_id AND s.status = 'active' AND s.services LIKE :pattern
+                      AND {audience.in_place(self.scope, "s.id")} AND {_NOT_CARRIED}""",
+                round=number,
+                next=number + 1,
+                pattern=self.scope.pattern,
+                broadcast=self.broadcast_id,
+                incident=self.scope.incident_id,
+            )
+            if drawn_in <= 0:
+                return
+            number += 1
+
+    def _store(self) -> tuple[int, int]:
+        """Write audience and notifications; return how many of each are new."""
+        points = f"""SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place FROM plan_reach
+                     WHERE reach < {UNREACHED} GROUP BY 1"""
+        chosen = int(self.tx.scalar(f"SELECT count(*) FROM ({points}) AS counted"))
+        notifications = self.tx.run(
+            f"""INSERT INTO notifications (broadcast_id, contact_point_id, channel, reason, due_at, planned_at)
+                SELECT CAST(:broadcast AS BIGINT), point, {audience.channel(self.scope, "place")},
+                       CAST(:reason AS TEXT), CAST(:due AS BIGINT), CAST(:now AS BIGINT)
+                FROM ({points}) AS chosen WHERE true ORDER BY point
+                ON CONFLICT (broadcast_id, contact_point_id) DO NOTHING""",
+            broadcast=self.broadcast_id,
+            reason=self.reason,
+            due=self.due_at,
+            now=self.now,
+        )
+        if notifications < chosen:
+            self._leave_out_the_handed_over()
+        self.tx.run(
+            f"""INSERT INTO audience_notifications (broadcast_id, contact_point_id, site_id, customer_id)
+                SELECT CAST(:broadcast AS BIGINT), reach % {POINT}, site_id, customer_id FROM plan_reach
+                WHERE reach < {UNREACHED} ORDER BY 2, 3
+                ON CONFLICT (broadcast_id, contact_point_id, site_id) DO NOTHING""",
+            broadcast=self.broadcast_id,
+        )
+        customers = self.tx.run(
+            f"""INSERT INTO audience (broadcast_id, customer_id, outcome)
+                SELECT CAST(:broadcast AS BIGINT), customer_id, {audience.outcome("least")}
+                FROM (SELECT customer_id, MIN(reach) AS least FROM plan_reach GROUP BY customer_id) AS each_one
+                WHERE true
+                ON CONFLICT (broadcast_id, customer_id) DO UPDATE SET outcome = excluded.outcome
+                WHERE excluded.outcome = 'told' AND audience.outcome <> 'told'""",
+            broadcast=self.broadcast_id,
+        )
+        return notifications, customers
+
+    def _leave_out_the_handed_over(self) -> None:
+        """Carry no new site with a message that has been made already: it does not say so."""
+        self.tx.run(
+            f"""UPDATE plan_reach SET reach = {audience.code(AudienceOutcome.DUPLICATE_CONTACT_POINT)}
+                WHERE reach < {UNREACHED} AND EXISTS (
+                    SELECT 1 FROM notifications AS n
+                    WHERE n.broadcast_id = :broadcast AND n.contact_point_id = plan_reach.reach % {POINT}
+                      AND NOT (n.state = 'pending' AND n.facts IS NULL))""",
+            broadcast=self.broadcast_id,
+        )
+
+
+_FAR = 2**62
+
+_NOT_CARRIED = """NOT EXISTS (
+    SELECT 1 FROM audience AS told CROSS JOIN links AS k CROSS JOIN audience_notifications AS an
+    WHERE told.broadcast_id = :broadcast AND told.customer_id = s.customer_id AND told.outcome = 'told'
+      AND k.site_id = s.id AND an.broadcast_id = :broadcast
+      AND an.contact_point_id = k.contact_point_id AND an.site_id = s.id)"""

@@ -1,0 +1,125 @@
+"""Promises as they are stored: made when a broadcast starts, ended when a newer one does, or when they lapse."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.incident import PartState
+from notifier.domain.promise import PROMISE, Promise, PromiseId, PromiseKind, PromiseState
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import to_instant, to_micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """An open promise with what the watcher must know of its incident."""
+
+    promise: Promise
+    service: str
+    part_state: PartState
+    update_at: datetime | None  # when an update that is authorised already starts
+
+
+def open_ones(tx: Transaction) -> list[Watched]:
+    """Return every open promise, the next due first."""
+    rows = tx.rows(
+        """SELECT p.*, i.service, t.state AS part_state,
+                  (SELECT MIN(b.not_before_at) FROM broadcasts AS b
+                   WHERE b.incident_id = p.incident_id AND b.part_id = p.part_id AND b.state = 'sending'
+                     AND b.started_at IS NULL) AS update_at
+           FROM promises AS p
+           JOIN incidents AS i ON i.id = p.incident_id
+           JOIN parts AS t ON t.id = p.part_id
+           WHERE p.state = 'open' ORDER BY p.due_at, p.id"""
+    )
+    return [
+        Watched(
+            promise=_promise(row),
+            service=row["service"],
+            part_state=PartState(row["part_state"]),
+            update_at=to_instant(row["update_at"]),
+        )
+        for row in rows
+    ]
+
+
+def of_part(tx: Transaction, incident_id: int, part_id: int) -> list[Promise]:
+    """Return the promises of a part, oldest first."""
+    rows = tx.rows(
+        "SELECT * FROM promises WHERE incident_id = :incident AND part_id = :part ORDER BY id",
+        incident=incident_id,
+        part=part_id,
+    )
+    return [_promise(row) for row in rows]
+
+
+def load(tx: Transaction, promise_id: int) -> Promise:
+    """Return a promise that is known to exist."""
+    row = tx.row("SELECT * FROM promises WHERE id = :id", id=promise_id)
+    if row is None:
+        raise LookupError(f"promise {promise_id}")
+    return _promise(row)
+
+
+def make(
+    tx: Transaction,
+    *,
+    incident_id: int,
+    part_id: int,
+    broadcast_id: int,
+    kind: PromiseKind,
+    due_at: datetime,
+    now: datetime,
+    automatic_in_row: int,
+    may_delay: bool,
+) -> None:
+    """Store an open promise; a broadcast makes one of each kind at most."""
+    tx.run(
+        """INSERT INTO promises (incident_id, part_id, broadcast_id, kind, due_at, made_at, automatic_in_row, may_delay)
+           VALUES (:incident, :part, :broadcast, :kind, :due, :now, :row, :may)
+           ON CONFLICT (broadcast_id, kind) DO NOTHING""",
+        incident=incident_id,
+        part=part_id,
+        broadcast=broadcast_id,
+        kind=kind,
+        due=to_micros(due_at),
+        now=to_micros(now),
+        row=automatic_in_row,
+        may=int(may_delay),
+    )
+
+
+def end(tx: Transaction, promise: Promise, state: PromiseState, *, now: datetime) -> None:
+    """End an open promise."""
+    PROMISE.require(promise.state, state, which=promise.id)
+    tx.run(
+        "UPDATE promises SET state = :state, ended_at = :now WHERE id = :id",
+        state=state,
+        now=to_micros(now),
+        id=promise.id,
+    )
+
+
+def mark_warned(tx: Transaction, promise_id: int, now: datetime) -> None:
+    """Keep when a person was last told that a promise is in danger."""
+    tx.run("UPDATE promises SET warned_at = :now WHERE id = :id", now=to_micros(now), id=promise_id)
+
+
+def open_in(promises: list[Promise]) -> Iterator[Promise]:
+    """Yield those that are open."""
+    return (promise for promise in promises if promise.state is PromiseState.OPEN)
+
+
+def _promise(row: Row) -> Promise:
+    return Promise(
+        id=PromiseId(row["id"]),
+        incident_id=row["incident_id"],
+        part_id=row["part_id"],
+        broadcast_id=row["broadcast_id"],
+        kind=PromiseKind(row["kind"]),
+        due_at=to_instant(row["due_at"]),
+        state=PromiseState(row["state"]),
+        automatic_in_row=row["automatic_in_row"],
+        may_delay=bool(row["may_delay"]),
+        warned_at=to_instant(row["warned_at"]),
+    )

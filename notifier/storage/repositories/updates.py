@@ -1,0 +1,280 @@
+"""What an update does to its incident: at `send`, when it is taken back, and when it starts.
+
+The decisions are those of `domain`; here they meet the rows of one incident, its part, its older broadcasts and its
+promises, in one transaction. Shared by the stage of persons (`broadcasts`) and that of the watcher (`promises`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
+from notifier.domain.incident import (
+    INCIDENT,
+    PART,
+    Action,
+    Before,
+    Changes,
+    DismissReason,
+    IncidentState,
+    PartState,
+    merged_by,
+)
+from notifier.domain.promise import PromiseKind, PromiseState, ended_by_update
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories import broadcasts, incidents, promises
+from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.incidents import StoredIncident
+
+_FINAL = (BroadcastState.COMPLETED, BroadcastState.CANCELLED, BroadcastState.SUPERSEDED)
+_UNSENT = tuple(state for state in BroadcastState if state not in _FINAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What a start changed, for metrics."""
+
+    broadcast: StoredBroadcast
+    ended: tuple[tuple[PromiseKind, PromiseState], ...]
+    dismissed: bool
+
+
+# --- at send --------------------------------------------------------------------------------------------------------
+
+
+def apply(
+    tx: Transaction, incident: StoredIncident, found: StoredBroadcast, changes: Changes, *, now: datetime, by: str
+) -> Changes:
+    """Apply what a person decided; return the changes with how things stood before, for taking it back.
+
+    A dismissal is not applied yet: it takes effect when its correction starts. Until then the older broadcasts pause.
+    """
+    paused: tuple[int, ...] = ()
+    match changes.action:
+        case Action.CONFIRM:
+            _confirm(tx, incident, changes, now=now, by=by)
+        case Action.ETA:
+            pass
+        case Action.RESTORED:
+            _move_part(tx, incident, PartState.BELIEVED_BACK, believed_back_at=changes.at or now)
+        case Action.REOPEN:
+            _reopen(tx, incident)
+        case Action.DISMISS:
+            paused = _pause_older(tx, found)
+        case Action.CLOSE:
+            pass
+    if changes.action is not Action.DISMISS:
+        _save_words(tx, incident, changes, next_update_by=found.facts.next_update_by)
+    incidents.record(tx, incident.id, at=now, event=f"{changes.action}_sent", actor=by, detail={"broadcast": found.id})
+    return msgspec.structs.replace(changes, before=_before(incident, paused))
+
+
+def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str) -> None:
+    """Bring back how an incident stood before a broadcast that has not started; a confirmed one stays confirmed."""
+    if found.changes is None or found.changes.before is None:
+        return
+    before = found.changes.before
+    for broadcast_id in before.paused:
+        older = broadcasts.load(tx, broadcast_id)
+        if older.state is BroadcastState.PAUSED:
+            broadcasts.resume(tx, older)
+    incident = incidents.load(tx, found.incident_id)
+    if incident.state is IncidentState.CONFIRMED and before.state in (IncidentState.RESOLVED, IncidentState.CLOSED):
+        _back_to_resolved(tx, incident, before)
+    elif incident.part_state is PartState.BELIEVED_BACK and before.part_state is PartState.OUT:
+        _move_part(tx, incident, PartState.OUT, believed_back_at=None)
+    tx.run(
+        """UPDATE parts SET cause = :cause, crew = :crew, eta_at = :eta, next_update_by = :next WHERE id = :part""",
+        cause=before.cause,
+        crew=before.crew,
+        eta=to_micros(before.eta_at),
+        next=to_micros(before.next_update_by),
+        part=incident.part_id,
+    )
+    tx.run(
+        "UPDATE incidents SET impact = :impact, started_at = :started WHERE id = :id",
+        impact=before.impact,
+        started=to_micros(before.started_at),
+        id=incident.id,
+    )
+    incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
+
+
+def out_again(tx: Transaction, incident_id: int, *, now: datetime, by: str, why: str) -> None:
+    """Put a part that was believed back out again; the message that it is back is cancelled before anyone read it."""
+    incident = incidents.load(tx, incident_id)
+    _move_part(tx, incident, PartState.OUT, believed_back_at=None)
+    for held in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
+        if held.kind is BroadcastKind.RESTORED and held.started_at is None:
+            broadcasts.end(tx, held, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
+    incidents.record(tx, incident_id, at=now, event="out_again", actor=by, detail={"why": why})
+
+
+def _confirm(tx: Transaction, incident: StoredIncident, changes: Changes, *, now: datetime, by: str) -> None:
+    incidents.set_state(tx, incident.id, IncidentState.CONFIRMED)
+    tx.run(
+        """UPDATE incidents SET service = :service, confirmed_at = :now, confirmed_by = :by,
+                  playbook = CASE WHEN :playbook = '' THEN playbook ELSE :playbook END WHERE id = :id""",
+        service=changes.service or incident.service,
+        playbook=changes.playbook,
+        now=to_micros(now),
+        by=by,
+        id=incident.id,
+    )
+    if changes.regions:
+        incidents.set_place(tx, incident.id, changes.regions)
+    covered = incidents.outside_of(tx, incident.id)
+    for other in merged_by(covered):
+        incidents.merge(tx, other, into=incident.id, now=now, actor=by)
+
+
+def _reopen(tx: Transaction, incident: StoredIncident) -> None:
+    incidents.set_state(tx, incident.id, IncidentState.CONFIRMED)
+    if incident.part_state is not PartState.OUT:
+        _move_part(tx, incident, PartState.OUT, believed_back_at=None)
+    tx.run("UPDATE incidents SET resolved_at = NULL, closed_at = NULL WHERE id = :id", id=incident.id)
+    tx.run("UPDATE parts SET restored_at = NULL, eta_at = NULL WHERE id = :id", id=incident.part_id)
+
+
+def _back_to_resolved(tx: Transaction, incident: StoredIncident, before: Before) -> None:
+    """Undo a reopening, along the arrows."""
+    PART.require(incident.part_state, PartState.BELIEVED_BACK, which=incident.part_id)
+    INCIDENT.require(incident.state, IncidentState.RESOLVED, which=incident.id)
+    tx.run(
+        "UPDATE parts SET state = :state, believed_back_at = :back, restored_at = :restored WHERE id = :id",
+        state=before.part_state,
+        back=to_micros(before.believed_back_at),
+        restored=to_micros(before.restored_at),
+        id=incident.part_id,
+    )
+    tx.run(
+        "UPDATE incidents SET state = :state, resolved_at = :resolved, closed_at = :closed WHERE id = :id",
+        state=before.state,
+        resolved=to_micros(before.resolved_at),
+        closed=to_micros(before.closed_at),
+        id=incident.id,
+    )
+
+
+def _pause_older(tx: Transaction, found: StoredBroadcast) -> tuple[int, ...]:
+    """Stop telling what is about to be corrected."""
+    older = broadcasts.of_part(tx, found.part_id, found.incident_id, BroadcastState.SENDING)
+    paused = [each for each in older if each.id < found.id]
+    for each in paused:
+        broadcasts.pause(tx, each)
+    return tuple(each.id for each in paused)
+
+
+def _save_words(
+    tx: Transaction, incident: StoredIncident, changes: Changes, *, next_update_by: datetime | None
+) -> None:
+    tx.run(
+        "UPDATE incidents SET impact = :impact, started_at = :started WHERE id = :id",
+        impact=changes.impact or incident.impact,
+        started=to_micros(changes.started_at or incident.started_at),
+        id=incident.id,
+    )
+    tx.run(
+        "UPDATE parts SET cause = :cause, crew = :crew, eta_at = :eta, next_update_by = :next WHERE id = :id",
+        cause=incident.cause if changes.cause is None else changes.cause,
+        crew=incident.crew if changes.crew is None else changes.crew,
+        eta=to_micros(changes.eta_at),
+        next=to_micros(next_update_by),
+        id=incident.part_id,
+    )
+
+
+def _move_part(
+    tx: Transaction, incident: StoredIncident, wanted: PartState, *, believed_back_at: datetime | None
+) -> None:
+    PART.require(incident.part_state, wanted, which=incident.part_id)
+    tx.run(
+        "UPDATE parts SET state = :state, believed_back_at = :back WHERE id = :id",
+        state=wanted,
+        back=to_micros(believed_back_at),
+        id=incident.part_id,
+    )
+
+
+def _before(incident: StoredIncident, paused: Iterable[int]) -> Before:
+    return Before(
+        state=incident.state,
+        part_state=incident.part_state,
+        impact=incident.impact,
+        started_at=incident.started_at,
+        cause=incident.cause,
+        crew=incident.crew,
+        eta_at=incident.eta_at,
+        next_update_by=incident.next_update_by,
+        believed_back_at=incident.believed_back_at,
+        restored_at=incident.restored_at,
+        resolved_at=incident.resolved_at,
+        closed_at=incident.closed_at,
+        paused=tuple(paused),
+    )
+
+
+# --- at the start ---------------------------------------------------------------------------------------------------
+
+
+def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int = 0) -> Started:
+    """Start a broadcast: its messages may leave, older ones of the part are superseded, promises change hands."""
+    incident = incidents.load(tx, found.incident_id)
+    broadcasts.mark_started(tx, found.id, now)
+    for older in broadcasts.of_part(tx, found.part_id, found.incident_id, *_UNSENT):
+        if older.id < found.id:
+            broadcasts.end(tx, older, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
+    back_at = incident.believed_back_at if found.kind is BroadcastKind.RESTORED else None
+    is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
+    ended = []
+    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+        state = (
+            PromiseState.VOID
+            if is_dismissal
+            else ended_by_update(promise.kind, promise.due_at, now=now, back_at=back_at)
+        )
+        promises.end(tx, promise, state, now=now)
+        ended.append((promise.kind, state))
+    if is_dismissal:
+        incidents.dismiss(
+            tx, incident.id, now=now, reason=DismissReason.BY_PERSON, actor=found.sent_by or found.created_by
+        )
+    elif found.kind is BroadcastKind.RESTORED:
+        _restore(tx, incident, now=now)
+    else:
+        _promise(tx, found, now=now, automatic_in_row=automatic_in_row)
+    detail = {"broadcast": found.id, "kind": str(found.kind)}
+    incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
+    return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
+
+
+def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> None:
+    _move_part(tx, incident, PartState.RESTORED, believed_back_at=incident.believed_back_at)
+    tx.run(
+        "UPDATE parts SET restored_at = :at, eta_at = NULL, next_update_by = NULL WHERE id = :id",
+        at=to_micros(incident.believed_back_at or now),
+        id=incident.part_id,
+    )
+    incidents.set_state(tx, incident.id, IncidentState.RESOLVED)
+    tx.run("UPDATE incidents SET resolved_at = :now WHERE id = :id", now=to_micros(now), id=incident.id)
+
+
+def _promise(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int) -> None:
+    """Store every time that the broadcast gives."""
+    times = ((PromiseKind.ETA, found.facts.eta_at), (PromiseKind.NEXT_UPDATE, found.facts.next_update_by))
+    for kind, due_at in times:
+        if due_at is not None:
+            promises.make(
+                tx,
+                incident_id=found.incident_id,
+                part_id=found.part_id,
+                broadcast_id=found.id,
+                kind=kind,
+                due_at=due_at,
+                now=now,
+                automatic_in_row=automatic_in_row,
+                may_delay=found.may_delay,
+            )
