@@ -36,9 +36,13 @@ def test_every_command_has_its_options_an_example_and_exit_codes(path: str) -> N
 
 
 @pytest.mark.parametrize("path", LEAVES)
-def test_every_example_can_be_typed(path: str) -> None:
+def test_every_example_can_be_typed(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     example = part(path).split("```sh\n")[1].split("\n```")[0]
     words = shlex.split(example)
     command = ["notifier", *path.split()]
     assert words[: len(command)] == command
+    for word in words:
+        if re.fullmatch(r"\w+\.\w+", word):
+            Path(word).touch()
     LEAVES[path].make_context(" ".join(command), words[len(command) :])
