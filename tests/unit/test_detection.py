@@ -1,0 +1,210 @@
+"""How surprising a cell is: the statistic against its definition, order of arrival, customers, grades, what is kept."""
+
+from collections.abc import Sequence
+from math import log, sqrt
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifier.domain.baseline import FLAT, US_PER_HOUR, Level, LocalTime, Shape
+from notifier.domain.detection import (
+    KEEP_US,
+    NOTHING,
+    Cell,
+    CellKey,
+    CountedComplaint,
+    Detector,
+    Finding,
+    Grade,
+    Thresholds,
+    Window,
+)
+
+UTC_TIME = LocalTime("UTC")
+RHYTHM = tuple(1.5 if 8 <= hour % 24 < 20 else 9 / 12 - 0.25 for hour in range(168))
+NOON = 20_515 * 24 * US_PER_HOUR + 12 * US_PER_HOUR
+MINUTE = 60_000_000
+LEVEL = Level(through_day=20_514, total=48.0, weight=20.0, daily_mean=2.4)
+
+
+def cell(times: Sequence[int], *, verified: Sequence[bool] = (), shape: Shape | None = None) -> Cell:
+    made = Cell(shape or Shape(FLAT, UTC_TIME))
+    made.set_level(20_515, LEVEL.per_hour, LEVEL.daily_mean)
+    for i, at_us in enumerate(times):
+        made.add(at_us, verified=verified[i] if verified else True)
+    return made
+
+
+def by_definition(times: Sequence[int], shape: Shape, at_us: int) -> float:
+    """The score as the issue writes it, window by window."""
+    ordered = sorted(times)
+    rate = LEVEL.per_hour
+    best = 0.0
+    for j, start in enumerate(ordered):
+        n = len(ordered) - j
+        if at_us - start > 4 * US_PER_HOUR or n > 400 or n < 3:
+            continue
+        m = rate * (shape.integral(at_us) - shape.integral(start))
+        n_r = sum(start - 12 * US_PER_HOUR <= other for other in ordered[:j])
+        m_r = rate * (shape.integral(start) - shape.integral(start - 12 * US_PER_HOUR))
+        r = 3 + n_r
+        mu = m * r / (3 + m_r) + 0.02
+        if n > mu:
+            best = max(best, n * log(n / mu) - (n + r) * log((n + r) / (mu + r)))
+    mean = LEVEL.daily_mean / 24 * shape.hours_of_day[at_us // US_PER_HOUR % 24]
+    last_hour = sum(at_us - US_PER_HOUR < at for at in ordered)
+    return max(best, 1.5 * (last_hour - mean) / sqrt(max(mean, 0.25)))
+
+
+moments = st.lists(st.integers(0, 20 * 60), min_size=1, max_size=40)  # minutes of 20 hours
+
+
+@given(moments, st.booleans())
+def test_the_score_is_that_of_its_definition(minutes: list[int], rhythm: bool) -> None:
+    shape = Shape(RHYTHM if rhythm else FLAT, UTC_TIME)
+    times = sorted(NOON + minute * MINUTE for minute in minutes)
+    found = cell(times, shape=shape).evaluate(times[-1])
+    assert found.score == pytest.approx(by_definition(times, shape, times[-1]))
+
+
+@given(moments, st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(minutes: list[int], random: object) -> None:
+    times = [NOON + minute * MINUTE for minute in minutes]
+    shuffled = list(times)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    in_order, out_of_order = cell(sorted(times)), cell(shuffled)
+    assert out_of_order.evaluate(max(times)) == in_order.evaluate(max(times))
+
+
+@given(moments)
+def test_a_new_level_and_shape_apply_to_what_is_known(minutes: list[int]) -> None:
+    times = sorted(NOON + minute * MINUTE for minute in minutes)
+    late = Cell(Shape(FLAT, UTC_TIME))
+    for at_us in times:
+        late.add(at_us, verified=True)
+    late.set_level(20_515, LEVEL.per_hour, LEVEL.daily_mean)
+    late.set_shape(Shape(RHYTHM, UTC_TIME))
+    assert late.evaluate(times[-1]) == cell(times, shape=Shape(RHYTHM, UTC_TIME)).evaluate(times[-1])
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 40), min_size=300, max_size=400))
+def test_what_is_forgotten_decided_nothing_any_more(gaps: list[int]) -> None:
+    times = [NOON + sum(gaps[: i + 1]) * MINUTE for i in range(len(gaps))]
+    kept = cell(times)
+    recent = [at for at in times if at > times[-1] - KEEP_US]
+    assert len(kept.times) < len(recent) + 64
+    assert kept.evaluate(times[-1]) == cell(recent).evaluate(times[-1])
+
+
+def test_two_complaints_are_never_a_window() -> None:
+    two = cell([NOON, NOON + 1]).evaluate(NOON + 1)
+    assert two.score < 8.5
+
+
+def test_a_score_falls_while_nobody_complains() -> None:
+    watched = cell([NOON + i * MINUTE for i in range(6)])
+    scores = [watched.evaluate(NOON + minutes * MINUTE).score for minutes in (5, 20, 60, 180)]
+    assert scores == sorted(scores, reverse=True)
+    assert watched.evaluate(NOON + 5 * US_PER_HOUR) == NOTHING
+
+
+def test_a_window_names_what_is_in_it() -> None:
+    window = cell([NOON - 9 * US_PER_HOUR, *(NOON + i * MINUTE for i in range(5))]).evaluate(NOON + 4 * MINUTE)
+    assert (window.from_us, window.observed, window.verified) == (NOON, 5, 5)
+    assert 0 < window.expected < 0.1
+
+
+def test_a_slow_rise_is_seen_by_the_last_hour() -> None:
+    window = cell([NOON, NOON + 18 * MINUTE, NOON + 36 * MINUTE, NOON + 55 * MINUTE]).evaluate(NOON + 55 * MINUTE)
+    assert (window.observed, window.from_us) == (4, NOON)
+    assert window.score == pytest.approx(1.5 * (4 - 0.1) / 0.5)
+
+
+def test_strangers_do_not_stand_in_for_customers() -> None:
+    burst = cell([NOON + i * MINUTE for i in range(6)], verified=[True, False, False, False, False, True])
+    assert burst.evaluate(NOON + 5 * MINUTE, verified_at_least=2).verified == 2
+    assert burst.evaluate(NOON + 5 * MINUTE, verified_at_least=3) == NOTHING
+
+
+def test_what_was_judged_to_be_nothing_is_no_evidence() -> None:
+    burst = cell([NOON + i * MINUTE for i in range(6)])
+    assert burst.evaluate(NOON + 5 * MINUTE, since_us=NOON + 5 * MINUTE).observed <= 1
+
+
+# --- the detector ---------------------------------------------------------------------------------------------------
+
+
+def detector(customers: int = 3) -> Detector:
+    made = Detector(UTC_TIME, Thresholds(likely=8.5, certain=17.5), {"power": customers})
+    made.set_shape("power", Shape(FLAT, UTC_TIME))
+    for region in (1, 2):
+        made.set_level(CellKey(region, "power"), 20_515, LEVEL)
+    return made
+
+
+def feed(to: Detector, *minutes: float, regions: Sequence[int] = (1, 2), verified: bool = True) -> list[Finding]:
+    found: list[Finding] = []
+    for minute in minutes:
+        at_us = NOON + int(minute * MINUTE)
+        complaint = CountedComplaint(position=1, service="power", at_us=at_us, verified=verified, regions=regions)
+        found += to.feed(complaint)
+    return found
+
+
+def test_three_customers_in_a_few_minutes_are_likely_and_more_are_certain() -> None:
+    watched = detector()
+    assert feed(watched, 0, 1) == []
+    assert [finding.grade for finding in feed(watched, 2)] == [Grade.LIKELY] * 2
+    assert Grade.CERTAIN in {finding.grade for finding in feed(watched, 3, 3.2, 3.4, 3.6, 3.8)}
+
+
+def test_findings_of_one_complaint_come_narrow_before_wide() -> None:
+    found = feed(detector(), 0, 1, 2)
+    assert [finding.cell.region_id for finding in found] == [1, 2]
+
+
+def test_two_customers_and_strangers_open_nothing() -> None:
+    watched = detector()
+    feed(watched, 0, 1)
+    assert feed(watched, 2, 3, 4, 5, verified=False) == []
+    assert watched.highest(NOON + 5 * MINUTE, 1)[0][1].score > 8.5
+
+
+def test_a_cell_that_stays_anomalous_is_found_once_a_minute_or_when_its_grade_rises() -> None:
+    watched = detector()
+    assert feed(watched, 0, 1, 2)
+    assert feed(watched, 2.1) == []
+    assert {finding.grade for finding in feed(watched, 2.2, 2.3, 2.4, 2.5)} == {Grade.CERTAIN}
+    assert feed(watched, 2.6) == []
+    assert feed(watched, 3.6)
+
+
+def test_one_dismissed_needs_new_customers() -> None:
+    watched = detector()
+    feed(watched, 0, 1, 2, 3)
+    watched.ignore_before({CellKey(region, "power"): NOON + 4 * MINUTE for region in (1, 2)})
+    assert feed(watched, 10, 11) == []
+    assert feed(watched, 12)
+
+
+def test_idle_cells_are_forgotten() -> None:
+    watched = detector()
+    feed(watched, 0)
+    watched.forget_idle(NOON + KEEP_US + 1)
+    assert watched.cells == {}
+
+
+def test_highest_shows_the_most_surprising_first() -> None:
+    watched = detector()
+    feed(watched, 0, 1, 2, 3)
+    feed(watched, 3.5, regions=(2,))
+    (first, window), (second, _) = watched.highest(NOON + 4 * MINUTE, 5)
+    assert (first.region_id, second.region_id) == (2, 1)
+    assert isinstance(window, Window)
+
+
+def test_a_grade_begins_at_its_threshold() -> None:
+    thresholds = Thresholds(likely=8.5, certain=17.5)
+    assert [thresholds.grade(score) for score in (8.4, 8.5, 17.4, 17.5)] == [None, "likely", "likely", "certain"]
