@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from notifier.clock import Clock
 from notifier.logs import CORRELATION_ID, new_correlation_id, set_correlation_id
 from notifier.metrics import Metrics
 from notifier.web import health, links
@@ -39,7 +40,8 @@ log = structlog.get_logger(__name__)
 
 def build_app(parts: Parts) -> web.Application:
     """Return the application of the API, health and signed links."""
-    app = web.Application(middlewares=[_edge(parts.metrics)], client_max_size=BODY_AT_MOST)
+    edge = _edge(parts.metrics, parts.clock, parts.config.regions.time_zone)
+    app = web.Application(middlewares=[edge], client_max_size=BODY_AT_MOST)
     for route in ROUTES:
         app.router.add_route(route.method, _pattern(route.path), _guarded(route, parts))
     open_routes = [*health.routes(parts), *links.routes(parts)]
@@ -72,7 +74,7 @@ def _start_at_zero(metrics: Metrics, endpoints: Iterable[tuple[str, str]]) -> No
             metrics.http_requests.labels(method, path, status_class)
 
 
-def _edge(metrics: Metrics) -> Middleware:
+def _edge(metrics: Metrics, clock: Clock, time_zone: str) -> Middleware:
     """Return the one middleware, outermost, so that nothing gets past it."""
     counters: dict[tuple[str, str, int], Callable[[], None]] = {}
     logger = log.bind()
@@ -106,6 +108,8 @@ def _edge(metrics: Metrics) -> Middleware:
             response = _of_error(error, request_id, route)
         if not response.prepared:
             response.headers["X-Request-Id"] = request_id
+            response.headers["Notifier-Now"] = clock.now().isoformat()  # perhaps rehearsed; `Date` never is
+            response.headers["Notifier-Time-Zone"] = time_zone
         count(method, route, response.status)
         logger.info(
             "request",
