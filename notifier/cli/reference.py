@@ -62,10 +62,9 @@ def renewed(page: str) -> str:
 
 
 def _leaves(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    is_group = isinstance(command, click.Group)
-    if not is_group or command.invoke_without_command:
+    if not isinstance(command, click.Group) or command.invoke_without_command:
         yield path, command
-    if is_group:
+    if isinstance(command, click.Group):
         for name, each in command.commands.items():
             yield from _leaves(f"{path} {name}", each)
 

@@ -39,8 +39,6 @@ class Rejects:
         self._lock = threading.Lock()  # what cannot be sent is found by the thread that sends
 
     def __enter__(self) -> Self:
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)  # that of an earlier attempt says nothing about this one
         return self
 
     def __exit__(
@@ -48,6 +46,8 @@ class Rejects:
     ) -> None:
         if self._file is not None:
             self._file.close()
+        elif self.path is not None and error is None:
+            self.path.unlink(missing_ok=True)  # that of an earlier attempt: nothing is refused any more
 
     def add(self, line: int, column: str, value: object, reason: str) -> None:
         """Write one refused line."""
