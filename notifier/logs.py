@@ -6,8 +6,8 @@ without their message, because messages quote what was wrong. Lines of libraries
 """
 
 import logging
+import random
 import re
-import secrets
 import sys
 import traceback
 from collections.abc import MutableMapping
@@ -21,14 +21,15 @@ from notifier.config import Log
 
 CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
+_chance = random.Random().getrandbits  # noqa: S311  # no system call for every request
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 Event = MutableMapping[str, Any]
 
 
 def new_correlation_id() -> str:
-    """Return a fresh id: 16 hexadecimal digits."""
-    return secrets.token_hex(8)
+    """Return a fresh id: 16 hexadecimal digits. It joins lines and guards nothing."""
+    return f"{_chance(64):016x}"
 
 
 def correlation_id() -> str:
