@@ -27,6 +27,11 @@ _IMPACTS = ("down", "degraded", "intermittent")
 def _facts(command: F) -> F:
     """Add the options that say what is known."""
     for option in (
+        click.option(
+            "--no-delay",
+            is_flag=True,
+            help="Never let the daemon say by itself that it takes longer, before the promise lapses.",
+        ),
         click.option("--next-update", metavar="TIME", help="When customers hear next; the playbook's time otherwise."),
         click.option("--crew", metavar="CODE", help="What the crew does: a code of config/phrases."),
         click.option("--cause", metavar="CODE", help="Why: a code of config/phrases."),
@@ -35,11 +40,14 @@ def _facts(command: F) -> F:
     return command
 
 
+_eta_option = click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h or ISO.")
+
+
 def _what(command: F) -> F:
     """Add the options that describe an outage."""
     for option in (
         click.option("--started", metavar="TIME", help="When service failed, about: 2:10, -40m or ISO."),
-        click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h or ISO."),
+        _eta_option,
         click.option("--impact", type=click.Choice(_IMPACTS), help="How bad it is for a customer."),
     ):
         command = option(command)
@@ -102,15 +110,18 @@ def confirm(incident_id: int, service: str | None, regions: tuple[str, ...], **o
     Example: notifier confirm 42 --cause equipment --eta 6:30
     """
     client = connect()
-    body = {"service": service, "regions": _split(regions) if regions else None, **_said(client, options)}
-    _tell(client, f"/v1/incidents/{incident_id}/confirm", body, options)
+    corrected: dict[str, object] = {"service": service} if service else {}
+    if regions:
+        corrected["regions"] = _split(regions)
+    _tell(client, f"/v1/incidents/{incident_id}/confirm", {**corrected, **_said(client, options)}, options)
 
 
 @click.command()
 @incident_argument
+@click.option("--note", metavar="TEXT", help="Why, for the timeline; customers never see it.")
 @sending_options
 @json_option
-def dismiss(incident_id: int, **options: Any) -> None:
+def dismiss(incident_id: int, note: str | None, **options: Any) -> None:
     """Dismiss an incident: it was nothing.
 
     A suspected one is dismissed at once, nobody was told. A confirmed
@@ -118,7 +129,7 @@ def dismiss(incident_id: int, **options: Any) -> None:
 
     Example: notifier dismiss 42
     """
-    _tell(connect(), f"/v1/incidents/{incident_id}/dismiss", {}, options)
+    _tell(connect(), f"/v1/incidents/{incident_id}/dismiss", {"note": note} if note else {}, options)
 
 
 @click.command()
@@ -131,15 +142,15 @@ def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
     """Tell when service will be back: 6:30, +2h, ISO, or none.
 
     'none' says that nobody knows any more. A time that has passed today
-    is refused: say 'tomorrow 6:30' when you mean it. Before the time
-    lapses, customers are told by the daemon that it will be later.
+    is refused: say 'tomorrow 6:30' when you mean it. Before it lapses,
+    the daemon tells by itself that it takes longer, unless --no-delay.
 
     Example: notifier eta 42 6:30 --cause cable-cut
     """
     client = connect()
     typed = " ".join(when)
     before = client.get(f"/v1/incidents/{incident_id}").read(IncidentView).card
-    body = _said(client, {**options, "eta": None if typed.lower() == "none" else typed})
+    body = {"eta_at": None, **_said(client, {**options, "eta": None if typed.lower() == "none" else typed})}
     if not options["as_json"]:
         moment = client.moment()
         if before.eta_at is not None:
@@ -180,6 +191,7 @@ def close(incident_id: int, as_json: bool) -> None:
 @click.command()
 @incident_argument
 @click.option("--at", metavar="TIME", help="When it went out again: 9:50, -5m or ISO; now otherwise.")
+@_eta_option
 @_facts
 @sending_options
 @json_option
@@ -195,8 +207,7 @@ def reopen(incident_id: int, at: str | None, **options: Any) -> None:
 
 def _tell(client: Client, path: str, body: dict[str, object] | None, options: dict[str, Any]) -> None:
     """Ask for the draft, then run the dialogue; without a draft show what the incident is now."""
-    given = None if body is None else {name: value for name, value in body.items() if value is not None}
-    reply = client.post(path, given)
+    reply = client.post(path, body)
     draft = reply.read(Draft)
     as_json = bool(options["as_json"])
     if draft.preview is None:
@@ -213,7 +224,10 @@ def _tell(client: Client, path: str, body: dict[str, object] | None, options: di
 
 def _said(client: Client, options: dict[str, Any]) -> dict[str, object]:
     """Return the facts that were typed; times become instants and are echoed in full."""
-    said: dict[str, object] = {name: options[name] for name in ("impact", "cause", "crew") if options.get(name)}
+    words = ("impact", "cause", "crew")  # an empty cause or crew takes back what was said
+    said: dict[str, object] = {name: options[name] for name in words if options.get(name) is not None}
+    if options.get("no_delay"):
+        said["may_delay"] = False
     ahead = (("eta", "eta_at", "ETA"), ("next_update", "next_update_by", "Next update by"))
     typed = [each for each in (*ahead, ("started", "started_at", "Out since")) if options.get(each[0])]
     if not typed:

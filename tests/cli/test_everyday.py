@@ -133,3 +133,12 @@ def test_nobody_found_is_exit_1(notifier: Run, daemon: FakeDaemon) -> None:
 def test_a_reference_with_a_slash_stays_one_reference(notifier: Run, daemon: FakeDaemon) -> None:
     notifier("customers", "show", "A/1 ?#")
     assert daemon.asked[-1].path == "/v1/customers/A%2F1%20%3F%23"
+
+
+def test_what_is_read_of_answers_without_a_view_is_what_the_daemon_sends() -> None:
+    from notifier.cli import complaints, customers
+    from notifier.stages.directory import Reach
+    from notifier.stages.intake import Accepted
+
+    assert set(complaints._Accepted.__struct_fields__) <= set(Accepted.__struct_fields__)
+    assert customers._Reach.__struct_fields__ == Reach.__struct_fields__
