@@ -12,7 +12,7 @@ from msgspec import Struct
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.errors import nearest
 from notifier.web.parts import Parts
-from notifier.web.wire import JSON, Rejected, decode, encode
+from notifier.web.wire import BODY_AT_MOST, JSON, Rejected, decode, encode
 
 T = TypeVar("T")
 
@@ -33,18 +33,19 @@ class Call:
     def __init__(self, request: web.Request, actor: Actor, parts: Parts) -> None:
         self.request, self.actor, self.parts = request, actor, parts
 
-    async def raw(self) -> bytes:
-        """Return the body of at most 64 KiB; it must be JSON by its Content-Type when there is one."""
-        body = await read_within(self.request)
+    async def raw(self, at_most: int = BODY_AT_MOST) -> bytes:
+        """Return the body of at most 64 KiB or another limit; it must be JSON by its Content-Type when there is one."""
+        request = self.request if at_most == BODY_AT_MOST else self.request.clone(client_max_size=at_most)
+        body = await read_within(request)
         if body:
             given = self.request.headers.get("Content-Type", "")
             if given != JSON and not _JSON_TYPE.fullmatch(given):
                 raise wrong_type(given, JSON)
         return body
 
-    async def body(self, type_: type[T]) -> T:
+    async def body(self, type_: type[T], at_most: int = BODY_AT_MOST) -> T:
         """Return the body as a struct; no body is an empty object."""
-        return decode(type_, await self.raw() or b"{}")
+        return decode(type_, await self.raw(at_most) or b"{}")
 
     def number(self, name: str = "id") -> int:
         """Return a number from the path."""

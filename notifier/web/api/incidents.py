@@ -15,6 +15,8 @@ from notifier.stages.incidents import (
 from notifier.web.route import Call, Nothing, answer, get, post
 from notifier.web.wire import Rejected
 
+SITES_BYTES_AT_MOST = 4 * 1024 * 1024  # of a body with a list of sites: some 100,000 of them
+
 
 async def cards(call: Call) -> web.StreamResponse:
     """List incidents."""
@@ -30,7 +32,7 @@ async def show(call: Call) -> web.StreamResponse:
 
 async def open_(call: Call) -> web.StreamResponse:
     """Open an incident by hand."""
-    request = await call.body(OpenIncident)
+    request = await call.body(OpenIncident, SITES_BYTES_AT_MOST)
     return answer(await call.parts.incidents.open(request, call.actor), 201)
 
 

@@ -1,0 +1,298 @@
+"""The daemon as a process: it starts in order, refuses where it could do harm, and stops without losing anything."""
+
+import email
+import email.policy
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifier.sandbox.processes import Process, free_port, notifier, wait_until_ready
+
+SECONDS = 30.0
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Daemon:
+    """A folder with a configuration, and the processes that were started on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port, self.metrics_port = folder, free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.started: list[Process] = []
+        self.config = folder / "notifier.yaml"
+        self.write()
+
+    def write(self, **sections: Any) -> None:
+        """Write the configuration, with some sections of the test's own."""
+        settings = {
+            "server": {
+                "listen": f"127.0.0.1:{self.port}",
+                "metrics_listen": f"127.0.0.1:{self.metrics_port}",
+                "token_file": str(self.folder / "token"),
+                "drain": "5 s",
+            },
+            "storage": {"url": f"sqlite:///{self.folder / 'notifier.db'}"},
+            "providers": [{"name": "outbox", "kind": "file", "directory": str(self.folder / "outbox")}],
+            "delivery": {"take_back": "0 s"},
+        }
+        self.config.write_text(json.dumps(settings | sections))
+
+    def start(self, *arguments: str) -> Process:
+        """Start a daemon and wait until it is ready."""
+        process = Process(self.folder, "daemon", notifier("serve", "--config", str(self.config), *arguments))
+        self.started.append(process)
+        wait_until_ready(self.url, process)
+        return process
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            notifier(*arguments, "--config", str(self.config)),
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def refused(self, *arguments: str) -> tuple[int, str]:
+        """Run a daemon that must not start; return its exit code and what it says."""
+        done = self.run("serve", *arguments)
+        return done.returncode, done.stderr
+
+    def stop_all(self) -> None:
+        for process in self.started:
+            process.stop()
+
+    @property
+    def token(self) -> str:
+        return (self.folder / "token").read_text().strip()
+
+    def call(self, method: str, path: str, body: Any = None, *, type_: str = "application/json") -> Any:
+        """Send a request with the first manager key and return its JSON, or the list of its lines."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": type_}
+        status, text = self.ask(method, path, data, headers)
+        assert status < 300, text
+        return [json.loads(line) for line in text.splitlines()] if "ndjson" in type_ else json.loads(text)
+
+    def ask(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Send one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        try:
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def rows(self, *rows: dict[str, Any], path: str) -> list[Any]:
+        """Send a list and return the lines of its answer."""
+        body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+        found: list[Any] = self.call("POST", path, body, type_="application/x-ndjson")
+        return found
+
+    def outbox(self) -> list[email.message.EmailMessage]:
+        """Return the mails in the maildir."""
+        files = sorted((self.folder / "outbox" / "new").glob("*"))
+        return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path)
+    yield daemon
+    daemon.stop_all()
+
+
+def until(happened: Callable[[], Any], what: str) -> Any:
+    """Wait until something is true, and return it."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if found := happened():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"{what} did not happen within {SECONDS:.0f} s")
+
+
+def test_it_refuses_a_database_without_a_schema_and_names_the_command(daemon: Daemon) -> None:
+    code, text = daemon.refused()
+    assert code == 1
+    assert "notifier db upgrade" in text
+
+
+def test_it_runs_after_db_upgrade(daemon: Daemon) -> None:
+    assert daemon.run("db", "current").returncode == 1
+    assert daemon.run("db", "upgrade").returncode == 0
+    assert daemon.run("db", "current").returncode == 0
+    assert "already" in daemon.run("db", "upgrade").stdout
+    daemon.start()
+
+
+def test_it_says_where_it_listens_and_where_the_first_key_is_once(daemon: Daemon) -> None:
+    first = daemon.start("--migrate")
+    log = first.log.read_text()
+    assert f"listening on {daemon.url}" in log
+    assert f"the first manager key is in {daemon.folder / 'token'}" in log
+    assert (daemon.folder / "token").stat().st_mode & 0o777 == 0o600
+    before = daemon.token
+    assert first.stop() == 0
+    first.log.write_text("")
+    second = daemon.start()
+    assert "first manager key" not in second.log.read_text()
+    assert daemon.token == before
+    assert daemon.call("GET", "/v1/status")["paused"] is False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_in_order(daemon: Daemon, number: signal.Signals) -> None:
+    process = daemon.start("--migrate")
+    os.kill(process.pid, number)
+    until(lambda: not process.is_running(), "the end")
+    assert process.stop() == 0
+    assert '"event":"stopped"' in process.log.read_text()
+    with pytest.raises(ConnectionRefusedError):
+        daemon.ask("GET", "/healthz", None, {})
+
+
+def test_a_second_daemon_on_the_same_file_refuses_to_start(daemon: Daemon) -> None:
+    first = daemon.start("--migrate")
+    daemon.port, daemon.metrics_port = free_port(), free_port()
+    daemon.write()
+    code, text = daemon.refused("--migrate")
+    assert code == 1
+    assert f"in use by another daemon (process {first.pid})" in text
+    upgrade = daemon.run("db", "upgrade")
+    assert (upgrade.returncode, "in use by another daemon" in upgrade.stderr) == (1, True)
+
+
+def test_the_lock_of_a_killed_daemon_holds_nobody_up(daemon: Daemon) -> None:
+    daemon.start("--migrate").kill()
+    daemon.start()
+
+
+def test_a_port_that_is_taken_is_named_with_its_key(daemon: Daemon) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", daemon.port))
+        taken.listen()
+        code, text = daemon.refused("--migrate")
+    assert code == 1
+    assert f"server.listen: cannot listen on 127.0.0.1:{daemon.port}" in text
+
+
+@pytest.mark.parametrize(
+    "clock", ["", "now", "2026-03-01,60", "2026-03-01T07:00:00Z,0", "2026-03-01T07:00:00Z,-1", "x,60"]
+)
+def test_a_wrong_rehearsal_clock_is_wrong_usage(daemon: Daemon, clock: str) -> None:
+    code, text = daemon.refused("--migrate", "--clock", clock)
+    assert code == 2
+    assert "START,RATE" in text or "above 0" in text
+
+
+def test_a_rehearsal_is_refused_where_a_provider_could_reach_people(daemon: Daemon) -> None:
+    daemon.write(providers=[{"name": "relay", "kind": "smtp", "host": "mail.example.com"}])
+    code, text = daemon.refused("--migrate", "--clock", "2026-03-01T07:00:00-08:00,60")
+    assert code == 2
+    assert "relay can reach people" in text
+
+
+def test_a_rehearsal_lives_in_its_own_time(daemon: Daemon) -> None:
+    daemon.start("--migrate", "--clock", "2026-03-01T07:00:00-08:00,600")
+    first = daemon.call("GET", "/v1/status")["now"]
+    time.sleep(0.5)
+    assert "2026-03-01T15:" <= first < daemon.call("GET", "/v1/status")["now"] < "2026-03-01T19:"
+
+
+def test_wrong_settings_are_all_named(daemon: Daemon) -> None:
+    daemon.write(servr={}, log={"level": "loud"})
+    code, text = daemon.refused("--migrate")
+    assert code == 1
+    assert "servr" in text
+    assert "level" in text
+
+
+def test_metrics_are_served_and_an_idle_daemon_is_small(daemon: Daemon) -> None:
+    daemon.start("--migrate").stop()
+    process = daemon.start()
+    daemon.port = daemon.metrics_port
+    text = daemon.ask("GET", "/metrics", None, {})[1].decode()
+    assert 'notifier_job_runs_total{job="ledger",outcome="failed"} 0.0' in text
+    resident = next(
+        int(line.split()[1]) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines() if "VmRSS" in line
+    )
+    assert resident <= 100_000  # KiB
+
+
+def test_one_request_is_followed_through_the_log_without_personal_data(daemon: Daemon) -> None:
+    process = daemon.start("--migrate")
+    daemon.rows(customer(1), path="/v1/customers/bulk")
+    daemon.call("POST", "/v1/complaints", {"reporter": "c1@example.net", "service": "power", "text": "dark and cold"})
+    until(lambda: '"route":"/v1/complaints"' in process.log.read_text(), "the line of the request")
+    process.stop()
+    log = process.log.read_text()
+    assert "c1@example.net" not in log
+    assert "dark and cold" not in log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    (request,) = (line for line in lines if line.get("route") == "/v1/complaints")
+    assert request["correlation_id"]
+
+
+def customer(number: int) -> dict[str, Any]:
+    return {
+        "customer_id": f"C-{number}",
+        "site_id": "1",
+        "address": f"{number} Oak St, Springfield",
+        "services": "power",
+        "email": f"c{number}@example.net",
+        "regions": {"postal_code": "94110"},
+    }
+
+
+def test_a_complaint_becomes_one_right_message_to_everyone_affected(daemon: Daemon) -> None:
+    process = daemon.start("--migrate", "--clock", "2026-03-02T18:00:00-08:00,60")
+    daemon.rows(*(customer(number) for number in range(1, 31)), path="/v1/customers/bulk")
+    complaints = ({"customer_id": f"C-{number}", "service": "power"} for number in range(1, 21))
+    assert {row["status"] for row in daemon.rows(*complaints, path="/v1/complaints/bulk")} == {201}
+    (card,) = until(lambda: daemon.call("GET", "/v1/incidents?state=suspected"), "suspicion")
+    incident = f"/v1/incidents/{card['id']}"
+    assert card["place"]
+
+    tell(daemon, daemon.call("POST", f"{incident}/confirm", {}), 30)
+    told = daemon.outbox()
+    assert sorted(str(mail["To"]) for mail in told) == sorted(f"c{number}@example.net" for number in range(1, 31))
+    assert daemon.call("GET", incident)["card"]["state"] == "confirmed"
+
+    tell(daemon, daemon.call("POST", f"{incident}/restored", {}), 30)
+    assert len(daemon.outbox()) == 60
+    view = until(lambda: resolved(daemon, incident), "resolution")
+    assert view["card"]["told"] == 30
+    assert daemon.call("GET", "/v1/reach")["email"] == 30
+    assert process.stop() == 0
+
+
+def tell(daemon: Daemon, draft: dict[str, Any], count: int) -> None:
+    """Send a draft to everyone the preview counts, and wait until it is finished."""
+    assert draft["preview"]["customers"] == count
+    path = f"/v1/broadcasts/{draft['broadcast']['id']}"
+    daemon.call("POST", f"{path}/send", {"count": count})
+    view = until(lambda: finished(daemon, path), "the end of the broadcast")
+    assert view["progress"]["states"] == {"sent": count}
+
+
+def finished(daemon: Daemon, path: str) -> dict[str, Any] | None:
+    view: dict[str, Any] = daemon.call("GET", path)
+    return view if view["state"] == "completed" else None
+
+
+def resolved(daemon: Daemon, path: str) -> dict[str, Any] | None:
+    view: dict[str, Any] = daemon.call("GET", path)
+    return view if view["card"]["state"] == "resolved" else None
