@@ -24,12 +24,14 @@ from notifier.domain.directory import (
 from notifier.domain.errors import ConfigError, InvalidInput
 from notifier.domain.numbering import NumberingPlan
 from notifier.domain.region import RegionKey, RegionKinds
-from notifier.storage.database import Database
+from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import directory
 
 __all__ = ["Directory", "DirectoryRow", "LoadResult", "Reach", "RejectedRow", "RowWarning", "rules_of"]
 
-ROWS_AT_ONCE = 2_000  # in one transaction: about a tenth of a second
+ROWS_AT_MOST = 2_000  # in one transaction
+ROWS_AT_LEAST = 250
+TRANSACTION_SECONDS = 0.1  # nobody else writes for so long: about what a transaction is made to take
 
 
 class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,25 +59,38 @@ class Directory:
     def __init__(self, database: Database, config: Config, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self._rules = rules_of(config)
+        self._rows_at_once = ROWS_AT_LEAST * 2
 
     async def load(self, rows: Sequence[DirectoryRow], *, first_line: int = 1, dry_run: bool = False) -> LoadResult:
         """Store what is right in a batch and report what is not; with `dry_run` only report.
 
         Rows are lines `first_line` and following. Of rows for the same site the last one holds. The batch is stored in
-        transactions of `ROWS_AT_ONCE`; repeating it changes nothing. Raises `Overloaded` when the writer is full.
+        as many transactions as keep each short; repeating it changes nothing. Raises `Overloaded` when the writer's
+        queue is full.
         """
-        loaded, rejected, warnings = 0, list[RejectedRow](), list[RowWarning]()
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = rows[start : start + ROWS_AT_ONCE]
-            checked = await asyncio.to_thread(_check, self._rules, part, first_line + start)
-            if checked.entries and not dry_run:
-                now = self._clock.now()
-                entries = checked.entries
-                await self._database.write(lambda tx, entries=entries, now=now: directory.save(tx, entries, now))  # type: ignore[misc]
-            loaded += len(part) - len(checked.rejected)
-            rejected += checked.rejected
-            warnings += checked.warnings
-        return LoadResult(loaded=loaded, rejected=rejected, warnings=warnings)
+        checked = await asyncio.to_thread(_check, self._rules, rows, first_line)
+        start = 0
+        while not dry_run and start < len(checked.entries):
+            part = checked.entries[start : start + self._rows_at_once]
+            await self._save(part)
+            start += len(part)
+        return LoadResult(
+            loaded=len(rows) - len(checked.rejected), rejected=checked.rejected, warnings=checked.warnings
+        )
+
+    async def _save(self, entries: Sequence[SiteEntry]) -> None:
+        """Store some rows in one transaction, and let the next one have more or fewer by how long it took."""
+        now = self._clock.now()
+
+        def work(tx: Transaction) -> float:
+            began = self._clock.monotonic()
+            directory.save(tx, entries, now)
+            return self._clock.monotonic() - began
+
+        seconds = await self._database.write(work)
+        if len(entries) == self._rows_at_once:
+            fitting = int(len(entries) * TRANSACTION_SECONDS / max(seconds, TRANSACTION_SECONDS / 4))
+            self._rows_at_once = max(ROWS_AT_LEAST, min(ROWS_AT_MOST, fitting))
 
     async def reach(self) -> Reach:
         """Count customers with an active site by the best channel each can be reached by."""

@@ -6,7 +6,7 @@ import pytest
 
 from notifier.config import Config, Locales, NamedRegion, Regions
 from notifier.domain.errors import ConfigError
-from notifier.stages.directory import ROWS_AT_ONCE, Directory, DirectoryRow, LoadResult, Reach, rules_of
+from notifier.stages.directory import ROWS_AT_MOST, Directory, DirectoryRow, LoadResult, Reach, rules_of
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import directory as repository
 
@@ -22,6 +22,10 @@ class StillClock:
     def now(self) -> datetime:
         """Return the time it is set to."""
         return self.at
+
+    def monotonic(self) -> float:
+        """Return always the same."""
+        return 0.0
 
 
 @pytest.fixture
@@ -265,10 +269,10 @@ async def test_a_dry_run_reports_and_stores_nothing(database: Database, director
 
 
 async def test_a_batch_larger_than_one_transaction_keeps_its_lines(database: Database, directory: Directory) -> None:
-    rows = [row(f"C-{n}", email=f"u{n}@example.com") for n in range(ROWS_AT_ONCE + 10)]
-    rows[ROWS_AT_ONCE + 5] = row("")
+    rows = [row(f"C-{n}", email=f"u{n}@example.com") for n in range(ROWS_AT_MOST + 10)]
+    rows[ROWS_AT_MOST + 5] = row("")
     result = await directory.load(rows, first_line=2)
-    assert [each.line for each in result.rejected] == [ROWS_AT_ONCE + 7]
+    assert [each.line for each in result.rejected] == [ROWS_AT_MOST + 7]
     assert await database.read(lambda tx: tx.scalar("SELECT count(*) FROM links")) == result.loaded == len(rows) - 1
 
 

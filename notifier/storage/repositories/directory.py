@@ -91,8 +91,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS loading_sites (n INTEGER PRIMARY KEY, custo
     is_first SMALLINT, name TEXT, account_type TEXT, plan TEXT, price BIGINT, currency TEXT,
     customer_id BIGINT, site_id BIGINT);
 CREATE TEMPORARY TABLE IF NOT EXISTS loading_links (n INTEGER, address TEXT, role TEXT, position SMALLINT,
-    is_first SMALLINT, kind TEXT, is_kind_given SMALLINT, locale TEXT,
-    contact_point_id BIGINT, site_id BIGINT, customer_id BIGINT, PRIMARY KEY (n, position));
+    is_first SMALLINT, kind TEXT, is_kind_given SMALLINT, locale TEXT, PRIMARY KEY (n, position));
 CREATE TEMPORARY TABLE IF NOT EXISTS loading_regions (region_set INTEGER, region_id BIGINT, derived SMALLINT,
     PRIMARY KEY (region_set, region_id));
 DELETE FROM loading_sites;
@@ -158,28 +157,22 @@ ON CONFLICT (address) DO UPDATE SET locale = excluded.locale WHERE excluded.loca
 """
 
 _CHANGE_KINDS = """
-UPDATE contact_points SET kind = :kind WHERE kind <> :kind AND id IN (
-    SELECT contact_point_id FROM loading_links WHERE is_kind_given = 1 AND kind = :kind)
-"""
-
-_FIND_LINKS = """
-UPDATE loading_links SET
-    contact_point_id = (SELECT id FROM contact_points p WHERE p.address = loading_links.address),
-    site_id = (SELECT s.site_id FROM loading_sites s WHERE s.n = loading_links.n),
-    customer_id = (SELECT s.customer_id FROM loading_sites s WHERE s.n = loading_links.n)
+UPDATE contact_points SET kind = :kind WHERE kind <> :kind AND address IN (
+    SELECT address FROM loading_links WHERE is_kind_given = 1 AND kind = :kind)
 """
 
 # CROSS JOIN makes SQLite begin with the batch, of which it has no statistics.
 _DELETE_OLD_LINKS = """
 DELETE FROM links WHERE (contact_point_id, site_id, role) IN (
-    SELECT o.contact_point_id, o.site_id, o.role FROM loading_sites n CROSS JOIN links o
-    LEFT JOIN loading_links k ON k.n = n.n AND k.contact_point_id = o.contact_point_id AND k.role = o.role
-    WHERE o.site_id = n.site_id AND k.n IS NULL)
+    SELECT o.contact_point_id, o.site_id, o.role FROM loading_sites n CROSS JOIN links o CROSS JOIN contact_points p
+    LEFT JOIN loading_links k ON k.n = n.n AND k.role = o.role AND k.address = p.address
+    WHERE o.site_id = n.site_id AND p.id = o.contact_point_id AND k.n IS NULL)
 """
 
 _INSERT_LINKS = """
 INSERT INTO links (contact_point_id, site_id, role, customer_id, position)
-SELECT contact_point_id, site_id, role, customer_id, position FROM loading_links WHERE true
+SELECT p.id, n.site_id, k.role, n.customer_id, k.position
+FROM loading_links k CROSS JOIN loading_sites n CROSS JOIN contact_points p WHERE n.n = k.n AND p.address = k.address
 ON CONFLICT (contact_point_id, site_id, role) DO UPDATE SET position = excluded.position
 WHERE excluded.position <> links.position
 """
@@ -216,7 +209,6 @@ def save(tx: Transaction, entries: Sequence[SiteEntry], now: datetime) -> None:
     tx.run(_UPSERT_SITES, now=at)
     tx.run(_FIND_SITES)
     tx.run(_INSERT_CONTACT_POINTS, now=at)
-    tx.run(_FIND_LINKS)
     for kind in (ContactKind.MOBILE, ContactKind.LANDLINE):
         tx.run(_CHANGE_KINDS, kind=str(kind))
     tx.run(_DELETE_OLD_LINKS)
