@@ -1,7 +1,7 @@
 """The scenes of the demo: what happens in the town between the first complaint and the light coming back.
 
-In: a running daemon with a town and its history, and tonight's complaints. Out: lines on the screen, and the commands of
-the commander, typed at a real terminal. Scenes wait for what the API reports, never for a fixed time alone.
+In: a running daemon with a town and its history, and tonight's complaints. Out: lines on the screen, and the
+commands of the commander, typed at a real terminal. Scenes wait for what the API reports, not for a fixed time.
 """
 
 import asyncio
