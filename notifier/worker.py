@@ -109,7 +109,10 @@ class Lane:
         settings = provider.settings
         self.name, self._channel = settings.name, settings.channel
         self._delivery, self._provider, self._queue, self._clock = delivery, provider, queue, clock
-        self._metrics = metrics
+        self._attempts = {result: metrics.attempts.labels(self.name, result) for result in Result}
+        self._attempt_seconds = metrics.attempt_seconds.labels(self.name)
+        self._handover_delay = metrics.handover_delay.labels(self._channel)
+        self._is_up = metrics.provider_up.labels(self.name)
         self._connections = settings.connections
         self._lease_seconds = delivery.config.delivery.lease.total_seconds()
         self._lease_margin = min(settings.timeout.total_seconds() + LOSS_SECONDS, self._lease_seconds / 2)
@@ -231,7 +234,8 @@ class Lane:
             if self._ready.qsize() <= self._low_water:
                 self._room.set()
             if await self._may_begin(claimed):
-                self._outcomes.append(await self._hand_over(claimed))
+                handed = await self._hand_over(claimed)  # awaited first: the list is replaced meanwhile
+                self._outcomes.append(handed)
             else:
                 self._unbegun.append(claimed)
             self._something.set()
@@ -251,12 +255,11 @@ class Lane:
         outcome, version = await self._try(claimed)
         ended = self._clock.monotonic()
         self._observe(outcome, began=began)
-        self._metrics.attempts.labels(self.name, outcome.result).inc()
-        self._metrics.attempt_seconds.labels(self.name).observe(ended - began)
+        self._attempts[outcome.result].inc()
+        self._attempt_seconds.observe(ended - began)
         ended_at = self._clock.now()
         if outcome.result is Result.ACCEPTED:
-            delay = (ended_at - claimed.due_at).total_seconds()
-            self._metrics.handover_delay.labels(self._channel).observe(max(0.0, delay))
+            self._handover_delay.observe(max(0.0, (ended_at - claimed.due_at).total_seconds()))
         return Handed(
             claimed=claimed,
             outcome=outcome,
@@ -292,7 +295,8 @@ class Lane:
             log.error("provider stopped", provider=self.name, code=outcome.code, answer=outcome.answer)
         elif was_stopped and not self._brake.is_stopped:
             log.warning("provider works again", provider=self.name)
-        self._metrics.provider_up.labels(self.name).set(0 if self._brake.is_stopped else 1)
+        if self._brake.is_stopped != was_stopped:
+            self._is_up.set(0 if self._brake.is_stopped else 1)
         if self._brake.is_stopped:
             self._room.set()
 

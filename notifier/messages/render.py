@@ -21,7 +21,7 @@ from notifier.domain.playbook import Playbook
 from notifier.messages import phrases as phrases_file
 from notifier.messages.edition import Edition, collect
 from notifier.messages.phrases import Phrases
-from notifier.messages.places import place_of
+from notifier.messages.places import Place, place_of
 from notifier.messages.times import ReaderTimes
 
 CHANNELS = (Channel.EMAIL,)  # those with templates today
@@ -74,8 +74,28 @@ class Wording:
         self, channel: Channel, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, unsubscribe_url: str
     ) -> Rendered:
         """Return the message; raise `RenderFailed` naming template and cause."""
+        times = self.times(personal)
+        place = place_of(personal, self.phrases.words, times)
+        return self.render_at(channel, kind, facts, personal, times, place, unsubscribe_url)
+
+    def times(self, personal: NotificationFacts) -> ReaderTimes:
+        """Return how this reader is told times."""
+        at = personal.at or datetime.now(UTC)
+        return ReaderTimes(self.phrases.words, personal.locale, personal.time_zone, at)
+
+    def render_at(
+        self,
+        channel: Channel,
+        kind: BroadcastKind,
+        facts: Facts,
+        personal: NotificationFacts,
+        times: ReaderTimes,
+        place: Place,
+        unsubscribe_url: str,
+    ) -> Rendered:
+        """Return the message about a place that is in words already; raise `RenderFailed`."""
         try:
-            words = self._words(kind, facts, personal) | {"unsubscribe_url": unsubscribe_url}
+            words = self._words(kind, facts, personal, times, place) | {"unsubscribe_url": unsubscribe_url}
             subject = " ".join(self._templates[channel, kind, "subject"].render(words).split())
             return Rendered(
                 subject=subject,
@@ -88,11 +108,11 @@ class Wording:
         except (TemplateError, InvalidInput, ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise RenderFailed(f"{channel}/{kind} in '{self.edition.locale}': {error}") from error
 
-    def _words(self, kind: BroadcastKind, facts: Facts, personal: NotificationFacts) -> dict[str, object]:
+    def _words(
+        self, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, times: ReaderTimes, place: Place
+    ) -> dict[str, object]:
         """Return what a template may say; "" and empty lists stand for what is not known."""
         phrases = self.phrases
-        times = ReaderTimes(phrases.words, personal.locale, personal.time_zone, personal.at or datetime.now(UTC))
-        place = place_of(personal, phrases.words, times)
         service = phrases.service(facts.service)
         impact = service.impact(facts.impact)
         is_first = kind is BroadcastKind.ACKNOWLEDGED or personal.first_contact
@@ -150,7 +170,10 @@ class Messages:
     def __init__(self, config: Config, playbooks: Mapping[str, Playbook]) -> None:
         """Read and compile templates and phrases once; `playbooks` are by service. Raises `ConfigError`."""
         by_service = {service: playbook for playbook in playbooks.values() for service in playbook.services}
+        from notifier.messages.prepared import PreparedMessages
+
         self.config = config
+        self._prepared = PreparedMessages()
         self._wordings = {
             locale: Wording(collect(config, by_service, locale))
             for locale in dict.fromkeys((config.locales.default, *config.locales.available))
@@ -182,7 +205,7 @@ class Messages:
         unsubscribe_url: str = "",
     ) -> Rendered:
         """Return the message for one reader; raise `RenderFailed` when it cannot be made."""
-        return self.wording(personal.locale).render(channel, kind, facts, personal, unsubscribe_url)
+        return self._prepared.render(self.wording(personal.locale), channel, kind, facts, personal, unsubscribe_url)
 
     def phrase_codes(self, group: str, service: str = "") -> tuple[str, ...]:
         """Return the codes of `causes`, `crews`, `safety` or `self_help` that have a wording in every locale."""

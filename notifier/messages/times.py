@@ -57,7 +57,7 @@ class ReaderTimes:
 
     def listed(self, names: Sequence[str]) -> str:
         """Return "A", "A and B" or "A, B, and C" as the locale does."""
-        return format_list(list(names), locale=self.locale)
+        return names[0] if len(names) == 1 else format_list(list(names), locale=self.locale)
 
     def _with_day(self, instant: datetime, *, name_today: bool) -> str:
         local = instant.astimezone(self._zone)

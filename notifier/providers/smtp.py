@@ -9,6 +9,7 @@ import contextlib
 import re
 import socket
 import ssl
+from typing import cast
 
 import aiosmtplib
 
@@ -109,10 +110,11 @@ class SmtpProvider:
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError, ValueError) as error:
             client.close()
             raise _Unreachable(Outcome(result=Result.OURS, answer=masked(str(error)))) from error
-        if not isinstance(client.transport, asyncio.Transport):
+        transport = client.transport
+        if transport is None or transport.is_closing():
             raise _Unreachable(Outcome(result=Result.OURS, answer="the relay hung up after its greeting"))
         self._offer = _offer(client)
-        return SmtpSession(client.transport, self._offer, reply_seconds=self._seconds)
+        return SmtpSession(cast("asyncio.Transport", transport), self._offer, reply_seconds=self._seconds)
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:
