@@ -64,13 +64,16 @@ def serve(file: Path | None, migrate: bool, rehearsal: str | None) -> None:
 async def _serve(app: "App") -> bool:
     """Run the daemon until a signal; return whether it ended because a part of it failed."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        return await app.run(stop, started=_announce)
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+
+    def end() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):  # the second one ends it at once, as `kill -9` does
             loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    return await app.run(stop, started=_announce)
 
 
 def _announce(app: "App") -> None:

@@ -36,7 +36,10 @@ class Call:
     async def raw(self, at_most: int = BODY_AT_MOST) -> bytes:
         """Return the body of at most 64 KiB or another limit; it must be JSON by its Content-Type when there is one."""
         request = self.request if at_most == BODY_AT_MOST else self.request.clone(client_max_size=at_most)
-        body = await read_within(request)
+        try:
+            body = await read_within(request)
+        except web.HTTPRequestEntityTooLarge:
+            raise Rejected(413, f"the body is over {at_most // 1024} KiB") from None
         if body:
             given = self.request.headers.get("Content-Type", "")
             if given != JSON and not _JSON_TYPE.fullmatch(given):
