@@ -279,6 +279,13 @@ def dismiss(tx: Transaction, incident_id: int, *, now: datetime, reason: Dismiss
     record(tx, incident_id, at=now, event="dismissed", actor=actor, detail={"reason": str(reason)})
 
 
+def close(tx: Transaction, incident_id: int, *, now: datetime, actor: str) -> None:
+    """Close a resolved incident: nothing more is owed to anyone."""
+    set_state(tx, incident_id, IncidentState.CLOSED)
+    tx.run("UPDATE incidents SET closed_at = :now WHERE id = :id", now=to_micros(now), id=incident_id)
+    record(tx, incident_id, at=now, event="closed", actor=actor)
+
+
 def merge(tx: Transaction, incident_id: int, *, into: int, now: datetime, actor: str) -> None:
     """Merge an incident into another one that covers it: its evidence moves, its promises become void."""
     set_state(tx, incident_id, IncidentState.MERGED)
@@ -304,6 +311,16 @@ def set_state(tx: Transaction, incident_id: int, wanted: IncidentState) -> None:
         raise NotFound("incident", incident_id)
     INCIDENT.require(IncidentState(current), wanted, which=incident_id)
     tx.run("UPDATE incidents SET state = :state WHERE id = :id", state=wanted, id=incident_id)
+
+
+def set_times(tx: Transaction, part_id: int, *, eta_at: datetime | None, next_update_by: datetime | None) -> None:
+    """Keep the times that customers are given for a part."""
+    tx.run(
+        "UPDATE parts SET eta_at = :eta, next_update_by = :next WHERE id = :id",
+        eta=to_micros(eta_at),
+        next=to_micros(next_update_by),
+        id=part_id,
+    )
 
 
 def void_promises(tx: Transaction, incident_id: int, *, now: datetime) -> None:
@@ -336,7 +353,8 @@ def region_label(tx: Transaction, region_id: int) -> str:
 
 _SELECT = """SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
                     i.resolved_at, i.closed_at, i.correlation_id, p.id AS part_id,
-                    p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by, p.believed_back_at, p.restored_at
+                    p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by, p.believed_back_at,
+                    p.restored_at
              FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
 
 

@@ -1,0 +1,183 @@
+"""Promises: nothing told to customers is forgotten. Warn, send the authorised `delayed` in time, or say it was missed.
+
+Looks at every open promise each time it is called. The `delayed` it sends gives no new time of its own: only the
+playbook's next update; after `automatic_delays` in a row, or while everything is paused, only a person can go on.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from notifier.clock import Clock
+from notifier.config import Config
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, Facts, time_to_finish
+from notifier.domain.notification import Channel
+from notifier.domain.playbook import Playbook
+from notifier.domain.promise import Promise, PromiseKind, PromiseState, Verdict, watch
+from notifier.metrics import Metrics
+from notifier.queue.embedded import EmbeddedQueue, Topic
+from notifier.storage.database import Database, Transaction
+from notifier.storage.queries import broadcasts as shown
+from notifier.storage.repositories import broadcasts, control, incidents, promises, updates
+from notifier.storage.repositories.promises import Watched
+
+_log = structlog.get_logger(__name__)
+WATCHER = "daemon"
+_EVENTS = {Verdict.WARN: "promise_due_soon", Verdict.PERSON: "promise_needs_a_person", Verdict.MISSED: "promise_missed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acted:
+    """What the watcher did about one promise, for metrics and the log."""
+
+    promise: Promise
+    verdict: Verdict
+    ended: tuple[tuple[PromiseKind, PromiseState], ...] = ()
+
+
+class Promises:
+    """Watches every promise."""
+
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        clock: Clock,
+        queue: EmbeddedQueue,
+        metrics: Metrics,
+        playbooks: Mapping[str, Playbook],
+    ) -> None:
+        self._database, self._config, self._clock = database, config, clock
+        self._queue, self._metrics, self._playbooks = queue, metrics, playbooks
+        self._rates: dict[Channel, float] = {}
+        for provider in config.providers:
+            self._rates.setdefault(provider.channel, provider.rate)
+
+    async def watch(self) -> None:
+        """Do what this minute asks for."""
+        now = self._clock.now()
+        open_ones, verdicts = await self._database.read(lambda tx: self._look(tx, now))
+        self._measure(open_ones, now)
+        for promise_id in verdicts:
+            acted = await self._database.write(lambda tx, which=promise_id: self._act(tx, which))  # type: ignore[misc]
+            if acted is not None:
+                self._tell(acted)
+
+    def _look(self, tx: Transaction, now: datetime) -> tuple[list[Watched], list[int]]:
+        """Return the open promises, and the ids of those that something is to be done about."""
+        open_ones, paused = promises.open_ones(tx), control.is_paused(tx)
+        return open_ones, [
+            each.promise.id for each in open_ones if self._verdict(tx, each, now, paused) is not Verdict.NOTHING
+        ]
+
+    def _verdict(self, tx: Transaction, watched: Watched, now: datetime, paused: bool) -> Verdict:
+        playbook = self._playbooks.get(watched.service)
+        if playbook is None:
+            return Verdict.MISSED if now >= watched.promise.due_at else Verdict.NOTHING
+        far = watched.promise.due_at - max(playbook.warn_before, playbook.delay_before) * 2
+        to_finish = timedelta() if now < far else self._to_finish(tx, watched.promise)
+        return watch(
+            watched.promise,
+            watched.part_state,
+            now=now,
+            playbook=playbook,
+            to_finish=to_finish,
+            update_at=watched.update_at,
+            paused=paused,
+        )
+
+    def _to_finish(self, tx: Transaction, promise: Promise) -> timedelta:
+        """Return how long an update to those who were given the promise takes."""
+        return time_to_finish(shown.by_channel(tx, promise.broadcast_id), self._rates)
+
+    def _act(self, tx: Transaction, promise_id: int) -> Acted | None:
+        """Decide again on what is stored now, then do it."""
+        now = self._clock.now()
+        watched = next((each for each in promises.open_ones(tx) if each.promise.id == promise_id), None)
+        if watched is None:
+            return None
+        promise = watched.promise
+        verdict = self._verdict(tx, watched, now, control.is_paused(tx))
+        match verdict:
+            case Verdict.NOTHING:
+                return None
+            case Verdict.WARN | Verdict.PERSON:
+                promises.mark_warned(tx, promise.id, now)
+            case Verdict.MISSED:
+                promises.end(tx, promise, PromiseState.MISSED, now=now)
+            case Verdict.DELAY:
+                return self._delay(tx, promise, self._playbooks[watched.service], now)
+        detail = {"promise": promise.id, "kind": str(promise.kind), "due_at": promise.due_at}
+        incidents.record(tx, promise.incident_id, at=now, event=_EVENTS[verdict], actor=WATCHER, detail=detail)
+        missed = ((promise.kind, PromiseState.MISSED),) if verdict is Verdict.MISSED else ()
+        return Acted(promise=promise, verdict=verdict, ended=missed)
+
+    def _delay(self, tx: Transaction, promise: Promise, playbook: Playbook, now: datetime) -> Acted:
+        """Send the `delayed` that was authorised with the promise: it starts at once and supersedes what is older."""
+        incident = incidents.load(tx, promise.incident_id)
+        told = broadcasts.load(tx, promise.broadcast_id)
+        eta = promise.due_at if promise.kind is PromiseKind.ETA else None
+        facts = Facts(
+            service=incident.service,
+            impact=incident.impact,
+            started_at=incident.started_at,
+            cause=incident.cause,
+            crew=incident.crew,
+            next_update_by=now + playbook.next_update_within,
+            previous_eta_at=eta,
+            previous_update_by=None if eta else promise.due_at,
+            customers=told.facts.customers,
+            automatic=True,
+        )
+        broadcast_id = broadcasts.create(
+            tx,
+            incident_id=incident.id,
+            part_id=promise.part_id,
+            kind=BroadcastKind.DELAYED,
+            facts=facts,
+            changes=None,
+            now=now,
+            by=WATCHER,
+            correlation_id=incident.correlation_id,
+            may_delay=True,
+            automatic=True,
+        )
+        broadcasts.authorise(
+            tx,
+            broadcasts.load(tx, broadcast_id),
+            facts=facts,
+            changes=None,
+            customers=told.expected_customers,
+            not_before_at=now,
+            by=WATCHER,
+            now=now,
+            reason=BroadcastReason.BY_PROMISE,
+        )
+        incidents.set_times(tx, promise.part_id, eta_at=None, next_update_by=facts.next_update_by)
+        started = updates.start(
+            tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=promise.automatic_in_row + 1
+        )
+        return Acted(promise=promise, verdict=Verdict.DELAY, ended=started.ended)
+
+    def _tell(self, acted: Acted) -> None:
+        for kind, state in acted.ended:
+            self._metrics.promises.labels(kind, state).inc()
+        if acted.verdict is Verdict.DELAY:
+            self._metrics.broadcasts_sent.labels(BroadcastKind.DELAYED).inc()
+            self._queue.wake(Topic.BROADCASTS)
+            self._queue.wake(Topic.NOTIFICATIONS)
+        _log.warning(
+            "a promise needed attention",
+            incident=acted.promise.incident_id,
+            promise=acted.promise.id,
+            kind=str(acted.promise.kind),
+            verdict=str(acted.verdict),
+        )
+
+    def _measure(self, open_ones: list[Watched], now: datetime) -> None:
+        self._metrics.promises_open.set(len(open_ones))
+        seconds = (open_ones[0].promise.due_at - now).total_seconds() if open_ones else math.inf
+        self._metrics.promise_due_seconds.set(seconds)
