@@ -1,15 +1,19 @@
 """CSV files as numbered rows: constant memory, every mistake with its line, no row that stops the others.
 
 In: bytes and what the columns may be called. Out: `Row`s of the cells that say something, or `Unreadable`. A header
-that is not understood is wrong usage, because then every row would be.
+that is not understood is wrong usage, because then every row would be. Cells may be separated by commas, by semicolons
+(spreadsheets where the comma is decimal) or by tabs: whichever the line of column names has most of.
 """
 
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 import click
+
+SEPARATORS = (",", ";", "\t")  # the first wins a tie
 
 
 class Row(NamedTuple):
@@ -31,7 +35,11 @@ class Unreadable(NamedTuple):
 def read_rows(source: BinaryIO, check_header: Callable[[Sequence[str]], str]) -> Iterator[Row | Unreadable]:
     """Yield the rows of a file; `check_header` returns what is wrong with the names, or an empty string."""
     text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, strict=True)
+    header = text.readline()
+    if "\x00" in header:
+        raise click.UsageError('the file is UTF-16, not UTF-8; save it as "CSV UTF-8"')
+    separator = max(SEPARATORS, key=header.count)
+    reader = csv.reader(chain([header] if header else [], text), strict=True, delimiter=separator)
     names = _names(reader, check_header)
     while True:
         line = reader.line_num + 1
@@ -72,7 +80,9 @@ def _row(line: int, cells: Sequence[str], names: Sequence[str]) -> Row | Unreada
     said = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
     for name, cell in said.items():
         if not cell.isascii() and not _is_text(cell):
-            return Unreadable(line, name, readable(cell), "is not UTF-8; save the file as UTF-8")
+            return Unreadable(
+                line, name, readable(cell), "is not UTF-8 (Windows-1252, perhaps); save the file as UTF-8"
+            )
     return Row(line, said)
 
 
