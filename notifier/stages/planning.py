@@ -93,7 +93,7 @@ class Planning:
             region_ids=tuple(incidents.place_regions(tx, incident.id)),
             channels=self._playbooks[incident.service].channels,
             only_told=found.kind in ONLY_TO_TOLD,
-            before=found.id,
+            but=found.id,
         )
         chunk = planning.plan_chunk(
             tx,

@@ -103,7 +103,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook) -> Sco
         region_ids=tuple(corrected or incidents.place_regions(tx, incident.id)),
         channels=playbook.channels,
         only_told=found.kind in ONLY_TO_TOLD,
-        before=found.id,
+        but=found.id,
     )
 
 
@@ -219,7 +219,7 @@ def _counts(scope: Scope) -> str:
 def _is_first_contact(scope: Scope, point: str) -> str:
     return f"""NOT EXISTS (SELECT 1 FROM broadcasts AS b
                            JOIN notifications AS n ON n.broadcast_id = b.id AND n.contact_point_id = {point}
-                           WHERE b.incident_id = :incident AND b.id < {scope.before}
+                           WHERE b.incident_id = :incident AND b.id <> {scope.but}
                              AND n.state IN ({audience.TOLD}))"""
 
 

@@ -36,7 +36,7 @@ class Scope:
     region_ids: tuple[int, ...]
     channels: tuple[Channel, ...]  # in the playbook's order
     only_told: bool = False
-    before: int = 2**62  # told by broadcasts with a lower id than this
+    but: int = 0  # the broadcast itself: what it told is not what was told before
 
     @property
     def pattern(self) -> str:
@@ -105,7 +105,7 @@ def told_before(scope: Scope) -> str:
     return f"""SELECT an.site_id, an.customer_id, an.contact_point_id, 0 AS position
                FROM broadcasts AS b
                CROSS JOIN notifications AS n CROSS JOIN audience_notifications AS an
-               WHERE b.incident_id = :incident AND b.id < {scope.before}
+               WHERE b.incident_id = :incident AND b.id <> {scope.but}
                  AND n.broadcast_id = b.id AND n.state IN ({TOLD})
                  AND an.broadcast_id = b.id AND an.contact_point_id = n.contact_point_id"""
 

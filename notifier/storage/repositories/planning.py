@@ -138,7 +138,7 @@ class _Chunk:
             """INSERT INTO audience (broadcast_id, customer_id, outcome)
                SELECT DISTINCT CAST(:broadcast AS BIGINT), e.customer_id, 'site_ended'
                FROM broadcasts AS b CROSS JOIN audience AS e
-               WHERE b.incident_id = :incident AND b.id < :broadcast AND b.started_at IS NOT NULL
+               WHERE b.incident_id = :incident AND b.id <> :broadcast AND b.started_at IS NOT NULL
                  AND e.broadcast_id = b.id AND e.customer_id > :after AND e.customer_id <= :until
                  AND e.outcome = 'told'
                ON CONFLICT (broadcast_id, customer_id) DO NOTHING""",
@@ -154,9 +154,9 @@ class _Chunk:
         """Return up to which id each earlier broadcast has at most `at_most` rows; None when none has more."""
         earlier = self.tx.tuples(
             """SELECT id FROM broadcasts
-               WHERE incident_id = :incident AND id < :before AND started_at IS NOT NULL""",
+               WHERE incident_id = :incident AND id <> :broadcast AND started_at IS NOT NULL""",
             incident=self.scope.incident_id,
-            before=min(self.broadcast_id, self.scope.before),
+            broadcast=self.broadcast_id,
         )
         found = (self.tx.scalar(sql, earlier=row[0], after=after, skip=at_most - 1) for row in earlier)
         return min((int(nth) for nth in found if nth is not None), default=None)

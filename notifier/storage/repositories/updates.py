@@ -224,9 +224,13 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
     """Start a broadcast: its messages may leave, older ones of the part are superseded, promises change hands."""
     incident = incidents.load(tx, found.incident_id)
     broadcasts.mark_started(tx, found.id, now)
-    for older in broadcasts.of_part(tx, found.part_id, found.incident_id, *_UNSENT):
-        if older.id < found.id:
-            broadcasts.end(tx, older, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
+    for other in broadcasts.of_part(
+        tx, found.part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED
+    ):
+        # what a person has authorised and has not started yet is news to come, not an older update of the daemon's
+        is_older = other.started_at is not None or (other.id < found.id and not found.automatic)
+        if other.id != found.id and is_older:
+            broadcasts.end(tx, other, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
     back_at = incident.believed_back_at if found.kind is BroadcastKind.RESTORED else None
     is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
     ended = []
