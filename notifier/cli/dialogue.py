@@ -21,7 +21,7 @@ from notifier.cli.client import Client, Problem
 from notifier.cli.keyboard import Keyboard, is_terminal
 from notifier.cli.preview import show_preview
 from notifier.cli.printing import BAD, GOOD, WARN, number, plural
-from notifier.storage.views import BroadcastView, Preview
+from notifier.storage.views import BroadcastView, Preview, StatusView
 
 _TRIES = 3
 _WATCHED_AT_MOST = timedelta(seconds=120)  # a longer hold is not waited for: no key may stop a person from leaving
@@ -182,7 +182,10 @@ def _count_down(client: Client, view: BroadcastView) -> None:
         click.echo()
     if pressed:
         _take_back(client, view.id)
-    show_outcome(_follow(client, view.id), client.moment())
+    view = _follow(client, view.id)
+    show_outcome(view, client.moment())
+    if not finished(view) and client.get("/v1/status").read(StatusView).paused:
+        printing.line("PAUSED: nothing is sent to anyone until: notifier resume-all", hang=8, style=BAD)
 
 
 def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]) -> bool:

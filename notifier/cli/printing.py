@@ -88,7 +88,7 @@ def by_region(values: Mapping[str, int]) -> str:
 
 def paint(text: str, style: str | None) -> str:
     """Colour text that already says the same in words."""
-    if not style or os.environ.get("NO_COLOR"):
+    if not style or not text or os.environ.get("NO_COLOR"):
         return text
     if style in (DIM, STRONG):
         return click.style(text, dim=style == DIM or None, bold=style == STRONG or None)
