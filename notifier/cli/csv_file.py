@@ -8,12 +8,14 @@ that is not understood is wrong usage, because then every row would be. Cells ma
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 import click
 
 SEPARATORS = (",", ";", "\t")  # the first wins a tie
+PIECE_AT_MOST = 1 << 20  # characters of one line; a file without line ends is cut, so that memory stays bounded
 
 
 class Row(NamedTuple):
@@ -35,11 +37,12 @@ class Unreadable(NamedTuple):
 def read_rows(source: BinaryIO, check_header: Callable[[Sequence[str]], str]) -> Iterator[Row | Unreadable]:
     """Yield the rows of a file; `check_header` returns what is wrong with the names, or an empty string."""
     text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    header = text.readline()
+    pieces = iter(partial(text.readline, PIECE_AT_MOST), "")
+    header = next(pieces, "")
     if "\x00" in header:
         raise click.UsageError('the file is UTF-16, not UTF-8; save it as "CSV UTF-8"')
     separator = max(SEPARATORS, key=header.count)
-    reader = csv.reader(chain([header] if header else [], text), strict=True, delimiter=separator)
+    reader = csv.reader(chain([header] if header else [], pieces), strict=True, delimiter=separator)
     names = _names(reader, check_header)
     while True:
         line = reader.line_num + 1

@@ -100,7 +100,7 @@ def test_refused_complaints_are_written_with_their_lines_and_the_others_load(
     assert sorted(rejected(tmp_path / "file.rejected.csv")[1:], key=lambda row: int(row[0])) == [
         ["3", "service", "pwr", "'pwr' is not configured; expected power"],
         ["4", "", "x", "there are 3 cells under 2 columns; is a cell with a comma not quoted?"],
-        ["5", "customer_id", "\ufffd", "is not UTF-8; save the file as UTF-8"],
+        ["5", "customer_id", "\ufffd", "is not UTF-8 (Windows-1252, perhaps); save the file as UTF-8"],
     ]
     assert f"3 lines were refused; see {tmp_path / 'file.rejected.csv'}" in result.stderr
 

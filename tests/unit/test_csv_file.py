@@ -88,3 +88,9 @@ def test_a_cell_that_is_not_utf8_is_named_and_the_next_row_is_read() -> None:
 def test_a_header_that_is_not_understood_is_wrong_usage(file: bytes, problem: str) -> None:
     with pytest.raises(click.UsageError, match=problem):
         read(file)
+
+
+def test_a_file_without_line_ends_is_read_in_pieces() -> None:
+    rows = read("a,b\n" + "x" * 3_000_000)
+    assert rows
+    assert all(isinstance(row, Unreadable) for row in rows)
