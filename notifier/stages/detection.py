@@ -31,7 +31,7 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
-from notifier.storage.repositories import baselines, detector, incidents
+from notifier.storage.repositories import baselines, detector, incidents, updates
 from notifier.storage.repositories.baselines import BaselineState, NewDay
 from notifier.storage.repositories.detector import StreamedComplaint
 from notifier.storage.views import CellScore
@@ -233,7 +233,9 @@ class Detection:
             )
             opened = _Opened(incident_id=incident_id, service=service, correlation_id=correlation_id)
         for finding in findings:
-            incidents.attach_evidence(tx, incident_id, _evidence(finding), now=now)
+            evidence = _evidence(finding)
+            incidents.attach_evidence(tx, incident_id, evidence, now=now)
+            updates.doubt_restoration(tx, incident_id, evidence, now=now)
         return opened
 
     def _tell(self, batch: _Batch, opened: Sequence[_Opened]) -> None:

@@ -18,6 +18,7 @@ from notifier.domain.incident import (
     Before,
     Changes,
     DismissReason,
+    Evidence,
     IncidentState,
     PartState,
     merged_by,
@@ -101,6 +102,19 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
         id=incident.id,
     )
     incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
+
+
+def doubt_restoration(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> bool:
+    """Put a part out again when fresh evidence says that it is not back; tell whether it was.
+
+    Only evidence whose whole window lies after the moment it was believed back: older complaints say nothing new.
+    """
+    incident = incidents.load(tx, incident_id)
+    back_at = incident.believed_back_at
+    if incident.part_state is not PartState.BELIEVED_BACK or back_at is None or evidence.window_from < back_at:
+        return False
+    out_again(tx, incident_id, now=now, by="daemon", why="complaints go on")
+    return True
 
 
 def out_again(tx: Transaction, incident_id: int, *, now: datetime, by: str, why: str) -> None:

@@ -58,7 +58,7 @@ async def _needs(parts: Parts) -> list[Need]:
     return [
         *_stopped(parts.provider_states()),
         *_disagreements(await parts.upkeep.disagreements()),
-        *await parts.database.read(lambda tx: stored_needs(tx, now)),
+        *await parts.database.read(lambda tx: stored_needs(tx, now, time_zone=parts.config.regions.time_zone)),
     ]
 
 

@@ -1,0 +1,262 @@
+"""What needs a person now, most urgent first, each with the commands to type next.
+
+Texts are one line for people at three in the morning: no names, no addresses, no words of customers.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from notifier.domain.incident import IncidentState, PartState
+from notifier.domain.promise import PromiseKind
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.queries import incidents as shown
+from notifier.storage.repositories import broadcasts, incidents, promises
+from notifier.storage.repositories.incidents import service_pattern
+from notifier.storage.views import Need
+
+DRAFT_LEFT_AFTER = timedelta(minutes=5)  # younger ones are being looked at
+AGAIN_WITHIN = timedelta(hours=24)  # after restoration, complaints are news
+AGAIN_FROM = 3  # customers
+_PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next update"}
+_URGENCY = ("promise_missed", "promise", "approval", "nobody_told", "suspected", "complaints_again", "held", "draft")
+
+
+def needs(tx: Transaction, now: datetime, *, time_zone: str = "UTC") -> list[Need]:
+    """Return everything that waits for a person; times in the texts are in `time_zone`."""
+    zone = ZoneInfo(time_zone)
+    found = [
+        *_missed(tx, zone),
+        *_in_danger(tx, now, zone),
+        *_approvals(tx),
+        *_nobody_told(tx),
+        *_suspected(tx, zone),
+        *_complaints_again(tx, now),
+        *_held(tx),
+        *_drafts(tx, now),
+    ]
+    return sorted(found, key=lambda need: (_URGENCY.index(need.kind), need.due_at or now))
+
+
+def _missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    """Parts that are still out and whose newest promise was missed: customers wait for a word."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, p.kind, p.due_at FROM promises AS p
+           JOIN incidents AS i ON i.id = p.incident_id AND i.state = 'confirmed'
+           JOIN parts AS t ON t.id = p.part_id AND t.state = 'out'
+           WHERE p.state = 'missed'
+             AND p.id = (SELECT MAX(n.id) FROM promises AS n WHERE n.part_id = p.part_id)
+           ORDER BY p.due_at"""
+    )
+    for row in rows:
+        due_at = to_instant(row["due_at"])
+        what = _PROMISES[PromiseKind(row["kind"])]
+        yield Need(
+            kind="promise_missed",
+            incident_id=row["id"],
+            broadcast_id=None,
+            text=f"{_name(row)}: {what} by {_clock(due_at, zone)} was missed, and customers have heard nothing since",
+            due_at=due_at,
+            next=[f"notifier eta {row['id']} TIME", f"notifier eta {row['id']} none", f"notifier restored {row['id']}"],
+        )
+
+
+def _in_danger(tx: Transaction, now: datetime, zone: ZoneInfo) -> Iterator[Need]:
+    """Promises that the watcher has warned about and that no authorised update will keep."""
+    for watched in promises.open_ones(tx):
+        promise = watched.promise
+        coming = watched.update_at is not None and watched.update_at < promise.due_at
+        if promise.warned_at is None or watched.part_state is not PartState.OUT or coming:
+            continue
+        incident = incidents.load(tx, promise.incident_id)
+        minutes = max(0, round((promise.due_at - now).total_seconds() / 60))
+        alone = (
+            "the daemon will say that it takes longer"
+            if promise.may_delay and not promise.automatic_in_row
+            else "the daemon may not go on by itself for long"
+            if promise.may_delay
+            else "the daemon may not go on by itself"
+        )
+        yield Need(
+            kind="promise",
+            incident_id=incident.id,
+            broadcast_id=promise.broadcast_id,
+            text=(
+                f"#{incident.id} {incident.service}, {incident.place}: {_PROMISES[promise.kind]} by "
+                f"{_clock(promise.due_at, zone)} is due in {minutes} min; {alone}"
+            ),
+            due_at=promise.due_at,
+            next=[f"notifier eta {incident.id} TIME", f"notifier restored {incident.id}"],
+        )
+
+
+def _approvals(tx: Transaction) -> Iterator[Need]:
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.expected_customers, b.sent_by
+           FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
+           WHERE b.state = 'awaiting_approval' ORDER BY b.id"""
+    )
+    for row in rows:
+        which = row["broadcast_id"]
+        yield Need(
+            kind="approval",
+            incident_id=row["id"],
+            broadcast_id=which,
+            text=(
+                f"{_name(row)}: {_words(row['kind'])} to {row['expected_customers']:,} customers, sent by "
+                f"{row['sent_by']}, waits for another key"
+            ),
+            due_at=None,
+            next=[
+                f"notifier broadcasts preview {which}",
+                f"notifier broadcasts approve {which}",
+                f"notifier broadcasts reject {which}",
+            ],
+        )
+
+
+def _nobody_told(tx: Transaction) -> Iterator[Need]:
+    """Confirmed incidents of which nobody was told and nothing is on its way."""
+    for incident in incidents.with_state(tx, IncidentState.CONFIRMED):
+        on_its_way = tx.scalar(
+            """SELECT 1 FROM broadcasts WHERE incident_id = :id
+               AND state IN ('sending', 'completed', 'awaiting_approval') LIMIT 1""",
+            id=incident.id,
+        )
+        if on_its_way is None and not broadcasts.was_told(tx, incident.id):
+            yield Need(
+                kind="nobody_told",
+                incident_id=incident.id,
+                broadcast_id=None,
+                text=f"#{incident.id} {incident.service}, {incident.place}: confirmed, and nobody has been told",
+                due_at=None,
+                next=[
+                    f"notifier eta {incident.id} none",
+                    f"notifier eta {incident.id} TIME",
+                    f"notifier dismiss {incident.id}",
+                ],
+            )
+
+
+def _suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    for incident in incidents.with_state(tx, IncidentState.SUSPECTED):
+        card = shown.card(tx, incident.id)
+        evidence = shown.newest_evidence(tx, incident.id)
+        parts = [f"#{incident.id} suspected  {incident.service}, {incident.place}"]
+        parts.append(f"since about {_clock(incident.started_at, zone)}")
+        if evidence:
+            best = evidence[0]
+            minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
+            parts.append(
+                f"- {best.grade}: {best.observed} complaints in {minutes} min ({best.expected:.1f} expected), "
+                f"{best.verified} verified"
+            )
+        else:
+            parts.append(f"- opened by {incident.opened_by}")
+        parts.append(f"- {card.customers:,} customers, nobody told")
+        yield Need(
+            kind="suspected",
+            incident_id=incident.id,
+            broadcast_id=None,
+            text=" ".join(parts),
+            due_at=None,
+            next=[
+                f"notifier confirm {incident.id}",
+                f"notifier incidents show {incident.id}",
+                f"notifier dismiss {incident.id}",
+            ],
+        )
+
+
+def _complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
+    """Incidents said to be over whose customers go on complaining."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, p.restored_at FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
+           WHERE i.state = 'resolved' AND i.resolved_at >= :since AND p.restored_at IS NOT NULL ORDER BY i.id""",
+        since=to_micros(now - AGAIN_WITHIN),
+    )
+    for row in rows:
+        customers = tx.scalar(
+            """SELECT count(DISTINCT c.customer_id) FROM complaints AS c
+               WHERE c.effective_at > :since AND c.service = :service
+                 AND EXISTS (SELECT 1 FROM sites AS s
+                             WHERE s.customer_id = c.customer_id AND s.services LIKE :pattern
+                               AND (EXISTS (SELECT 1 FROM site_regions AS r JOIN incident_regions AS ir
+                                              ON ir.region_id = r.region_id AND ir.incident_id = :incident
+                                             AND ir.role = 'place'
+                                            WHERE r.site_id = s.id)
+                                    OR EXISTS (SELECT 1 FROM incident_sites AS l
+                                               WHERE l.incident_id = :incident AND l.site_id = s.id)))""",
+            since=row["restored_at"],
+            service=row["service"],
+            pattern=service_pattern(row["service"]),
+            incident=row["id"],
+        )
+        if customers >= AGAIN_FROM:
+            yield Need(
+                kind="complaints_again",
+                incident_id=row["id"],
+                broadcast_id=None,
+                text=f"{_name(row)}: {customers:,} customers complained after they were told that it is back",
+                due_at=None,
+                next=[f"notifier reopen {row['id']}", f"notifier incidents show {row['id']}"],
+            )
+
+
+def _held(tx: Transaction) -> Iterator[Need]:
+    rows = tx.rows(
+        """SELECT b.id AS broadcast_id, b.incident_id AS id, i.service, i.place, count(*) AS held, MIN(n.id) AS first
+           FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
+           JOIN incidents AS i ON i.id = b.incident_id
+           WHERE n.state = 'held' GROUP BY b.id, b.incident_id, i.service, i.place ORDER BY b.id"""
+    )
+    for row in rows:
+        number = row["held"]
+        yield Need(
+            kind="held",
+            incident_id=row["id"],
+            broadcast_id=row["broadcast_id"],
+            text=f"{_name(row)}: {number:,} messages may or may not have arrived; a person decides about each",
+            due_at=None,
+            next=[
+                f"notifier broadcasts show {row['broadcast_id']}",
+                f"notifier notifications resend {row['first']}",
+                f"notifier notifications abandon {row['first']}",
+            ],
+        )
+
+
+def _drafts(tx: Transaction, now: datetime) -> Iterator[Need]:
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.created_by
+           FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
+           WHERE b.state = 'draft' AND b.created_at < :before ORDER BY b.id""",
+        before=to_micros(now - DRAFT_LEFT_AFTER),
+    )
+    for row in rows:
+        which = row["broadcast_id"]
+        yield Need(
+            kind="draft",
+            incident_id=row["id"],
+            broadcast_id=which,
+            text=f"{_name(row)}: {_words(row['kind'])} was drafted by {row['created_by']} and not sent",
+            due_at=None,
+            next=[
+                f"notifier broadcasts preview {which}",
+                f"notifier broadcasts send {which}",
+                f"notifier broadcasts cancel {which}",
+            ],
+        )
+
+
+def _name(row: Row) -> str:
+    return f"#{row['id']} {row['service']}, {row['place']}"
+
+
+def _words(kind: str) -> str:
+    return f"`{kind}`"
+
+
+def _clock(instant: datetime, zone: ZoneInfo) -> str:
+    return f"{instant.astimezone(zone):%H:%M %Z}"
