@@ -59,7 +59,8 @@ def show_outcome(view: BroadcastView, moment: Moment) -> None:
     failed = states.get("failed", 0)
     waiting = sum(states.get(state, 0) for state in _OPEN)
     doubt = states.get("held", 0)
-    text = f"{words(view.state)}: sent {number(sent)}, failed {number(failed)}"
+    is_done = finished(view) and view.state in ("sending", "completed")
+    text = f"{'done' if is_done else words(view.state)}: sent {number(sent)}, failed {number(failed)}"
     text += f", waiting {number(waiting)}" if waiting else ""
     text += f", held in doubt {number(doubt)}" if doubt else ""
     text += "" if view.progress.planned or view.state != "sending" else ", still finding recipients"

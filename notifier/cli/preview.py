@@ -21,6 +21,7 @@ _REASONS = {
     "not_told_before": "were not told before",
     "duplicate_contact_point": "told at a shared address",
 }
+_FIRST_KINDS = ("acknowledged", "eta")
 _SAMPLE_LINES = 10
 
 
@@ -44,12 +45,7 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
             ("channel", counts(preview.by_channel) or "none"),
             ("language", counts(preview.by_locale, name=safe)),
             ("where", printing.by_region(preview.by_region)),
-            (
-                "first time",
-                f"{plural(preview.first_contact, 'message')} to people not told before"
-                if preview.first_contact
-                else "",
-            ),
+            ("first time", _first_time(preview)),
             ("not told", f"{number(left_out)}: {not_told(preview.not_told)}" if left_out else "nobody is left out"),
             ("done", _done(preview, moment)),
             ("2nd person", _approval(preview)),
@@ -66,9 +62,16 @@ def _samples(preview: Preview, *, whole: bool) -> None:
         click.echo()
 
 
+def _first_time(preview: Preview) -> str:
+    """Say how many hear of it for the first time, unless that is what the message is for."""
+    if not preview.first_contact or preview.kind in _FIRST_KINDS:
+        return ""
+    return f"{plural(preview.first_contact, 'message')} to people not told before"
+
+
 def _done(preview: Preview, moment: Moment) -> str:
     length = timedelta(seconds=preview.finishes_in_seconds)
-    text = f"{duration(length)} after it begins"
+    text = f"{duration(length)} after it begins" if length >= timedelta(seconds=1) else "at once when it begins"
     if preview.promise_due_at is None:
         return text
     return f"{text}; promised by {moment.short(preview.promise_due_at)}: " + ("fits" if preview.fits else "TOO LATE")

@@ -24,13 +24,18 @@ def test_without_a_terminal_nothing_is_sent_and_the_draft_waits(notifier: Run, d
 
 
 def test_the_preview_says_who_hears_who_does_not_and_whether_it_is_in_time(notifier: Run, daemon: FakeDaemon) -> None:
-    changes = {"fits": False, "first_contact": 12, "warnings": ["the phrase 'tree' has no wording in fr"]}
+    changes = {
+        "kind": "delayed",
+        "fits": False,
+        "first_contact": 12,
+        "warnings": ["the phrase 'tree' has no wording in fr"],
+    }
     daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=preview(**changes)))
     text = notifier("confirm", "42").stdout
     for line in (
         "Sample 1 of 2: email, en, a***@example.com",
         "  | Power out at 12 Oak St: next update by 4:10 am",
-        "Broadcast 17, acknowledged: 1,214 customers by 1,172 messages",
+        "Broadcast 17, delayed: 1,214 customers by 1,172 messages",
         "  channel     email 1,172",
         "  language    en 889, es 252, fr 31",
         "  where       postal code 94110: 1,031, 94112: 183",

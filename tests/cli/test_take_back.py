@@ -66,7 +66,7 @@ def test_when_the_time_has_passed_it_is_shown_what_happened(at: At, daemon: Fake
     daemon.on("GET", "/v1/broadcasts/17", [within_take_back(), going, broadcast()])
     with counting(at) as person:
         assert person.ends() == 0
-        person.sees("Completed: sent 1,170, failed 2.")
+        person.sees("Done: sent 1,170, failed 2.")
         person.sees("Promise: next update by 04:10 PDT (in 31 min).")
         assert person.is_as_before()
 
