@@ -1,0 +1,46 @@
+"""Signed tokens."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.messages.links import TOKEN_LENGTH, Purpose, address_hash, read_token, sign_token
+
+SECRET = "a secret"
+IDS = st.integers(0, 2**63 - 1)
+
+
+@given(IDS, st.sampled_from(Purpose))
+def test_a_token_gives_its_number_back_in_any_case_of_letters(number: int, purpose: Purpose) -> None:
+    token = sign_token(SECRET, purpose, number)
+    assert len(token) == TOKEN_LENGTH
+    assert token.isalnum()
+    assert read_token(SECRET, purpose, token) == number
+    assert read_token(SECRET, purpose, token.upper()) == number
+
+
+@given(IDS)
+def test_a_token_is_good_for_one_purpose_and_one_secret(number: int) -> None:
+    token = sign_token(SECRET, Purpose.BOUNCE, number)
+    assert read_token(SECRET, Purpose.UNSUBSCRIBE, token) is None
+    assert read_token("another", Purpose.BOUNCE, token) is None
+
+
+@given(IDS, st.integers(0, TOKEN_LENGTH - 1))
+def test_a_token_with_one_character_changed_is_refused(number: int, place: int) -> None:
+    token = sign_token(SECRET, Purpose.BOUNCE, number)
+    other = "0" if token[place] != "0" else "1"
+    assert read_token(SECRET, Purpose.BOUNCE, token[:place] + other + token[place + 1 :]) is None
+
+
+@given(st.text(max_size=60))
+def test_anything_else_is_refused(text: str) -> None:
+    assert read_token(SECRET, Purpose.BOUNCE, text) is None
+
+
+def test_neighbours_have_tokens_that_do_not_look_alike() -> None:
+    one, two = (sign_token(SECRET, Purpose.BOUNCE, number) for number in (1, 2))
+    assert sum(a == b for a, b in zip(one, two, strict=True)) < TOKEN_LENGTH // 2
+
+
+def test_an_address_hash_depends_on_the_secret() -> None:
+    assert address_hash(SECRET, "a@b.c") == address_hash(SECRET, "a@b.c") != address_hash("x", "a@b.c")
