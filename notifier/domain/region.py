@@ -113,7 +113,7 @@ class RegionKinds:
         match = _ZIP.fullmatch(written)
         if match is None:
             raise InvalidInput(
-                f"'{written}' is not a ZIP code (does a leading 0 fail?)",
+                f"'{written}' is not a ZIP code (has a spreadsheet dropped its leading 0?)",
                 field="region",
                 value=written,
                 expected="five digits, or five-four",
