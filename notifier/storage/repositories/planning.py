@@ -13,7 +13,7 @@ from notifier.domain.audience import AudienceOutcome
 from notifier.domain.notification import NotificationReason
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import audience
+from notifier.storage.repositories import audience, incidents
 from notifier.storage.repositories.audience import CONSENT, POINT, POSITION, TOLD, UNREACHED, Scope
 
 LISTED_SITES = 0  # the first source; then region ids, ascending
@@ -59,8 +59,6 @@ def plan_chunk(
     chunk = _Chunk(tx, broadcast_id, scope, due_at=due_at, now=now, late=late)
     if scope.only_told:
         return chunk.told_before(cursor, at_most)
-    if cursor.source == ENDED_SITES:
-        return chunk.ended(cursor, at_most)
     return chunk.affected(cursor, at_most)
 
 
@@ -79,7 +77,11 @@ class _Chunk:
         tx.run("DELETE FROM plan_reach")
 
     def affected(self, cursor: Cursor, at_most: int) -> Chunk:
-        """Plan a range of a region, or of the listed sites."""
+        """Plan a range of the listed sites, of a region, or of those who are served no more."""
+        if cursor.source == LISTED_SITES and incidents.listed_sites(self.tx, self.scope.incident_id) == 0:
+            cursor = self._next_source(LISTED_SITES)
+        if cursor.source == ENDED_SITES:
+            return self.ended(cursor, at_most)
         listed = cursor.source == LISTED_SITES
         table, column = ("incident_sites", "incident_id") if listed else ("site_regions", "region_id")
         key = self.scope.incident_id if listed else cursor.source

@@ -1,0 +1,489 @@
+"""An incident from opening to closing, on a real SQLite file with messages that nobody sends."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from notifier.domain.errors import Forbidden, InvalidInput, NotFound, Refused, TransitionRefused
+from notifier.domain.incident import IncidentState
+from notifier.domain.playbook import Playbook
+from notifier.stages.incidents import (
+    ConfirmIncident,
+    DismissIncident,
+    OpenIncident,
+    ReopenIncident,
+    RestoreIncident,
+    SetEta,
+)
+from notifier.storage.database import SqliteDatabase
+from notifier.storage.migrate import upgrade
+from notifier.storage.repositories import incidents, updates
+from tests.control_room import AGENT, ANN, BOB, MINUTE, TAKE_BACK, ControlRoom
+from tests.incident_town import MORNING, evidence
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "notifier.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def database(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
+    path = tmp_path / "notifier.db"
+    shutil.copyfile(template, path)
+    database = SqliteDatabase(path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def room(database: SqliteDatabase) -> ControlRoom:
+    room = ControlRoom(database)
+    room.homes(5)
+    return room
+
+
+def suspected(room: ControlRoom, *regions: str) -> int:
+    ids = [room.town.region(region) for region in regions or ("94110",)]
+    return room.database.write_now(
+        lambda tx: incidents.open_incident(
+            tx,
+            service="power",
+            impact="down",
+            playbook="standard",
+            state=IncidentState.SUSPECTED,
+            region_ids=ids,
+            started_at=MORNING - 10 * MINUTE,
+            now=MORNING,
+            by="daemon",
+            correlation_id="c",
+        )
+    )
+
+
+async def told(room: ControlRoom, **facts: object) -> int:
+    """Open an incident and tell everybody; return its id."""
+    draft = await room.open(**facts)
+    await room.deliver(draft)
+    return draft.incident.card.id
+
+
+# --- opening and confirming -----------------------------------------------------------------------------------------
+
+
+async def test_a_draft_tells_what_it_would_do_and_does_nothing(room: ControlRoom) -> None:
+    draft = await room.open()
+    assert draft.incident.card.state == "suspected"
+    assert draft.broadcast is not None and draft.broadcast.state == "draft"
+    assert draft.broadcast.expected_customers == 5
+    assert draft.preview is not None
+    assert (draft.preview.customers, draft.preview.notifications, draft.preview.first_contact) == (5, 5, 5)
+    assert draft.preview.by_region == {"postal_code 94110": 5}
+    assert draft.preview.samples[0].subject == "acknowledged for 12 Oak St"
+    assert room.rows("SELECT 1 FROM notifications") == []
+
+
+async def test_sending_confirms_waits_for_the_take_back_time_and_tells_everybody_once(room: ControlRoom) -> None:
+    view = await room.send(await room.open())
+    assert (view.state, view.not_before_at) == ("sending", MORNING + TAKE_BACK)
+    assert (await room.incidents.show(1)).card.state == "confirmed"
+    assert await room.broadcasts.start_due() == 0
+    room.clock.go_on(TAKE_BACK)
+    await room.work()
+    card = (await room.incidents.show(1)).card
+    assert (card.customers, card.told, card.next_update_by) == (5, 5, MORNING + HOUR)
+    assert (await room.broadcasts.show(1)).state == "completed"
+    assert room.promise_states() == [("next_update", "open")]
+
+
+async def test_confirming_corrects_place_and_service_and_takes_in_what_it_covers(room: ControlRoom) -> None:
+    city = room.town.region("Riverside", kind="city")
+    room.town.household("c", room.town.region("94112"), city, services="|power|internet|")
+    first, second, other = suspected(room, "94110"), suspected(room, "94112"), suspected(room, "94199")
+    request = ConfirmIncident(regions=("postal_code:94110", "94112"), cause="storm", eta_at=MORNING + 2 * HOUR)
+    draft = await room.incidents.confirm(first, request, ANN)
+    assert draft.broadcast is not None and draft.broadcast.kind == "eta"
+    assert draft.preview is not None and draft.preview.customers == 6
+    await room.send(draft)
+    shown = await room.incidents.show(first)
+    assert (shown.card.state, shown.card.place, shown.cause) == ("confirmed", "94110, 94112", "storm")
+    states = {row["id"]: row["state"] for row in room.rows("SELECT id, state FROM incidents")}
+    assert states == {first: "confirmed", second: "merged", other: "suspected"}
+
+
+@pytest.mark.parametrize("region", ["", "*", "postal_code:", "postal_code:*", "12345", "postal_code:12345", "moon:1"])
+async def test_a_region_that_is_empty_unknown_or_everything_is_refused(room: ControlRoom, region: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await room.incidents.open(OpenIncident(service="power", regions=(region,)), ANN)
+    assert refused.value.field == "regions"
+    assert room.rows("SELECT 1 FROM incidents") == []
+
+
+async def test_no_region_at_all_is_refused(room: ControlRoom) -> None:
+    with pytest.raises(InvalidInput, match="no region is given"):
+        await room.incidents.open(OpenIncident(service="power"), ANN)
+
+
+async def test_a_code_of_two_kinds_must_say_which(room: ControlRoom) -> None:
+    room.town.region("94110", kind="node")
+    with pytest.raises(InvalidInput, match=r"ambiguous; expected node:94110 or postal_code:94110"):
+        await room.open("94110")
+
+
+async def test_a_list_of_sites_names_the_unknown_ones_and_is_refused_above_five_per_cent(room: ControlRoom) -> None:
+    room.homes(40, "94199")
+    known = tuple(f"94199-{number}" for number in range(40))
+    request = OpenIncident(service="power", sites=(*known[:39], f"{known[39]},1", ("94199-0", "9")))
+    draft = await room.incidents.open(request, ANN)
+    assert draft.preview is not None and draft.preview.customers == 40
+    assert draft.preview.warnings == ["1 listed sites are unknown and left out: 94199-0,9"]
+    with pytest.raises(InvalidInput, match="2 of 3 lines are unknown: nobody, 94199-0,9"):
+        await room.incidents.open(OpenIncident(service="power", sites=("94110-0", "nobody", "94199-0,9")), ANN)
+
+
+async def test_a_place_that_is_told_about_already_is_not_opened_twice(room: ControlRoom) -> None:
+    await told(room)
+    with pytest.raises(Refused, match="incident 1 .* lies there already"):
+        await room.open()
+    with pytest.raises(Refused, match="incident 1 .* lies there already"):
+        await room.incidents.open(OpenIncident(service="power", sites=("94110-0",)), ANN)
+
+
+async def test_only_phrases_reach_customers(room: ControlRoom) -> None:
+    with pytest.raises(InvalidInput, match="'strom' is no phrase of causes; did you mean 'storm'"):
+        await room.open(cause="strom")
+
+
+async def test_an_agent_may_not_decide(room: ControlRoom) -> None:
+    with pytest.raises(Forbidden):
+        await room.incidents.open(OpenIncident(service="power", regions=("94110",)), AGENT)
+    draft = await room.open()
+    with pytest.raises(Forbidden):
+        await room.broadcasts.send(draft.broadcast.id, 5, AGENT)  # type: ignore[union-attr]
+
+
+async def test_an_unknown_incident_or_broadcast_is_not_found(room: ControlRoom) -> None:
+    with pytest.raises(NotFound):
+        await room.incidents.show(99)
+    with pytest.raises(NotFound):
+        await room.broadcasts.send(99, 1, ANN)
+
+
+@pytest.mark.parametrize(
+    ("eta", "why"),
+    [
+        (MORNING - HOUR, "before the outage began|in the past"),
+        (MORNING + timedelta(seconds=20), "passed before anyone is told"),
+        (MORNING + timedelta(hours=73), "further away"),
+    ],
+)
+async def test_an_eta_nobody_can_stand_behind_is_refused(room: ControlRoom, eta: object, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        await room.open(eta_at=eta)
+
+
+# --- send, approve, take back ---------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_count_is_refused_with_both_numbers(room: ControlRoom) -> None:
+    draft = await room.open()
+    with pytest.raises(Refused, match="for 5 customers now, and 4 was typed"):
+        await room.broadcasts.send(draft.broadcast.id, 4, ANN)  # type: ignore[union-attr]
+
+
+async def test_above_the_audience_limit_another_key_approves(database: SqliteDatabase) -> None:
+    room = ControlRoom(database, playbook=Playbook(name="standard", services=("power",), audience_limit=3))
+    room.homes(5)
+    draft = await room.open()
+    assert draft.preview is not None and draft.preview.needs_approval
+    view = await room.send(draft)
+    assert (view.state, view.reason) == ("awaiting_approval", "above_audience_limit")
+    assert (await room.incidents.show(1)).card.state == "suspected"
+    assert [need.kind for need in room.needs()] == ["approval", "suspected"]
+    with pytest.raises(Forbidden, match="another key"):
+        await room.broadcasts.approve(view.id, 5, ANN)
+    approved = await room.broadcasts.approve(view.id, 5, BOB)
+    assert (approved.state, approved.sent_by, approved.approved_by) == ("sending", "ann", "bob")
+    assert (await room.incidents.show(1)).card.state == "confirmed"
+
+
+async def test_a_rejected_broadcast_changes_nothing(database: SqliteDatabase) -> None:
+    room = ControlRoom(database, playbook=Playbook(name="standard", services=("power",), audience_limit=3))
+    room.homes(5)
+    view = await room.broadcasts.reject((await room.send(await room.open())).id, "wrong town", BOB)
+    assert (view.state, view.reason) == ("cancelled", "rejected")
+    assert (await room.incidents.show(1)).card.state == "suspected"
+    with pytest.raises(TransitionRefused):
+        await room.broadcasts.approve(view.id, 5, BOB)
+
+
+async def test_taking_back_leaves_promises_and_older_broadcasts_as_they_were(room: ControlRoom) -> None:
+    await told(room, eta_at=MORNING + 2 * HOUR)
+    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR, cause="storm"), ANN))
+    assert (await room.incidents.show(1)).card.eta_at == MORNING + 3 * HOUR
+    await room.planning.step()
+    taken = await room.broadcasts.cancel(view.id, BOB)
+    assert (taken.state, taken.reason) == ("cancelled", "taken_back")
+    shown = await room.incidents.show(1)
+    assert (shown.card.eta_at, shown.cause) == (MORNING + 2 * HOUR, "")
+    assert room.promise_states() == [("eta", "open")]
+    room.clock.go_on(HOUR)
+    await room.work()
+    assert room.promise_states() == [("eta", "open")]
+    assert {row["state"] for row in room.rows("SELECT state FROM notifications WHERE broadcast_id = 2")} == {
+        "cancelled"
+    }
+
+
+async def test_a_first_message_taken_back_leaves_a_need(room: ControlRoom) -> None:
+    view = await room.send(await room.open())
+    await room.broadcasts.cancel(view.id, ANN)
+    assert [need.kind for need in room.needs()] == ["nobody_told"]
+    draft = await room.incidents.eta(1, SetEta(eta_at=None), ANN)
+    assert draft.broadcast is not None and draft.broadcast.kind == "acknowledged"
+
+
+async def test_a_newer_draft_supersedes_an_older_one(room: ControlRoom) -> None:
+    await told(room)
+    first = await room.incidents.eta(1, SetEta(eta_at=MORNING + HOUR), ANN)
+    await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN)
+    with pytest.raises(TransitionRefused, match="is superseded and cannot become draft"):
+        await room.send(first)
+
+
+async def test_pause_stops_planning_and_resume_goes_on(room: ControlRoom) -> None:
+    view = await room.send(await room.open())
+    assert (await room.broadcasts.pause(view.id, ANN)).state == "paused"
+    assert await room.planning.step() is False
+    assert (await room.broadcasts.resume(view.id, ANN)).state == "sending"
+    with pytest.raises(Refused):
+        await room.broadcasts.resume(view.id, ANN)
+
+
+async def test_cancelling_a_started_broadcast_stops_what_has_not_left(room: ControlRoom) -> None:
+    view = await room.send(await room.open())
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    while await room.planning.step():
+        pass
+    stopped = await room.broadcasts.cancel(view.id, ANN)
+    assert (stopped.state, stopped.reason) == ("cancelled", "by_person")
+    assert await room.broadcasts.sweep() == 6
+    shown = await room.broadcasts.show(view.id)
+    assert shown.progress.states == {"cancelled": 5}
+    assert shown.finished_at is not None
+
+
+async def test_nothing_starts_while_everything_is_paused(room: ControlRoom) -> None:
+    await room.send(await room.open())
+    room.database.write_now(
+        lambda tx: tx.run("INSERT INTO control (name, value, changed_at, changed_by) VALUES ('paused', '1', 0, 'x')")
+    )
+    room.clock.go_on(HOUR)
+    assert await room.broadcasts.start_due() == 0
+
+
+# --- updates --------------------------------------------------------------------------------------------------------
+
+
+async def test_updates_are_named_by_what_customers_were_told_before(room: ControlRoom) -> None:
+    await told(room)
+    kinds = []
+    for request in (
+        SetEta(eta_at=MORNING + 2 * HOUR),
+        SetEta(eta_at=MORNING + 3 * HOUR),
+        SetEta(eta_at=MORNING + 2.5 * HOUR),
+        SetEta(eta_at=MORNING + 2.5 * HOUR, cause="storm"),
+        SetEta(eta_at=None),
+        SetEta(eta_at=None),
+        SetEta(eta_at=MORNING + 5 * HOUR),
+    ):
+        draft = await room.incidents.eta(1, request, ANN)
+        assert draft.broadcast is not None
+        kinds.append(draft.broadcast.kind)
+        await room.deliver(draft)
+    assert kinds == ["eta", "delayed", "eta_changed", "eta_changed", "delayed", "delayed", "eta"]
+
+
+async def test_an_update_that_says_nothing_new_is_refused(room: ControlRoom) -> None:
+    await told(room, eta_at=MORNING + HOUR)
+    with pytest.raises(Refused, match="nothing else is new"):
+        await room.incidents.eta(1, SetEta(eta_at=MORNING + HOUR), ANN)
+
+
+async def test_an_update_carries_what_it_replaces_and_supersedes_what_is_pending(room: ControlRoom) -> None:
+    view = await room.send(await room.open(eta_at=MORNING + HOUR))
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    await room.planning.step()
+    draft = await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.facts["previous_eta_at"] == "2026-03-02T15:00:00Z"
+    await room.deliver(draft)
+    assert (await room.broadcasts.show(view.id)).state == "superseded"
+    assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
+
+
+async def test_an_eta_may_come_with_a_next_update_and_both_are_promises(room: ControlRoom) -> None:
+    await told(room, eta_at=MORNING + 4 * HOUR, next_update_by=MORNING + HOUR)
+    assert room.promise_states() == [("eta", "open"), ("next_update", "open")]
+    with pytest.raises(InvalidInput, match="next_update_within"):
+        await room.incidents.eta(1, SetEta(eta_at=None, next_update_by=MORNING + 9 * HOUR), ANN)
+
+
+# --- restoration ----------------------------------------------------------------------------------------------------
+
+
+async def test_restored_is_held_then_told_and_the_promise_is_kept(room: ControlRoom) -> None:
+    await told(room, eta_at=MORNING + HOUR)
+    room.clock.time = MORNING + HOUR - 5 * MINUTE
+    view = await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    assert view.not_before_at == MORNING + HOUR + 5 * MINUTE
+    assert (await room.incidents.show(1)).card.part_state == "believed_back"
+    room.clock.time = MORNING + HOUR + 4 * MINUTE
+    await room.promises.watch()
+    await room.work()
+    assert (await room.incidents.show(1)).card.state == "confirmed"
+    room.clock.time = view.not_before_at
+    await room.work()
+    shown = await room.incidents.show(1)
+    assert (shown.card.state, shown.card.part_state, shown.resolved_at) == (
+        "resolved",
+        "restored",
+        view.not_before_at,
+    )
+    assert room.promise_states() == [("eta", "kept")]
+
+
+async def test_restored_names_the_first_eta_that_was_missed(room: ControlRoom) -> None:
+    await told(room, eta_at=MORNING + HOUR)
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    room.clock.time = MORNING + 2 * HOUR
+    draft = await room.incidents.restored(1, RestoreIncident(restored_at=MORNING + 2 * HOUR), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.facts["missed_eta_at"] == "2026-03-02T15:00:00Z"
+
+
+async def test_a_time_of_restoration_before_the_outage_or_to_come_is_refused(room: ControlRoom) -> None:
+    await told(room)
+    for at in (MORNING - HOUR, MORNING + 5 * HOUR):
+        with pytest.raises(InvalidInput) as refused:
+            await room.incidents.restored(1, RestoreIncident(restored_at=at), ANN)
+        assert refused.value.field == "restored_at"
+
+
+async def test_a_person_puts_it_back_out_before_anyone_was_told(room: ControlRoom) -> None:
+    await told(room)
+    view = await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    draft = await room.incidents.reopen(1, ReopenIncident(), ANN)
+    assert draft.broadcast is None
+    assert draft.incident.card.part_state == "out"
+    cancelled = await room.broadcasts.show(view.id)
+    assert (cancelled.state, cancelled.reason) == ("cancelled", "back_again_out")
+    room.clock.go_on(HOUR)
+    await room.work()
+    assert (await room.incidents.show(1)).card.state == "confirmed"
+
+
+async def test_only_evidence_since_then_puts_it_back_out(room: ControlRoom) -> None:
+    await told(room)
+    await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    region, now = room.town.region("94110"), room.clock.now()
+
+    def doubt(minutes: int) -> bool:
+        fresh = evidence(region, at=now + minutes * MINUTE)
+        return room.database.write_now(lambda tx: updates.doubt_restoration(tx, 1, fresh, now=now))
+
+    assert (doubt(-5), doubt(5), doubt(6)) == (False, True, False)
+    assert room.events()[-1] == "out_again"
+
+
+async def test_reopening_tells_that_it_is_out_again_and_can_be_taken_back(room: ControlRoom) -> None:
+    await told(room)
+    await room.deliver(await room.incidents.restored(1, RestoreIncident(), ANN))
+    resolved_at = (await room.incidents.show(1)).resolved_at
+    room.clock.go_on(HOUR)
+    draft = await room.incidents.reopen(1, ReopenIncident(), ANN)
+    assert draft.broadcast is not None and draft.broadcast.kind == "reopened"
+    assert draft.broadcast.facts["told_at"] is not None
+    view = await room.send(draft)
+    assert (await room.incidents.show(1)).card.state == "confirmed"
+    await room.broadcasts.cancel(view.id, ANN)
+    shown = await room.incidents.show(1)
+    assert (shown.card.state, shown.card.part_state, shown.resolved_at) == ("resolved", "restored", resolved_at)
+    await room.deliver(await room.incidents.reopen(1, ReopenIncident(), ANN))
+    assert (await room.incidents.show(1)).card.part_state == "out"
+    assert room.promise_states() == [("next_update", "kept"), ("next_update", "open")]
+
+
+async def test_only_a_resolved_incident_closes(room: ControlRoom) -> None:
+    await told(room)
+    with pytest.raises(TransitionRefused, match="is confirmed and cannot become closed"):
+        await room.incidents.close(1, ANN)
+    await room.deliver(await room.incidents.restored(1, RestoreIncident(), ANN))
+    draft = await room.incidents.close(1, ANN)
+    assert (draft.incident.card.state, draft.broadcast) == ("closed", None)
+    with pytest.raises(Refused, match="possible is: reopen"):
+        await room.incidents.eta(1, SetEta(eta_at=None), ANN)
+
+
+# --- dismissal ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_suspected_incident_is_dismissed_without_a_word(room: ControlRoom) -> None:
+    incident_id = suspected(room)
+    draft = await room.incidents.dismiss(incident_id, DismissIncident(note="a test"), ANN)
+    assert (draft.incident.card.state, draft.broadcast) == ("dismissed", None)
+    assert room.events(incident_id) == ["opened", "note", "dismissed"]
+
+
+async def test_a_confirmed_incident_nobody_was_told_of_is_dismissed_without_a_word(room: ControlRoom) -> None:
+    view = await room.send(await room.open())
+    await room.planning.step()
+    draft = await room.incidents.dismiss(1, DismissIncident(), ANN)
+    assert (draft.incident.card.state, draft.broadcast) == ("dismissed", None)
+    assert (await room.broadcasts.show(view.id)).state == "cancelled"
+
+
+async def test_a_correction_goes_to_those_who_were_told_and_to_no_one_else(room: ControlRoom) -> None:
+    await room.send(await room.open(eta_at=MORNING + HOUR))
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    while await room.planning.step():
+        pass
+    room.database.write_now(
+        lambda tx: tx.run("UPDATE notifications SET state = 'sent', facts = '{}' WHERE contact_point_id <= 2")
+    )
+    draft = await room.incidents.dismiss(1, DismissIncident(), ANN)
+    assert draft.broadcast is not None and draft.broadcast.kind == "correction"
+    assert draft.preview is not None
+    assert (draft.preview.customers, draft.preview.by_region) == (2, {"postal_code 94110": 2})
+    view = await room.send(draft)
+    assert (await room.broadcasts.show(1)).state == "paused"
+    assert (await room.incidents.show(1)).card.state == "confirmed"
+    room.clock.go_on(TAKE_BACK)
+    await room.work()
+    progress = (await room.broadcasts.show(view.id)).progress
+    assert (progress.customers_told, progress.states) == (2, {"sent": 2})
+    assert (await room.broadcasts.show(1)).progress.states == {"sent": 2, "superseded": 3}
+    assert (await room.incidents.show(1)).card.state == "dismissed"
+    assert room.promise_states() == [("eta", "void")]
+
+
+async def test_a_correction_taken_back_lets_the_older_broadcast_go_on(room: ControlRoom) -> None:
+    await room.send(await room.open())
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    await room.planning.step()
+    room.hand_over(state="in_doubt")
+    view = await room.send(await room.incidents.dismiss(1, DismissIncident(), ANN))
+    await room.broadcasts.cancel(view.id, ANN)
+    assert (await room.broadcasts.show(1)).state == "sending"
+    assert (await room.incidents.show(1)).card.state == "confirmed"
