@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 
 from notifier.app import App, Machine
 from notifier.clock import SystemClock
@@ -50,7 +51,8 @@ class Answer:
 class Served:
     """A running API with one key of every role."""
 
-    def __init__(self, folder: Path, **sections: Any) -> None:
+    def __init__(self, folder: Path, *, playbook: Mapping[str, Any] | None = None, **sections: Any) -> None:
+        """Keep the folder; `playbook` replaces values of every playbook, `sections` those of the configuration."""
         self.folder = folder
         self.config = Config(
             server=Server(token_file=str(folder / "token")),
@@ -60,7 +62,8 @@ class Served:
             **sections,
         )
         self.database = SqliteDatabase(folder / "notifier.db")
-        self.app = App(self.config, load_playbooks(self.config), SystemClock())
+        playbooks = {service: replace(plan, **playbook or {}) for service, plan in load_playbooks(self.config).items()}
+        self.app = App(self.config, playbooks, SystemClock())
         self.keys: dict[KeyRole, str] = {}
         self.machine: Machine
 

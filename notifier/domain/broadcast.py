@@ -172,7 +172,7 @@ def check_eta(
     """Return the ETA, or raise `InvalidInput` when nobody can stand behind it."""
 
     def refuse(why: str, expected: str) -> InvalidInput:
-        return InvalidInput(f"the ETA {_full(eta_at)} {why}", field="eta", value=_full(eta_at), expected=expected)
+        return InvalidInput(f"the ETA {_full(eta_at)} {why}", field="eta_at", value=_full(eta_at), expected=expected)
 
     latest = f"a time up to {_full(now + at_most)}"
     if eta_at <= started_at:
