@@ -248,7 +248,9 @@ class Client:
         if reply.status == http.client.SERVICE_UNAVAILABLE and (after := response.headers.get("Retry-After")):
             detail += f" (try again in {after} s)"
         kind = WrongInput if reply.status in (400, 413, 422) else Problem
-        raise kind(reply.status, detail, field=said.field, value=said.value, expected=said.expected)
+        local = Moment(datetime.now(UTC) + self._ahead, self._zone).localised
+        value = local(said.value) if isinstance(said.value, str) else said.value
+        raise kind(reply.status, local(detail), field=said.field, value=value, expected=local(said.expected))
 
     def _broken(self, error: Exception) -> Unreachable:
         if isinstance(error, TimeoutError):

@@ -41,7 +41,8 @@ def _told(told: list[ToldView], moment: Moment) -> None:
         incident = f" of #{each.incident_id}" if each.incident_id else ""
         line = f"{when}  {words(each.kind)}{incident}, {each.channel} {each.address}: {words(each.state)}"
         printing.line(line, indent=2, hang=4)
-        printing.line(f'"{each.subject}"  (message {each.notification_id})', indent=4)
+        quoted = f'"{each.subject}"  ' if each.subject else ""
+        printing.line(f"{quoted}(notifier notifications show {each.notification_id})", indent=4)
     _more(len(told))
 
 

@@ -235,11 +235,16 @@ def _said(client: Client, options: dict[str, Any]) -> dict[str, object]:
     moment = client.moment()
     for option, field, label in typed:
         read = times.past if option == "started" else times.future
-        instant = _read(read, options[option], moment, "TIME" if option == "eta" else f"--{option.replace('_', '-')}")
+        instant = _read(read, options[option], moment, _name(option))
         said[field] = instant
         if not options["as_json"]:
             printing.line(f"{label} {moment.in_full(instant)}.", hang=4)
     return said
+
+
+def _name(option: str) -> str:
+    is_argument = option == "eta" and click.get_current_context().command is eta
+    return "TIME" if is_argument else f"--{option.replace('_', '-')}"
 
 
 def _past(client: Client, text: str) -> datetime:

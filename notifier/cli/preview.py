@@ -51,7 +51,7 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
             ("2nd person", _approval(preview)),
         ]
     )
-    _warn(preview)
+    _warn(preview, moment)
 
 
 def _samples(preview: Preview, *, whole: bool) -> None:
@@ -82,9 +82,9 @@ def _approval(preview: Preview) -> str:
     return f"yes, above the {limit}" if preview.needs_approval else f"no ({limit})"
 
 
-def _warn(preview: Preview) -> None:
+def _warn(preview: Preview, moment: Moment) -> None:
     for warning in preview.warnings:
-        printing.line(f"! {warning}", indent=2, hang=4, style=WARN)
+        printing.line(f"! {moment.localised(warning)}", indent=2, hang=4, style=WARN)
     if not preview.fits:
         printing.line("! It will not be done before the time we promised.", indent=2, hang=4, style=BAD)
     elif preview.customers == 0:

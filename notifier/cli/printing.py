@@ -167,7 +167,7 @@ def cells(text: str) -> int:
 
 def message(subject: str, text: str, *, most_lines: int | None = None) -> None:
     """Print a message as its reader sees it, behind a bar; `most_lines` cuts it short and says so."""
-    body = [each for raw in text.splitlines() for each in wrap(raw, width=columns() - 4)]
+    body = [each for raw in text.splitlines() for each in _wrapped(raw, columns() - 4)]
     cut = body if most_lines is None else body[:most_lines]
     if subject:
         for each in wrap(subject, width=columns() - 4):
@@ -191,6 +191,11 @@ def note(text: str) -> None:
     """Print a line for people to standard error, so that it is never part of data."""
     for each in wrap(text, hang=2):
         click.echo(each, err=True)
+
+
+def _wrapped(raw: str, width: int) -> list[str]:
+    """Break a line of a message; what belongs to a point of a list stays indented."""
+    return wrap(raw, width=width, hang=2 if raw.startswith("- ") else 0)
 
 
 def _row(parts: Sequence[str], titles: Sequence[Column], widths: Sequence[int], indent: int) -> str:

@@ -90,7 +90,7 @@ def show_needs(found: list[Need], moment: Moment) -> None:
         label, style = _LABELS.get(need.kind, (need.kind.upper().replace("_", " "), None))
         room = printing.columns() - _LABEL_CELLS
         due = f"due {moment.short(need.due_at)}" if need.due_at else ""
-        lines = printing.wrap(need.text, width=room)
+        lines = printing.wrap(moment.localised(need.text), width=room)
         if due:
             lines.append(due)
         for n, command in enumerate(need.next):

@@ -19,6 +19,7 @@ _AHEAD = re.compile(
 )
 _OF_DAY = re.compile(r"^(?:(?P<day>\w+) )?(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>am|pm)?$", re.ASCII)
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}[t ]\d{2}:\d{2}", re.ASCII)
+_UTC = re.compile(r"\b(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: UTC)?(?![:\d])", re.ASCII)
 _DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
 _EXAMPLES = "6:30, tomorrow 6:30, +2h, +90m or 2026-06-27T06:30"
 
@@ -76,6 +77,18 @@ class Moment:
         seconds = round((instant - self.now).total_seconds())
         words = duration(timedelta(seconds=abs(seconds)))
         return "now" if seconds == 0 else f"in {words}" if seconds > 0 else f"{words} ago"
+
+    def localised(self, text: str) -> str:
+        """Return a text of the daemon with its UTC times (2026-06-27 13:30 UTC) in the zone of the reader."""
+
+        def local(match: re.Match[str]) -> str:
+            try:
+                instant = self.zone.show(datetime.fromisoformat(f"{match[1]}T{match[2]}Z"))
+            except ValueError:
+                return match[0]
+            return f"{instant:%a %-d %b %H:%M} {zone_name(instant)}"
+
+        return _UTC.sub(local, text)
 
 
 def future(text: str, moment: Moment) -> datetime:

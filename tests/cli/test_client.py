@@ -63,6 +63,13 @@ def test_a_problem_names_field_value_and_what_is_right(
     assert error.value.format_message() == "is not configured (service 'pwr'); expected power"
 
 
+def test_times_in_a_problem_are_those_of_the_reader(commander: None, daemon: FakeDaemon, client: Client) -> None:
+    daemon.on("POST", "/v1/x", problem(422, "2026-06-27 08:00 UTC has passed", expected="up to 2026-06-30 10:39 UTC"))
+    with pytest.raises(WrongInput) as error:
+        client.post("/v1/x")
+    assert error.value.format_message() == "Sat 27 Jun 01:00 PDT has passed; expected up to Tue 30 Jun 03:39 PDT"
+
+
 def test_what_the_detail_says_already_is_not_said_twice() -> None:
     error = WrongInput(422, "service 'pwr' is unknown; expected power", field="service", value="pwr", expected="power")
     assert error.format_message() == "service 'pwr' is unknown; expected power"

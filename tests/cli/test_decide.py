@@ -128,6 +128,12 @@ def test_an_eta_that_has_passed_is_refused_before_anything_is_asked_for(notifier
     assert not any(path.startswith("POST") for path in daemon.paths())
 
 
+def test_a_time_that_cannot_be_read_is_blamed_on_its_option(notifier: Run) -> None:
+    assert "Error: --eta: 'soon' is not a time" in notifier("confirm", "42", "--eta", "soon").stderr
+    assert "Error: --next-update: '+5' has no unit" in notifier("eta", "42", "+2h", "--next-update", "+5").stderr
+    assert "Error: TIME: 'soon' is not a time" in notifier("eta", "42", "soon").stderr
+
+
 def test_a_missed_eta_is_pointed_out(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed", eta_at=NOON - 5 * MINUTE)))
     text = notifier("eta", "42", "+2h").stdout

@@ -129,6 +129,13 @@ def test_an_echo_names_the_day_the_zone_and_the_distance() -> None:
     assert NIGHT.clock(datetime(2025, 12, 31, 20, tzinfo=UTC)) == "31 Dec 2025 12:00"
 
 
+def test_times_in_texts_of_the_daemon_are_those_of_the_reader() -> None:
+    text = "the ETA 2026-06-27 13:30 UTC is before 2026-06-28 07:05; request 2026-06-27 13:30:12, 2026-99-99 10:00 UTC"
+    assert NIGHT.localised(text) == (
+        "the ETA Sat 27 Jun 06:30 PDT is before Sun 28 Jun 00:05 PDT; request 2026-06-27 13:30:12, 2026-99-99 10:00 UTC"
+    )
+
+
 def test_a_zone_without_letters_is_named_by_its_distance() -> None:
     assert zone_name(datetime(2026, 6, 27, tzinfo=ZoneInfo("America/Sao_Paulo"))) == "UTC-03:00"
     assert zone_name(datetime(2026, 6, 27, tzinfo=UTC)) == "UTC"
