@@ -1,4 +1,4 @@
-"""A control room for tests: the stages of incidents on a real SQLite file, a clock that is set by hand, fake messages."""
+"""A control room for tests: the stages of incidents on a real SQLite file, a clock set by hand, fake messages."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,11 +56,13 @@ class FakeMessages:
     """Knows a few phrases and writes nothing but the kind and the sites."""
 
     def phrase_codes(self, group: str, service: str = "", /) -> tuple[str, ...]:
+        del service
         return {"causes": ("storm", "cable-cut"), "crews": ("on-the-way", "there")}[group]
 
     def render(
         self, channel: Channel, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, /
     ) -> FakeRendered:
+        del channel
         sites = ", ".join(site.street for site in personal.sites)
         return FakeRendered(subject=f"{kind} for {sites}", text=f"{facts.service} {facts.customers}")
 

@@ -81,7 +81,8 @@ async def told(room: ControlRoom, **facts: object) -> int:
 async def test_a_draft_tells_what_it_would_do_and_does_nothing(room: ControlRoom) -> None:
     draft = await room.open()
     assert draft.incident.card.state == "suspected"
-    assert draft.broadcast is not None and draft.broadcast.state == "draft"
+    assert draft.broadcast is not None
+    assert draft.broadcast.state == "draft"
     assert draft.broadcast.expected_customers == 5
     assert draft.preview is not None
     assert (draft.preview.customers, draft.preview.notifications, draft.preview.first_contact) == (5, 5, 5)
@@ -109,8 +110,10 @@ async def test_confirming_corrects_place_and_service_and_takes_in_what_it_covers
     first, second, other = suspected(room, "94110"), suspected(room, "94112"), suspected(room, "94199")
     request = ConfirmIncident(regions=("postal_code:94110", "94112"), cause="storm", eta_at=MORNING + 2 * HOUR)
     draft = await room.incidents.confirm(first, request, ANN)
-    assert draft.broadcast is not None and draft.broadcast.kind == "eta"
-    assert draft.preview is not None and draft.preview.customers == 6
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "eta"
+    assert draft.preview is not None
+    assert draft.preview.customers == 6
     await room.send(draft)
     shown = await room.incidents.show(first)
     assert (shown.card.state, shown.card.place, shown.cause) == ("confirmed", "94110, 94112", "storm")
@@ -142,7 +145,8 @@ async def test_a_list_of_sites_names_the_unknown_ones_and_is_refused_above_five_
     known = tuple(f"94199-{number}" for number in range(40))
     request = OpenIncident(service="power", sites=(*known[:39], f"{known[39]},1", ("94199-0", "9")))
     draft = await room.incidents.open(request, ANN)
-    assert draft.preview is not None and draft.preview.customers == 40
+    assert draft.preview is not None
+    assert draft.preview.customers == 40
     assert draft.preview.warnings == ["1 listed sites are unknown and left out: 94199-0,9"]
     with pytest.raises(InvalidInput, match="2 of 3 lines are unknown: nobody, 94199-0,9"):
         await room.incidents.open(OpenIncident(service="power", sites=("94110-0", "nobody", "94199-0,9")), ANN)
@@ -150,9 +154,9 @@ async def test_a_list_of_sites_names_the_unknown_ones_and_is_refused_above_five_
 
 async def test_a_place_that_is_told_about_already_is_not_opened_twice(room: ControlRoom) -> None:
     await told(room)
-    with pytest.raises(Refused, match="incident 1 .* lies there already"):
+    with pytest.raises(Refused, match=r"incident 1 .* lies there already"):
         await room.open()
-    with pytest.raises(Refused, match="incident 1 .* lies there already"):
+    with pytest.raises(Refused, match=r"incident 1 .* lies there already"):
         await room.incidents.open(OpenIncident(service="power", sites=("94110-0",)), ANN)
 
 
@@ -202,7 +206,8 @@ async def test_above_the_audience_limit_another_key_approves(database: SqliteDat
     room = ControlRoom(database, playbook=Playbook(name="standard", services=("power",), audience_limit=3))
     room.homes(5)
     draft = await room.open()
-    assert draft.preview is not None and draft.preview.needs_approval
+    assert draft.preview is not None
+    assert draft.preview.needs_approval
     view = await room.send(draft)
     assert (view.state, view.reason) == ("awaiting_approval", "above_audience_limit")
     assert (await room.incidents.show(1)).card.state == "suspected"
@@ -247,7 +252,8 @@ async def test_a_first_message_taken_back_leaves_a_need(room: ControlRoom) -> No
     await room.broadcasts.cancel(view.id, ANN)
     assert [need.kind for need in room.needs()] == ["nobody_told"]
     draft = await room.incidents.eta(1, SetEta(eta_at=None), ANN)
-    assert draft.broadcast is not None and draft.broadcast.kind == "acknowledged"
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "acknowledged"
 
 
 async def test_a_newer_draft_supersedes_an_older_one(room: ControlRoom) -> None:
@@ -411,7 +417,8 @@ async def test_reopening_tells_that_it_is_out_again_and_can_be_taken_back(room: 
     resolved_at = (await room.incidents.show(1)).resolved_at
     room.clock.go_on(HOUR)
     draft = await room.incidents.reopen(1, ReopenIncident(), ANN)
-    assert draft.broadcast is not None and draft.broadcast.kind == "reopened"
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "reopened"
     assert draft.broadcast.facts["told_at"] is not None
     view = await room.send(draft)
     assert (await room.incidents.show(1)).card.state == "confirmed"
@@ -462,7 +469,8 @@ async def test_a_correction_goes_to_those_who_were_told_and_to_no_one_else(room:
         lambda tx: tx.run("UPDATE notifications SET state = 'sent', facts = '{}' WHERE contact_point_id <= 2")
     )
     draft = await room.incidents.dismiss(1, DismissIncident(), ANN)
-    assert draft.broadcast is not None and draft.broadcast.kind == "correction"
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "correction"
     assert draft.preview is not None
     assert (draft.preview.customers, draft.preview.by_region) == (2, {"postal_code 94110": 2})
     view = await room.send(draft)
