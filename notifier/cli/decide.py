@@ -33,8 +33,12 @@ def _facts(command: F) -> F:
             help="Never let the daemon say by itself that it takes longer, before the promise lapses.",
         ),
         click.option("--next-update", metavar="TIME", help="When customers hear next; the playbook's time otherwise."),
-        click.option("--crew", metavar="CODE", help="What the crew does: a code of config/phrases."),
-        click.option("--cause", metavar="CODE", help="Why: a code of config/phrases."),
+        click.option(
+            "--crew", metavar="CODE", help="What the crew does, such as on-site; a wrong code lists all of them."
+        ),
+        click.option(
+            "--cause", metavar="CODE", help="Why, such as storm or cable-cut; a wrong code lists all of them."
+        ),
     ):
         command = option(command)
     return command

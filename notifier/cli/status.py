@@ -67,7 +67,7 @@ def status(as_json: bool) -> None:
     _paused(view)
     printing.fields(
         [
-            ("clock", moment.in_full(view.now).removesuffix(" (now)")),
+            ("clock", Moment(view.now, moment.zone).in_full(view.now).removesuffix(" (now)")),
             ("complaints", f"{number(view.complaints_last_hour)} in the last hour{_lag(view.detector_lag)}"),
             ("messages", printing.counts(view.notifications) or "none waiting"),
             ("providers", "; ".join(f"{name}: {state}" for name, state in sorted(view.providers.items()))),
