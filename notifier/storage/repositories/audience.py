@@ -65,6 +65,13 @@ def outcome(column: str) -> str:
     return f"CASE WHEN {column} < {UNREACHED} THEN '{AudienceOutcome.TOLD}' {reasons} END"
 
 
+def order(column: str) -> str:
+    """Return the SQL of the place of an outcome in their order: told first, then the reasons as they are given."""
+    known = (AudienceOutcome.TOLD, *REASONS)
+    places = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(known))
+    return f"CASE {column} {places} ELSE {len(known)} END"
+
+
 def channel(scope: Scope, column: str) -> str:
     """Return the SQL of the channel from a reach, or from a channel's place when `column` is one already."""
     places = " ".join(f"WHEN {place} THEN '{name}'" for place, name in enumerate(scope.channels))

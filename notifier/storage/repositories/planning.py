@@ -241,7 +241,7 @@ class _Chunk:
                 FROM (SELECT customer_id, MIN(reach) AS least FROM plan_reach GROUP BY customer_id) AS each_one
                 WHERE true
                 ON CONFLICT (broadcast_id, customer_id) DO UPDATE SET outcome = excluded.outcome
-                WHERE excluded.outcome = 'told' AND audience.outcome <> 'told'""",
+                WHERE {audience.order("excluded.outcome")} < {audience.order("audience.outcome")}""",
             broadcast=self.broadcast_id,
         )
         return notifications, customers
