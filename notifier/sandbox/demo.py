@@ -31,8 +31,8 @@ STARTS_AT = datetime(2026, 3, 4, 17, 30, tzinfo=ZONE)
 CODES = ("94112", "94113", "94114")
 SERVICE = "power"
 OUTAGE_AFTER = timedelta(minutes=3)
-CALLERS = 0.12  # of the affected customers call
-CALL_DELAY = timedelta(minutes=6)
+CALLERS = 0.06  # of the affected customers call
+CALL_DELAY = timedelta(minutes=8)
 WEEKS = 8
 
 MARK = "made-by-notifier-demo"  # only a folder with this file is ever removed

@@ -13,7 +13,16 @@ from typing import Any
 from notifier.domain.errors import NotifierError
 from notifier.sandbox.alongside import alongside
 from notifier.sandbox.caller import Caller, CallFailed
-from notifier.sandbox.narration import cell_line, clock_time, event_line, evidence_line, progress_line, waiting_line
+from notifier.sandbox.narration import (
+    Abridged,
+    cell_line,
+    clock_time,
+    event_line,
+    evidence_line,
+    progress_line,
+    proposal_line,
+    waiting_line,
+)
 from notifier.sandbox.play import moved, play
 from notifier.sandbox.processes import Rehearsal
 from notifier.sandbox.simulate import Complaint, Outage
@@ -26,7 +35,7 @@ ETA_AFTER, NEW_ETA_AFTER = timedelta(minutes=28), timedelta(minutes=40)
 PAUSE = timedelta(minutes=2)  # between two decisions of the commander
 POLL_SECONDS = 0.25
 PATIENCE = timedelta(minutes=60)  # of the town's clock, for anything that must happen
-SCORE_STEP = 2.5  # a rise of the highest score that deserves a line of its own
+SCORE_RISE = 1.6  # how much higher a score must be to deserve a line of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +53,8 @@ class Evening:
     def __init__(self, tonight: Tonight, rehearsal: Rehearsal, daemon: Caller, screen: Screen) -> None:
         self._tonight, self._rehearsal, self._daemon, self._screen = tonight, rehearsal, daemon, screen
         self._outage = tonight.outage
-        self._posted = self._counted = self._shown = 0
+        self._posted = self._counted = 0
+        self._shown: dict[int, int] = {}  # lines of an incident's timeline that are on the screen
         self.refused = 0
 
     async def play(self) -> None:
@@ -73,7 +83,7 @@ class Evening:
             self._counted += bool(answer["counted"])
 
     async def _until_suspected(self, fails_at: datetime) -> None:
-        """Show complaints arriving and the score rising until the daemon has proposed the whole place."""
+        """Show complaints arriving and the score rising until the daemon has evidence from the whole place."""
         highest, is_out = 0.0, False
         until = fails_at + PATIENCE
         while (now := self._now()) < until:
@@ -82,13 +92,12 @@ class Evening:
                 self._screen.line("(the power just failed; nobody here knows it yet)", at=fails_at, style="warn")
             cells = await self._daemon.get("/v1/detection/cells?limit=3")
             line = f"complaints {self._posted:>3} ({self._counted} counted)  {cell_line(cells)}"
-            if cells and cells[0]["score"] >= highest + SCORE_STEP:
+            if cells and cells[0]["score"] > max(1.0, highest * SCORE_RISE):
                 highest = cells[0]["score"]
                 self._screen.line(line, at=now)
             else:
                 self._screen.moving(line, at=now)
-            places = [card["place"] for card in await self._incidents("suspected")]
-            if all(any(code in place for place in places) for code in self._outage.codes):
+            if {f"{self._outage.kind} {code}" for code in self._outage.codes} <= await self._regions_with_evidence():
                 return
             await asyncio.sleep(POLL_SECONDS)
         raise NotifierError("the outage was not noticed in time")
@@ -99,9 +108,12 @@ class Evening:
         suspected = sorted(await self._incidents("suspected"), key=lambda card: int(card["id"]))
         for card in suspected:
             view = await self._daemon.get(f"/v1/incidents/{card['id']}")
-            for evidence in view["evidence"][:1]:
-                self._screen.line(evidence_line(card, evidence), at=datetime.fromisoformat(evidence["at"]))
+            self._show_events(view)
+            self._screen.line(proposal_line(card), at=self._now(), style="warn")
+            for evidence in sorted(view["evidence"], key=lambda one: -float(one["score"])):
+                self._screen.line("   " + evidence_line(evidence))
         first = int(suspected[0]["id"])
+        self._screen.line("the commander sees where it is, and where it is not, and corrects the place")
         place = ",".join(f"{self._outage.kind}:{code}" for code in self._outage.codes)
         await self._type("confirm", str(first), "--regions", place, "--crew", "being-sent", "--no-wait")
         await self._until_told(first, 1)
@@ -147,13 +159,17 @@ class Evening:
     async def _type(self, *arguments: str) -> None:
         """Have the commander type a command at a terminal."""
         self._screen.line()
-        typist = Typist(self._rehearsal.environ, self._screen.quote)
+        typist = Typist(self._rehearsal.environ, Abridged(self._screen.quote))
         if code := await typist.run(*arguments):
             raise NotifierError(f"notifier {' '.join(arguments)} ended with {code}")
 
     async def _incidents(self, state: str) -> list[dict[str, Any]]:
         cards = await self._daemon.get(f"/v1/incidents?state={state}")
         return [card for card in cards if card["service"] == self._outage.service]
+
+    async def _regions_with_evidence(self) -> set[str]:
+        views = [await self._daemon.get(f"/v1/incidents/{card['id']}") for card in await self._incidents("suspected")]
+        return {evidence["region"] for view in views for evidence in view["evidence"]}
 
     async def _until_told(self, incident: int, number: int) -> None:
         """Show what happens to an incident until its update of this number is completed."""
@@ -174,6 +190,7 @@ class Evening:
         raise NotifierError(f"update {number} of incident {incident} was not completed in time")
 
     def _show_events(self, view: dict[str, Any]) -> None:
-        for entry in view["timeline"][self._shown :]:
+        incident = int(view["card"]["id"])
+        for entry in view["timeline"][self._shown.get(incident, 0) :]:
             self._screen.line(event_line(entry), at=datetime.fromisoformat(entry["at"]))
-        self._shown = len(view["timeline"])
+        self._shown[incident] = len(view["timeline"])

@@ -1,5 +1,6 @@
 """What the demo says about what the API answers: one line each. Values in, text out."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,35 +10,70 @@ from notifier.sandbox.terminal import bar
 ZONE = ZoneInfo("America/Los_Angeles")
 
 
+class Abridged:
+    """Passes on what a command prints, but of the sample messages of a preview only the first."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._is_skipping = say, False
+
+    def __call__(self, line: str) -> None:
+        """Pass a line on, or leave it out."""
+        if line.startswith("Sample 2 of "):
+            self._say("  (the other samples are left out here)")
+            self._is_skipping = True
+        elif line.startswith("Broadcast "):
+            self._is_skipping = False
+        if not self._is_skipping:
+            self._say(line)
+
+
 def clock_time(at: datetime) -> str:
+    """Return the time of day in the town."""
     return f"{at.astimezone(ZONE):%H:%M}"
 
 
 def cell_line(cells: list[dict[str, Any]]) -> str:
+    """Return the cell with the highest score."""
     if not cells:
         return "nothing unusual"
     top = cells[0]
     grade = f", {top['grade']}" if top["grade"] else ""
     return (
-        f"highest: {top['service']} in {top['region']}: {top['observed']} seen, {top['expected']:.1f} expected,"
+        f"highest: {top['service']} in {top['region']}: {top['observed']} seen, {_expected(top)} expected,"
         f" score {top['score']:.1f}{grade}"
     )
 
 
-def evidence_line(card: dict[str, Any], evidence: dict[str, Any]) -> str:
+def proposal_line(card: dict[str, Any]) -> str:
+    """Return what the daemon proposes."""
     return (
-        f"#{card['id']} suspected: {card['service']} in {card['place']}: {evidence['distinct_customers']} customers,"
-        f" {evidence['observed']} seen, {evidence['expected']:.1f} expected, {evidence['grade']},"
-        f" {evidence['verified']} verified; {card['customers']:,} customers live there"
+        f"#{card['id']} {card['state']}: {card['service']} in {card['place']} since about"
+        f" {clock_time(datetime.fromisoformat(card['started_at']))}; {card['customers']:,} customers there,"
+        f" {card['told']} told"
     )
 
 
+def evidence_line(evidence: dict[str, Any]) -> str:
+    """Return why one cell is anomalous."""
+    return (
+        f"{evidence['region']:<22} {evidence['observed']:>3} complaints, {_expected(evidence)} expected, score"
+        f" {evidence['score']:>5.1f} ({evidence['grade']}); {evidence['distinct_customers']} customers,"
+        f" {evidence['verified']} verified"
+    )
+
+
+def _expected(cell: dict[str, Any]) -> str:
+    return f"{cell['expected']:.2f}" if cell["expected"] < 1 else f"{cell['expected']:.1f}"
+
+
 def event_line(entry: dict[str, Any]) -> str:
+    """Return one entry of a timeline."""
     detail = "  ".join(f"{key} {value}" for key, value in entry["detail"].items() if value not in ("", None, [], {}))
     return f"{entry['event'].replace('_', ' ')} by {entry['actor']}  {detail}"[:150].rstrip()
 
 
 def progress_line(broadcast: dict[str, Any]) -> str:
+    """Return how far a broadcast is."""
     states = broadcast["progress"]["states"]
     whole = sum(states.values())
     done = sum(states.get(state, 0) for state in ("sent", "delivered"))
@@ -46,5 +82,6 @@ def progress_line(broadcast: dict[str, Any]) -> str:
 
 
 def waiting_line(view: dict[str, Any]) -> str:
+    """Return which promise falls due next."""
     due = [datetime.fromisoformat(one["due_at"]) for one in view["promises"] if one["state"] == "open"]
     return f"promise due {clock_time(min(due))}" if due else "waiting"
