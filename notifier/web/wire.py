@@ -9,7 +9,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_origin
 
 import msgspec
 
@@ -128,13 +128,28 @@ class _Schema(Generic[T]):
         fields = msgspec.structs.fields(type_)  # type: ignore[arg-type]
         self.names = tuple(field.encode_name for field in fields)
         self._quoted = tuple(f'"{name}"'.encode() for name in self.names)
+        maps = [field.name for field in fields if get_origin(field.type) is dict]
+        self._map = maps[0] if len(maps) == 1 else ""  # the one field that is an object itself
 
-    def needs_a_closer_look(self, body: bytes) -> bool:
+    def needs_a_closer_look(self, body: bytes, value: T) -> bool:
         """Tell whether a field may be there twice, or NUL may be in a text: exact for "no", a guess for "yes"."""
-        if b"\\u" in body or body.count(b"{") > 1:
-            return True
         count = body.count
-        return any(count(name) > 1 for name in self._quoted)
+        objects = count(b"{")
+        if objects > (2 if self._map else 1) or b"\\u" in body or any(count(name) > 1 for name in self._quoted):
+            return True
+        return objects == 2 and _has_more_names(body, len(getattr(value, self._map)))
+
+
+def _has_more_names(body: bytes, found: int) -> bool:
+    """Tell whether the object within a body may have more names than were found in it, one being there twice.
+
+    What is counted reaches from the second brace to the last but one that closes, which is that object or more.
+    """
+    if any(space in body for space in (b'" ', b'"\t', b'"\n', b'"\r')):  # a colon may stand away from its name
+        return True
+    begin = body.index(b"{", body.index(b"{") + 1)
+    end = body.rfind(b"}", begin, body.rindex(b"}"))
+    return body.count(b'":', begin, end) != found
 
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # not the text "\\u0000", whose backslash is escaped
@@ -157,7 +172,7 @@ def decode(type_: type[T], body: bytes) -> T:
         raise Rejected(400, f"nested deeper than {NESTED_AT_MOST} levels") from None
     except msgspec.DecodeError as error:
         raise Rejected(400, f"not JSON: {error}", expected="one JSON object") from None
-    if schema.needs_a_closer_look(body):
+    if schema.needs_a_closer_look(body, value):
         _look_closer(body)
     return value
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
+import msgspec
 import pytest
 from msgspec import Meta, Struct
 
@@ -38,6 +39,12 @@ def test_a_good_body_becomes_a_struct() -> None:
     assert decode(Body, b'{"service":"power","places":{"city":"X"}}') == Body(service="power", places={"city": "X"})
 
 
+@pytest.mark.parametrize("text", ['"service":', '\\"city\\":', "{", "}", "}}", '" :', "\\\\"])
+def test_a_text_that_looks_like_a_field_is_a_text(text: str) -> None:
+    value = Body(service="power", text=text, places={"city": text, "kind": "service"})
+    assert decode(Body, msgspec.json.encode(value)) == value
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -51,6 +58,10 @@ def test_a_good_body_becomes_a_struct() -> None:
         (b'{"service":"power","service":"water"}', "'service' is given more than once"),
         (b'{"service":"power","\\u0073ervice":"water"}', "'service' is given more than once"),
         (b'{"service":"power","places":{"city":"X","city":"Y"}}', "'city' is given more than once"),
+        (b'{"places":{"city":"X","city":"Y"},"service":"po}wer"}', "'city' is given more than once"),
+        (b'{"places":{"city":"X","city" : "Y"},"service":"power"}', "'city' is given more than once"),
+        (b'{"service":"city","places":{"kind":"service","city":"}","city":"{"}}', "'city' is given more than once"),
+        (b'{"places":{"city":"X"},"places":{"city":"Y"},"service":"power"}', "'places' is given more than once"),
         (b'{"service":"po\\u0000wer"}', "NUL"),
         (b'{"service":"power","places":{"ci\\u0000ty":"X"}}', "NUL"),
         (b'{"service":"power","regions":["9\\u00004110"]}', "NUL"),
