@@ -1,0 +1,186 @@
+"""What the promise watcher does minute by minute, on a real SQLite file."""
+
+import math
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from notifier.domain.playbook import Playbook
+from notifier.stages.incidents import ReopenIncident, RestoreIncident, SetEta
+from notifier.storage.database import SqliteDatabase
+from notifier.storage.migrate import upgrade
+from tests.control_room import ANN, MINUTE, ControlRoom
+from tests.incident_town import MORNING
+
+HOUR = timedelta(hours=1)
+PLAN = Playbook(
+    name="standard",
+    services=("power",),
+    next_update_within=HOUR,
+    warn_before=20 * MINUTE,
+    delay_before=5 * MINUTE,
+    automatic_delays=2,
+)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "notifier.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def database(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
+    path = tmp_path / "notifier.db"
+    shutil.copyfile(template, path)
+    database = SqliteDatabase(path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def room(database: SqliteDatabase) -> ControlRoom:
+    room = ControlRoom(database, playbook=PLAN)
+    room.homes(3)
+    return room
+
+
+async def watched_until(room: ControlRoom, minutes: int) -> None:
+    """Let the daemon look after everything once a minute."""
+    end = MORNING + minutes * MINUTE
+    while room.clock.now() < end:
+        room.clock.go_on(MINUTE)
+        await room.promises.watch()
+        await room.work()
+
+
+def kinds(room: ControlRoom) -> list[tuple[str, str]]:
+    return [(row["kind"], row["state"]) for row in room.rows("SELECT kind, state FROM broadcasts ORDER BY id")]
+
+
+async def test_an_eta_about_to_lapse_is_warned_about_then_revised_by_the_authorised_delay(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    await watched_until(room, 39)
+    assert "promise_due_soon" not in room.events()
+    await watched_until(room, 41)
+    assert room.events().count("promise_due_soon") == 1
+    assert [need.kind for need in room.needs()] == ["promise"]
+    await watched_until(room, 56)
+    assert kinds(room) == [("eta", "completed"), ("delayed", "completed")]
+    assert room.promise_states() == [("eta", "revised"), ("next_update", "open")]
+    delayed = await room.broadcasts.show(2)
+    assert (delayed.automatic, delayed.created_by, delayed.facts["automatic"]) == (True, "daemon", True)
+    assert "eta_at" not in delayed.facts
+    assert delayed.facts["previous_eta_at"] == "2026-03-02T15:00:00Z"
+    assert (await room.incidents.show(1)).card.eta_at is None
+
+
+async def test_after_two_in_a_row_only_a_person_goes_on(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    await watched_until(room, 4 * 60)
+    assert [kind for kind, _ in kinds(room)] == ["eta", "delayed", "delayed"]
+    assert room.promise_states() == [("eta", "revised"), ("next_update", "kept"), ("next_update", "missed")]
+    assert room.events().count("promise_needs_a_person") == 1
+    assert [need.kind for need in room.needs()] == ["promise_missed"]
+
+
+async def test_a_persons_word_lets_the_daemon_go_on_again(room: ControlRoom) -> None:
+    await room.deliver(await room.open())
+    await watched_until(room, 2 * 60)
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=room.clock.now() + HOUR), ANN))
+    newest = room.rows("SELECT automatic_in_row FROM promises ORDER BY id DESC LIMIT 1")[0]
+    assert newest["automatic_in_row"] == 0
+
+
+async def test_what_was_not_authorised_is_not_sent(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR, may_delay=False))
+    await watched_until(room, 61)
+    assert kinds(room) == [("eta", "completed")]
+    assert room.events().count("promise_needs_a_person") == 1
+    assert room.promise_states() == [("eta", "missed")]
+
+
+async def test_the_time_to_tell_everybody_is_added(database: SqliteDatabase) -> None:
+    room = ControlRoom(database, playbook=PLAN, rate=3 / 600)  # three homes take ten minutes
+    room.homes(3)
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    await watched_until(room, 44)
+    assert len(kinds(room)) == 1
+    await watched_until(room, 46)
+    assert [kind for kind, _ in kinds(room)] == ["eta", "delayed"]
+
+
+async def test_nothing_is_said_while_service_is_believed_back(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    await watched_until(room, 54)
+    await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    await watched_until(room, 65)
+    assert [kind for kind, _ in kinds(room)] == ["eta", "restored"]
+    assert room.promise_states() == [("eta", "kept")]
+
+
+async def test_a_promise_lapses_when_it_goes_out_again_too_late(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    await watched_until(room, 54)
+    await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    await watched_until(room, 61)
+    await room.incidents.reopen(1, ReopenIncident(), ANN)
+    await watched_until(room, 63)
+    assert room.promise_states() == [("eta", "missed")]
+
+
+async def test_an_update_in_its_take_back_time_is_not_overtaken(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 59 * MINUTE
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    await room.promises.watch()
+    assert len(kinds(room)) == 2
+
+
+async def test_what_a_person_authorised_too_late_is_told_after_the_automatic_one(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 60 * MINUTE - timedelta(seconds=10)
+    draft = await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN)
+    await room.send(draft)
+    await room.promises.watch()
+    assert kinds(room)[1:] == [("delayed", "sending"), ("delayed", "sending")]
+    room.clock.go_on(MINUTE)
+    await room.work()
+    assert kinds(room) == [("eta", "completed"), ("delayed", "completed"), ("delayed", "superseded")]
+    assert room.promise_states() == [("eta", "revised"), ("next_update", "kept"), ("eta", "open")]
+
+
+async def test_a_draft_of_a_person_survives_an_automatic_update(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    draft = await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN)
+    await watched_until(room, 57)
+    assert kinds(room)[1:] == [("delayed", "draft"), ("delayed", "completed")]
+    assert (await room.send(draft)).state == "sending"
+
+
+async def test_while_everything_is_paused_a_person_is_asked(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.database.write_now(
+        lambda tx: tx.run("INSERT INTO control (name, value, changed_at, changed_by) VALUES ('paused', '1', 0, 'x')")
+    )
+    await watched_until(room, 58)
+    assert len(kinds(room)) == 1
+    assert "promise_needs_a_person" in room.events()
+
+
+async def test_the_metrics_tell_the_next_due_time_and_what_became_of_promises(room: ControlRoom) -> None:
+    def value(name: str, **labels: str) -> float | None:
+        return room.metrics.registry.get_sample_value(f"notifier_{name}", labels)
+
+    await room.promises.watch()
+    assert value("promise_due_seconds") == math.inf
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    await room.promises.watch()
+    assert (value("promises_open"), value("promise_due_seconds")) == (1, 3570)
+    await watched_until(room, 56)
+    assert value("promises_ended_total", kind="eta", state="revised") == 1
+    assert value("broadcasts_sent_total", kind="delayed") == 1

@@ -1,0 +1,120 @@
+"""What becomes of promises: no minute passes in which one is forgotten."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.domain.incident import PartState
+from notifier.domain.playbook import Playbook
+from notifier.domain.promise import (
+    PROMISE,
+    Promise,
+    PromiseId,
+    PromiseKind,
+    PromiseState,
+    Verdict,
+    ended_by_update,
+    watch,
+)
+
+DUE = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+PLAN = Playbook(name="p", services=("power",), warn_before=20 * MINUTE, delay_before=5 * MINUTE)
+
+
+def promise(**facts: object) -> Promise:
+    values: dict[str, object] = {
+        "id": PromiseId(1),
+        "incident_id": 1,
+        "part_id": 1,
+        "broadcast_id": 1,
+        "kind": PromiseKind.ETA,
+        "due_at": DUE,
+        "state": PromiseState.OPEN,
+        "automatic_in_row": 0,
+        "may_delay": True,
+    }
+    return Promise(**(values | facts))  # type: ignore[arg-type]
+
+
+def verdict(minutes: float, part: PartState = PartState.OUT, *, finish: int = 0, **facts: object) -> Verdict:
+    options = {name: facts.pop(name) for name in ("update_at", "paused") if name in facts}
+    return watch(
+        promise(**facts),
+        part,
+        now=DUE + minutes * MINUTE,
+        playbook=PLAN,
+        to_finish=finish * MINUTE,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "what"),
+    [
+        (-30, "nothing"),
+        (-20.1, "nothing"),
+        (-20, "warn"),
+        (-5.1, "warn"),
+        (-5, "delay"),
+        (-0.1, "delay"),
+        (0, "missed"),
+    ],
+)
+def test_each_minute_has_its_verdict(minutes: float, what: str) -> None:
+    assert verdict(minutes) == what
+
+
+def test_the_time_to_finish_moves_everything_forward() -> None:
+    assert verdict(-34, finish=15) is Verdict.WARN
+    assert verdict(-20, finish=15) is Verdict.DELAY
+
+
+def test_a_warning_is_given_once_and_a_person_is_called_once_more_when_it_lapses() -> None:
+    warned = DUE - 18 * MINUTE
+    assert verdict(-17, warned_at=warned) is Verdict.NOTHING
+    assert verdict(-4, warned_at=warned, may_delay=False) is Verdict.PERSON
+    assert verdict(-3, warned_at=DUE - 4 * MINUTE, may_delay=False) is Verdict.NOTHING
+
+
+@pytest.mark.parametrize("facts", [{"may_delay": False}, {"automatic_in_row": 2}, {"paused": True}])
+def test_the_daemon_goes_on_by_itself_only_where_it_may(facts: dict[str, object]) -> None:
+    assert verdict(-4, **facts) is Verdict.PERSON
+
+
+def test_an_update_on_its_way_is_enough_only_when_it_comes_in_time() -> None:
+    assert verdict(-4, update_at=DUE - MINUTE) is Verdict.NOTHING
+    assert verdict(-4, update_at=DUE + MINUTE) is Verdict.DELAY
+    assert verdict(1, update_at=DUE - MINUTE) is Verdict.MISSED
+
+
+@given(
+    minutes=st.floats(min_value=-10_000, max_value=10_000),
+    part=st.sampled_from([PartState.BELIEVED_BACK, PartState.RESTORED]),
+)
+def test_nothing_is_done_about_service_that_is_back(minutes: float, part: PartState) -> None:
+    assert verdict(minutes, part) is Verdict.NOTHING
+
+
+@given(minutes=st.floats(min_value=0, max_value=10_000), in_row=st.integers(0, 2), may=st.booleans())
+def test_a_promise_that_fell_due_is_always_missed(minutes: float, in_row: int, may: bool) -> None:
+    assert verdict(minutes, automatic_in_row=in_row, may_delay=may) is Verdict.MISSED
+
+
+@given(
+    kind=st.sampled_from(PromiseKind),
+    late=st.integers(-100, 100),
+    back=st.none() | st.integers(-200, 100),
+)
+def test_an_update_ends_every_promise_along_an_arrow(kind: PromiseKind, late: int, back: int | None) -> None:
+    back_at = None if back is None else DUE + min(back, late) * MINUTE
+    state = ended_by_update(kind, DUE, now=DUE + late * MINUTE, back_at=back_at)
+    assert PROMISE.may(PromiseState.OPEN, state)
+    if late <= 0:
+        assert state is not PromiseState.MISSED
+    elif kind is PromiseKind.NEXT_UPDATE:
+        assert state is PromiseState.MISSED
+    elif back_at is not None:
+        assert (state is PromiseState.KEPT) == (back_at <= DUE)
