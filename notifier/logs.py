@@ -5,10 +5,14 @@ the receipt. No line carries an address, a name, or words of a customer; excepti
 without their message, because messages quote what was wrong. Lines of libraries go the same way.
 """
 
+import asyncio
+import atexit
 import logging
 import random
 import re
 import sys
+import threading
+import time
 import traceback
 from collections.abc import MutableMapping
 from contextvars import ContextVar
@@ -19,6 +23,7 @@ import structlog
 
 from notifier.config import Log
 
+FLUSH_SECONDS = 0.02
 CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
 _chance = random.Random().getrandbits  # noqa: S311  # no system call for every request
@@ -45,10 +50,11 @@ def set_correlation_id(value: str) -> None:
 def configure(settings: Log, *, stream: TextIO | None = None) -> None:
     """Set up structlog and route the standard library's logging through it."""
     target = stream or sys.stderr
+    lines = Lines(target)
     level = getattr(logging, settings.level.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level if settings.format == "text" else structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        Stamp(),
         add_correlation_id,
         exception_without_message,
     ]
@@ -58,7 +64,7 @@ def configure(settings: Log, *, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=target),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
@@ -71,6 +77,63 @@ def configure(settings: Log, *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))  # libraries speak only when something is wrong
+
+
+class Lines:
+    """Writes lines to a stream. What is only information waits a little for company; everything else does not.
+
+    On the loop a system call for every request costs more than the line itself: it gives the interpreter away.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._waiting = stream, list[str]()
+        self._lock = threading.Lock()  # lines come from threads as well
+        atexit.register(self.flush)
+
+    def info(self, line: str) -> None:
+        """Write a line soon, when a loop is running; otherwise at once."""
+        with self._lock:
+            self._waiting.append(line)
+            if len(self._waiting) > 1:
+                return  # somebody has arranged it
+        try:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self.flush)
+        except RuntimeError:
+            self.flush()
+
+    debug = info
+
+    def warning(self, line: str) -> None:
+        """Write a line, and those before it, at once."""
+        with self._lock:
+            self._waiting.append(line)
+        self.flush()
+
+    error = critical = exception = msg = warning
+
+    def flush(self) -> None:
+        """Write everything that waits."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+            if waiting and not self._stream.closed:
+                self._stream.write("\n".join(waiting) + "\n")
+                self._stream.flush()
+
+
+class Stamp:
+    """Adds the time; the text of a second is made once."""
+
+    def __init__(self) -> None:
+        self._second, self._text = 0, ""
+
+    def __call__(self, _logger: object, _method: str, event: Event) -> Event:
+        """Add `timestamp`, UTC."""
+        now = time.time_ns()
+        second, rest = divmod(now, 1_000_000_000)
+        if second != self._second:
+            self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        event["timestamp"] = f"{self._text}.{rest // 1000:06d}Z"
+        return event
 
 
 def add_correlation_id(_logger: object, _method: str, event: Event) -> Event:

@@ -1,5 +1,6 @@
 """Lines tell operators what happened and nothing about customers."""
 
+import asyncio
 import io
 import json
 import logging
@@ -82,3 +83,14 @@ def test_text_for_a_terminal_has_event_and_fields(lines: io.StringIO) -> None:
 def test_what_could_forge_a_line_is_no_correlation_id(wrong: str) -> None:
     assert logs.CORRELATION_ID.fullmatch(wrong) is None
     assert logs.CORRELATION_ID.fullmatch(logs.new_correlation_id())
+
+
+async def test_on_the_loop_information_waits_a_little_and_trouble_does_not(lines: io.StringIO) -> None:
+    structlog.get_logger().info("one")
+    structlog.get_logger().info("two")
+    assert lines.getvalue() == ""
+    structlog.get_logger().warning("three")
+    assert [line["event"] for line in read(lines)] == ["one", "two", "three"]
+    structlog.get_logger().info("four")
+    await asyncio.sleep(5 * logs.FLUSH_SECONDS)
+    assert [line["event"] for line in read(lines)][-1] == "four"
