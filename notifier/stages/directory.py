@@ -31,6 +31,7 @@ __all__ = ["Directory", "DirectoryRow", "LoadResult", "Reach", "RejectedRow", "R
 
 ROWS_AT_MOST = 2_000  # in one transaction
 ROWS_AT_LEAST = 250
+REGIONS_REMEMBERED = 50_000
 TRANSACTION_SECONDS = 0.1  # nobody else writes for so long: about what a transaction is made to take
 
 
@@ -60,6 +61,7 @@ class Directory:
         self._database, self._clock = database, clock
         self._rules = rules_of(config)
         self._rows_at_once = ROWS_AT_LEAST * 2
+        self._region_ids: dict[RegionKey, int] = {}
 
     async def load(self, rows: Sequence[DirectoryRow], *, first_line: int = 1, dry_run: bool = False) -> LoadResult:
         """Store what is right in a batch and report what is not; with `dry_run` only report.
@@ -82,12 +84,14 @@ class Directory:
         """Store some rows in one transaction, and let the next one have more or fewer by how long it took."""
         now = self._clock.now()
 
-        def work(tx: Transaction) -> float:
+        def work(tx: Transaction) -> tuple[float, dict[RegionKey, int]]:
             began = self._clock.monotonic()
-            directory.save(tx, entries, now)
-            return self._clock.monotonic() - began
+            found = directory.save(tx, entries, now, self._region_ids)
+            return self._clock.monotonic() - began, found
 
-        seconds = await self._database.write(work)
+        seconds, found = await self._database.write(work)
+        if len(self._region_ids) < REGIONS_REMEMBERED:
+            self._region_ids = self._region_ids | found
         if len(entries) == self._rows_at_once:
             fitting = int(len(entries) * TRANSACTION_SECONDS / max(seconds, TRANSACTION_SECONDS / 4))
             self._rows_at_once = max(ROWS_AT_LEAST, min(ROWS_AT_MOST, fitting))

@@ -5,7 +5,7 @@ Contact points are never deleted here: without links they are not written to, wi
 suppression. All functions take an open transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from notifier.domain.customer import ContactKind, SiteStatus
@@ -193,15 +193,19 @@ WHERE excluded.derived <> site_regions.derived
 """
 
 
-def save(tx: Transaction, entries: Sequence[SiteEntry], now: datetime) -> None:
+def save(
+    tx: Transaction, entries: Sequence[SiteEntry], now: datetime, known: Mapping[RegionKey, int]
+) -> dict[RegionKey, int]:
     """Store rows: each site as its row says, with its links and regions in place of those it had.
 
-    No two entries may be the same site. Contact points that lose their last link stay, with their suppression.
+    No two entries may be the same site. Contact points that lose their last link stay, with their suppression. `known`
+    are regions whose ids need not be looked up; those that had to be are returned, to be known from the commit on.
     """
     for statement in _WORK_TABLES.split(";"):
         tx.run(statement)
     at = to_micros(now)
-    region_sets = _fill_regions(tx, entries)
+    found: dict[RegionKey, int] = {}
+    region_sets = _fill_regions(tx, entries, known, found)
     tx.run_many(_FILL_SITES, _sites(entries, region_sets))
     tx.run_many(_FILL_LINKS, _links(entries))
     tx.run(_UPSERT_CUSTOMERS, now=at)
@@ -215,6 +219,7 @@ def save(tx: Transaction, entries: Sequence[SiteEntry], now: datetime) -> None:
     tx.run(_INSERT_LINKS)
     tx.run(_DELETE_OLD_REGIONS)
     tx.run(_INSERT_REGIONS)
+    return found
 
 
 _RegionSets = dict[int, int]
@@ -222,9 +227,10 @@ _RegionSets = dict[int, int]
 only put in twice."""
 
 
-def _fill_regions(tx: Transaction, entries: Iterable[SiteEntry]) -> _RegionSets:
+def _fill_regions(
+    tx: Transaction, entries: Iterable[SiteEntry], known: Mapping[RegionKey, int], found: dict[RegionKey, int]
+) -> _RegionSets:
     """Put every set of regions into its work table, creating regions that are new; return the number of each set."""
-    ids: dict[RegionKey, int] = {}
     sets: _RegionSets = {}
     rows: list[Parameters] = []
     for entry in entries:
@@ -233,12 +239,12 @@ def _fill_regions(tx: Transaction, entries: Iterable[SiteEntry]) -> _RegionSets:
         sets[id(entry.regions)] = number = len(sets)
         members: dict[int, int] = {}
         for region in entry.regions:
-            known = ids.get(region.key)
-            if known is None:
-                known = ids[region.key] = ensure_region(
-                    tx, region.key.kind, region.key.code, name=region.name, time_zone=region.time_zone
-                )
-            members[known] = int(region.derived)
+            key = region.key
+            region_id = known.get(key) or found.get(key)
+            if region_id is None:
+                region_id = ensure_region(tx, key.kind, key.code, name=region.name, time_zone=region.time_zone)
+                found[key] = region_id
+            members[region_id] = int(region.derived)
         rows += [
             {"region_set": number, "region_id": region_id, "derived": derived} for region_id, derived in members.items()
         ]
