@@ -39,6 +39,7 @@ class _Progress(msgspec.Struct, kw_only=True):
     column: str = ""
     value: Any = None
     reason: str = ""
+    warning: str = ""  # the row was stored, but not quite as it was given
     loaded: int = 0
     rejected: int = 0
     done: bool = False
@@ -83,7 +84,7 @@ def import_(file: Path, dry_run: bool, as_json: bool) -> None:
                 said = msgspec.json.decode(line, type=_Progress)
                 if said.reason:
                     rejects.add(said.line, said.column, said.value, said.reason)
-                else:
+                elif not said.warning:
                     last = said
                 show(counted.count, last.loaded, rejects.count)
     _end(last, rejects, dry_run=dry_run, as_json=as_json)
