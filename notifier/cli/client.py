@@ -143,6 +143,9 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self._broken(error) from error
+        except BaseException:  # an interrupt: what is left of the answer must not be taken for that of the next request
+            self.close()
+            raise
         self._used_at = time.monotonic()
         self._learn(response)
         return self._judged(reply, response)

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import click
 
 from notifier.cli import printing
 from notifier.cli.broadcast_card import finished, show_outcome
-from notifier.cli.client import Client, Problem
+from notifier.cli.client import Client, Problem, Unreachable
 from notifier.cli.keyboard import Keyboard, is_terminal
 from notifier.cli.preview import show_preview
 from notifier.cli.printing import BAD, GOOD, WARN, number, plural
@@ -182,9 +182,10 @@ def _count_down(client: Client, view: BroadcastView) -> None:
         click.echo()
     if pressed:
         _take_back(client, view.id)
-    view = _follow(client, view.id)
+    is_paused = client.get("/v1/status").read(StatusView).paused
+    view = _shown(client, view.id) if is_paused else _followed(client, view.id)
     show_outcome(view, client.moment())
-    if not finished(view) and client.get("/v1/status").read(StatusView).paused:
+    if is_paused and not finished(view):
         printing.line("PAUSED: nothing is sent to anyone until: notifier resume-all", hang=8, style=BAD)
 
 
@@ -199,13 +200,13 @@ def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]
         if pressed(min(_POLL_SECONDS, left)):
             return True
         with suppress(Problem):  # a daemon that is busy for a second does not end the countdown
-            view = client.get(f"/v1/broadcasts/{view.id}").read(BroadcastView)
+            view = _shown(client, view.id)
             begins = view.not_before_at
     return False
 
 
-def _take_back(client: Client, ident: int) -> None:
-    view = client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
+def _take_back(client: Client, ident: int) -> NoReturn:
+    view = _cancelled(client, ident)
     if view.started_at is None:
         raise _NotSent("Taken back. Nobody was told.")
     printing.line("Too late to take it back: it had begun. What had not left is stopped.", style=BAD)
@@ -213,11 +214,37 @@ def _take_back(client: Client, ident: int) -> None:
     raise click.exceptions.Exit(1)
 
 
+def _cancelled(client: Client, ident: int) -> BroadcastView:
+    """Cancel, and insist: the person has decided, and cancelling twice does no harm."""
+    for _ in range(_TRIES - 1):
+        try:
+            return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
+        except Unreachable:
+            time.sleep(_POLL_SECONDS / 4)
+    return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
+
+
+def _followed(client: Client, ident: int) -> BroadcastView:
+    """Watch the messages leave; Ctrl-C takes it back as long as it has not begun, later it only stops watching."""
+    try:
+        return _follow(client, ident)
+    except KeyboardInterrupt:
+        click.echo()
+        view = _shown(client, ident)
+        if view.started_at is None and view.state == "sending":
+            _take_back(client, ident)
+        return view
+
+
 def _follow(client: Client, ident: int) -> BroadcastView:
     """Watch the messages leave for a few seconds; return how far it is then."""
     until = time.monotonic() + _FOLLOW_SECONDS
     while True:
-        view = client.get(f"/v1/broadcasts/{ident}").read(BroadcastView)
+        view = _shown(client, ident)
         if finished(view) or time.monotonic() >= until:
             return view
         time.sleep(_POLL_SECONDS / 2)
+
+
+def _shown(client: Client, ident: int) -> BroadcastView:
+    return client.get(f"/v1/broadcasts/{ident}").read(BroadcastView)

@@ -1,13 +1,15 @@
 """The time in which it can be taken back: any key does, nothing else does, and the terminal is always put back."""
 
 import signal
+import threading
+import time
 
 import pytest
 
 from tests.cli.conftest import At
 from tests.cli.terminal import Terminal
-from tests.cli_views import broadcast, progress, within_take_back
-from tests.fake_daemon import FakeDaemon
+from tests.cli_views import broadcast, progress, status, within_take_back
+from tests.fake_daemon import Answer, Asked, FakeDaemon
 
 pytestmark = pytest.mark.usefixtures("outage")
 
@@ -37,6 +39,54 @@ def test_an_interrupt_from_outside_takes_it_back_too(at: At, daemon: FakeDaemon)
         assert person.ends() == 1
         person.sees("Taken back. Nobody was told.")
         assert person.is_as_before()
+
+
+def test_an_interrupt_in_the_middle_of_an_answer_takes_it_back(at: At, daemon: FakeDaemon) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def slow(_: Asked) -> object:
+        asked.set()
+        release.wait(10)
+        return within_take_back()
+
+    daemon.on("GET", "/v1/broadcasts/17", slow)
+    with counting(at) as person:
+        assert asked.wait(10)
+        person.signal(signal.SIGINT)
+        person.sees("Taken back. Nobody was told.")
+        release.set()
+        assert person.ends() == 1
+
+
+def test_taking_back_is_insisted_on(at: At, daemon: FakeDaemon) -> None:
+    cut = Answer(200, b"{}", {"Content-Length": "10", "Connection": "close"})
+    daemon.on("POST", "/v1/broadcasts/17/cancel", [cut, broadcast(state="cancelled", started_at=None)])
+    with counting(at) as person:
+        person.type("x")
+        person.sees("Taken back. Nobody was told.")
+        assert person.ends() == 1
+    assert daemon.paths().count("POST /v1/broadcasts/17/cancel") == 2
+
+
+def test_a_paused_daemon_is_named_when_nothing_leaves(at: At, daemon: FakeDaemon) -> None:
+    going = broadcast(state="sending", progress=progress(states={"pending": 1172}))
+    daemon.on("GET", "/v1/broadcasts/17", [within_take_back(), going])
+    daemon.on("GET", "/v1/status", status(paused=True))
+    with counting(at) as person:
+        person.sees("PAUSED: nothing is sent to anyone until: notifier resume-all")
+        assert person.ends() == 0
+
+
+def test_ctrl_c_while_messages_leave_only_stops_watching(at: At, daemon: FakeDaemon) -> None:
+    going = broadcast(state="sending", progress=progress(states={"sent": 166, "pending": 1006}))
+    daemon.on("GET", "/v1/broadcasts/17", [within_take_back(), going])
+    with counting(at) as person:
+        while daemon.paths().count("GET /v1/broadcasts/17") < 3:
+            time.sleep(0.05)
+        person.type("\x03")
+        person.sees("Sending: sent 166, failed 0, waiting 1,006.")
+        assert person.ends() == 0
+    assert "POST /v1/broadcasts/17/cancel" not in daemon.paths()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
