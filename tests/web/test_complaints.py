@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import pytest
@@ -98,6 +99,16 @@ async def test_history_feeds_the_baseline_only(town: Served) -> None:
     row = COMPLAINT | {"occurred_at": "2025-01-01T12:00:00Z"}
     answer = await town.ndjson("/v1/complaints/bulk?history=1", row)
     assert answer.lines[0]["not_counted"] == "history"
+
+
+async def test_imported_history_is_the_baseline_when_the_answer_ends(town: Served) -> None:
+    start = datetime.now(UTC) - timedelta(days=50)
+    rows = [COMPLAINT | {"occurred_at": (start + timedelta(days=days)).isoformat()} for days in range(45)]
+    before = town.rows("SELECT baseline_day FROM detector")
+    answer = await town.ndjson("/v1/complaints/bulk?history=1", *rows)
+    assert len(answer.lines) == 45
+    assert town.rows("SELECT baseline_day FROM detector") != before
+    assert town.rows("SELECT service FROM baseline_shapes") == [{"service": "internet"}]
 
 
 async def test_a_list_needs_its_content_type(town: Served) -> None:

@@ -34,8 +34,12 @@ async def submit_many(call: Call) -> web.StreamResponse:
     query = call.query("history")
     history = call.flag(query, "history")
     async with Answers(call) as answers:
-        async for chunk in lines(call.request.content):
-            await answers.write(*await _store(call, chunk, history=history))
+        try:
+            async for chunk in lines(call.request.content):
+                await answers.write(*await _store(call, chunk, history=history))
+        finally:
+            if history:  # what was imported is the baseline from here on, also when the client is gone
+                await call.parts.detection.refresh_baseline()
     return answers.response
 
 
