@@ -81,9 +81,9 @@ def begin_day(tx: Transaction, day: int, services: Sequence[str], local: LocalTi
         known = before.services.get(service)
         history = service_history(hours, day)
         weeks = (day - history.first_day) // 7
-        if known is not None and _past_changed(hours, history, known):
+        if known is None or _past_changed(hours, history, known):
             imported.append(service)
-        if weeks > 0 and (known is None or weeks != known.weeks or service in imported):
+        if weeks > 0 and (service in imported or known is None or weeks != known.weeks):
             weights = shape_weights(hours, history.first_day, weeks, local)
             changed[service] = StoredShape(through_day=history.first_day + 7 * weeks - 1, weights=weights)
         histories[service] = StoredHistory(
