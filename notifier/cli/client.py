@@ -6,8 +6,8 @@ repeats nothing that may have been done already.
 """
 
 import http.client
+import os
 import socket
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -22,6 +22,7 @@ import msgspec
 from notifier import __version__
 from notifier.cli import access
 from notifier.cli.printing import safe
+from notifier.cli.streaming import Sender, answered_lines
 from notifier.cli.times import Moment, Zone
 
 T = TypeVar("T")
@@ -29,7 +30,6 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 60.0
 STREAM_TIMEOUT_SECONDS = 300.0  # between two pieces: a daemon may be busy with its database
 _IDLE_SECONDS = 15.0  # the daemon closes connections that idle; a person who types a number is slower than that
-_CHUNK_BYTES = 65_536
 
 
 class Problem(click.ClickException):
@@ -164,7 +164,7 @@ class Client:
                 "imports go over http only: run this on the daemon's machine, or through an SSH tunnel"
             )
         connection = self._open(STREAM_TIMEOUT_SECONDS)
-        sender = _Sender(connection, lines)
+        sender = Sender(connection, lines)
         try:
             connection.putrequest("POST", self._target(path, query))
             for name, value in self._headers(None).items():
@@ -177,7 +177,7 @@ class Client:
             self._learn(response)
             if response.status != http.client.OK:
                 self._judged(Reply(response.status, response.read()), response)
-            yield from _lines(response)
+            yield from answered_lines(response)
         except (OSError, http.client.HTTPException) as error:
             if sender.error is None:
                 raise self._broken(error) from error
@@ -266,71 +266,8 @@ class Client:
         )
 
 
-class _Sender(threading.Thread):
-    """Sends lines as a chunked body; what goes wrong with the lines themselves is kept in `error`."""
-
-    def __init__(self, connection: http.client.HTTPConnection, lines: Iterable[bytes]) -> None:
-        super().__init__(name="sender", daemon=True)
-        self._connection, self._lines = connection, lines
-        self.error: BaseException | None = None
-
-    def start(self) -> None:
-        """Begin to send."""
-        self._socket = self._connection.sock
-        super().start()
-
-    def join(self, timeout: float | None = 10.0) -> None:
-        """Wait for the thread, if it ever began."""
-        if self.ident is not None:
-            super().join(timeout)
-
-    def run(self) -> None:
-        """Send everything, then the end of the body."""
-        try:
-            for chunk in _chunks(self._lines):
-                if not self._send(b"%x\r\n%b\r\n" % (len(chunk), chunk)):
-                    return
-            self._send(b"0\r\n\r\n")
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads
-            self.error = error
-            with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-
-    def _send(self, piece: bytes) -> bool:
-        try:
-            self._socket.sendall(piece)
-        except OSError:
-            return False  # the daemon has stopped reading: its answer says why
-        return True
-
-
-def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
-    waiting: list[bytes] = []
-    size = 0
-    for each in lines:
-        waiting.append(each)
-        size += len(each)
-        if size >= _CHUNK_BYTES:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield b"".join(waiting)
-
-
-def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield whole lines; one that the connection cut short is an error, not a line."""
-    rest = b""
-    while piece := response.read1(_CHUNK_BYTES):
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from filter(None, whole)
-    if rest:
-        yield rest
-
-
 def _zone(company: str) -> Zone:
     """Return the zone of this machine; that of the company where this machine is a server that keeps UTC."""
-    import os
-
     if not company or os.environ.get("TZ") or time.localtime().tm_zone != "UTC":
         return Zone()
     from zoneinfo import ZoneInfo

@@ -6,7 +6,7 @@ The only place where addresses are shown in full: the agent must be able to say 
 import click
 
 from notifier.cli import printing
-from notifier.cli.incidents import show_promises
+from notifier.cli.incident_card import show_promises
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, Column, plural, safe, words
 from notifier.cli.times import Moment

@@ -13,7 +13,7 @@ import click
 
 from notifier.cli import dialogue, printing, times
 from notifier.cli.client import Client
-from notifier.cli.incidents import show_incident
+from notifier.cli.incident_card import show_incident
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
 from notifier.cli.site_list import read_sites
 from notifier.domain.errors import InvalidInput

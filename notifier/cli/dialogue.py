@@ -6,27 +6,20 @@ takes it back; then it is shown what happened. A dialogue that ends without send
 a terminal it is left as it is, with the command that sends it.
 """
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import IO, Any, NoReturn
 
 import click
 
 from notifier.cli import printing
-from notifier.cli.broadcast_card import finished, show_outcome
-from notifier.cli.client import Client, Problem, Unreachable
-from notifier.cli.keyboard import Keyboard, is_terminal
+from notifier.cli.client import Client, Problem
+from notifier.cli.keyboard import is_terminal
 from notifier.cli.preview import show_preview
-from notifier.cli.printing import BAD, GOOD, WARN, number, plural
-from notifier.storage.views import BroadcastView, Preview, StatusView
+from notifier.cli.printing import WARN, number, plural
+from notifier.cli.take_back import NotSent, tell_and_wait
+from notifier.storage.views import BroadcastView, Preview
 
 _TRIES = 3
-_WATCHED_AT_MOST = timedelta(seconds=120)  # a longer hold is not waited for: no key may stop a person from leaving
-_FOLLOW_SECONDS = 10.0
-_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,21 +54,13 @@ def send(client: Client, preview: Preview, how: Sending, *, action: str = "send"
     if view.state == "awaiting_approval":
         _tell_who_approves(view, preview)
         return
-    _tell_and_wait(client, view, watched=not how.no_wait and is_terminal())
+    tell_and_wait(client, view, watched=not how.no_wait and is_terminal())
 
 
 class _NotAsked(click.ClickException):
     """Nobody was there to type the count."""
 
     exit_code = 2
-
-
-class _NotSent(click.ClickException):
-    """A person decided against sending; the answer is no."""
-
-    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - Click's signature
-        """Say it without calling it an error."""
-        printing.line(self.message, style=WARN)
 
 
 def _send(client: Client, preview: Preview, how: Sending, action: str) -> BroadcastView:
@@ -104,9 +89,9 @@ def _ask(client: Client, preview: Preview, action: str) -> BroadcastView:
             preview = _changed(client, preview, problem)
             left -= 1
     if action == "approve":
-        raise _NotSent(f"Not approved. Broadcast {preview.broadcast_id} still waits; nobody was told.")
+        raise NotSent(f"Not approved. Broadcast {preview.broadcast_id} still waits; nobody was told.")
     _cancel_draft(client, preview.broadcast_id)
-    raise _NotSent("Not sent, nobody was told. The draft is cancelled.")
+    raise NotSent("Not sent, nobody was told. The draft is cancelled.")
 
 
 def _typed(question: str) -> str:
@@ -138,7 +123,7 @@ def _cancel_draft(client: Client, ident: int) -> None:
     try:
         client.post(f"/v1/broadcasts/{ident}/cancel")
     except Problem as problem:
-        raise _NotSent(
+        raise NotSent(
             f"Not sent, nobody was told; but draft {ident} could not be cancelled: {problem.format_message()}"
         ) from problem
 
@@ -154,97 +139,3 @@ def _tell_who_approves(view: BroadcastView, preview: Preview) -> None:
     )
     printing.line(f"How: notifier broadcasts approve {view.id}", hang=5)
     printing.line(f"     notifier broadcasts reject {view.id} --reason TEXT", hang=5)
-
-
-def _tell_and_wait(client: Client, view: BroadcastView, *, watched: bool) -> None:
-    """Count down the time in which it can be taken back, or say until when and how."""
-    moment, begins = client.moment(), view.not_before_at
-    wait = begins - moment.now if begins else timedelta()
-    if view.state != "sending" or wait <= timedelta():
-        show_outcome(view, moment)
-    elif not watched or wait > _WATCHED_AT_MOST:
-        why = "Held in case it drops again; sending" if view.kind == "restored" else "Sending"
-        printing.line(f"{why} begins {moment.short(moment.now + wait)}.", style=GOOD)
-        printing.line(f"Take it back until then: notifier broadcasts cancel {view.id}", hang=4)
-        printing.line(f"See how it goes:         notifier broadcasts show {view.id}", hang=4)
-    else:
-        _count_down(client, view)
-
-
-def _count_down(client: Client, view: BroadcastView) -> None:
-    pressed = False
-    try:
-        with Keyboard() as keyboard:
-            pressed = _watch(client, view, keyboard.pressed)
-    except KeyboardInterrupt:  # sent by another process: Ctrl-C itself is a key here
-        pressed = True
-    finally:
-        click.echo()
-    if pressed:
-        _take_back(client, view.id)
-    is_paused = client.get("/v1/status").read(StatusView).paused
-    view = _shown(client, view.id) if is_paused else _followed(client, view.id)
-    show_outcome(view, client.moment())
-    if is_paused and not finished(view):
-        printing.line("PAUSED: nothing is sent to anyone until: notifier resume-all", hang=8, style=BAD)
-
-
-def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]) -> bool:
-    """Count down until it begins; return whether a key was pressed."""
-    begins: datetime | None = view.not_before_at
-    while view.state == "sending" and view.started_at is None and begins is not None:
-        left = (begins - client.moment().now).total_seconds()
-        click.echo(f"\r{max(0, round(left)):>3} s, any key takes it back ... ", nl=False)
-        if left <= 0:
-            return False
-        if pressed(min(_POLL_SECONDS, left)):
-            return True
-        with suppress(Problem):  # a daemon that is busy for a second does not end the countdown
-            view = _shown(client, view.id)
-            begins = view.not_before_at
-    return False
-
-
-def _take_back(client: Client, ident: int) -> NoReturn:
-    view = _cancelled(client, ident)
-    if view.started_at is None:
-        raise _NotSent("Taken back. Nobody was told.")
-    printing.line("Too late to take it back: it had begun. What had not left is stopped.", style=BAD)
-    show_outcome(view, client.moment())
-    raise click.exceptions.Exit(1)
-
-
-def _cancelled(client: Client, ident: int) -> BroadcastView:
-    """Cancel, and insist: the person has decided, and cancelling twice does no harm."""
-    for _ in range(_TRIES - 1):
-        try:
-            return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
-        except Unreachable:
-            time.sleep(_POLL_SECONDS / 4)
-    return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
-
-
-def _followed(client: Client, ident: int) -> BroadcastView:
-    """Watch the messages leave; Ctrl-C takes it back as long as it has not begun, later it only stops watching."""
-    try:
-        return _follow(client, ident)
-    except KeyboardInterrupt:
-        click.echo()
-        view = _shown(client, ident)
-        if view.started_at is None and view.state == "sending":
-            _take_back(client, ident)
-        return view
-
-
-def _follow(client: Client, ident: int) -> BroadcastView:
-    """Watch the messages leave for a few seconds; return how far it is then."""
-    until = time.monotonic() + _FOLLOW_SECONDS
-    while True:
-        view = _shown(client, ident)
-        if finished(view) or time.monotonic() >= until:
-            return view
-        time.sleep(_POLL_SECONDS / 2)
-
-
-def _shown(client: Client, ident: int) -> BroadcastView:
-    return client.get(f"/v1/broadcasts/{ident}").read(BroadcastView)

@@ -58,4 +58,7 @@ def broadcast_argument(command: F) -> F:
 
 
 def _or_before(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
-    return value or bool(ctx.find_root().params.get("as_json"))
+    before = ctx.parent
+    while before is not None and not value:
+        value, before = bool(before.params.get("as_json")), before.parent
+    return value

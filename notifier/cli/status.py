@@ -3,7 +3,7 @@
 import click
 
 from notifier.cli import printing
-from notifier.cli.incidents import list_cards
+from notifier.cli.incident_card import list_cards
 from notifier.cli.options import connect, json_option
 from notifier.cli.printing import BAD, GOOD, STRONG, WARN, number, paint, plural
 from notifier.cli.times import Moment

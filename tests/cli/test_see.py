@@ -46,7 +46,7 @@ def test_no_line_is_wider_than_72_columns_and_none_holds_a_control_character(not
     assert all(len(line) <= 72 and line.isprintable() for line in result.stdout.splitlines())
 
 
-@pytest.mark.parametrize(("command", "path"), [each for each in COMMANDS.items() if each[0] != "incidents"])
+@pytest.mark.parametrize(("command", "path"), COMMANDS.items())
 def test_json_prints_the_answer_of_the_api_alone(notifier: Run, daemon: FakeDaemon, command: str, path: str) -> None:
     result = notifier(*command.split(), "--json")
     assert result.exit_code == 0
@@ -55,8 +55,11 @@ def test_json_prints_the_answer_of_the_api_alone(notifier: Run, daemon: FakeDaem
     assert result.stderr == ""
 
 
-def test_json_may_stand_before_the_command(notifier: Run) -> None:
-    assert json.loads(notifier("--json", "status").stdout)["version"] == "0.1.0"
+@pytest.mark.parametrize(
+    "typed", ["--json incidents", "incidents --json", "incidents --json list", "incidents list --json"]
+)
+def test_json_may_stand_anywhere(notifier: Run, typed: str) -> None:
+    assert json.loads(notifier(*typed.split()).stdout)[0]["id"] == 42
 
 
 def test_needs_name_what_is_due_and_what_to_type(notifier: Run) -> None:

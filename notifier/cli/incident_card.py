@@ -1,0 +1,234 @@
+"""Incidents for people: a line in a table, the card of one, and what explains it.
+
+What is printed first is what a commander acts on: what, where, since when, how many, and what is owed by when.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from notifier.cli import printing
+from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
+from notifier.cli.times import Moment
+from notifier.storage.views import (
+    BroadcastView,
+    EvidenceView,
+    IncidentCard,
+    IncidentView,
+    PromiseView,
+    RegionView,
+    TimelineEntry,
+)
+
+EVENTS_SHOWN = 15
+
+_STATE_STYLES = {"suspected": WARN, "confirmed": BAD, "resolved": GOOD, "closed": GOOD}
+_REGIONS_SHOWN = 12
+
+
+def list_cards(cards: Sequence[IncidentCard], moment: Moment) -> None:
+    """Print a table of incidents with the next time each of them owes: an ETA, or the next update."""
+    printing.table(
+        [
+            Column("ID", right=True),
+            Column("STATE"),
+            Column("WHAT", gives=True),
+            Column("AFFECTED", right=True),
+            Column("TOLD", right=True),
+            Column("DUE"),
+        ],
+        [
+            [
+                str(card.id),
+                card.state,
+                f"{card.service}, {card.place}",
+                number(card.customers),
+                number(card.told),
+                _due(card, moment),
+            ]
+            for card in cards
+        ],
+    )
+
+
+def show_incident(view: IncidentView, moment: Moment) -> None:
+    """Print the card of one incident: what, where, since when, how many, and what is owed."""
+    card = view.card
+    printing.heading(
+        f"#{card.id} {card.service} {words(card.impact)}, {card.place}",
+        card.state,
+        style=_STATE_STYLES.get(card.state),
+    )
+    sites = plural(view.sites, "site") + (
+        f", {number(view.priority_sites)} of them priority" if view.priority_sites else ""
+    )
+    printing.fields(
+        [
+            ("since", moment.short(card.started_at)),
+            ("opened", f"{moment.short(card.opened_at)} by {card.opened_by}"),
+            ("confirmed", _when(view.confirmed_at, moment, view.confirmed_by)),
+            ("resolved", _when(view.resolved_at, moment)),
+            ("closed", _when(view.closed_at, moment)),
+            ("dismissed", _when(view.dismissed_at, moment, words(view.dismiss_reason or ""), how="")),
+            ("merged", f"into #{view.merged_into}" if view.merged_into else ""),
+            ("affected", f"{plural(card.customers, 'customer')} at {sites}"),
+            ("told", plural(card.told, "customer") if card.told else "nobody yet"),
+            ("service", words(card.part_state)),
+            ("cause", phrase(view.cause) or "not known yet"),
+            ("crew", phrase(view.crew)),
+            ("ETA", _when(card.eta_at, moment)),
+            ("update by", _when(card.next_update_by, moment)),
+            ("playbook", f"{view.playbook}, mode {view.mode}"),
+        ]
+    )
+
+
+def show_history(view: IncidentView, moment: Moment, *, events_at_most: int | None) -> None:
+    """Print where it is, why it was opened, what was promised and told, and the end of its timeline (None = whole)."""
+    _regions(view.regions)
+    _evidence(view.evidence, moment)
+    show_promises(view.promises, moment)
+    _broadcasts(view.broadcasts, moment)
+    _timeline(view.timeline, moment, events_at_most)
+
+
+def show_promises(promises: Sequence[PromiseView], moment: Moment) -> None:
+    """Print what was promised and what became of it."""
+    if not promises:
+        return
+    _title("Promises")
+    printing.table(
+        [Column("MADE"), Column("PROMISED"), Column("BY"), Column("OUTCOME", gives=True)],
+        [
+            [
+                moment.clock(each.made_at),
+                "service back" if each.kind == "eta" else words(each.kind),
+                moment.short(each.due_at) if each.state == "open" else moment.clock(each.due_at),
+                each.state
+                + (f" {moment.clock(each.ended_at)}" if each.ended_at else "")
+                + (f", {each.automatic_in_row} in a row by itself" if each.automatic_in_row else ""),
+            ]
+            for each in promises
+        ],
+        indent=2,
+    )
+
+
+def _regions(regions: Sequence[RegionView]) -> None:
+    place = [each for each in regions if each.role == "place"]
+    attached = [each for each in regions if each.role != "place"]
+    if regions:
+        _title("Regions")
+        printing.fields([("place", _named(place)), ("evidence in", _named(attached))])
+
+
+def _named(regions: Sequence[RegionView]) -> str:
+    shown = [printing.region(f"{each.kind} {each.code}") + (f" ({each.name})" if each.name else "") for each in regions]
+    more = len(shown) - _REGIONS_SHOWN
+    return ", ".join(shown[:_REGIONS_SHOWN]) + (f" and {number(more)} more" if more > 0 else "")
+
+
+def _evidence(evidence: Sequence[EvidenceView], moment: Moment) -> None:
+    if not evidence:
+        return
+    _title("Evidence")
+    printing.table(
+        [
+            Column("WHERE", gives=True),
+            Column("SEEN", right=True),
+            Column("USUAL", right=True),
+            Column("SCORE", right=True),
+            Column("PEOPLE", right=True),
+            Column("GRADE"),
+            Column("SINCE"),
+        ],
+        [
+            [
+                printing.region(each.region),
+                number(each.observed),
+                number(round(each.expected, 1)),
+                number(round(each.score, 1)),
+                f"{number(each.distinct_customers)} ({number(each.verified)})",
+                each.grade,
+                moment.clock(each.window_from),
+            ]
+            for each in evidence
+        ],
+        indent=2,
+    )
+    printing.line("people: distinct, verified in brackets", indent=2, style=printing.DIM)
+
+
+def _broadcasts(broadcasts: Sequence[BroadcastView], moment: Moment) -> None:
+    if not broadcasts:
+        return
+    _title("Broadcasts")
+    printing.table(
+        [
+            Column("ID", right=True),
+            Column("WHEN"),
+            Column("SAYS"),
+            Column("STATE"),
+            Column("TOLD", right=True),
+            Column("MESSAGES", gives=True),
+        ],
+        [
+            [
+                str(each.id),
+                moment.clock(each.started_at or each.sent_at or each.created_at),
+                words(each.kind) + (" (by itself)" if each.automatic else ""),
+                words(each.state),
+                number(each.progress.customers_told),
+                printing.counts(each.progress.states),
+            ]
+            for each in broadcasts
+        ],
+        indent=2,
+    )
+
+
+def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | None) -> None:
+    if not entries:
+        return
+    shown = entries if at_most is None else entries[-at_most:]
+    _title("Timeline")
+    if len(shown) < len(entries):
+        printing.line(f"... {number(len(entries) - len(shown))} earlier: --timeline", indent=2)
+    printing.table(
+        [Column("AT"), Column("WHAT", gives=True), Column("BY")],
+        [[moment.clock(each.at), words(each.event) + _detail(each.detail), each.actor] for each in shown],
+        indent=2,
+    )
+
+
+def _detail(detail: dict[str, object]) -> str:
+    said = [f"{words(name)} {_value(value)}" for name, value in detail.items() if value not in (None, "", [], {})]
+    return f": {', '.join(said)}" if said else ""
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(_value(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def _due(card: IncidentCard, moment: Moment) -> str:
+    due = min((at for at in (card.eta_at, card.next_update_by) if at), default=None)
+    if due is None:
+        return ""
+    what = "ETA " if due == card.eta_at else ""
+    return f"{what}{moment.clock(due)}, {moment.distance(due)}"
+
+
+def _when(at: datetime | None, moment: Moment, who: str | None = "", *, how: str = "by ") -> str:
+    if at is None:
+        return ""
+    return moment.short(at) + (f" {how}{who}" if who else "")
+
+
+def _title(text: str) -> None:
+    click.echo()
+    printing.line(text, style=printing.STRONG)

@@ -1,0 +1,127 @@
+"""From `send` to what happened: the countdown in which any key takes it back, then the messages leaving.
+
+In: a broadcast that was authorised just now. Out: what became of it, on the terminal. A person who decides to take it
+back is believed, whatever the connection does; a terminal that goes away decides nothing.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import IO, Any, NoReturn
+
+import click
+
+from notifier.cli import printing
+from notifier.cli.broadcast_card import finished, show_outcome
+from notifier.cli.client import Client, Problem, Unreachable
+from notifier.cli.keyboard import Keyboard
+from notifier.cli.printing import BAD, GOOD, WARN
+from notifier.storage.views import BroadcastView, StatusView
+
+_TRIES = 3
+_WATCHED_AT_MOST = timedelta(seconds=120)  # a longer hold is not waited for: no key may stop a person from leaving
+_FOLLOW_SECONDS = 10.0
+_POLL_SECONDS = 1.0
+
+
+class NotSent(click.ClickException):
+    """A person decided against sending; the answer is no."""
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002 - Click's signature
+        """Say it without calling it an error."""
+        printing.line(self.message, style=WARN)
+
+
+def tell_and_wait(client: Client, view: BroadcastView, *, watched: bool) -> None:
+    """Count down the time in which it can be taken back, or say until when and how."""
+    moment, begins = client.moment(), view.not_before_at
+    wait = begins - moment.now if begins else timedelta()
+    if view.state != "sending" or wait <= timedelta():
+        show_outcome(view, moment)
+    elif not watched or wait > _WATCHED_AT_MOST:
+        why = "Held in case it drops again; sending" if view.kind == "restored" else "Sending"
+        printing.line(f"{why} begins {moment.short(moment.now + wait)}.", style=GOOD)
+        printing.line(f"Take it back until then: notifier broadcasts cancel {view.id}", hang=4)
+        printing.line(f"See how it goes:         notifier broadcasts show {view.id}", hang=4)
+    else:
+        _count_down(client, view)
+
+
+def _count_down(client: Client, view: BroadcastView) -> None:
+    pressed = False
+    try:
+        with Keyboard() as keyboard:
+            pressed = _watch(client, view, keyboard.pressed)
+    except KeyboardInterrupt:  # sent by another process: Ctrl-C itself is a key here
+        pressed = True
+    finally:
+        click.echo()
+    if pressed:
+        _take_back(client, view.id)
+    is_paused = client.get("/v1/status").read(StatusView).paused
+    view = _shown(client, view.id) if is_paused else _followed(client, view.id)
+    show_outcome(view, client.moment())
+    if is_paused and not finished(view):
+        printing.line("PAUSED: nothing is sent to anyone until: notifier resume-all", hang=8, style=BAD)
+
+
+def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]) -> bool:
+    """Count down until it begins; return whether a key was pressed."""
+    begins: datetime | None = view.not_before_at
+    while view.state == "sending" and view.started_at is None and begins is not None:
+        left = (begins - client.moment().now).total_seconds()
+        click.echo(f"\r{max(0, round(left)):>3} s, any key takes it back ... ", nl=False)
+        if left <= 0:
+            return False
+        if pressed(min(_POLL_SECONDS, left)):
+            return True
+        with suppress(Problem):  # a daemon that is busy for a second does not end the countdown
+            view = _shown(client, view.id)
+            begins = view.not_before_at
+    return False
+
+
+def _take_back(client: Client, ident: int) -> NoReturn:
+    view = _cancelled(client, ident)
+    if view.started_at is None:
+        raise NotSent("Taken back. Nobody was told.")
+    printing.line("Too late to take it back: it had begun. What had not left is stopped.", style=BAD)
+    show_outcome(view, client.moment())
+    raise click.exceptions.Exit(1)
+
+
+def _cancelled(client: Client, ident: int) -> BroadcastView:
+    """Cancel, and insist: the person has decided, and cancelling twice does no harm."""
+    for _ in range(_TRIES - 1):
+        try:
+            return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
+        except Unreachable:
+            time.sleep(_POLL_SECONDS / 4)
+    return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
+
+
+def _followed(client: Client, ident: int) -> BroadcastView:
+    """Watch the messages leave; Ctrl-C takes it back as long as it has not begun, later it only stops watching."""
+    try:
+        return _follow(client, ident)
+    except KeyboardInterrupt:
+        click.echo()
+        view = _shown(client, ident)
+        if view.started_at is None and view.state == "sending":
+            _take_back(client, ident)
+        return view
+
+
+def _follow(client: Client, ident: int) -> BroadcastView:
+    """Watch the messages leave for a few seconds; return how far it is then."""
+    until = time.monotonic() + _FOLLOW_SECONDS
+    while True:
+        view = _shown(client, ident)
+        if finished(view) or time.monotonic() >= until:
+            return view
+        time.sleep(_POLL_SECONDS / 2)
+
+
+def _shown(client: Client, ident: int) -> BroadcastView:
+    return client.get(f"/v1/broadcasts/{ident}").read(BroadcastView)
