@@ -115,8 +115,7 @@ class Wording:
         phrases = self.phrases
         service = phrases.service(facts.service)
         impact = service.impact(facts.impact)
-        is_first = kind is BroadcastKind.ACKNOWLEDGED or personal.first_contact
-        is_over = kind is BroadcastKind.RESTORED
+        moment = _moment(kind, first_contact=personal.first_contact)
         return {
             "language": str(times.locale).replace("_", "-"),
             "company": self.edition.company.name,
@@ -133,10 +132,8 @@ class Wording:
             "customers": times.number(rounded(facts.customers)) if facts.customers >= FEW_CUSTOMERS else "",
             "cause": self._phrase("causes", facts.cause),
             "crew": self._phrase("crews", facts.crew),
-            "safety": self._advice("safety", facts.service, "text") if is_first and not is_over else (),
-            "self_help": self._advice("self_help", facts.service, "after" if is_over else "during")
-            if is_first or is_over
-            else (),
+            "safety": self._advice("safety", facts.service, moment),
+            "self_help": self._advice("self_help", facts.service, moment),
             "started": times.about(facts.started_at),
             "reopened": times.about(facts.reopened_at),
             "eta": times.moment(facts.eta_at),
@@ -155,10 +152,14 @@ class Wording:
     def _phrase(self, group: str, code: str) -> str:
         return self._fill(self.phrases.find(group, code).text) if code else ""
 
-    def _advice(self, group: str, service: str, when: str) -> tuple[str, ...]:
+    def _advice(self, group: str, service: str, moment: str) -> tuple[str, ...]:
+        """Return what the playbook advises in the first message (`during`) or when service is back (`after`)."""
+        if not moment:
+            return ()
         codes = (self.edition.safety if group == "safety" else self.edition.self_help).get(service, ())
         found = (self.phrases.find(group, code) for code in codes)
-        return tuple(self._fill(text) for phrase in found if (text := getattr(phrase, when) or phrase.text))
+        texts = (phrase.after if moment == "after" else phrase.during or phrase.text for phrase in found)
+        return tuple(self._fill(text) for text in texts if text)
 
     def _fill(self, text: str) -> str:
         return text.replace("{phone}", self.edition.company.phone).replace("{company}", self.edition.company.name)
@@ -242,6 +243,13 @@ def lasted(facts: Facts) -> timedelta:
     if facts.restored_at is None or facts.started_at is None or facts.reopened_at is not None:
         return timedelta()
     return max(timedelta(), facts.restored_at - facts.started_at)
+
+
+def _moment(kind: BroadcastKind, *, first_contact: bool) -> str:
+    """Return when in an incident a message is read: `during` in the first one, `after` when service is back."""
+    if kind is BroadcastKind.RESTORED:
+        return "after"
+    return "during" if first_contact or kind is BroadcastKind.ACKNOWLEDGED else ""
 
 
 class _EditionLoader(BaseLoader):
