@@ -74,6 +74,7 @@ def configure(settings: Log, *, stream: TextIO | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    handler.addFilter(without_origin)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))  # libraries speak only when something is wrong
@@ -134,6 +135,13 @@ class Stamp:
             self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         event["timestamp"] = f"{self._text}.{rest // 1000:06d}Z"
         return event
+
+
+def without_origin(record: logging.LogRecord) -> bool:
+    """Take the address of the caller out of what aiohttp says about requests that are no HTTP."""
+    if record.name == "aiohttp.server":
+        record.msg, record.args, record.levelno, record.levelname = "request not understood", (), 30, "WARNING"
+    return True
 
 
 def add_correlation_id(_logger: object, _method: str, event: Event) -> Event:

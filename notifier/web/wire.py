@@ -61,6 +61,9 @@ class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
     retry_after: int = 0  # seconds
 
 
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # RFC 9110; older Pythons have older names
+
+
 def problem_of(error: BaseException) -> Problem | None:
     """Return the answer to an error of ours, or None when it is not one that a caller could have caused."""
     match error:
@@ -90,7 +93,7 @@ def problem_of(error: BaseException) -> Problem | None:
 def _problem(status: int, detail: str, field: str = "", value: object = None, expected: str = "") -> Problem:
     return Problem(
         type="about:blank",
-        title=HTTPStatus(status).phrase,
+        title=_TITLES.get(status) or HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         field=field,

@@ -94,3 +94,10 @@ async def test_on_the_loop_information_waits_a_little_and_trouble_does_not(lines
     structlog.get_logger().info("four")
     await asyncio.sleep(5 * logs.FLUSH_SECONDS)
     assert [line["event"] for line in read(lines)][-1] == "four"
+
+
+def test_what_aiohttp_says_of_a_request_that_is_no_http_has_no_address(lines: io.StringIO) -> None:
+    logging.getLogger("aiohttp.server").error("Error handling request from %s", "192.0.2.7")
+    (line,) = read(lines)
+    assert (line["event"], line["level"]) == ("request not understood", "warning")
+    assert "192.0.2.7" not in lines.getvalue()

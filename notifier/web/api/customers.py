@@ -62,19 +62,6 @@ async def load(call: Call) -> web.StreamResponse:
 
 
 @dataclass(slots=True)
-class _Run:
-    """Rows of consecutive lines."""
-
-    first_line: int
-    rows: list[DirectoryRow] = field(default_factory=list)
-
-    @property
-    def next_line(self) -> int:
-        """Return the number of the line that would continue it."""
-        return self.first_line + len(self.rows)
-
-
-@dataclass(slots=True)
 class _Batch:
     """Rows that wait to be stored together, and the totals so far."""
 
@@ -82,9 +69,9 @@ class _Batch:
     dry_run: bool
     loaded: int = 0
     rejected: int = 0
-    _runs: list[_Run] = field(default_factory=list)
+    _rows: list[DirectoryRow] = field(default_factory=list)
+    _lines: list[int] = field(default_factory=list)  # the number of each row
     _refused: list[RejectedRow] = field(default_factory=list)
-    _rows: int = 0
     _bytes: int = 0
 
     def add(self, line: Line) -> None:
@@ -97,37 +84,35 @@ class _Batch:
             value = "" if error.value is None else str(shown(error.value))
             self._refused.append(RejectedRow(line=line.number, column=error.field, value=value, reason=error.detail))
             return
-        if not self._runs or self._runs[-1].next_line != line.number:
-            self._runs.append(_Run(first_line=line.number))
-        self._runs[-1].rows.append(row)
-        self._rows += 1
+        self._rows.append(row)
+        self._lines.append(line.number)
         self._bytes += len(line.body)
 
     def is_full(self) -> bool:
         """Tell whether the batch must be stored before more is taken."""
-        return self._rows + len(self._refused) >= ROWS_AT_MOST or self._bytes >= BYTES_AT_MOST
+        return len(self._rows) + len(self._refused) >= ROWS_AT_MOST or self._bytes >= BYTES_AT_MOST
 
     async def store(self) -> list[bytes]:
         """Store what waits and return the lines of the answer; none when nothing waited."""
         if not self._rows and not self._refused:
             return []
         refused, answer_lines = self._refused, list[bytes]()
-        for run in self._runs:
-            result = await self._load(run)
+        if self._rows:
+            result = await self._load()
             self.loaded += result.loaded
             refused += result.rejected
             answer_lines += map(_warning, result.warnings)
         self.rejected += len(refused)
-        self._runs, self._refused, self._rows, self._bytes = [], [], 0, 0
+        self._rows, self._lines, self._refused, self._bytes = [], [], [], 0
         refused.sort(key=lambda row: row.line)
         return [*map(encode, refused), *answer_lines, encode({"loaded": self.loaded, "rejected": self.rejected})]
 
-    async def _load(self, run: _Run) -> LoadResult:
+    async def _load(self) -> LoadResult:
         """Load the rows, as often as it takes: a full writer makes the sender wait."""
         while True:
             try:
                 directory = self.call.parts.directory
-                return await directory.load(run.rows, first_line=run.first_line, dry_run=self.dry_run)
+                return await directory.load(self._rows, lines=self._lines, dry_run=self.dry_run)
             except Overloaded:
                 await asyncio.sleep(PATIENCE_SECONDS)
 
