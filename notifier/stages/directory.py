@@ -63,14 +63,22 @@ class Directory:
         self._rows_at_once = ROWS_AT_LEAST * 2
         self._region_ids: dict[RegionKey, int] = {}
 
-    async def load(self, rows: Sequence[DirectoryRow], *, first_line: int = 1, dry_run: bool = False) -> LoadResult:
+    async def load(
+        self,
+        rows: Sequence[DirectoryRow],
+        *,
+        first_line: int = 1,
+        lines: Sequence[int] | None = None,
+        dry_run: bool = False,
+    ) -> LoadResult:
         """Store what is right in a batch and report what is not; with `dry_run` only report.
 
-        Rows are lines `first_line` and following. Of rows for the same site the last one holds. The batch is stored in
-        as many transactions as keep each short; repeating it changes nothing. Raises `Overloaded` when the writer's
-        queue is full.
+        Rows are `lines`, or `first_line` and following. Of rows for the same site the last one holds. The batch is
+        stored in as many transactions as keep each short; repeating it changes nothing. Raises `Overloaded` when the
+        writer's queue is full.
         """
-        checked = await asyncio.to_thread(_check, self._rules, rows, first_line)
+        lines = range(first_line, first_line + len(rows)) if lines is None else lines
+        checked = await asyncio.to_thread(_check, self._rules, rows, lines)
         start = 0
         while not dry_run and start < len(checked.entries):
             part = checked.entries[start : start + self._rows_at_once]
@@ -116,11 +124,11 @@ class _Checked(msgspec.Struct, frozen=True):
     warnings: list[RowWarning]
 
 
-def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], first_line: int) -> _Checked:
+def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], lines: Sequence[int]) -> _Checked:
     entries: dict[tuple[str, str], SiteEntry] = {}
     rejected: list[RejectedRow] = []
     warnings: dict[tuple[str, str, str], RowWarning] = {}
-    for line, row in enumerate(rows, first_line):
+    for line, row in zip(lines, rows, strict=True):
         result, found = rules.check(row, line)
         for warning in found:
             warnings.setdefault((warning.column, warning.value, warning.reason), warning)  # once a batch is enough

@@ -262,6 +262,13 @@ async def test_a_wrong_row_is_reported_with_its_line_and_the_others_load(
     ]
 
 
+async def test_rows_may_be_any_lines_of_a_file(directory: Directory) -> None:
+    rows = [row("C-1"), row("C-2", email="nobody@"), row("C-1"), row("")]
+    result = await directory.load(rows, lines=[2, 5, 9, 40], dry_run=True)
+    assert [each.line for each in result.rejected] == [5, 40]
+    assert [(each.line, "line 2 " in each.reason) for each in result.warnings] == [(9, True)]
+
+
 async def test_a_dry_run_reports_and_stores_nothing(database: Database, directory: Directory) -> None:
     result = await directory.load([row("C-1"), row("C-2", email="nobody@")], dry_run=True)
     assert (result.loaded, len(result.rejected)) == (1, 1)
