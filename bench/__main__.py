@@ -31,10 +31,11 @@ def main() -> int:
     measured: list[Measured] = []
     for name in wanted:
         began = time.monotonic()
-        measured += importlib.import_module(f"bench.{name}").run(arguments.rounds)
-        print(
-            f"\n{measured[-1].table()}\n  ({time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f})", flush=True
-        )
+        outcomes: list[Measured] = importlib.import_module(f"bench.{name}").run(arguments.rounds)
+        measured += outcomes
+        for outcome in outcomes:
+            print(f"\n{outcome.table()}", flush=True)
+        print(f"  ({time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f})", flush=True)
     floors = [floor for one in measured for floor in one.floors]
     print("\nFloors")
     for floor in floors:
