@@ -11,8 +11,8 @@ from aiohttp import web
 from notifier.domain.errors import NotFound
 from notifier.messages.links import Purpose, read_token
 from notifier.web.parts import Parts
+from notifier.web.problem import Rejected
 from notifier.web.route import read_within
-from notifier.web.wire import Rejected
 
 SOURCE = "link"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")

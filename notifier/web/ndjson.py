@@ -13,8 +13,9 @@ import structlog
 from aiohttp import web
 
 from notifier.logs import correlation_id
+from notifier.web.problem import Rejected
 from notifier.web.route import Call, wrong_type
-from notifier.web.wire import BODY_AT_MOST, NDJSON, Rejected
+from notifier.web.wire import BODY_AT_MOST, NDJSON
 
 IDLE_SECONDS = 60.0  # a client that neither sends nor reads for this long is given up
 _TYPES = (NDJSON, "application/ndjson", "application/jsonl")

@@ -12,7 +12,8 @@ from msgspec import Struct
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.errors import nearest
 from notifier.web.parts import Parts
-from notifier.web.wire import BODY_AT_MOST, JSON, Rejected, decode, encode
+from notifier.web.problem import Rejected
+from notifier.web.wire import BODY_AT_MOST, JSON, decode, encode
 
 T = TypeVar("T")
 

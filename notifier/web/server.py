@@ -19,8 +19,9 @@ from notifier.web import health, links
 from notifier.web.api import broadcasts, complaints, control, customers, incidents, keys, notifications, status
 from notifier.web.auth import authenticate
 from notifier.web.parts import Parts
+from notifier.web.problem import PROBLEM, Problem, problem, problem_of
 from notifier.web.route import Call, Route
-from notifier.web.wire import BODY_AT_MOST, PROBLEM, Problem, encode, problem, problem_of
+from notifier.web.wire import BODY_AT_MOST, encode
 
 ROUTES: tuple[Route, ...] = (
     *complaints.ROUTES,

@@ -1,5 +1,6 @@
 """The daemon as a process: it starts in order, refuses where it could do harm, and stops without losing anything."""
 
+import contextlib
 import email
 import email.policy
 import http.client
@@ -7,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -277,6 +279,30 @@ def test_a_complaint_becomes_one_right_message_to_everyone_affected(daemon: Daem
     assert view["card"]["told"] == 30
     assert daemon.call("GET", "/v1/reach")["email"] == 30
     assert process.stop() == 0
+
+
+def test_a_stop_in_the_middle_of_a_broadcast_misses_nobody_and_doubles_nobody(daemon: Daemon) -> None:
+    outbox = {"name": "outbox", "kind": "file", "directory": str(daemon.folder / "outbox"), "rate": 100}
+    daemon.write(providers=[outbox])
+    process = daemon.start("--migrate")
+    daemon.rows(*(customer(number) for number in range(1, 301)), path="/v1/customers/bulk")
+    draft = daemon.call("POST", "/v1/incidents", {"service": "power", "regions": ["postal_code:94110"]})
+    path = f"/v1/broadcasts/{draft['broadcast']['id']}"
+    daemon.call("POST", f"{path}/send", {"count": 300})
+    until(lambda: len(daemon.outbox()) > 50, "the first messages")
+    assert process.stop() == 0
+    told = len(daemon.outbox())
+    assert told < 300
+    with contextlib.closing(sqlite3.connect(daemon.folder / "notifier.db")) as ledger:
+        states = dict(ledger.execute("SELECT state, COUNT(*) FROM notifications GROUP BY state"))
+    assert states == {"sent": told, "pending": 300 - told}
+
+    daemon.start()
+    view = until(lambda: finished(daemon, path), "the end of the broadcast")
+    assert view["progress"]["in_doubt_ever"] == 0
+    assert sorted(str(mail["To"]) for mail in daemon.outbox()) == sorted(
+        f"c{number}@example.net" for number in range(1, 301)
+    )
 
 
 def tell(daemon: Daemon, draft: dict[str, Any], count: int) -> None:

@@ -16,7 +16,8 @@ from notifier.domain.errors import (
     Refused,
     Unauthenticated,
 )
-from notifier.web.wire import Rejected, decode, problem_of
+from notifier.web.problem import Rejected, problem_of
+from notifier.web.wire import decode
 
 
 class Body(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -9,8 +9,9 @@ from notifier.domain.actor import KeyRole
 from notifier.domain.errors import InvalidInput, NotifierError, Overloaded
 from notifier.stages.intake import Accepted, ComplaintRequest
 from notifier.web.ndjson import Answers, Line, lines, too_long
+from notifier.web.problem import Rejected, problem, problem_of
 from notifier.web.route import Call, answer, post
-from notifier.web.wire import Rejected, decode, encode, problem, problem_of
+from notifier.web.wire import decode, encode
 
 KEY_AT_MOST = 200  # characters of an Idempotency-Key
 PATIENCE = 50  # times that a list waits for a full writer before its lines are refused

@@ -10,8 +10,9 @@ from notifier.domain.errors import NotFound, Overloaded
 from notifier.stages.directory import DirectoryRow, LoadResult, RejectedRow, RowWarning
 from notifier.storage.queries import customers
 from notifier.web.ndjson import Answers, Line, lines, too_long
+from notifier.web.problem import Rejected, shown
 from notifier.web.route import Call, answer, get, post
-from notifier.web.wire import Rejected, decode, encode, shown
+from notifier.web.wire import decode, encode
 
 ROWS_AT_MOST = 2_000  # in one transaction
 BYTES_AT_MOST = 2 * 1024 * 1024  # of lines held in memory

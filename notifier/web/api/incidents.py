@@ -12,8 +12,8 @@ from notifier.stages.incidents import (
     RestoreIncident,
     SetEta,
 )
+from notifier.web.problem import Rejected
 from notifier.web.route import Call, Nothing, answer, get, post
-from notifier.web.wire import Rejected
 
 SITES_BYTES_AT_MOST = 4 * 1024 * 1024  # of a body with a list of sites: some 100,000 of them
 

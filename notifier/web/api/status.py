@@ -9,8 +9,8 @@ from notifier.storage.queries import glance
 from notifier.storage.queries.needs import needs as stored_needs
 from notifier.storage.views import Need, StatusView
 from notifier.web.parts import Parts
+from notifier.web.problem import Rejected
 from notifier.web.route import Call, answer, get
-from notifier.web.wire import Rejected
 
 SHOWN_STATES = (*OPEN_STATES, IncidentState.RESOLVED)
 CELLS = 20
