@@ -187,7 +187,8 @@ links = Table(  # which site a contact point hears about, and as what
     Column(
         "position", SmallInteger, nullable=False, server_default="0"
     ),  # order in the row: email 0, phone 1, phone2 2
-    Index("ix_links_site_id", "site_id", "contact_point_id", "role", "customer_id", "position"),
+    # the role second: planning chooses per site and role in the order of this index, without sorting
+    Index("ix_links_site_id", "site_id", "role", "contact_point_id", "customer_id", "position"),
     _one_of("role", Role),
     sqlite_with_rowid=False,
 )
@@ -521,10 +522,10 @@ audience = Table(
 audience_notifications = Table(  # which sites of which customers a notification carries
     "audience_notifications",
     metadata,
-    Column("broadcast_id", BigInteger, ForeignKey("broadcasts.id"), primary_key=True),
+    Column("broadcast_id", BigInteger, primary_key=True),  # that of its notification; checking it costs too much here
     Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="CASCADE"), primary_key=True),
     Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
-    Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
+    Column("customer_id", BigInteger, nullable=False),  # that of the site
     sqlite_with_rowid=False,
 )
 

@@ -19,11 +19,11 @@ from notifier.storage.repositories.audience import CONSENT, POINT, POSITION, TOL
 LISTED_SITES = 0  # the first source; then region ids, ascending
 ENDED_SITES = 2**31 - 1  # the last source
 
-_TABLES = (  # SQLite keeps an INTEGER PRIMARY KEY in the row itself
-    """CREATE TEMPORARY TABLE IF NOT EXISTS plan_sites (
-           site_id {id} PRIMARY KEY, customer_id BIGINT NOT NULL, round INTEGER NOT NULL)""",
+_TABLES = (
     """CREATE TEMPORARY TABLE IF NOT EXISTS plan_reach (
            site_id BIGINT NOT NULL, customer_id BIGINT NOT NULL, reach BIGINT NOT NULL, round INTEGER NOT NULL)""",
+    # sites drawn in by a shared contact point
+    "CREATE TEMPORARY TABLE IF NOT EXISTS plan_sites (site_id BIGINT NOT NULL, round INTEGER NOT NULL)",
 )
 
 
@@ -72,7 +72,7 @@ class _Chunk:
         self.due_at, self.now = to_micros(due_at), to_micros(now)
         self.reason = NotificationReason.LATE_JOINER if late else NotificationReason.PLANNED
         for table in _TABLES:
-            tx.run(table.format(id="INTEGER" if tx.dialect == "sqlite" else "BIGINT"))
+            tx.run(table)
         tx.run("DELETE FROM plan_sites")
         tx.run("DELETE FROM plan_reach")
 
@@ -86,18 +86,15 @@ class _Chunk:
         table, column = ("incident_sites", "incident_id") if listed else ("site_regions", "region_id")
         key = self.scope.incident_id if listed else cursor.source
         until = self._until(table, column, key, cursor.after, at_most)
-        self.tx.run(
-            f"""INSERT INTO plan_sites (site_id, customer_id, round)
-                SELECT s.id, s.customer_id, 0 FROM {table} AS w CROSS JOIN sites AS s
-                WHERE w.{column} = :key AND w.site_id > :after AND w.site_id <= :until AND s.id = w.site_id
-                  AND s.status = 'active' AND s.services LIKE :pattern AND {_NOT_CARRIED}""",
+        self._choose(
+            f"{table} AS w",
+            f"w.{column} = :key AND w.site_id > :after AND w.site_id <= :until",
+            number=0,
             key=key,
             after=cursor.after,
             until=_FAR if until is None else until,
-            pattern=self.scope.pattern,
-            broadcast=self.broadcast_id,
         )
-        self._choose()
+        self._draw_in()
         notifications, customers = self._store()
         upto = self._next_source(cursor.source) if until is None else Cursor(source=cursor.source, after=until)
         return Chunk(upto=upto, notifications=notifications, customers=customers)
@@ -177,61 +174,64 @@ class _Chunk:
         later = [region_id for region_id in self.scope.region_ids if region_id > source]
         return Cursor(source=min(later, default=ENDED_SITES), after=0)
 
-    def _choose(self) -> None:
-        """Choose a contact point per site and role, then draw in the other sites it serves, until none is new."""
+    def _choose(self, walked: str, condition: str, *, number: int, **values: object) -> None:
+        """Choose a contact point per role for the affected sites of a walk that are not carried yet."""
+        self.tx.run(
+            f"""INSERT INTO plan_reach (site_id, customer_id, reach, round)
+                SELECT w.site_id, MIN(s.customer_id), MIN({audience.reach(self.scope)}), :round
+                FROM {walked} CROSS JOIN sites AS s
+                LEFT JOIN links AS l ON l.site_id = s.id
+                LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
+                {CONSENT}
+                WHERE {condition} AND s.id = w.site_id AND s.status = 'active' AND s.services LIKE :pattern
+                  AND {_NOT_CARRIED}
+                GROUP BY w.site_id, l.role""",
+            round=number,
+            pattern=self.scope.pattern,
+            broadcast=self.broadcast_id,
+            **values,
+        )
+
+    def _draw_in(self) -> None:
+        """Draw in the other affected sites that the chosen contact points serve, until none is new."""
         number = 0
         while True:
-            self.tx.run(
-                f"""INSERT INTO plan_reach (site_id, customer_id, reach, round)
-                    SELECT a.site_id, a.customer_id, MIN({audience.reach(self.scope)}), a.round
-                    FROM plan_sites AS a
-                    LEFT JOIN links AS l ON l.site_id = a.site_id
-                    LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
-                    {CONSENT}
-                    WHERE a.round = :round
-                    GROUP BY a.site_id, a.customer_id, a.round, l.role""",
-                round=number,
-            )
             drawn_in = self.tx.run(
-                f"""INSERT INTO plan_sites (site_id, customer_id, round)
-                    SELECT DISTINCT s.id, s.customer_id, CAST(:next AS INTEGER)
-                    FROM plan_reach AS p CROSS JOIN links AS l CROSS JOIN sites AS s
+                f"""INSERT INTO plan_sites (site_id, round)
+                    SELECT DISTINCT l.site_id, CAST(:next AS INTEGER)
+                    FROM plan_reach AS p CROSS JOIN links AS l
                     WHERE p.round = :round AND p.reach < {UNREACHED} AND l.contact_point_id = p.reach % {POINT}
-                      AND NOT EXISTS (SELECT 1 FROM plan_sites AS k WHERE k.site_id = l.site_id)
-                      AND s.id = l.site_id AND s.status = 'active' AND s.services LIKE :pattern
-                      AND {audience.in_place(self.scope, "s.id")} AND {_NOT_CARRIED}""",
+                      AND l.site_id <> p.site_id AND l.site_id NOT IN (SELECT site_id FROM plan_reach)
+                      AND {audience.in_place(self.scope, "l.site_id")}""",
                 round=number,
                 next=number + 1,
-                pattern=self.scope.pattern,
-                broadcast=self.broadcast_id,
                 incident=self.scope.incident_id,
             )
             if drawn_in <= 0:
                 return
             number += 1
+            self._choose("plan_sites AS w", "w.round = :round", number=number)
 
     def _store(self) -> tuple[int, int]:
         """Write audience and notifications; return how many of each are new."""
-        points = f"""SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place FROM plan_reach
-                     WHERE reach < {UNREACHED} GROUP BY 1"""
-        chosen = int(self.tx.scalar(f"SELECT count(*) FROM ({points}) AS counted"))
+        place = f"(reach / {POSITION})"
         notifications = self.tx.run(
             f"""INSERT INTO notifications (broadcast_id, contact_point_id, channel, reason, due_at, planned_at)
-                SELECT CAST(:broadcast AS BIGINT), point, {audience.channel(self.scope, "place")},
+                SELECT CAST(:broadcast AS BIGINT), reach % {POINT}, {audience.channel(self.scope, place)},
                        CAST(:reason AS TEXT), CAST(:due AS BIGINT), CAST(:now AS BIGINT)
-                FROM ({points}) AS chosen WHERE true ORDER BY point
+                FROM plan_reach WHERE reach < {UNREACHED}
                 ON CONFLICT (broadcast_id, contact_point_id) DO NOTHING""",
             broadcast=self.broadcast_id,
             reason=self.reason,
             due=self.due_at,
             now=self.now,
         )
-        if notifications < chosen:
+        if notifications < self._chosen():
             self._leave_out_the_handed_over()
         self.tx.run(
             f"""INSERT INTO audience_notifications (broadcast_id, contact_point_id, site_id, customer_id)
                 SELECT CAST(:broadcast AS BIGINT), reach % {POINT}, site_id, customer_id FROM plan_reach
-                WHERE reach < {UNREACHED} ORDER BY 2, 3
+                WHERE reach < {UNREACHED}
                 ON CONFLICT (broadcast_id, contact_point_id, site_id) DO NOTHING""",
             broadcast=self.broadcast_id,
         )
@@ -245,6 +245,10 @@ class _Chunk:
             broadcast=self.broadcast_id,
         )
         return notifications, customers
+
+    def _chosen(self) -> int:
+        """Return how many contact points were chosen; fewer new notifications mean that some were there before."""
+        return int(self.tx.scalar(f"SELECT count(DISTINCT reach % {POINT}) FROM plan_reach WHERE reach < {UNREACHED}"))
 
     def _leave_out_the_handed_over(self) -> None:
         """Carry no new site with a message that has been made already: it does not say so."""

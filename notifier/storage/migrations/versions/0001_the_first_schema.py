@@ -324,6 +324,24 @@ def upgrade() -> None:
     )
     op.create_index("ix_suppressions_address_hash", "suppressions", ["address_hash"], unique=False)
     op.create_table(
+        "audience_notifications",
+        sa.Column("broadcast_id", sa.BigInteger(), nullable=False),
+        sa.Column("contact_point_id", sa.BigInteger(), nullable=False),
+        sa.Column("site_id", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_point_id"],
+            ["contact_points.id"],
+            name=op.f("fk_audience_notifications_contact_point_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["site_id"], ["sites.id"], name=op.f("fk_audience_notifications_site_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("broadcast_id", "contact_point_id", "site_id", name=op.f("pk_audience_notifications")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "calls",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("incident_id", sa.BigInteger(), nullable=True),
@@ -459,7 +477,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
-        "ix_links_site_id", "links", ["site_id", "contact_point_id", "role", "customer_id", "position"], unique=False
+        "ix_links_site_id", "links", ["site_id", "role", "contact_point_id", "customer_id", "position"], unique=False
     )
     op.create_table(
         "parts",
@@ -591,28 +609,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_audience_broadcast_id")),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_audience_customer_id")),
         sa.PrimaryKeyConstraint("broadcast_id", "customer_id", name=op.f("pk_audience")),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "audience_notifications",
-        sa.Column("broadcast_id", sa.BigInteger(), nullable=False),
-        sa.Column("contact_point_id", sa.BigInteger(), nullable=False),
-        sa.Column("site_id", sa.BigInteger(), nullable=False),
-        sa.Column("customer_id", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["broadcast_id"], ["broadcasts.id"], name=op.f("fk_audience_notifications_broadcast_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["contact_point_id"],
-            ["contact_points.id"],
-            name=op.f("fk_audience_notifications_contact_point_id"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_audience_notifications_customer_id")),
-        sa.ForeignKeyConstraint(
-            ["site_id"], ["sites.id"], name=op.f("fk_audience_notifications_site_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("broadcast_id", "contact_point_id", "site_id", name=op.f("pk_audience_notifications")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -778,7 +774,6 @@ def downgrade() -> None:
     )
     op.drop_index("ix_notifications_contact_point_id", table_name="notifications")
     op.drop_table("notifications")
-    op.drop_table("audience_notifications")
     op.drop_table("audience")
     op.drop_index("ix_incident_sites_site_id", table_name="incident_sites")
     op.drop_table("incident_sites")
@@ -803,6 +798,7 @@ def downgrade() -> None:
     op.drop_table("credit_lines")
     op.drop_table("cases")
     op.drop_table("calls")
+    op.drop_table("audience_notifications")
     op.drop_index("ix_suppressions_address_hash", table_name="suppressions")
     op.drop_table("suppressions")
     op.drop_table("sites")
