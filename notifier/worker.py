@@ -273,7 +273,7 @@ class Lane:
         """Make and send one message; whatever goes wrong with it is its outcome, and the loop goes on."""
         fields = {"provider": self.name, "notification": claimed.id, "correlation_id": claimed.correlation_id}
         try:
-            rendered, mail = self._delivery.make(claimed)
+            mail, version = self._delivery.make(claimed)
         except RenderFailed as error:
             log.error("a message could not be made", reason=str(error), **fields)  # noqa: TRY400  # the reason says it
             return Outcome(result=Result.RENDER_FAILED, answer=str(error)), ""
@@ -287,7 +287,7 @@ class Lane:
             outcome = Outcome(result=Result.UNKNOWN, answer="unexpected error; see the log")
         if outcome.result is not Result.ACCEPTED:
             log.info("not accepted", result=outcome.result, code=outcome.code, **fields)
-        return outcome, rendered.template_version
+        return outcome, version
 
     def _observe(self, outcome: Outcome, *, began: float) -> None:
         was_stopped = self._brake.is_stopped

@@ -11,6 +11,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from notifier.config import Sender
 from notifier.messages.links import Purpose, sign_token
@@ -32,6 +33,26 @@ class Mail:
     sender: str  # envelope: bounces+TOKEN@domain
     recipient: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """A message whose two parts are quoted-printable already."""
+
+    subject: str
+    text: bytes
+    html: bytes
+    template_version: str
+
+
+def encode(rendered: Rendered) -> Encoded:
+    """Return a rendered message with its parts as they go over the wire."""
+    return Encoded(
+        subject=rendered.subject,
+        text=quoted_printable(rendered.text),
+        html=quoted_printable(rendered.html),
+        template_version=rendered.template_version,
+    )
 
 
 class MailComposer:
@@ -60,7 +81,7 @@ class MailComposer:
         broadcast_id: int | None,
         kind: str,
         recipient: str,
-        rendered: Rendered,
+        message: Encoded,
         at: datetime,
         unsubscribe_url: str,
     ) -> Mail:
@@ -73,8 +94,8 @@ class MailComposer:
         head = (
             f"{self._own_headers}\r\n"
             f"To: {_checked(recipient)}\r\n"
-            f"{subject_header(rendered.subject)}\r\n"
-            f"Date: {format_datetime(at)}\r\n"
+            f"{subject_header(message.subject)}\r\n"
+            f"Date: {_date(at.replace(microsecond=0))}\r\n"
             f"Message-ID: <{token}@{self._domain}>\r\n"
             f"List-Unsubscribe: <{_checked_link(unsubscribe_url)}>\r\n"
             "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
@@ -93,9 +114,9 @@ class MailComposer:
         data = b"".join(
             (
                 head.encode("ascii"),
-                quoted_printable(rendered.text),
+                message.text,
                 middle.encode("ascii"),
-                quoted_printable(rendered.html),
+                message.html,
                 f"\r\n--{boundary}--\r\n".encode("ascii"),
             )
         )
@@ -173,6 +194,11 @@ def _checked_link(link: str) -> str:
     if not _LINK.fullmatch(link):
         raise RenderFailed("the link to opt out is not fit for a header; see sender.public_url")
     return link
+
+
+@lru_cache(maxsize=8)
+def _date(at: datetime) -> str:
+    return format_datetime(at)
 
 
 def _domain(address: str) -> str:

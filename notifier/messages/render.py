@@ -7,6 +7,7 @@ missing facts, and see words only: instants are already in the reader's zone and
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from jinja2 import BaseLoader, StrictUndefined, Template, TemplateError, TemplateNotFound
 from jinja2.environment import Environment
@@ -23,6 +24,9 @@ from notifier.messages.edition import Edition, collect
 from notifier.messages.phrases import Phrases
 from notifier.messages.places import Place, place_of
 from notifier.messages.times import ReaderTimes
+
+if TYPE_CHECKING:
+    from notifier.messages.mime import Encoded
 
 CHANNELS = (Channel.EMAIL,)  # those with templates today
 FEW_CUSTOMERS = 20  # below it the number of affected customers is not said: it could point at somebody
@@ -206,7 +210,21 @@ class Messages:
         unsubscribe_url: str = "",
     ) -> Rendered:
         """Return the message for one reader; raise `RenderFailed` when it cannot be made."""
-        return self._prepared.render(self.wording(personal.locale), channel, kind, facts, personal, unsubscribe_url)
+        prepared = self._prepared.find(self.wording(personal.locale), channel, kind, facts, personal)
+        return prepared.render(personal, unsubscribe_url)
+
+    def encode(
+        self,
+        channel: Channel,
+        kind: BroadcastKind,
+        facts: Facts,
+        personal: NotificationFacts,
+        *,
+        unsubscribe_url: str,
+    ) -> "Encoded":
+        """Return the message for one reader as the parts of a mail; raise `RenderFailed`."""
+        prepared = self._prepared.find(self.wording(personal.locale), channel, kind, facts, personal)
+        return prepared.encode(personal, unsubscribe_url)
 
     def phrase_codes(self, group: str, service: str = "") -> tuple[str, ...]:
         """Return the codes of `causes`, `crews`, `safety` or `self_help` that have a wording in every locale."""

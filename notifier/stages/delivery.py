@@ -32,7 +32,7 @@ from notifier.domain.notification import (
     NotificationState,
 )
 from notifier.domain.playbook import Playbook
-from notifier.messages import Messages, Rendered
+from notifier.messages import Messages
 from notifier.messages.edition import from_json as edition_from_json
 from notifier.messages.links import address_hash
 from notifier.messages.mime import Mail, MailComposer
@@ -171,6 +171,8 @@ class Delivery:
 
     def _zone(self, one: Candidate, sites: Sequence[AffectedSite], by_region: Mapping[int, str]) -> str:
         """Return the zones of the sites, joined; where none has one, the contact point's, then the company's."""
+        if len(sites) == 1 and sites[0].time_zone:
+            return sites[0].time_zone
         named = (site.time_zone or by_region.get(site.id, "") for site in sites)
         zones = dict.fromkeys(zone for names in named for zone in names.split("|") if zone)
         return "|".join(zones) or one.time_zone or self.config.regions.time_zone
@@ -227,8 +229,8 @@ class Delivery:
         monotonic, now = self.clock.monotonic(), self.clock.now()
         held = [one for one in handed if one.claimed.lease.is_held(monotonic=monotonic)]
         written = await self.database.write(lambda tx: self._record(tx, held, now)) if held else []
-        for one, next_ in written:
-            self._count(one.claimed.channel, [next_])
+        for channel in {one.claimed.channel for one, _ in written}:
+            self._count(channel, [next_ for one, next_ in written if one.claimed.channel is channel])
         if any(next_.state is NotificationState.IN_DOUBT for _, next_ in written):
             self.queue.wake(Topic.NOTIFICATIONS)
         if len(written) < len(handed):
@@ -433,10 +435,10 @@ class Delivery:
         candidate = repository.as_candidate(tx, stored.view.id, stored.view.incident_id)
         return self._freeze(tx, stored.view.broadcast_id, [candidate], now)[stored.view.id]
 
-    def make(self, claimed: Claimed) -> tuple[Rendered, Mail]:
-        """Return the words of a claimed message and its mail, ready for the wire; raise `RenderFailed`."""
+    def make(self, claimed: Claimed) -> tuple[Mail, str]:
+        """Return the mail of a claimed message, ready for the wire, and its template version; raise `RenderFailed`."""
         link = self.composer.unsubscribe_url(claimed.contact_point_id)
-        rendered = self.messages.render(
+        message = self.messages.encode(
             claimed.channel, claimed.kind, claimed.facts, claimed.personal, unsubscribe_url=link
         )
         mail = self.composer.compose(
@@ -444,11 +446,11 @@ class Delivery:
             broadcast_id=claimed.broadcast_id,
             kind=claimed.kind,
             recipient=claimed.address,
-            rendered=rendered,
+            message=message,
             at=self.clock.now(),
             unsubscribe_url=link,
         )
-        return rendered, mail
+        return mail, message.template_version
 
     def _count(self, channel: Channel, ends: Sequence[Next]) -> None:
         """Count what reached a state; what waits for another try shows in `attempts_total`."""

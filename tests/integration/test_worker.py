@@ -1,6 +1,7 @@
 """The worker with a real store and a real relay: everyone once, whatever the relay does."""
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -61,8 +62,6 @@ class Bench:
             server=Server(drain=timedelta(seconds=drain)),
         )
         self.path = folder / "notifier.db"
-        if not self.path.exists():
-            upgrade(f"sqlite:///{self.path}")
         self.database = SqliteDatabase(self.path)
         self.clock, self.queue, self.metrics = SkipClock(), EmbeddedQueue(), Metrics(providers=["relay"])
         messages = Messages(self.config, PLAYBOOKS)
@@ -99,9 +98,17 @@ class Bench:
             await task
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "notifier.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+def make(tmp_path: Path, migrated: Path) -> Iterator[Callable[..., Bench]]:
     made: list[Bench] = []
+    shutil.copyfile(migrated, tmp_path / "notifier.db")
 
     def bench(port: int = 0, **changes: object) -> Bench:
         made.append(Bench(tmp_path, port, **changes))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from notifier.config import Sender
 from notifier.messages import Rendered, RenderFailed
 from notifier.messages.links import Purpose, read_token
-from notifier.messages.mime import Mail, MailComposer, quoted_printable, subject_header
+from notifier.messages.mime import Mail, MailComposer, encode, quoted_printable, subject_header
 
 SECRET = "a secret"
 AT = datetime(2026, 11, 21, 11, 6, tzinfo=UTC)
@@ -33,7 +33,7 @@ def composed(
         broadcast_id=3,
         kind="eta",
         recipient="jo@example.net",
-        rendered=Rendered(subject=subject, text=text, html=html, template_version="v"),
+        message=encode(Rendered(subject=subject, text=text, html=html, template_version="v")),
         at=AT,
         unsubscribe_url=LINK,
     )
@@ -112,14 +112,14 @@ def test_a_line_end_in_a_subject_cannot_smuggle_a_header(break_: str) -> None:
 )
 def test_an_address_that_is_not_wire_safe_is_refused(address: str) -> None:
     composer = MailComposer(SENDER, SECRET)
-    rendered = Rendered(subject="x", text="x\n", html="x\n", template_version="v")
+    message = encode(Rendered(subject="x", text="x\n", html="x\n", template_version="v"))
     with pytest.raises(RenderFailed, match="wire"):
         composer.compose(
             notification_id=1,
             broadcast_id=1,
             kind="eta",
             recipient=address,
-            rendered=rendered,
+            message=message,
             at=AT,
             unsubscribe_url=LINK,
         )
@@ -159,14 +159,14 @@ def test_long_first_lines_do_not_get_bare_line_feeds() -> None:
 
 
 def test_a_link_that_is_not_fit_for_a_header_is_refused() -> None:
-    rendered = Rendered(subject="x", text="x\n", html="x\n", template_version="v")
+    message = encode(Rendered(subject="x", text="x\n", html="x\n", template_version="v"))
     with pytest.raises(RenderFailed, match="public_url"):
         MailComposer(SENDER, SECRET).compose(
             notification_id=1,
             broadcast_id=1,
             kind="eta",
             recipient="a@b.cd",
-            rendered=rendered,
+            message=message,
             at=AT,
             unsubscribe_url="https://x>\r\nBcc: y",
         )
