@@ -159,12 +159,18 @@ class _Places:
     def draw_in(self, code: str, random: Random) -> tuple[str, tuple[str, ...]]:
         """Return the address and the region codes of one more site in a postal code."""
         index = self._codes.index(code)
-        city = CITIES[index // POSTAL_CODES_PER_CITY % len(CITIES)]
+        city = _city(index // POSTAL_CODES_PER_CITY)
         self._numbers[code] += 1
         house, street = divmod(self._numbers[code], len(STREETS))
         address = f"{2 * house + 2} {STREETS[street]}, {city}, {STATE} {code}"
         node = f"OLT-{code[-3:]}-{random.randint(1, NODES_PER_POSTAL_CODE)}"
         return address, (node, code, city, _area_code(index, len(self._codes), random), STATE)
+
+
+def _city(number: int) -> str:
+    """Return the name of a city; after the eight names come `Springfield 2` and so on."""
+    again, name = divmod(number, len(CITIES))
+    return CITIES[name] + (f" {again + 1}" if again else "")
 
 
 def _area_code(index: int, count: int, random: Random) -> str:
