@@ -104,7 +104,7 @@ def _approvals(tx: Transaction) -> Iterator[Need]:
             incident_id=row["id"],
             broadcast_id=which,
             text=(
-                f"{_name(row)}: {_words(row['kind'])} to {row['expected_customers']:,} customers, sent by "
+                f"{_name(row)}: {_words(row['kind'])} to {_customers(row['expected_customers'])}, sent by "
                 f"{row['sent_by']}, waits for another key"
             ),
             due_at=None,
@@ -154,7 +154,7 @@ def _suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
             )
         else:
             parts.append(f"- opened by {incident.opened_by}")
-        parts.append(f"- {card.customers:,} customers, nobody told")
+        parts.append(f"- {_customers(card.customers)}, nobody told")
         yield Need(
             kind="suspected",
             incident_id=incident.id,
@@ -252,6 +252,10 @@ def _drafts(tx: Transaction, now: datetime) -> Iterator[Need]:
 
 def _name(row: Row) -> str:
     return f"#{row['id']} {row['service']}, {row['place']}"
+
+
+def _customers(number: int) -> str:
+    return "1 customer" if number == 1 else f"{number:,} customers"
 
 
 def _words(kind: str) -> str:
