@@ -42,12 +42,7 @@ from notifier.storage.repositories.updates import Started
 from notifier.storage.views import BroadcastView, Preview
 
 SWEPT_AT_MOST = 2_000  # notifications in one transaction
-SHOWN_STATES = (
-    BroadcastState.DRAFT,
-    BroadcastState.AWAITING_APPROVAL,
-    BroadcastState.SENDING,
-    BroadcastState.PAUSED,
-)
+ENDED = (BroadcastState.SUPERSEDED, BroadcastState.CANCELLED)
 
 
 class Messages(Protocol):
@@ -200,11 +195,8 @@ class Broadcasts:
         Return how many notifications and broadcasts were brought to an end.
         """
         ended = 0
-        for found in await self._database.read(broadcasts.unfinished):
-            ended += await self._sweep(found.id)
-        counts = await self._database.read(_count_states)
-        for state in SHOWN_STATES:
-            self._metrics.broadcasts.labels(state).set(counts.get(state, 0))
+        for broadcast_id in await self._database.read(_to_sweep):
+            ended += await self._sweep(broadcast_id)
         return ended
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -320,7 +312,7 @@ class Broadcasts:
     def _sweep_chunk(self, tx: Transaction, broadcast_id: int) -> tuple[Counter[tuple[str, str, str]], bool]:
         found, now = broadcasts.load(tx, broadcast_id), self._clock.now()
         swept: Counter[tuple[str, str, str]] = Counter()
-        if found.state in (BroadcastState.SUPERSEDED, BroadcastState.CANCELLED):
+        if found.state in ENDED:
             by_channel = broadcasts.sweep(tx, found, at_most=SWEPT_AT_MOST, now=now)
             state, reason = _END[found.state]
             swept = Counter({(channel, state, reason): number for channel, number in by_channel.items()})
@@ -360,9 +352,10 @@ def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:
     return incidents.load(tx, found.incident_id).part_state is PartState.BELIEVED_BACK
 
 
-def _count_states(tx: Transaction) -> dict[str, int]:
-    rows = tx.tuples(
-        """SELECT state, count(*) FROM broadcasts
-           WHERE state IN ('draft', 'awaiting_approval', 'sending', 'paused') GROUP BY state"""
-    )
-    return {state: int(number) for state, number in rows}
+def _to_sweep(tx: Transaction) -> list[int]:
+    """Return the broadcasts that have ended, or are planned and settled: only these are worth a write."""
+    return [
+        found.id
+        for found in broadcasts.unfinished(tx)
+        if found.state in ENDED or (found.planned_at is not None and broadcasts.is_settled(tx, found.id))
+    ]

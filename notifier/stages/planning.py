@@ -11,6 +11,7 @@ from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.broadcast import BROADCAST, ONLY_TO_TOLD, BroadcastReason, BroadcastState
 from notifier.domain.errors import Refused
+from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
@@ -91,7 +92,7 @@ class Planning:
             incident_id=incident.id,
             service=incident.service,
             region_ids=tuple(incidents.place_regions(tx, incident.id)),
-            channels=self._playbooks[incident.service].channels,
+            channels=self._channels(incident.service),
             only_told=found.kind in ONLY_TO_TOLD,
             but=found.id,
         )
@@ -108,6 +109,11 @@ class Planning:
         broadcasts.save_progress(tx, found.id, chunk.upto, now=now)
         seconds = self._clock.monotonic() - began
         return Step(chunk=chunk, is_started=found.started_at is not None, seconds=seconds)
+
+    def _channels(self, service: str) -> tuple[Channel, ...]:
+        """Return the channels of a service; one that was taken out of the configuration meanwhile is told by mail."""
+        playbook = self._playbooks.get(service)
+        return (Channel.EMAIL,) if playbook is None else playbook.channels
 
     def _extend(self, tx: Transaction, broadcast_id: int) -> None:
         found = broadcasts.load(tx, broadcast_id)

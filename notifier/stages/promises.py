@@ -4,7 +4,6 @@ Looks at every open promise each time it is called. The `delayed` it sends gives
 playbook's next update; after `automatic_delays` in a row, or while everything is paused, only a person can go on.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,18 +58,18 @@ class Promises:
     async def watch(self) -> None:
         """Do what this minute asks for."""
         now = self._clock.now()
-        open_ones, verdicts = await self._database.read(lambda tx: self._look(tx, now))
-        self._measure(open_ones, now)
-        for promise_id in verdicts:
+        for promise_id in await self._database.read(lambda tx: self._look(tx, now)):
             acted = await self._database.write(lambda tx, which=promise_id: self._act(tx, which))  # type: ignore[misc]
             if acted is not None:
                 self._tell(acted)
 
-    def _look(self, tx: Transaction, now: datetime) -> tuple[list[Watched], list[int]]:
-        """Return the open promises, and the ids of those that something is to be done about."""
-        open_ones, paused = promises.open_ones(tx), control.is_paused(tx)
-        return open_ones, [
-            each.promise.id for each in open_ones if self._verdict(tx, each, now, paused) is not Verdict.NOTHING
+    def _look(self, tx: Transaction, now: datetime) -> list[int]:
+        """Return the ids of the open promises that something is to be done about."""
+        paused = control.is_paused(tx)
+        return [
+            each.promise.id
+            for each in promises.open_ones(tx)
+            if self._verdict(tx, each, now, paused) is not Verdict.NOTHING
         ]
 
     def _verdict(self, tx: Transaction, watched: Watched, now: datetime, paused: bool) -> Verdict:
@@ -176,8 +175,3 @@ class Promises:
             kind=str(acted.promise.kind),
             verdict=str(acted.verdict),
         )
-
-    def _measure(self, open_ones: list[Watched], now: datetime) -> None:
-        self._metrics.promises_open.set(len(open_ones))
-        seconds = (open_ones[0].promise.due_at - now).total_seconds() if open_ones else math.inf
-        self._metrics.promise_due_seconds.set(seconds)
