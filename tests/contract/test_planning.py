@@ -128,6 +128,7 @@ class Desk:
             rates={Channel.EMAIL: 10.0},
             take_back=timedelta(),
             time_zone="UTC",
+            kinds=("postal_code",),
             default_locale="en",
             now=MORNING,
             render=FakeMessages().render,

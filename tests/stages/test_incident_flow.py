@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from notifier.config import Config
 from notifier.domain.errors import Forbidden, InvalidInput, NotFound, Refused, TransitionRefused
 from notifier.domain.incident import IncidentState
 from notifier.domain.playbook import Playbook
@@ -18,6 +19,7 @@ from notifier.stages.incidents import (
     RestoreIncident,
     SetEta,
 )
+from notifier.stages.planning import Planning, next_size
 from notifier.storage.database import SqliteDatabase
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import incidents, updates
@@ -73,6 +75,22 @@ async def told(room: ControlRoom, **facts: object) -> int:
     draft = await room.open(**facts)
     await room.deliver(draft)
     return draft.incident.card.id
+
+
+def restarted(room: ControlRoom) -> Planning:
+    """Return the planning of a new process that takes few at a time."""
+    playbooks = {"power": room.playbook}
+    planning = Planning(room.database, Config(), room.clock, room.queue, room.metrics, playbooks)
+    planning._size = 4
+    return planning
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "next_one"),
+    [(2000, 0.08, 2000), (2000, 0.01, 4000), (2000, 0.16, 1000), (2000, 5.0, 500), (50_000, 0.001, 50_000)],
+)
+def test_chunks_follow_the_time_the_last_one_took(size: int, seconds: float, next_one: int) -> None:
+    assert next_size(size, seconds) == next_one
 
 
 # --- opening and confirming -----------------------------------------------------------------------------------------
@@ -219,6 +237,18 @@ async def test_above_the_audience_limit_another_key_approves(database: SqliteDat
     assert (await room.incidents.show(1)).card.state == "confirmed"
 
 
+async def test_a_corrected_place_is_what_a_second_person_approves(database: SqliteDatabase) -> None:
+    room = ControlRoom(database, playbook=Playbook(name="standard", services=("power",), audience_limit=3))
+    room.homes(1)
+    room.homes(5, "94112")
+    incident_id = suspected(room)
+    view = await room.send(await room.incidents.confirm(incident_id, ConfirmIncident(regions=("94112",)), ANN))
+    assert view.state == "awaiting_approval"
+    assert (await room.broadcasts.preview(view.id)).customers == 5
+    assert (await room.broadcasts.approve(view.id, 5, BOB)).state == "sending"
+    assert (await room.broadcasts.preview(view.id)).customers == 5
+
+
 async def test_a_rejected_broadcast_changes_nothing(database: SqliteDatabase) -> None:
     room = ControlRoom(database, playbook=Playbook(name="standard", services=("power",), audience_limit=3))
     room.homes(5)
@@ -294,6 +324,28 @@ async def test_nothing_starts_while_everything_is_paused(room: ControlRoom) -> N
     )
     room.clock.go_on(HOUR)
     assert await room.broadcasts.start_due() == 0
+
+
+async def test_a_daemon_that_was_killed_goes_on_with_the_next_chunk(room: ControlRoom) -> None:
+    room.homes(40, "94112")
+    await room.send(await room.open("94110", "94112"))
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    steps = 0
+    while await restarted(room).step():
+        steps += 1
+    assert steps > 10
+    progress = (await room.broadcasts.show(1)).progress
+    assert (progress.planned, progress.customers_told, progress.states) == (True, 45, {"pending": 45})
+
+
+async def test_only_the_current_update_takes_late_joiners(room: ControlRoom) -> None:
+    await told(room)
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN))
+    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    await room.broadcasts.cancel(view.id, ANN)
+    with pytest.raises(Refused, match="only the current update"):
+        await room.planning.extend(view.id)
 
 
 # --- updates --------------------------------------------------------------------------------------------------------

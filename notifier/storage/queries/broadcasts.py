@@ -22,7 +22,7 @@ from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.repositories import audience, broadcasts, incidents, promises
+from notifier.storage.repositories import audience, broadcasts, incidents, notifications, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.views import BroadcastView, Preview, Progress, Sample
@@ -57,6 +57,7 @@ class Outlook:
     rates: Mapping[Channel, float]  # messages a second per channel; 0 = no configured rate
     take_back: timedelta
     time_zone: str  # of sites without one
+    kinds: tuple[str, ...]  # of region, from narrow to wide
     default_locale: str
     now: datetime
     render: Render
@@ -72,6 +73,7 @@ def outlook(config: Config, playbook: Playbook, *, now: datetime, render: Render
         rates=rates,
         take_back=config.delivery.take_back,
         time_zone=config.regions.time_zone,
+        kinds=config.regions.kinds,
         default_locale=config.locales.default,
         now=now,
         render=render,
@@ -96,7 +98,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook) -> Sco
     """Return whose audience a broadcast has: with the corrections of a draft that has not been applied yet."""
     incident = incidents.load(tx, found.incident_id)
     changes = found.changes
-    corrected = () if changes is None or found.sent_by is not None else changes.regions
+    corrected = () if changes is None or changes.before is not None else changes.regions
     return Scope(
         incident_id=found.incident_id,
         service=found.facts.service or incident.service,
@@ -341,14 +343,16 @@ def _personal(
         point=row["id"],
         **values,
     )
-    every = tx.scalar("SELECT count(DISTINCT site_id) FROM links WHERE contact_point_id = :point", point=row["id"])
-    zones = {site["time_zone"] for site in sites if site["time_zone"]}
+    ids = [site["id"] for site in sites]
+    by_region = notifications.region_time_zones(tx, ids, outlook.kinds)
+    zones = dict.fromkeys(zone for site in sites if (zone := site["time_zone"] or by_region.get(site["id"], "")))
+    every = notifications.site_counts(tx, [row["id"]]).get(row["id"], 0)
     return NotificationFacts(
         sites=tuple(SiteName(street=site["address"].split(",", 1)[0].strip(), label=site["label"]) for site in sites),
         sites_affected=len(sites),
-        site_count=max(int(every), len(sites)),
+        site_count=max(every, len(sites)),
         locale=row["locale"] or outlook.default_locale,
-        time_zone=row["time_zone"] or "|".join(sorted(zones)) or outlook.time_zone,
+        time_zone="|".join(zones) or row["time_zone"] or outlook.time_zone,
         at=outlook.now,
         first_contact=bool(row["is_first"]),
     )
