@@ -113,7 +113,7 @@ class Lane:
         self._attempt_seconds = metrics.attempt_seconds.labels(self.name)
         self._handover_delay = metrics.handover_delay.labels(self._channel)
         self._is_up = metrics.provider_up.labels(self.name)
-        self._connections = settings.connections
+        self._capacity = provider.capacity
         self._lease_seconds = delivery.config.delivery.lease.total_seconds()
         self._lease_margin = min(settings.timeout.total_seconds() + LOSS_SECONDS, self._lease_seconds / 2)
         self._rate = settings.rate
@@ -146,7 +146,7 @@ class Lane:
         recorder = asyncio.create_task(self._record_until_end(), name=f"{self.name} recorder")
         senders = [
             asyncio.create_task(self._send_until_end(), name=f"{self.name} sender {number}")
-            for number in range(self._connections)
+            for number in range(self._capacity)
         ]
         try:
             await self._claim_until_stop()
@@ -214,7 +214,7 @@ class Lane:
         now = self._clock.monotonic()
         while self._taken and self._taken[0][0] < now - 1.0:
             self._taken.popleft()
-        size = claim_size(taken_last_second=sum(count for _, count in self._taken), concurrency=self._connections)
+        size = claim_size(taken_last_second=sum(count for _, count in self._taken), concurrency=self._capacity)
         return min(size, max(1, int(self._rate * self._lease_seconds / 4))) if self._rate else size
 
     def _take_back_waiting(self) -> None:

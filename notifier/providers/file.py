@@ -24,6 +24,11 @@ class FileProvider:
         self._waiting: list[tuple[Mail, asyncio.Future[Outcome]]] = []
         self._writer: asyncio.Task[None] | None = None
 
+    @property
+    def capacity(self) -> int:
+        """Return how many messages may wait for the disk at once."""
+        return self.settings.connections
+
     async def open(self) -> None:
         """Make the maildir."""
         await asyncio.to_thread(self._make)

@@ -22,12 +22,17 @@ class Provider(Protocol):
         """Return how it is configured: name, channel, rate, connections."""
         ...
 
+    @property
+    def capacity(self) -> int:
+        """Return how many messages may be with it at once."""
+        ...
+
     async def open(self) -> None:
         """Make ready; cheap, and does not talk to the carrier yet."""
         ...
 
     async def send(self, mail: Mail) -> Outcome:
-        """Hand one message over and return what became of it. At most `settings.connections` run at once.
+        """Hand one message over and return what became of it. At most `capacity` run at once.
 
         When it is cancelled, whether the message was handed over is unknown.
         """

@@ -31,60 +31,77 @@ class _Unreachable(Exception):
         self.outcome = outcome
 
 
+class _Seat:
+    """Place for one connection, and how many messages are waiting for it or on it."""
+
+    def __init__(self) -> None:
+        self.session: SmtpSession | None = None
+        self.messages = 0
+        self.connecting = asyncio.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        return self.session is not None and self.session.is_usable and not self.session.is_spent
+
+
 class SmtpProvider:
     """Hands mails to a relay over at most `connections` kept connections."""
 
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
         self._seconds = settings.timeout.total_seconds()
-        self._idle: list[SmtpSession] = []
-        self._offer = Offer()
+        self._seats = [_Seat() for _ in range(settings.connections)]
+
+    @property
+    def capacity(self) -> int:
+        """Return twice the connections: while one message is being answered, the next offers its envelope."""
+        return 2 * len(self._seats)
 
     async def open(self) -> None:
         """Do nothing: connections are made when there is something to send."""
 
     async def send(self, mail: Mail) -> Outcome:
         """Hand one mail over and return what became of it."""
+        seat = min(self._seats, key=lambda seat: (seat.messages, not seat.is_open))
+        seat.messages += 1
         try:
-            return await self._send(mail)
+            return await self._send(mail, seat)
         except _Unreachable as error:
             return error.outcome
+        finally:
+            seat.messages -= 1
 
-    async def _send(self, mail: Mail) -> Outcome:
-        kept = self._kept()
-        session = kept or await self._connect()
-        if 0 < self._offer.size_at_most < len(mail.data):
-            self._idle.append(session)
-            size = f"the message has {len(mail.data)} bytes, the relay takes at most {self._offer.size_at_most}"
+    async def _send(self, mail: Mail, seat: _Seat) -> Outcome:
+        was_open = seat.is_open
+        session = await self._session(seat)
+        if 0 < session.offer.size_at_most < len(mail.data):
+            size = f"the message has {len(mail.data)} bytes, the relay takes at most {session.offer.size_at_most}"
             return Outcome(result=Result.OURS, code="5.3.4", answer=size)
         try:
-            outcome = await session.hand_over(mail)
+            return await session.hand_over(mail)
         except ConnectionGone:
-            if kept is None:
-                return Outcome(result=Result.TEMPORARY, answer="the relay hung up before it answered")
-            # a relay closes connections that were idle; only a fresh one tells about the message
-            session = await self._connect()
-            try:
-                outcome = await session.hand_over(mail)
-            except ConnectionGone:
-                return Outcome(result=Result.TEMPORARY, answer="the relay hung up before it answered")
-        if session.carried >= self.settings.messages_per_connection:
-            await session.quit()
-        elif session.is_usable:
-            self._idle.append(session)
-        return outcome
+            # a relay closes connections that were idle or have carried enough; only a new one tells about the message
+            if was_open or session.is_spent:
+                with contextlib.suppress(ConnectionGone):
+                    return await (await self._session(seat)).hand_over(mail)
+        return Outcome(result=Result.TEMPORARY, answer="the relay hung up before it answered")
 
-    def _kept(self) -> SmtpSession | None:
-        while self._idle:
-            session = self._idle.pop()
-            if session.is_usable:
-                return session
-        return None
+    async def _session(self, seat: _Seat) -> SmtpSession:
+        """Return the connection of a seat, a new one where there is none that can go on."""
+        async with seat.connecting:
+            if seat.session is not None and not seat.is_open:
+                await seat.session.quit()
+                seat.session = None
+            if seat.session is None:
+                seat.session = await self._connect()
+            return seat.session
 
     async def close(self) -> None:
         """Say goodbye on every connection."""
-        idle, self._idle = self._idle, []
-        await asyncio.gather(*(session.quit() for session in idle))
+        sessions = [seat.session for seat in self._seats if seat.session is not None]
+        for seat in self._seats:
+            seat.session = None
+        await asyncio.gather(*(session.quit() for session in sessions))
 
     async def _connect(self) -> SmtpSession:
         settings = self.settings
@@ -113,8 +130,12 @@ class SmtpProvider:
         transport = client.transport
         if transport is None or transport.is_closing():
             raise _Unreachable(Outcome(result=Result.OURS, answer="the relay hung up after its greeting"))
-        self._offer = _offer(client)
-        return SmtpSession(cast("asyncio.Transport", transport), self._offer, reply_seconds=self._seconds)
+        return SmtpSession(
+            cast("asyncio.Transport", transport),
+            _offer(client),
+            reply_seconds=self._seconds,
+            messages_at_most=settings.messages_per_connection,
+        )
 
 
 async def _greet(client: aiosmtplib.SMTP) -> None:

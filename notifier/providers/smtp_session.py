@@ -1,8 +1,9 @@
-"""One SMTP connection after its greeting: hands over one message at a time and reads the replies.
+"""One SMTP connection after its greeting: hands over messages and reads the replies.
 
 aiosmtplib opens a connection (TLS, AUTH, EHLO); then its transport is given to this protocol, which writes ready
-bytes and awaits replies, four round trips a message, or two where the relay offers PIPELINING (RFC 2920).
-A connection that was lost, or whose replies no longer match, is never used again.
+bytes and awaits replies. Where the relay offers PIPELINING (RFC 2920) the envelope is one write, and the next message
+may offer its envelope while the answer to the one before is still to come: replies belong to what was written, in
+order. Elsewhere it goes in lock-step. A connection that was lost, or whose replies make no sense, is not used again.
 """
 
 import asyncio
@@ -17,6 +18,9 @@ REPLY_BYTES_AT_MOST = 65_536
 QUIT_SECONDS = 1.0
 SERVICE_CLOSING = 421
 GO_AHEAD = 354
+
+Reply = tuple[int, str]
+_NONE: Reply = (-1, "")  # the connection was lost before this reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +39,20 @@ class ConnectionGone(Exception):
 class SmtpSession(asyncio.Protocol):
     """A kept connection; `is_usable` tells whether it may carry another message."""
 
-    def __init__(self, transport: asyncio.Transport, offer: Offer, *, reply_seconds: float) -> None:
-        self._transport, self._offer, self._reply_seconds = transport, offer, reply_seconds
+    def __init__(
+        self, transport: asyncio.Transport, offer: Offer, *, reply_seconds: float, messages_at_most: int
+    ) -> None:
+        self.offer, self.is_usable = offer, True
+        self._transport, self._reply_seconds, self._messages_left = transport, reply_seconds, messages_at_most
         self._loop = asyncio.get_running_loop()
-        self._replies: deque[tuple[int, str]] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._expected: deque[asyncio.Future[Reply]] = deque()  # one for each reply to come, in order
+        self._turn = asyncio.Lock()  # held from the envelope to the dot; in lock-step to the answer
         self._buffer = b""
         self._lines: list[str] = []
-        self._owed = 0  # replies that are still to come
-        self.is_usable = True
-        self.carried = 0
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
-        """Collect reply lines; a reply nobody waits for means the relay is going away."""
+        """Collect reply lines; a reply to nothing means the relay is going away."""
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
             text = line.rstrip(b"\r").decode("utf-8", "replace")
@@ -57,19 +61,36 @@ class SmtpSession(asyncio.Protocol):
                 self._take_reply()
         if len(self._buffer) > REPLY_BYTES_AT_MOST or len(self._lines) > REPLY_BYTES_AT_MOST // 16:
             self.abandon()
-        self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Note that nothing more will come."""
         self.is_usable = False
-        self._wake()
+        while self._expected:
+            _resolve(self._expected.popleft(), _NONE)
 
     async def hand_over(self, mail: Mail) -> Outcome:
         """Return what became of one message.
 
         Raises `ConnectionGone` when the connection was lost before the relay said anything: nothing was handed over.
         """
-        self.carried += 1
+        async with self._turn:
+            if not self.is_usable or self._messages_left <= 0:
+                raise ConnectionGone
+            self._messages_left -= 1
+            said = await self._offer_mail(mail)
+            if isinstance(said, Outcome):
+                return said
+            if not self.offer.pipelining:
+                return await self._answer(mail, said)
+        return await self._answer(mail, said)
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether it has carried its share of messages."""
+        return self._messages_left <= 0
+
+    async def _offer_mail(self, mail: Mail) -> Outcome | asyncio.Future[Reply]:
+        """Say the envelope and write the message; return the refusal, or the future of the answer to the dot."""
         said: list[tuple[Stage, int, str]] = []
         refused: Outcome | None = None
         try:
@@ -77,8 +98,9 @@ class SmtpSession(asyncio.Protocol):
                 await self._envelope(mail, patience, said)
                 refused = self._refusal(said)
                 if refused is None:
-                    return await self._content(mail, patience)
-                await self._forget(patience, awaits_content=said[-1][1] == GO_AHEAD)
+                    (dot,) = self._write(stuffed(mail.data) + b".\r\n")
+                    return dot
+                await self._forget(said, patience)
         except TimeoutError:
             self.abandon()
             return refused or Outcome(result=Result.TEMPORARY, answer=f"no answer within {self._reply_seconds:g} s")
@@ -93,20 +115,23 @@ class SmtpSession(asyncio.Protocol):
 
     async def _envelope(self, mail: Mail, patience: asyncio.Timeout, said: list[tuple[Stage, int, str]]) -> None:
         """Say whom it is from and for; collect the replies, up to the first refusal when they come one by one."""
-        size = f" SIZE={len(mail.data)}" if self._offer.size else ""
+        size = f" SIZE={len(mail.data)}" if self.offer.size else ""
         commands = (
             (Stage.MAIL, f"MAIL FROM:<{mail.sender}>{size}\r\n"),
             (Stage.RCPT, f"RCPT TO:<{mail.recipient}>\r\n"),
             (Stage.DATA, "DATA\r\n"),
         )
-        if self._offer.pipelining:
-            self._write("".join(command for _, command in commands).encode("ascii"), replies=len(commands))
+        if self.offer.pipelining:
+            text = "".join(command for _, command in commands)
+            replies = self._write(text.encode("ascii"), replies=len(commands))
+            for (stage, _), reply in zip(commands, replies, strict=True):
+                said.append((stage, *await self._reply(reply, patience)))
+            return
         for stage, command in commands:
-            if not self._offer.pipelining:
-                self._write(command.encode("ascii"))
-            code, text = await self._reply(patience)
+            (reply,) = self._write(command.encode("ascii"))
+            code, text = await self._reply(reply, patience)
             said.append((stage, code, text))
-            if not self._offer.pipelining and not _is_yes(stage, code):
+            if not _is_yes(stage, code):
                 return
 
     def _refusal(self, said: list[tuple[Stage, int, str]]) -> Outcome | None:
@@ -118,31 +143,34 @@ class SmtpSession(asyncio.Protocol):
                 return outcome_of(code, text, stage)
         return None
 
-    async def _forget(self, patience: asyncio.Timeout, *, awaits_content: bool) -> None:
+    async def _forget(self, said: list[tuple[Stage, int, str]], patience: asyncio.Timeout) -> None:
         """Bring the connection back to where a new message can begin."""
-        if awaits_content:  # pipelined: the relay refused the envelope, yet waits for content
-            self._write(b".\r\n")
-            await self._reply(patience)
+        yes = [stage for stage, code, _ in said if _is_yes(stage, code)]
+        if Stage.DATA in yes:  # pipelined: the relay refused the envelope, yet waits for content
+            if Stage.RCPT in yes:  # an empty message must not reach anybody
+                self.abandon()
+                return
+            (reply,) = self._write(b".\r\n")
+            await self._reply(reply, patience)
         if self.is_usable:
-            self._write(b"RSET\r\n")
-            code, _ = await self._reply(patience)
+            (reply,) = self._write(b"RSET\r\n")
+            code, _ = await self._reply(reply, patience)
             self.is_usable = 200 <= code <= 299
         if not self.is_usable:
             self.abandon()
 
-    async def _content(self, mail: Mail, patience: asyncio.Timeout) -> Outcome:
-        """Hand over the message itself. From here on a lost connection leaves the outcome unknown."""
-        self._write(stuffed(mail.data) + b".\r\n")
+    async def _answer(self, mail: Mail, dot: asyncio.Future[Reply]) -> Outcome:
+        """Return what the relay says to the message; without a word from it nobody knows."""
         try:
-            code, text = await self._reply(patience)
-        except (ConnectionGone, TimeoutError, asyncio.CancelledError) as error:
-            # what never left this process cannot have been handed over
-            is_known = self._transport.get_write_buffer_size() > 0
+            async with asyncio.timeout(self._reply_seconds):
+                code, text = await dot
+        except TimeoutError:
+            code, text = _NONE
             self.abandon()
-            if isinstance(error, asyncio.CancelledError) and not patience.expired():
-                raise
-            if is_known:
-                return Outcome(result=Result.TEMPORARY, answer="the relay hung up in the middle of the message")
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
+        if code == _NONE[0]:
             return Outcome(result=Result.UNKNOWN, answer="no answer after the message", size=len(mail.data))
         if 200 <= code <= 299:
             return Outcome(
@@ -161,8 +189,8 @@ class SmtpSession(asyncio.Protocol):
         if self.is_usable:
             try:
                 async with asyncio.timeout(QUIT_SECONDS) as patience:
-                    self._write(b"QUIT\r\n")
-                    await self._reply(patience)
+                    (reply,) = self._write(b"QUIT\r\n")
+                    await self._reply(reply, patience)
             except (TimeoutError, ConnectionGone):
                 pass
         self.abandon()
@@ -172,32 +200,38 @@ class SmtpSession(asyncio.Protocol):
         self.is_usable = False
         self._transport.abort()  # close() would still send what is buffered
 
-    def _write(self, data: bytes, *, replies: int = 1) -> None:
-        self._owed += replies
+    def _write(self, data: bytes, *, replies: int = 1) -> list[asyncio.Future[Reply]]:
+        """Write commands and return the futures of their replies."""
+        futures = [self._loop.create_future() for _ in range(replies)]
+        if self._transport.is_closing():
+            for future in futures:
+                future.set_result(_NONE)
+            return futures
+        self._expected.extend(futures)
         self._transport.write(data)
+        return futures
 
-    async def _reply(self, patience: asyncio.Timeout) -> tuple[int, str]:
-        if not self._replies:
+    async def _reply(self, future: asyncio.Future[Reply], patience: asyncio.Timeout) -> Reply:
+        if not future.done():
             patience.reschedule(self._loop.time() + self._reply_seconds)
-            while not self._replies:
-                if self._transport.is_closing() or not self.is_usable:
-                    raise ConnectionGone
-                self._waiter = self._loop.create_future()
-                await self._waiter
-        return self._replies.popleft()
+        reply = await future
+        if reply == _NONE:
+            raise ConnectionGone
+        return reply
 
     def _take_reply(self) -> None:
         lines, self._lines = self._lines, []
-        if self._owed == 0:
+        if not self._expected:
             self.abandon()  # "421 idle for too long", or an answer to nothing
             return
-        self._owed -= 1
         code = lines[0][:3]
-        self._replies.append((int(code) if code.isdecimal() else 0, "\n".join(line[4:] for line in lines)))
+        reply = (int(code) if code.isdecimal() else 0, "\n".join(line[4:] for line in lines))
+        _resolve(self._expected.popleft(), reply)
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+
+def _resolve(future: asyncio.Future[Reply], reply: Reply) -> None:
+    if not future.done():
+        future.set_result(reply)
 
 
 def _is_yes(stage: Stage, code: int) -> bool:

@@ -210,13 +210,14 @@ async def test_stopping_finishes_what_is_in_flight_and_gives_back_the_rest(make:
 async def test_what_the_drain_cuts_off_is_in_doubt_at_the_next_start(make: Make) -> None:
     async with running(SlowRelay(10)) as relay:
         bench = make(relay.port, connections=2, drain=0.3)
-        bench.plan(3)
+        bench.plan(9)
         async with bench.working():
             await bench.until(lambda: len(relay.offered) == 2)
-        assert bench.count("sending") == 2
+        cut_off = bench.count("sending")
+        assert 2 <= cut_off <= 4  # those being answered, and those that wait behind them
         later = make(relay.port, email=InDoubt.HOLD)
         await later.delivery.settle_at_start()
-        assert Counter(state for state, _ in states(later.database)) == {"held": 2, "pending": 1}
+        assert Counter(state for state, _ in states(later.database)) == {"held": cut_off, "pending": 9 - cut_off}
 
 
 async def test_a_rate_is_kept(make: Make) -> None:
