@@ -52,8 +52,8 @@ class Storm:
     places: dict[str, tuple[str, str]]  # ZIP -> city, area code
     population: dict[str, int]  # ZIP -> customers
 
-    def customers(self) -> Iterator[dict[str, str]]:
-        """Yield the rows of the directory."""
+    def customers(self) -> Iterator[dict[str, str | dict[str, str]]]:
+        """Yield the rows of the directory, as the API takes them."""
         number = 0
         for zip_, size in sorted(self.population.items()):
             city, area_code = self.places[zip_]
@@ -66,10 +66,7 @@ class Storm:
                     "services": "power",
                     "status": "active",
                     "email": f"{customer_of(zip_, index).lower()}@example.net",
-                    "region.postal_code": zip_,
-                    "region.city": city,
-                    "region.area_code": area_code,
-                    "region.state": "CA",
+                    "regions": {"postal_code": zip_, "city": city, "area_code": area_code, "state": "CA"},
                 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, NewType
+from typing import Annotated, NamedTuple, NewType
 
 from msgspec import Meta, Struct
 
@@ -55,8 +55,7 @@ class ComplaintRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source: str = "api"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Region:
+class Region(NamedTuple):  # made several times per complaint: a tuple costs a third of a frozen dataclass
     """A region as the directory has it."""
 
     id: int
@@ -69,16 +68,14 @@ class Region:
         return f"{self.kind} {self.code}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownCustomer:
+class KnownCustomer(NamedTuple):
     """A customer in the directory."""
 
     id: int
     reference: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateSite:
+class CandidateSite(NamedTuple):
     """An active site with the service complained about that may be meant."""
 
     id: int
@@ -199,7 +196,9 @@ def locate(
     customers = {site.customer.id: site.customer for site in meant}
     if len(customers) > 1 and named is None and len({frozenset(site.regions) for site in meant}) > 1:
         return Whereabouts(customer=None, on_file=True, unknown=NotCounted.AMBIGUOUS_CUSTOMER)
-    shared = set(meant[0].regions).intersection(*(site.regions for site in meant[1:]))
+    shared = set(meant[0].regions)
+    for site in meant[1:]:
+        shared.intersection_update(site.regions)
     if named is not None:
         shared.add(named)
     return Whereabouts(

@@ -17,6 +17,9 @@ def of_customer(
     tx: Transaction, reference: str, service: str, named: Region | None, kinds: Sequence[str]
 ) -> Whereabouts:
     """Return where a customer is served, by the company's reference; raise `InvalidInput` when there is none."""
+    sites = _sites(tx.tuples(_SITES_OF_CUSTOMER, reference=reference, service=f"%|{service}|%"))
+    if sites:
+        return _located(sites, named, kinds, sites[0].customer)
     customer_id = directory.find_by_reference(tx, reference)
     if customer_id is None:
         raise InvalidInput(
@@ -25,8 +28,7 @@ def of_customer(
             value=reference,
             expected="a customer_id of the directory, or reporter (a phone number or mail address) and region",
         )
-    sites = _sites(tx.tuples(_SITES_OF_CUSTOMER, customer=customer_id, service=f"%|{service}|%"))
-    return _located(sites, named, kinds, KnownCustomer(id=customer_id, reference=reference))
+    return _located(sites, named, kinds, KnownCustomer(customer_id, reference))
 
 
 def of_address(tx: Transaction, address: str, service: str, named: Region | None, kinds: Sequence[str]) -> Whereabouts:
@@ -55,13 +57,13 @@ def _customer_behind(tx: Transaction, address: str, sites: Sequence[CandidateSit
 def customer(tx: Transaction, customer_id: int) -> KnownCustomer:
     """Return a customer by id."""
     reference = tx.scalar("SELECT reference FROM customers WHERE id = :id", id=customer_id)
-    return KnownCustomer(id=customer_id, reference=reference)
+    return KnownCustomer(customer_id, reference)
 
 
 def region(tx: Transaction, region_id: int) -> Region | None:
     """Return a region by id."""
     row = tx.row("SELECT id, kind, code FROM regions WHERE id = :id", id=region_id)
-    return None if row is None else Region(id=row["id"], kind=row["kind"], code=row["code"])
+    return None if row is None else Region(row["id"], row["kind"], row["code"])
 
 
 def region_named(tx: Transaction, text: str, kinds: RegionKinds) -> Region:
@@ -120,7 +122,7 @@ _SITES = """SELECT s.customer_id, c.reference, s.id, r.id, r.kind, r.code
 _SITES_OF_ADDRESS = f"""{_SITES}
             AND s.id IN (SELECT l.site_id FROM contact_points AS p JOIN links AS l ON l.contact_point_id = p.id
                          WHERE p.address = :address) LIMIT {SITE_REGIONS_AT_MOST}"""
-_SITES_OF_CUSTOMER = f"{_SITES} AND s.customer_id = :customer LIMIT {SITE_REGIONS_AT_MOST}"
+_SITES_OF_CUSTOMER = f"{_SITES} AND c.reference = :reference LIMIT {SITE_REGIONS_AT_MOST}"
 
 
 def _sites(rows: list[tuple[int, str, int, int | None, str, str]]) -> list[CandidateSite] | None:
@@ -131,13 +133,13 @@ def _sites(rows: list[tuple[int, str, int, int | None, str, str]]) -> list[Candi
     sites: dict[int, tuple[int, list[Region]]] = {}
     for customer_id, reference, site_id, region_id, kind, code in rows:
         if customer_id not in customers:
-            customers[customer_id] = KnownCustomer(id=customer_id, reference=reference)
+            customers[customer_id] = KnownCustomer(customer_id, reference)
         of_site = sites.setdefault(site_id, (customer_id, []))[1]
         if region_id is not None:
             if region_id not in regions:
-                regions[region_id] = Region(id=region_id, kind=kind, code=code)
+                regions[region_id] = Region(region_id, kind, code)
             of_site.append(regions[region_id])
     return [
-        CandidateSite(id=site_id, customer=customers[customer_id], regions=tuple(of_site))
+        CandidateSite(site_id, customers[customer_id], tuple(of_site))
         for site_id, (customer_id, of_site) in sorted(sites.items())
     ]

