@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 PATIENCE_SECONDS = 20.0
+REACTION_SECONDS = 0.2  # a prompt is printed just before its read begins; a signal in between would be lost to it
 _OWNS_THE_TERMINAL = """
 import fcntl, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # else Ctrl-C would be a key without a signal
@@ -50,7 +51,8 @@ class Terminal:
         os.close(self._slave)
 
     def type(self, keys: str) -> None:
-        """Press keys; nothing presses Enter by itself."""
+        """Press keys, a moment after what was seen; nothing presses Enter by itself."""
+        time.sleep(REACTION_SECONDS)
         os.write(self.master, keys.encode())
 
     def sees(self, words: str) -> str:
