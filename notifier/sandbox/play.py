@@ -20,8 +20,11 @@ Seen = Callable[[Complaint, dict[str, Any] | CallFailed], None]
 
 
 def moved(stream: Sequence[Complaint], by: timedelta) -> list[Complaint]:
-    """Return the stream with every time moved."""
-    return [replace(one, occurred_at=one.occurred_at + by) for one in stream]
+    """Return the stream with every time moved, and with ids of its own, so that it can be played again and again."""
+    seconds = round(by.total_seconds())
+    return [
+        replace(one, occurred_at=one.occurred_at + by, external_id=f"{one.external_id}@{seconds}") for one in stream
+    ]
 
 
 async def play(stream: Sequence[Complaint], daemon: Caller, seen: Seen) -> None:

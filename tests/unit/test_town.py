@@ -7,6 +7,7 @@ import pytest
 
 from notifier.domain.errors import InvalidInput
 from notifier.sandbox import simulate
+from notifier.sandbox.play import moved
 from notifier.sandbox.simulate import StreamPlan, parse_outage
 from notifier.sandbox.town import COLUMNS, TownPlan, sites_of, write_town
 
@@ -140,3 +141,10 @@ def test_a_stream_survives_being_written_and_read(tmp_path):
 def test_a_wrong_outage_is_refused_with_what_would_be_right(text):
     with pytest.raises(InvalidInput, match="expected"):
         parse_outage(text, LIVE_FROM)
+
+
+def test_a_stream_that_is_played_again_is_new_to_the_daemon():
+    stream = simulate.live(plan(), list(sites_of(SMALL)))
+    again = moved(stream, timedelta(hours=1))
+    assert again[0].occurred_at - stream[0].occurred_at == timedelta(hours=1)
+    assert not {one.external_id for one in again} & {one.external_id for one in stream}
