@@ -3,6 +3,7 @@
 Facts come in, texts go out; nothing here knows a customer's name, sends anything or reads the store.
 """
 
-from notifier.messages.render import Messages, Rendered, RenderFailed
+from notifier.messages.render import Messages
+from notifier.messages.wording import Rendered, RenderFailed
 
 __all__ = ["Messages", "RenderFailed", "Rendered"]

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from notifier.config import Sender
 from notifier.messages.links import Purpose, sign_token
-from notifier.messages.render import Rendered, RenderFailed
+from notifier.messages.wording import Rendered, RenderFailed
 
 LINE_AT_MOST = 76
 WORD_BYTES_AT_MOST = 45  # of UTF-8 in one encoded word: 60 characters of base 64 and 12 around them

@@ -15,7 +15,7 @@ from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.notification import Channel, NotificationFacts
 from notifier.messages.mime import LINE_AT_MOST, Encoded, encode, quoted_printable
 from notifier.messages.places import Place, place_of
-from notifier.messages.render import Rendered, Wording
+from notifier.messages.wording import Rendered, Wording
 
 PLACE, LINK = "\ue000place\ue001", "\ue000link\ue001"  # private use: removed from everything that comes from outside
 MARKS = re.compile(f"({PLACE}|{LINK})")

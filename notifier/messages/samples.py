@@ -11,7 +11,7 @@ from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.errors import NotifierError
 from notifier.domain.incident import Impact
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
-from notifier.messages.render import Wording, kinds_with_first_contact
+from notifier.messages.wording import Wording, kinds_with_first_contact
 
 AT = datetime(2026, 11, 21, 11, 6, tzinfo=UTC)  # 03:06 in Los Angeles
 STREETS = ("12 Oak St", "14 Elm Ave", "9 Pine Rd", "3 Birch Ln", "77 Cedar Ct")

@@ -37,7 +37,7 @@ from notifier.messages.edition import from_json as edition_from_json
 from notifier.messages.links import address_hash
 from notifier.messages.mime import Mail, MailComposer
 from notifier.messages.places import LISTED_AT_MOST, site_name
-from notifier.messages.render import Wording
+from notifier.messages.wording import Wording
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction

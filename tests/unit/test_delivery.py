@@ -74,7 +74,7 @@ def test_every_settlement_follows_an_arrow_of_the_state_machine(
 
 @given(st.integers(0, 1000), st.floats(0, 1, exclude_max=True))
 def test_a_retry_waits_longer_each_time_within_bounds(attempts: int, jitter: float) -> None:
-    assert timedelta(seconds=15) <= retry_wait(attempts, jitter) < RETRY_AT_MOST * 1.5
+    assert timedelta(seconds=15) <= retry_wait(attempts, jitter) <= RETRY_AT_MOST * 1.5
 
 
 def test_a_temporary_failure_is_tried_again_no_sooner_than_the_provider_asks() -> None:
