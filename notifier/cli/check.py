@@ -89,11 +89,28 @@ def _configuration(report: Report, file: Path | None, environ: Mapping[str, str]
     from notifier.settings import load, warnings
 
     config = load(file, environ)
+    report.problems += _places(config)
     report.warnings = warnings(config)
     report.providers = [f"{each.name} ({each.kind}, {each.channel})" for each in config.providers]
     report.leaves_this_machine = any(each.kind is not ProviderKind.FILE for each in config.providers)
     report.locales = list(config.locales.available)
     return config
+
+
+def _places(config: "Config") -> list[str]:
+    """Return what is wrong with overlays and named regions by the numbering plan and the rules of the directory."""
+    from notifier.domain import numbering
+    from notifier.domain.errors import ConfigError
+    from notifier.stages.directory import rules_of
+
+    overlays = [(overlay.name, overlay.codes) for overlay in config.regions.overlays]
+    if found := numbering.problems(overlays):
+        return [f"regions.overlays: {problem}" for problem in found]
+    try:
+        rules_of(config)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
 
 
 def _playbooks_and_messages(report: Report, config: "Config") -> None:

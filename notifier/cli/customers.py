@@ -18,6 +18,7 @@ from notifier.cli.upload import Numbered, Rejects, numbered, opened, progress, r
 from notifier.domain.errors import nearest
 from notifier.storage.views import CustomerView
 
+WARNINGS_SHOWN = 5
 _REGION = "region."
 
 
@@ -76,6 +77,8 @@ def import_(file: Path, dry_run: bool, as_json: bool) -> None:
     """
     client = connect()
     last = _Progress()
+    changed: list[_Progress] = []  # the first few warnings; a large file may have one per row
+    warnings = 0
     query = {"dry_run": 1 if dry_run else None}
     with opened(file) as (source, counted, size), Rejects(rejected_path(file)) as rejects:
         sent = numbered(rejects.sift(_lines(source)))
@@ -84,9 +87,13 @@ def import_(file: Path, dry_run: bool, as_json: bool) -> None:
                 said = msgspec.json.decode(line, type=_Progress)
                 if said.reason:
                     rejects.add(said.line, said.column, said.value, said.reason)
-                elif not said.warning:
+                elif said.warning:
+                    warnings += 1
+                    changed += [said] if warnings <= WARNINGS_SHOWN else []
+                else:
                     last = said
                 show(counted.count, last.loaded, rejects.count)
+    _show_warnings(changed, warnings)
     _end(last, rejects, dry_run=dry_run, as_json=as_json)
 
 
@@ -156,6 +163,14 @@ def _wrong_header(names: Sequence[str]) -> str:
             return f"column '{name}' is unknown{hint}; expected {', '.join(COLUMNS)} and {_REGION}KIND"
     missing = [name for name in REQUIRED_COLUMNS if name not in names]
     return f"there is no column '{missing[0]}'; a row needs {', '.join(REQUIRED_COLUMNS)}" if missing else ""
+
+
+def _show_warnings(changed: Sequence[_Progress], count: int) -> None:
+    """Say on standard error what was stored differently from how it was given: never the value, which is personal."""
+    for said in changed:
+        click.echo(f"warning: line {said.line}, {said.column}: {printing.safe(said.warning)}", err=True)
+    if count > len(changed):
+        click.echo(f"warning: {number(count - len(changed))} more rows were stored not quite as given", err=True)
 
 
 def _end(last: _Progress, rejects: Rejects, *, dry_run: bool, as_json: bool) -> None:

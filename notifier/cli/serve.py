@@ -44,12 +44,15 @@ def serve(file: Path | None, migrate: bool, rehearsal: str | None) -> None:
     """
     from notifier import logs
     from notifier.app import App
-    from notifier.domain.errors import NotifierError
+    from notifier.domain.errors import ConfigError, NotifierError
+    from notifier.messages.proof import proofread
     from notifier.settings import load, load_playbooks, warnings
 
     try:
         config = load(file, os.environ)
         playbooks = load_playbooks(config)
+        if mistakes := proofread(config):  # a misspelled placeholder would reach customers as it is
+            raise ConfigError(mistakes)
         clock = _clock(rehearsal, config)
         logs.configure(config.log)
         for warning in warnings(config):

@@ -170,6 +170,22 @@ def test_a_reject_cannot_be_a_formula_for_a_spreadsheet(notifier: Run, complaint
     assert rejected(tmp_path / "file.rejected.csv")[1][2] == "'=HYPERLINK(1)"
 
 
+def test_what_was_stored_not_quite_as_given_is_said_for_the_first_few_rows(
+    notifier: Run, daemon: FakeDaemon, tmp_path: Path
+) -> None:
+    def answer(number: int, _line: bytes) -> list[object]:
+        return [{"line": number, "column": "phone", "value": "+14155550101x9", "warning": "the extension is dropped"}]
+
+    totals = {"loaded": 7, "rejected": 0}
+    daemon.on_lines("/v1/customers/bulk", answer, lambda: [totals, {"done": True, **totals, "reach": REACH}])
+    rows = "".join(f"C-{number},1,power\n" for number in range(7))
+    result = notifier("customers", "import", str(written(tmp_path, "customer_id,site_id,services\n" + rows)))
+    assert result.exit_code == 0
+    assert "warning: line 2, phone: the extension is dropped" in result.stderr
+    assert "warning: 2 more rows were stored not quite as given" in result.stderr
+    assert "5550101" not in result.stderr + result.stdout
+
+
 def test_customers_are_sent_with_their_regions_and_end_with_reach(
     notifier: Run, customers: Bulk, tmp_path: Path
 ) -> None:

@@ -222,6 +222,17 @@ def test_wrong_settings_are_all_named(daemon: Daemon) -> None:
     assert "level" in text
 
 
+def test_a_placeholder_that_would_reach_customers_keeps_it_from_starting(daemon: Daemon) -> None:
+    phrases = daemon.folder / "phrases"
+    phrases.mkdir()
+    shipped = (Path(__file__).parents[2] / "config" / "phrases" / "en.yaml").read_text()
+    (phrases / "en.yaml").write_text(shipped.replace("{phone}", "{fone}"))
+    daemon.write(templates={"phrases": str(phrases)})
+    code, text = daemon.refused("--migrate")
+    assert code == 1
+    assert "{fone}" in text
+
+
 def test_metrics_are_served_and_an_idle_daemon_is_small(daemon: Daemon) -> None:
     daemon.start("--migrate").stop()
     process = daemon.start()
