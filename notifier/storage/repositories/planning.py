@@ -235,10 +235,13 @@ class _Chunk:
                 ON CONFLICT (broadcast_id, contact_point_id, site_id) DO NOTHING""",
             broadcast=self.broadcast_id,
         )
+        least = "SELECT customer_id, MIN(reach) AS least FROM plan_reach GROUP BY customer_id"
+        if self.tx.dialect == "sqlite":  # it may meet a customer twice in one statement, and then sorts nothing
+            least = "SELECT customer_id, reach AS least FROM plan_reach"
         customers = self.tx.run(
             f"""INSERT INTO audience (broadcast_id, customer_id, outcome)
                 SELECT CAST(:broadcast AS BIGINT), customer_id, {audience.outcome("least")}
-                FROM (SELECT customer_id, MIN(reach) AS least FROM plan_reach GROUP BY customer_id) AS each_one
+                FROM ({least}) AS each_one
                 WHERE true
                 ON CONFLICT (broadcast_id, customer_id) DO UPDATE SET outcome = excluded.outcome
                 WHERE {audience.order("excluded.outcome")} < {audience.order("audience.outcome")}""",
