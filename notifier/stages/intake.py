@@ -294,7 +294,7 @@ class Intake:
             before = complaints.counted_before(
                 tx, reporter, service, effective_at, verified=verified, with_baseline=feeds_only is not None
             )
-            if not verified:
+            if not verified and feeds_only is None:
                 strangers = complaints.strangers_before(tx, where.regions[0].id, service, effective_at)
         return count(
             where,
