@@ -115,10 +115,11 @@ def _codes_like(tx: Transaction, kind: str, code: str) -> list[str]:
     return [row[0] for row in found or tx.tuples(sql, kind=kind, start="%", most=EXAMPLES)]
 
 
+# SQLite prepares a statement anew at every execution when LIKE has a bare parameter on its right: 13 us, hence '' ||.
 _SITES = """SELECT s.customer_id, c.reference, s.id, r.id, r.kind, r.code
             FROM sites AS s JOIN customers AS c ON c.id = s.customer_id
             LEFT JOIN site_regions AS sr ON sr.site_id = s.id LEFT JOIN regions AS r ON r.id = sr.region_id
-            WHERE s.status = 'active' AND s.services LIKE :service"""
+            WHERE s.status = 'active' AND s.services LIKE '' || :service"""
 _SITES_OF_ADDRESS = f"""{_SITES}
             AND s.id IN (SELECT l.site_id FROM contact_points AS p JOIN links AS l ON l.contact_point_id = p.id
                          WHERE p.address = :address) LIMIT {SITE_REGIONS_AT_MOST}"""
