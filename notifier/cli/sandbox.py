@@ -70,7 +70,12 @@ def fault(folder: Path, slow: float, refuse: float, code: int, text: str, drop: 
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
     write_faults(folder, faults)
-    click.echo("the receiver is well again" if faults == Faults() else f"from now on: {faults}")
+    said = [
+        f"waits {slow:g} s" if slow else "",
+        f"refuses {refuse:.0%} with {code} {text}" if refuse else "",
+        f"hangs up without answering {drop:.0%}" if drop else "",
+    ]
+    click.echo("from now on the receiver " + (", ".join(filter(None, said)) or "is well again"))
 
 
 @sandbox.command()

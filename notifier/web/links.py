@@ -8,7 +8,6 @@ import html
 
 from aiohttp import web
 
-from notifier.domain.errors import NotFound
 from notifier.messages.links import Purpose, read_token
 from notifier.web.parts import Parts
 from notifier.web.problem import Rejected
@@ -44,34 +43,37 @@ _FORM = """<p>We will no longer write to you at this address when your service i
 <form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">
 <button type="submit">Stop these messages</button></form>"""
 _DONE = "<p>We will not write to this address about interruptions any more.</p><p>Questions? Call {phone}.</p>"
+_BROKEN = "<p>Nothing was changed. Is the link whole? Or call {phone}, and we stop the messages for you.</p>"
 
 
 def routes(parts: Parts) -> list[web.RouteDef]:
     """Return the two endpoints; the signed token is their key."""
-    company = parts.config.sender.company
+    company, phone = parts.config.sender.company, html.escape(parts.config.sender.phone)
+
+    def broken() -> web.Response:
+        return _page("This link does not work", _BROKEN.format(phone=phone), status=404)
 
     async def show(request: web.Request) -> web.StreamResponse:
-        _contact_point(request, parts)
+        if _contact_point(request, parts) is None:
+            return broken()
         return _page(f"Stop messages from {company}?", _FORM)
 
     async def opt_out(request: web.Request) -> web.StreamResponse:
         contact_point_id = _contact_point(request, parts)
+        if contact_point_id is None:
+            return broken()
         if await read_within(request) and request.content_type not in FORMS:
             raise Rejected(415, "this is no form", field="Content-Type", expected=" or ".join(FORMS))
         await parts.delivery.opt_out(contact_point_id, SOURCE)
-        return _page("Done", _DONE.format(phone=html.escape(parts.config.sender.phone)))
+        return _page("Done", _DONE.format(phone=phone))
 
     return [web.get("/u/{token}", show), web.post("/u/{token}", opt_out)]
 
 
-def _contact_point(request: web.Request, parts: Parts) -> int:
-    found = read_token(parts.link_secret, Purpose.UNSUBSCRIBE, request.match_info["token"])
-    if found is None:
-        raise NotFound("such link;", "is it whole?")
-    return found
+def _contact_point(request: web.Request, parts: Parts) -> int | None:
+    return read_token(parts.link_secret, Purpose.UNSUBSCRIBE, request.match_info["token"])
 
 
-def _page(title: str, body: str) -> web.Response:
-    return web.Response(
-        text=_PAGE.format(title=html.escape(title), body=body), content_type="text/html", headers=_HEADERS
-    )
+def _page(title: str, body: str, *, status: int = 200) -> web.Response:
+    text = _PAGE.format(title=html.escape(title), body=body)
+    return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)

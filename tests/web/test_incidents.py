@@ -218,6 +218,8 @@ async def test_a_notification_is_shown_without_its_address(town: Served) -> None
     assert (answer.json["state"], answer.json["channel"]) == ("pending", "email")
     assert answer.json["subject"]
     assert b"customer1@example.net" not in answer.body
+    (told,) = (await town.get("/v1/customers/C-1", role=KeyRole.AGENT)).json["told"]
+    assert told["subject"] == answer.json["subject"]
     for action in ("resend", "abandon"):
         refused = await town.post(f"/v1/notifications/1/{action}")
         assert (refused.status, "pending" in refused.json["detail"]) == (409, True)

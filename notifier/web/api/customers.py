@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from notifier.domain.actor import KeyRole
 from notifier.domain.errors import NotFound, Overloaded
 from notifier.stages.directory import DirectoryRow, LoadResult, RejectedRow, RowWarning
 from notifier.storage.queries import customers
+from notifier.storage.views import ToldView
 from notifier.web.ndjson import Answers, Line, lines, too_long
 from notifier.web.problem import Rejected, shown
 from notifier.web.route import Call, answer, get, post
@@ -17,6 +19,7 @@ from notifier.web.wire import decode, encode
 ROWS_AT_MOST = 2_000  # in one transaction
 BYTES_AT_MOST = 2 * 1024 * 1024  # of lines held in memory
 PATIENCE_SECONDS = 0.1
+SUBJECTS_AT_MOST = 20  # messages whose subject is rendered for a customer, the newest
 
 
 async def find(call: Call) -> web.StreamResponse:
@@ -36,7 +39,12 @@ async def show(call: Call) -> web.StreamResponse:
     found = await call.parts.database.read(lambda tx: customers.show(tx, reference))
     if found is None:
         raise NotFound("customer", reference)
-    return answer(found)
+    newest = [replace(told, subject=await _subject(call, told)) for told in found.told[:SUBJECTS_AT_MOST]]
+    return answer(replace(found, told=[*newest, *found.told[SUBJECTS_AT_MOST:]]))
+
+
+async def _subject(call: Call, told: ToldView) -> str:
+    return (await call.parts.delivery.show(told.notification_id)).subject
 
 
 async def reach(call: Call) -> web.StreamResponse:
