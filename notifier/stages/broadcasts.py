@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+import structlog
 from msgspec.structs import replace as revise
 
 from notifier.clock import Clock
@@ -27,7 +28,7 @@ from notifier.domain.broadcast import (
     not_before,
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
-from notifier.domain.incident import Changes, PartState, require_action
+from notifier.domain.incident import Action, Changes, PartState, require_action
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
@@ -35,7 +36,7 @@ from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import RenderedMessage
-from notifier.storage.repositories import audience, audit, broadcasts, control, incidents, updates
+from notifier.storage.repositories import audience, audit, broadcasts, control, incidents, places, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.updates import Started
@@ -43,6 +44,9 @@ from notifier.storage.views import BroadcastView, Preview
 
 SWEPT_AT_MOST = 2_000  # notifications in one transaction
 ENDED = (BroadcastState.SUPERSEDED, BroadcastState.CANCELLED)
+TAKES_A_PLACE = (Action.CONFIRM, Action.REOPEN)
+
+log = structlog.get_logger(__name__)
 
 
 class Messages(Protocol):
@@ -175,9 +179,15 @@ class Broadcasts:
     async def start_due(self) -> int:
         """Start the broadcasts whose not-before time has passed; return how many. Waits while everything is paused."""
         now = self._clock.now()
-        if not await self._database.read(lambda tx: bool(broadcasts.due(tx, now))):
-            return 0
-        started = await self._database.write(self._start)
+        started = []
+        for due in await self._database.read(lambda tx: broadcasts.due(tx, now)):
+            try:
+                each = await self._database.write(lambda tx, which=due.id: self._start(tx, which))  # type: ignore[misc]
+            except Exception:  # one that cannot start must not hold up the others
+                log.exception("a broadcast could not be started", broadcast=due.id)
+                continue
+            if each is not None:
+                started.append(each)
         for each in started:
             self._metrics.broadcasts_sent.labels(each.broadcast.kind).inc()
             for kind, state in each.ended:
@@ -246,6 +256,10 @@ class Broadcasts:
         if found.changes is None:
             raise Refused(f"broadcast {found.id} was made by the daemon; there is nothing to authorise")
         require_action(found.changes.action, incident.state, incident.part_state, which=incident.id)
+        if found.changes.action in TAKES_A_PLACE:  # another incident may have been confirmed there meanwhile
+            there = found.changes.regions or incidents.place_regions(tx, incident.id)
+            listed = incidents.listed_site_ids(tx, incident.id)
+            places.require_free(tx, found.facts.service, there, listed, but=incident.id)
         playbook, take_back = self._playbook(found), self._config.delivery.take_back
         started_at = found.facts.reopened_at or found.facts.started_at or incident.started_at
         if found.facts.eta_at is not None:
@@ -283,20 +297,15 @@ class Broadcasts:
             now=now,
         )
 
-    def _start(self, tx: Transaction) -> list[Started]:
-        if control.is_paused(tx):
-            return []
-        now = self._clock.now()
-        started = []
-        for due in broadcasts.due(tx, now):
-            found = broadcasts.load(tx, due.id)  # an earlier one of this loop may have been superseding it
-            if found.state is not BroadcastState.SENDING:
-                continue
-            if found.kind is BroadcastKind.RESTORED and not _is_believed_back(tx, found):
-                broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
-                continue
-            started.append(updates.start(tx, found, now=now))
-        return started
+    def _start(self, tx: Transaction, broadcast_id: int) -> Started | None:
+        """Start a broadcast that was due a moment ago, unless it was paused, taken back or superseded since."""
+        found, now = broadcasts.load(tx, broadcast_id), self._clock.now()
+        if control.is_paused(tx) or found.state is not BroadcastState.SENDING or found.started_at is not None:
+            return None
+        if found.kind is BroadcastKind.RESTORED and not _is_believed_back(tx, found):
+            broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
+            return None
+        return updates.start(tx, found, now=now)
 
     async def _sweep(self, broadcast_id: int) -> int:
         """Sweep one broadcast until nothing of it is pending, then finish it when it is settled."""

@@ -6,7 +6,7 @@ tell anyone by itself, nor pass on a commander's own words: causes and crews are
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -46,7 +46,6 @@ from notifier.storage.queries import broadcasts as shown_broadcasts
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.broadcasts import RenderedMessage
 from notifier.storage.repositories import audit, broadcasts, incidents, places, promises, updates
-from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft, IncidentCard, IncidentView
 
@@ -179,7 +178,7 @@ class Incidents:
             started_at = check_started(request.started_at or now, now=now)
             eta_at = self._eta(request.eta_at, playbook, now=now, started_at=started_at)
             region_ids, listed = self._place(tx, request)
-            self._refuse_overlap(tx, request.service, region_ids, listed.site_ids, now)
+            places.require_free(tx, request.service, region_ids, listed.site_ids)
             incident_id = incidents.open_incident(
                 tx,
                 service=request.service,
@@ -222,9 +221,8 @@ class Incidents:
             started_at = check_started(request.started_at or incident.started_at, now=now)
             eta_at = self._eta(request.eta_at, playbook, now=now, started_at=started_at)
             region_ids = () if request.regions is None else places.regions(tx, request.regions, self._kinds)
-            self._refuse_overlap(
-                tx, service, region_ids or incidents.place_regions(tx, incident_id), (), now, but=incident_id
-            )
+            there = region_ids or incidents.place_regions(tx, incident_id)
+            places.require_free(tx, service, there, (), but=incident_id)
             changes = Changes(
                 action=Action.CONFIRM,
                 service=request.service or "",
@@ -483,34 +481,6 @@ class Incidents:
             lines = [line.split(",", 1) if isinstance(line, str) else line for line in request.sites]
             return (), places.sites(tx, lines)
         return places.regions(tx, request.regions, self._kinds), places.SiteList(site_ids=(), unknown=())
-
-    def _refuse_overlap(
-        self,
-        tx: Transaction,
-        service: str,
-        region_ids: Sequence[int],
-        site_ids: Sequence[int],
-        now: datetime,
-        but: int = 0,
-    ) -> None:
-        """Raise `Refused` when a confirmed incident is told about in this place already."""
-        there = set(
-            incidents.overlapping(tx, service=service, region_ids=region_ids, now=now, resolved_within=timedelta())
-        )
-        for other in incidents.with_state(tx, IncidentState.CONFIRMED):
-            if other.id == but or other.service != service:
-                continue
-            scope = Scope(
-                incident_id=other.id,
-                service=service,
-                region_ids=tuple(incidents.place_regions(tx, other.id)),
-                channels=(),
-            )
-            if other.id in there or (site_ids and places.is_any_in_place(tx, site_ids, scope)):
-                raise Refused(
-                    f"incident {other.id} ({service}, {other.place}) is confirmed and lies there already; "
-                    "tell its customers by `eta`, or choose regions outside it"
-                )
 
     def _playbook(self, service: str) -> Playbook:
         playbook = self._playbooks.get(service)

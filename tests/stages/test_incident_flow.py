@@ -547,3 +547,95 @@ async def test_a_correction_taken_back_lets_the_older_broadcast_go_on(room: Cont
     await room.broadcasts.cancel(view.id, ANN)
     assert (await room.broadcasts.show(1)).state == "sending"
     assert (await room.incidents.show(1)).card.state == "confirmed"
+
+
+# --- two commanders at once -----------------------------------------------------------------------------------------
+
+
+def broadcasts_of(room: ControlRoom) -> list[tuple[str, str, str]]:
+    rows = room.rows("SELECT kind, state, reason FROM broadcasts ORDER BY id")
+    return [(row["kind"], row["state"], row["reason"]) for row in rows]
+
+
+async def test_nothing_more_is_told_of_what_was_corrected(room: ControlRoom) -> None:
+    incident_id = await told(room)
+    await room.send(await room.incidents.dismiss(incident_id, DismissIncident(), ANN))
+    await room.send(await room.incidents.eta(incident_id, SetEta(eta_at=MORNING + 2 * HOUR), BOB))
+    await room.send(await room.incidents.restored(incident_id, RestoreIncident(), BOB))
+    for _ in range(3):
+        room.clock.go_on(HOUR / 4)
+        await room.work()
+    assert broadcasts_of(room)[1:] == [
+        ("correction", "completed", "finished"),
+        ("eta", "cancelled", "incident_dismissed"),
+        ("restored", "cancelled", "incident_dismissed"),
+    ]
+    assert room.promise_states() == [("next_update", "void")]
+    assert (await room.incidents.show(incident_id)).card.state == "dismissed"
+
+
+async def test_a_broadcast_that_cannot_start_holds_up_no_other(room: ControlRoom) -> None:
+    room.homes(2, "94111")
+    await room.send(await room.open())
+    second = await room.send(await room.open("94111"))
+    room.database.write_now(lambda tx: tx.run("UPDATE broadcasts SET kind = 'restored' WHERE id = 1"))
+    room.database.write_now(lambda tx: tx.run("UPDATE incidents SET state = 'closed' WHERE id = 1"))
+    room.database.write_now(lambda tx: tx.run("UPDATE parts SET state = 'believed_back' WHERE incident_id = 1"))
+    room.clock.go_on(TAKE_BACK)
+    await room.work()
+    assert (await room.broadcasts.show(second.id)).state == "completed"
+
+
+async def test_an_older_update_taken_back_leaves_a_newer_one_as_it_is(room: ControlRoom) -> None:
+    incident_id = await told(room)
+    eta = await room.send(await room.incidents.eta(incident_id, SetEta(eta_at=MORNING + HOUR, cause="storm"), BOB))
+    restored = await room.send(await room.incidents.restored(incident_id, RestoreIncident(), ANN))
+    await room.broadcasts.cancel(eta.id, BOB)
+    assert (await room.incidents.show(incident_id)).card.part_state == "believed_back"
+    assert restored.not_before_at is not None
+    room.clock.time = restored.not_before_at
+    await room.work()
+    assert broadcasts_of(room)[1:] == [("eta", "cancelled", "taken_back"), ("restored", "completed", "finished")]
+
+
+async def test_the_words_of_a_newer_update_stay_when_an_older_one_is_taken_back(room: ControlRoom) -> None:
+    incident_id = await told(room)
+    first = await room.send(await room.incidents.eta(incident_id, SetEta(eta_at=MORNING + HOUR, cause="storm"), BOB))
+    newer = SetEta(eta_at=MORNING + 2 * HOUR, cause="cable-cut")
+    await room.send(await room.incidents.eta(incident_id, newer, ANN))
+    await room.broadcasts.cancel(first.id, BOB)
+    assert room.rows("SELECT cause FROM parts") == [{"cause": "cable-cut"}]
+    assert (await room.incidents.show(incident_id)).card.eta_at == MORNING + 2 * HOUR
+
+
+async def test_nobody_hears_that_it_is_back_once_it_is_known_to_be_out_again(room: ControlRoom) -> None:
+    incident_id = await told(room)
+    restored = await room.send(await room.incidents.restored(incident_id, RestoreIncident(), ANN))
+    room.clock.go_on(HOUR)
+    await room.broadcasts.start_due()
+    reopened = await room.send(await room.incidents.reopen(incident_id, ReopenIncident(), ANN))
+    assert (await room.broadcasts.show(restored.id)).state == "paused"
+    await room.broadcasts.cancel(reopened.id, ANN)
+    assert (await room.broadcasts.show(restored.id)).state == "sending"
+
+
+@pytest.mark.parametrize("state", ["pending", "superseded", "failed"])
+async def test_what_was_ever_in_doubt_may_have_been_read_and_is_corrected(room: ControlRoom, state: str) -> None:
+    incident_id = await told(room)
+    room.database.write_now(
+        lambda tx: tx.run(
+            "UPDATE notifications SET state = :state, in_doubt_at = CASE WHEN id = 1 THEN 1 END", state=state
+        )
+    )
+    draft = await room.incidents.dismiss(incident_id, DismissIncident(), ANN)
+    assert draft.broadcast is not None
+    await room.deliver(draft)
+    assert room.rows("SELECT contact_point_id FROM notifications WHERE broadcast_id = 2") == [{"contact_point_id": 1}]
+
+
+async def test_a_place_is_told_about_once_though_two_drafts_were_made(room: ControlRoom) -> None:
+    room.homes(3, "94111")
+    first, wider = await room.open("94110"), await room.open("94110", "94111")
+    await room.deliver(first)
+    with pytest.raises(Refused, match=r"incident 1 .* is confirmed and lies there already"):
+        await room.send(wider)

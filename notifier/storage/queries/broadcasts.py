@@ -222,7 +222,7 @@ def _is_first_contact(scope: Scope, point: str) -> str:
     return f"""NOT EXISTS (SELECT 1 FROM broadcasts AS b
                            JOIN notifications AS n ON n.broadcast_id = b.id AND n.contact_point_id = {point}
                            WHERE b.incident_id = :incident AND b.id <> {scope.but}
-                             AND n.state IN ({audience.TOLD}))"""
+                             AND {audience.may_have_been_told("n")})"""
 
 
 def _by_region(tx: Transaction, scope: Scope, values: Mapping[str, object]) -> dict[str, int]:

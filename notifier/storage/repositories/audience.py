@@ -104,6 +104,11 @@ def affected(scope: Scope) -> str:
                UNION ALL {listed}"""
 
 
+def may_have_been_told(notification: str) -> str:
+    """Return the SQL condition that a message was handed over or may have been, whatever became of its row since."""
+    return f"({notification}.state IN ({TOLD}) OR {notification}.in_doubt_at IS NOT NULL)"
+
+
 def told_before(scope: Scope) -> str:
     """Return the SQL of what was told of the incident: (site_id, customer_id, contact_point_id, position).
 
@@ -113,7 +118,7 @@ def told_before(scope: Scope) -> str:
                FROM broadcasts AS b
                CROSS JOIN notifications AS n CROSS JOIN audience_notifications AS an
                WHERE b.incident_id = :incident AND b.id <> {scope.but}
-                 AND n.broadcast_id = b.id AND n.state IN ({TOLD})
+                 AND n.broadcast_id = b.id AND {may_have_been_told("n")}
                  AND an.broadcast_id = b.id AND an.contact_point_id = n.contact_point_id"""
 
 

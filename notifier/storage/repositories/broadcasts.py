@@ -99,7 +99,8 @@ def was_told(tx: Transaction, incident_id: int) -> bool:
     return any(
         tx.scalar(
             """SELECT 1 FROM notifications WHERE broadcast_id = :id
-               AND state IN ('sending', 'sent', 'delivered', 'undelivered', 'in_doubt', 'held', 'abandoned') LIMIT 1""",
+               AND (state IN ('sending', 'sent', 'delivered', 'undelivered', 'in_doubt', 'held', 'abandoned')
+                    OR in_doubt_at IS NOT NULL) LIMIT 1""",
             id=row[0],
         )
         for row in tx.tuples("SELECT id FROM broadcasts WHERE incident_id = :i ORDER BY id", i=incident_id)

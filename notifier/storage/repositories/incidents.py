@@ -86,11 +86,12 @@ def overlapping(
         service=service,
         since=to_micros(now - resolved_within),
     )
-    return [
-        int(incident_id)
-        for (incident_id,) in candidates
-        if any(_overlaps(tx, int(incident_id), service, region_id) for region_id in region_ids)
-    ]
+    return [int(incident_id) for (incident_id,) in candidates if overlaps(tx, int(incident_id), service, region_ids)]
+
+
+def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequence[int]) -> bool:
+    """Tell whether an incident shares an active site with one of the regions."""
+    return any(_overlaps(tx, incident_id, service, region_id) for region_id in region_ids)
 
 
 def open_for_site(tx: Transaction, customer_id: int, service: str) -> int | None:
@@ -128,6 +129,12 @@ def place_regions(tx: Transaction, incident_id: int) -> list[int]:
             id=incident_id,
         )
     ]
+
+
+def listed_site_ids(tx: Transaction, incident_id: int) -> list[int]:
+    """Return the ids of the sites that an incident lists by name, ascending."""
+    sql = "SELECT site_id FROM incident_sites WHERE incident_id = :id ORDER BY site_id"
+    return [int(site_id) for (site_id,) in tx.tuples(sql, id=incident_id)]
 
 
 def listed_sites(tx: Transaction, incident_id: int) -> int:

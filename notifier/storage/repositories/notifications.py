@@ -15,7 +15,6 @@ from notifier.domain.errors import NotFound
 from notifier.domain.lease import Lease
 from notifier.domain.notification import (
     NOTIFICATION,
-    TOLD_STATES,
     Channel,
     NotificationFacts,
     NotificationReason,
@@ -23,10 +22,9 @@ from notifier.domain.notification import (
 )
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_json, to_micros
-from notifier.storage.repositories.audience import numbers
+from notifier.storage.repositories.audience import may_have_been_told, numbers
 
 REGION_KINDS_UNKNOWN = 1_000  # order of a kind of region that the configuration does not name
-_TOLD = ", ".join(f"'{state}'" for state in TOLD_STATES)
 _CANDIDATE = f"""
     SELECT n.id, n.contact_point_id, n.attempts, n.due_at, n.planned_at,
            c.address, c.locale, c.time_zone, c.suppressed,
@@ -34,7 +32,7 @@ _CANDIDATE = f"""
                    AND o.purpose = 'outage' AND o.state = 'refused'),
            EXISTS (SELECT 1 FROM notifications AS e JOIN broadcasts AS eb ON eb.id = e.broadcast_id
                    WHERE e.contact_point_id = n.contact_point_id AND e.id <> n.id
-                   AND eb.incident_id = :incident AND e.state IN ({_TOLD}))
+                   AND eb.incident_id = :incident AND {may_have_been_told("e")})
     FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id"""
 
 

@@ -6,10 +6,11 @@ Nothing here ever means everywhere.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from notifier.domain.errors import InvalidInput, nearest
+from notifier.domain.errors import InvalidInput, Refused, nearest
+from notifier.domain.incident import IncidentState
 from notifier.domain.region import RegionKinds
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audience, directory
+from notifier.storage.repositories import audience, directory, incidents
 from notifier.storage.repositories.audience import Scope
 
 UNKNOWN_SHARE_AT_MOST = 0.05
@@ -66,6 +67,26 @@ def sites(tx: Transaction, lines: Sequence[Sequence[str]]) -> SiteList:
             expected="at most 5 % unknown customers or sites",
         )
     return SiteList(site_ids=tuple(ids), unknown=tuple(unknown))
+
+
+def require_free(
+    tx: Transaction, service: str, region_ids: Sequence[int], site_ids: Sequence[int], *, but: int = 0
+) -> None:
+    """Raise `Refused` when another confirmed incident than `but` is told about in this place already."""
+    for other in incidents.with_state(tx, IncidentState.CONFIRMED):
+        if other.id == but or other.service != service:
+            continue
+        scope = Scope(
+            incident_id=other.id,
+            service=service,
+            region_ids=tuple(incidents.place_regions(tx, other.id)),
+            channels=(),
+        )
+        if incidents.overlaps(tx, other.id, service, region_ids) or is_any_in_place(tx, site_ids, scope):
+            raise Refused(
+                f"incident {other.id} ({service}, {other.place}) is confirmed and lies there already; "
+                "tell its customers by `eta`, or choose regions outside it"
+            )
 
 
 def is_any_in_place(tx: Transaction, site_ids: Iterable[int], scope: Scope) -> bool:

@@ -63,6 +63,7 @@ def apply(
             _move_part(tx, incident, PartState.BELIEVED_BACK, believed_back_at=changes.at or now)
         case Action.REOPEN:
             _reopen(tx, incident)
+            paused = _pause_older(tx, found)  # "it is back" is not said while we know better
         case Action.DISMISS:
             paused = _pause_older(tx, found)
         case Action.CLOSE:
@@ -85,8 +86,21 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
     incident = incidents.load(tx, found.incident_id)
     if incident.state is IncidentState.CONFIRMED and before.state in (IncidentState.RESOLVED, IncidentState.CLOSED):
         _back_to_resolved(tx, incident, before)
-    elif incident.part_state is PartState.BELIEVED_BACK and before.part_state is PartState.OUT:
+    elif found.changes.action is Action.RESTORED and incident.part_state is PartState.BELIEVED_BACK:
         _move_part(tx, incident, PartState.OUT, believed_back_at=None)
+    if not _is_overtaken(tx, found):
+        _bring_back_words(tx, incident, before)
+    incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
+
+
+def _is_overtaken(tx: Transaction, found: StoredBroadcast) -> bool:
+    """Tell whether a newer update was authorised: how things stand is its word, not that of an older one."""
+    authorised = (BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.COMPLETED)
+    others = broadcasts.of_part(tx, found.part_id, found.incident_id, *authorised)
+    return any(other.id > found.id for other in others)
+
+
+def _bring_back_words(tx: Transaction, incident: StoredIncident, before: Before) -> None:
     tx.run(
         """UPDATE parts SET cause = :cause, crew = :crew, eta_at = :eta, next_update_by = :next WHERE id = :part""",
         cause=before.cause,
@@ -101,7 +115,6 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
         started=to_micros(before.started_at),
         id=incident.id,
     )
-    incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
 
 
 def doubt_restoration(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> bool:
@@ -237,6 +250,7 @@ def _before(incident: StoredIncident, paused: Iterable[int]) -> Before:
 def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int = 0) -> Started:
     """Start a broadcast: its messages may leave, older ones of the part are superseded, promises change hands."""
     incident = incidents.load(tx, found.incident_id)
+    is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
     broadcasts.mark_started(tx, found.id, now)
     for other in broadcasts.of_part(
         tx, found.part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED
@@ -245,8 +259,9 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
         is_older = other.started_at is not None or (other.id < found.id and not found.automatic)
         if other.id != found.id and is_older:
             broadcasts.end(tx, other, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
+        elif other.id != found.id and is_dismissal:  # there is no news to come of what was nothing
+            broadcasts.end(tx, other, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
     back_at = incident.believed_back_at if found.kind is BroadcastKind.RESTORED else None
-    is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
     ended = []
     for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
         state = (
