@@ -94,7 +94,7 @@ def watch(
         return Verdict.NOTHING
     if now >= promise.due_at:
         return Verdict.MISSED
-    if update_at is not None and update_at < promise.due_at:
+    if update_at is not None and update_at < promise.due_at and not paused:
         return Verdict.NOTHING
     lapses = lapses_from(promise, playbook, to_finish)
     if now >= lapses:

@@ -120,11 +120,11 @@ class Promises:
         told = broadcasts.load(tx, promise.broadcast_id)
         eta = promise.due_at if promise.kind is PromiseKind.ETA else None
         facts = Facts(
-            service=incident.service,
-            impact=incident.impact,
-            started_at=incident.started_at,
-            cause=incident.cause,
-            crew=incident.crew,
+            service=told.facts.service,
+            impact=told.facts.impact,
+            started_at=told.facts.started_at,
+            cause=told.facts.cause,  # what was told: a person's update that has not started may yet be taken back
+            crew=told.facts.crew,
             next_update_by=now + playbook.next_update_within,
             previous_eta_at=eta,
             previous_update_by=None if eta else promise.due_at,

@@ -179,3 +179,23 @@ async def test_the_metrics_tell_what_became_of_promises(room: ControlRoom) -> No
     await watched_until(room, 56)
     assert value("promises_ended_total", kind="eta", state="revised") == 1
     assert value("broadcasts_sent_total", kind="delayed") == 1
+
+
+async def test_an_automatic_update_repeats_what_was_told_and_nothing_that_may_be_taken_back(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR, cause="storm"))
+    room.clock.time = MORNING + 59 * MINUTE + 45 * MINUTE / 60
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR, cause="cable-cut"), ANN))
+    await room.promises.watch()
+    assert [row["kind"] for row in room.rows("SELECT kind FROM broadcasts WHERE automatic = 1")] == ["delayed"]
+    assert (await room.broadcasts.show(3)).facts["cause"] == "storm"
+
+
+async def test_while_everything_is_paused_an_authorised_update_keeps_no_promise(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 57 * MINUTE
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    room.database.write_now(
+        lambda tx: tx.run("INSERT INTO control (name, value, changed_at, changed_by) VALUES ('paused', '1', 0, 'ann')")
+    )
+    await room.promises.watch()
+    assert "promise_needs_a_person" in room.events()
