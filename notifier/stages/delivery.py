@@ -229,6 +229,7 @@ class Delivery:
         monotonic, now = self.clock.monotonic(), self.clock.now()
         held = [one for one in handed if one.claimed.lease.is_held(monotonic=monotonic)]
         written = await self.database.write(lambda tx: self._record(tx, held, now)) if held else []
+        self._kept_versions.update(one.template_version for one, _ in written)  # now that they are committed
         for channel in {one.claimed.channel for one, _ in written}:
             self._count(channel, [next_ for one, next_ in written if one.claimed.channel is channel])
         if any(next_.state is NotificationState.IN_DOUBT for _, next_ in written):
@@ -284,7 +285,6 @@ class Delivery:
         if version and version not in self._kept_versions:
             edition = self.messages.wording(one.claimed.personal.locale).edition
             repository.keep_edition(tx, version, edition.to_json(), now=now)
-            self._kept_versions.add(version)
 
     # --- doubt
 

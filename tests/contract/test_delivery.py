@@ -23,7 +23,7 @@ from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.delivery import Claimed, Delivery, Handed
-from notifier.storage.database import Database
+from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from tests.broadcasts import NOW, broadcast, contact_point, incident, notification, states
 
@@ -530,3 +530,35 @@ async def test_a_message_that_was_never_claimed_is_shown_as_it_would_be_sent_now
     assert view.template_version is None
     with pytest.raises(NotFound):
         await desk.delivery.show(99)
+
+
+async def test_words_that_were_not_kept_because_the_commit_failed_are_kept_with_the_next_message(desk: Desk) -> None:
+    one(desk)
+    (claimed,) = await desk.claim()
+    _, version = desk.delivery.make(claimed)
+    handed = Handed(
+        claimed=claimed,
+        outcome=Outcome(result=Result.ACCEPTED),
+        provider="relay",
+        began_at=NOW,
+        ended_at=NOW,
+        template_version=version,
+    )
+
+    def lost(tx: Transaction) -> None:
+        desk.delivery._record(tx, [handed], NOW)
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        desk.database.write_now(lost)
+    await desk.delivery.record([handed])
+    assert desk.database.read_now(lambda tx: tx.scalar("SELECT count(*) FROM editions")) == 1
+
+
+async def test_a_message_that_was_ever_in_doubt_is_an_earlier_contact(desk: Desk) -> None:
+    first, point = incident(desk.database), contact_point(desk.database, 1)
+    notification(desk.database, broadcast(desk.database, first, state=BroadcastState.SUPERSEDED), point)
+    desk.run("UPDATE notifications SET state = 'superseded', in_doubt_at = 1")
+    notification(desk.database, broadcast(desk.database, first), point)
+    (claimed,) = await desk.claim()
+    assert claimed.personal.first_contact is False
