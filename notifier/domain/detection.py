@@ -286,7 +286,7 @@ class Detector:
         return self._shapes[service]
 
     def ignore_before(self, since: Mapping[CellKey, int]) -> None:
-        """Say which cells were judged to be nothing, and when: what came before is no evidence any more."""
+        """Say where an incident was dismissed or resolved, and when: what came before is no evidence any more."""
         self._since = since
 
     def needs_level(self, complaint: CountedComplaint, day: int) -> Iterator[CellKey]:

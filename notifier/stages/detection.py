@@ -143,7 +143,7 @@ class Detection:
     def _decide(self, tx: Transaction) -> _Batch:
         """Feed the next complaints to the detector; everything that must be stored goes into the batch."""
         now = self._clock.now()
-        self._detector.ignore_before(detector.dismissed_since(tx, now - SPAN))
+        self._detector.ignore_before(detector.ended_since(tx, now - SPAN))
         complaints = detector.counted_after(tx, self._position, BATCH)
         more = len(complaints) == BATCH
         newest = complaints[-1].counted.position if more else detector.newest_position(tx)

@@ -165,6 +165,22 @@ async def test_dismissed_by_a_person_it_takes_new_customers_to_open_again(desk: 
     assert [state for _, _, state in desk.incidents()] == ["dismissed", "suspected"]
 
 
+@pytest.mark.parametrize("state", ["resolved", "closed"])
+async def test_after_a_restoration_only_new_complaints_are_evidence(desk: Desk, state: str) -> None:
+    await outage(desk)
+    desk.clock.at += MINUTE
+    at = to_micros(desk.clock.at)
+    desk.database.write_now(
+        lambda tx: tx.run("UPDATE incidents SET state = :state, resolved_at = :at", state=state, at=at)
+    )
+    before = len(desk.rows("SELECT 1 FROM evidence"))
+    await outage(desk, first=5, customers=2)
+    assert len(desk.rows("SELECT 1 FROM evidence")) == before
+    await outage(desk, first=7, customers=1)
+    assert len(desk.rows("SELECT 1 FROM evidence")) > before
+    assert len(desk.incidents()) == (1 if state == "resolved" else 2)
+
+
 # --- beginning again ------------------------------------------------------------------------------------------------
 
 

@@ -160,12 +160,14 @@ def newest_evidence(tx: Transaction, since_us: int) -> list[tuple[CellKey, int, 
     return [(CellKey(region_id, service), at_us, grade) for region_id, service, at_us, grade in rows]
 
 
-def dismissed_since(tx: Transaction, since: datetime) -> dict[CellKey, int]:
-    """Return the cells of incidents dismissed since a time, with when that was, in microseconds."""
+def ended_since(tx: Transaction, since: datetime) -> dict[CellKey, int]:
+    """Return the cells of incidents dismissed or resolved since a time, with when that was, in microseconds."""
     rows = tx.tuples(
-        """SELECT ir.region_id, i.service, MAX(i.dismissed_at) FROM incidents AS i
-           JOIN incident_regions AS ir ON ir.incident_id = i.id
-           WHERE i.state = 'dismissed' AND i.dismissed_at > :since GROUP BY ir.region_id, i.service""",
+        """SELECT ir.region_id, i.service, MAX(CASE i.state WHEN 'dismissed' THEN i.dismissed_at ELSE i.resolved_at END)
+           FROM incidents AS i JOIN incident_regions AS ir ON ir.incident_id = i.id
+           WHERE (i.state = 'dismissed' AND i.dismissed_at > :since)
+              OR (i.state IN ('resolved', 'closed') AND i.resolved_at > :since)
+           GROUP BY ir.region_id, i.service""",
         since=to_micros(since),
     )
     return {CellKey(region_id, service): at_us for region_id, service, at_us in rows}
