@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,7 +32,7 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.sandbox.caller import Caller
-from notifier.sandbox.processes import Rehearsal
+from notifier.sandbox.processes import Process, Rehearsal
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory, DirectoryRow
 from notifier.stages.intake import ComplaintRequest, Intake
@@ -42,7 +43,7 @@ from notifier.storage.migrate import upgrade
 LINES_AT_ONCE = 2_000
 MINUTE = timedelta(minutes=1)
 DRAIN = timedelta(hours=3)  # after the last ticket, so that what subsides is dismissed
-KEEP_TRYING_SECONDS = 60
+LEAD = timedelta(seconds=3)  # of real time for the daemon to start
 
 
 class Feed(Protocol):
@@ -173,40 +174,56 @@ class Daemon:
         self._rehearsal = Rehearsal(folder, settings={"regions": {"watched": list(watched)}}, playbook=playbook)
 
     async def prepare(self, storm: Storm) -> None:
-        """Start the daemon, import customers and history."""
-        start = storm.begin.isoformat().replace("+00:00", "Z")
+        """Import customers and history into a daemon that runs at real speed, then start it again at the storm's."""
         self._rehearsal.start_receiver()
-        self._rehearsal.start_daemon("--clock", f"{start},{self._rate:g}")
-        began = time.monotonic()
-        await self._send("/v1/customers/bulk", list(storm.customers()))
-        print(f"customers: {time.monotonic() - began:.1f} s", flush=True)
-        began = time.monotonic()
-        await self._send("/v1/complaints/bulk?history=1", [_body(ticket) for ticket in storm.history])
-        print(f"history: {len(storm.history) / (time.monotonic() - began):,.0f} complaints/s", flush=True)
+        importing = self._start(storm.begin, 1)
+        async with self._session() as session:
+            began = time.monotonic()
+            await self._send(session, "/v1/customers/bulk", list(storm.customers()))
+            print(f"customers: {time.monotonic() - began:.1f} s", flush=True)
+            began = time.monotonic()
+            await self._send(session, "/v1/complaints/bulk?history=1", [_body(one) for one in storm.history])
+            print(f"history: {len(storm.history) / (time.monotonic() - began):,.0f} complaints/s", flush=True)
+        importing.stop()
+        self._rehearsal.forget(importing)
+        self._start(storm.begin - LEAD * self._rate, self._rate)
 
-    async def _send(self, path: str, rows: Sequence[dict[str, Any]]) -> None:
+    def _start(self, at: datetime, rate: float) -> Process:
+        start = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return self._rehearsal.start_daemon("--clock", f"{start},{rate:g}")
+
+    def _session(self) -> aiohttp.ClientSession:
         headers = {"Authorization": f"Bearer {self._rehearsal.token}", "Content-Type": "application/x-ndjson"}
-        async with aiohttp.ClientSession(headers=headers) as session:
-            for first in range(0, len(rows), LINES_AT_ONCE):
-                lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows[first : first + LINES_AT_ONCE])
-                async with session.post(self._rehearsal.url + path, data=lines) as response:
-                    answer = await response.text()
-                    assert response.status == 200, answer[:500]
-                    bad = [line for line in answer.splitlines() if '"status":4' in line or '"reason"' in line]
-                    assert not bad, bad[:3]
+        return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=600))
+
+    async def _send(self, session: aiohttp.ClientSession, path: str, rows: Sequence[dict[str, Any]]) -> None:
+        for first in range(0, len(rows), LINES_AT_ONCE):
+            lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows[first : first + LINES_AT_ONCE])
+            async with session.post(self._rehearsal.url + path, data=lines) as response:
+                answer = await response.text()
+                assert response.status == 200, answer[:500]
+                bad = [line for line in answer.splitlines() if '"status":4' in line or '"reason"' in line]
+                assert not bad, bad[:3]
 
     async def play(self, tickets: Sequence[Ticket], end: datetime) -> None:
-        """Post every ticket when its time comes."""
-        async with Caller(self._rehearsal.url, self._rehearsal.token) as daemon:
+        """Post every ticket when its time comes; those whose time came during a request go together in the next.
+
+        They carry no `occurred_at`: a second of the wire would be ten minutes of the storm.
+        """
+        async with Caller(self._rehearsal.url, self._rehearsal.token) as daemon, self._session() as session:
             await daemon.follow_clock()
             print(f"the daemon's clock runs {daemon.rate:.0f} times as fast", flush=True)
-            limit = asyncio.Semaphore(16)
-            async with asyncio.TaskGroup() as tasks:
-                for ticket in tickets:
-                    await daemon.sleep_until(ticket.at)
-                    await limit.acquire()
-                    task = tasks.create_task(daemon.post("/v1/complaints", _body(ticket)))
-                    task.add_done_callback(lambda _: limit.release())
+            behind = timedelta(0)
+            waiting = deque(tickets)
+            while waiting:
+                await daemon.sleep_until(waiting[0].at)
+                now = daemon.now()
+                behind = max(behind, now - waiting[0].at)
+                due = []
+                while waiting and waiting[0].at <= now:
+                    due.append({**_body(waiting.popleft()), "occurred_at": None})
+                await self._send(session, "/v1/complaints/bulk", due)
+            print(f"tickets were at most {behind / MINUTE:.1f} min behind their time", flush=True)
             await daemon.sleep_until(end)
 
     async def incidents(self, storm: Storm) -> list[Opened]:
