@@ -136,6 +136,7 @@ class App:
         worker = Worker(delivery, [create(each) for each in config.providers], queue, clock, config, metrics)
         parts = Parts(
             config=config,
+            playbooks=playbooks,
             clock=clock,
             metrics=metrics,
             database=database,

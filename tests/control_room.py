@@ -154,4 +154,5 @@ class ControlRoom:
     def needs(self) -> list[Need]:
         from notifier.storage.queries.needs import needs
 
-        return self.database.read_now(lambda tx: needs(tx, self.clock.now()))
+        playbooks = dict.fromkeys(self.playbook.services, self.playbook)
+        return self.database.read_now(lambda tx: needs(tx, self.clock.now(), playbooks))

@@ -1,10 +1,11 @@
 """The parts of the daemon that requests are handed to; `app` fills it in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from notifier.clock import Clock
 from notifier.config import Config
+from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.control import Control
@@ -23,6 +24,7 @@ class Parts:
     """What the endpoints need."""
 
     config: Config
+    playbooks: Mapping[str, Playbook]  # by service
     clock: Clock
     metrics: Metrics
     database: Database

@@ -80,6 +80,15 @@ async def test_an_eta_about_to_lapse_is_warned_about_then_revised_by_the_authori
 
 async def test_after_two_in_a_row_only_a_person_goes_on(room: ControlRoom) -> None:
     await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    said = []
+    for minutes in (45, 105, 160):
+        await watched_until(room, minutes)
+        said += [need.text.rpartition("; ")[2] for need in room.needs()]
+    assert said == [
+        "the daemon will say that it takes longer",
+        "the daemon will say that it takes longer, for the last time",
+        "the daemon has gone on by itself as often as it may: only a person can tell customers now",
+    ]
     await watched_until(room, 4 * 60)
     assert [kind for kind, _ in kinds(room)] == ["eta", "delayed", "delayed"]
     assert room.promise_states() == [("eta", "revised"), ("next_update", "kept"), ("next_update", "missed")]

@@ -3,12 +3,13 @@
 Texts are one line for people at three in the morning: no names, no addresses, no words of customers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from notifier.domain.incident import IncidentState, PartState
-from notifier.domain.promise import PromiseKind
+from notifier.domain.playbook import Playbook
+from notifier.domain.promise import Promise, PromiseKind
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import incidents as shown
@@ -23,12 +24,15 @@ _PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next upda
 _URGENCY = ("promise_missed", "promise", "approval", "nobody_told", "suspected", "complaints_again", "held", "draft")
 
 
-def needs(tx: Transaction, now: datetime, *, time_zone: str = "UTC") -> list[Need]:
-    """Return everything that waits for a person; times in the texts are in `time_zone`."""
+def needs(tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, time_zone: str = "UTC") -> list[Need]:
+    """Return everything that waits for a person; times in the texts are in `time_zone`.
+
+    `playbooks`, by service, say how often the daemon may go on by itself.
+    """
     zone = ZoneInfo(time_zone)
     found = [
         *_missed(tx, zone),
-        *_in_danger(tx, now, zone),
+        *_in_danger(tx, now, zone, playbooks),
         *_approvals(tx),
         *_nobody_told(tx),
         *_suspected(tx, zone),
@@ -62,7 +66,7 @@ def _missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         )
 
 
-def _in_danger(tx: Transaction, now: datetime, zone: ZoneInfo) -> Iterator[Need]:
+def _in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> Iterator[Need]:
     """Promises that the watcher has warned about and that no authorised update will keep."""
     for watched in promises.open_ones(tx):
         promise = watched.promise
@@ -71,24 +75,33 @@ def _in_danger(tx: Transaction, now: datetime, zone: ZoneInfo) -> Iterator[Need]
             continue
         incident = incidents.load(tx, promise.incident_id)
         minutes = max(0, round((promise.due_at - now).total_seconds() / 60))
-        alone = (
-            "the daemon will say that it takes longer"
-            if promise.may_delay and not promise.automatic_in_row
-            else "the daemon may not go on by itself for long"
-            if promise.may_delay
-            else "the daemon may not go on by itself"
-        )
+        limit = playbooks[incident.service].automatic_delays if incident.service in playbooks else 0
         yield Need(
             kind="promise",
             incident_id=incident.id,
             broadcast_id=promise.broadcast_id,
             text=(
                 f"#{incident.id} {incident.service}, {incident.place}: {_PROMISES[promise.kind]} by "
-                f"{_clock(promise.due_at, zone)} is due in {minutes} min; {alone}"
+                f"{_clock(promise.due_at, zone)} is due in {minutes} min; {_by_itself(promise, limit)}"
             ),
             due_at=promise.due_at,
-            next=[f"notifier eta {incident.id} TIME", f"notifier restored {incident.id}"],
+            next=[
+                f"notifier eta {incident.id} TIME",
+                f"notifier eta {incident.id} none",
+                f"notifier restored {incident.id}",
+            ],
         )
+
+
+def _by_itself(promise: Promise, limit: int) -> str:
+    """Say what the daemon does when nobody speaks before the promise lapses."""
+    if not promise.may_delay:
+        return "the daemon may not go on by itself"
+    if promise.automatic_in_row >= limit:
+        return "the daemon has gone on by itself as often as it may: only a person can tell customers now"
+    if promise.automatic_in_row == limit - 1:
+        return "the daemon will say that it takes longer, for the last time"
+    return "the daemon will say that it takes longer"
 
 
 def _approvals(tx: Transaction) -> Iterator[Need]:
@@ -141,6 +154,8 @@ def _nobody_told(tx: Transaction) -> Iterator[Need]:
 
 def _suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
     for incident in incidents.with_state(tx, IncidentState.SUSPECTED):
+        if _waits_for_approval(tx, incident.id):
+            continue
         card = shown.card(tx, incident.id)
         evidence = shown.newest_evidence(tx, incident.id)
         parts = [f"#{incident.id} suspected  {incident.service}, {incident.place}"]
@@ -167,6 +182,12 @@ def _suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
                 f"notifier dismiss {incident.id}",
             ],
         )
+
+
+def _waits_for_approval(tx: Transaction, incident_id: int) -> bool:
+    """Tell whether a commander has confirmed it already, and another one is asked."""
+    waiting = "SELECT 1 FROM broadcasts WHERE incident_id = :id AND state = 'awaiting_approval' LIMIT 1"
+    return tx.scalar(waiting, id=incident_id) is not None
 
 
 def _complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:

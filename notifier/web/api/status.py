@@ -49,16 +49,16 @@ async def cells(call: Call) -> web.StreamResponse:
     if not given.isdecimal() or not 1 <= int(given[:6]) <= CELLS_AT_MOST:
         expected = f"a whole number from 1 to {CELLS_AT_MOST}"
         raise Rejected(422, "limit is wrong", field="limit", value=given, expected=expected)
-    return answer(call.parts.detection.scores(int(given)))
+    return answer(await call.parts.detection.scores(int(given)))
 
 
 async def _needs(parts: Parts) -> list[Need]:
     """Return what the store says, and what only this process knows."""
-    now = parts.clock.now()
+    now, time_zone = parts.clock.now(), parts.config.regions.time_zone
     return [
         *_stopped(parts.provider_states()),
         *_disagreements(await parts.upkeep.disagreements()),
-        *await parts.database.read(lambda tx: stored_needs(tx, now, time_zone=parts.config.regions.time_zone)),
+        *await parts.database.read(lambda tx: stored_needs(tx, now, parts.playbooks, time_zone=time_zone)),
     ]
 
 
