@@ -37,11 +37,12 @@ class ReaderTimes:
         """Return "6:30 am", with the day only when it is not today; "" for None."""
         return "" if instant is None else self._with_day(instant, name_today=False)
 
-    def about(self, instant: datetime | None) -> str:
-        """Return the instant as `brief` does, rounded down to five minutes."""
+    def about(self, instant: datetime | None, *, after: datetime | None = None) -> str:
+        """Return the instant as `brief` does, rounded down to five minutes unless that takes it back behind `after`."""
         if instant is None:
             return ""
-        return self.brief(instant - timedelta(minutes=instant.minute % 5, seconds=instant.second))
+        rounded = instant - timedelta(minutes=instant.minute % 5, seconds=instant.second)
+        return self.brief(instant if after is not None and rounded < after <= instant else rounded)
 
     def duration(self, length: timedelta) -> str:
         """Return "7 hours 10 minutes", or "3 days 4 hours" from two days on; "" when under a minute."""

@@ -18,7 +18,7 @@ from notifier.messages.edition import Edition
 from notifier.messages.environment import environments
 from notifier.messages.phrases import Phrases
 from notifier.messages.places import Place, place_of
-from notifier.messages.times import ReaderTimes
+from notifier.messages.times import ABOUT, ReaderTimes
 
 CHANNELS = (Channel.EMAIL,)  # those with templates today
 FEW_CUSTOMERS = 20  # below it the number of affected customers is not said: it could point at somebody
@@ -127,7 +127,7 @@ class Wording:
             "safety": self._advice("safety", facts.service, moment),
             "self_help": self._advice("self_help", facts.service, moment),
             "started": times.about(facts.started_at),
-            "reopened": times.about(facts.reopened_at),
+            "reopened": times.about(facts.reopened_at, after=facts.told_at),
             "eta": times.moment(facts.eta_at),
             "next_update": times.brief(facts.next_update_by),
             "previous_eta": times.brief(facts.previous_eta_at),
@@ -176,10 +176,10 @@ def rounded(count: int) -> int:
 
 
 def lasted(facts: Facts) -> timedelta:
-    """Return how long it was out; nothing when a time is missing."""
+    """Return about how long it was out; nothing when a time is missing."""
     if facts.restored_at is None or facts.started_at is None or facts.reopened_at is not None:
         return timedelta()
-    return max(timedelta(), facts.restored_at - facts.started_at)
+    return max(timedelta(), round((facts.restored_at - facts.started_at) / ABOUT) * ABOUT)
 
 
 def _moment(kind: BroadcastKind, *, first_contact: bool) -> str:

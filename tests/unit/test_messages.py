@@ -18,9 +18,11 @@ from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.text import clean_line
 from notifier.messages import Messages, Rendered, RenderFailed
+from notifier.messages.phrases import Words
 from notifier.messages.places import place_of, site_name
 from notifier.messages.prepared import PreparedMessages
 from notifier.messages.samples import AT, LINK, Sample, samples
+from notifier.messages.times import ReaderTimes
 from notifier.resources import shipped
 from notifier.settings import load_playbooks
 
@@ -188,7 +190,16 @@ def test_a_delay_by_a_person_owns_up_and_gives_the_new_time() -> None:
 def test_a_missed_time_is_owned_up_to_when_service_is_back() -> None:
     text = render(sample_of(BroadcastKind.RESTORED, "time missed")).text
     assert "for missing the time we gave you, 2:06 am" in text
-    assert "after 45 minutes" in text
+    assert "after about 45 minutes" in text
+
+
+def test_a_time_that_nobody_knows_to_the_minute_is_never_before_what_was_told() -> None:
+    told = datetime(2026, 3, 4, 20, 19, tzinfo=UTC)
+    words = Words(today="", tomorrow="", yesterday="", other_day="", your_address="", some_sites="", all_sites="")
+    times = ReaderTimes(words, "en", "UTC", told)
+    assert times.about(told + timedelta(seconds=30), after=told) == "8:19 PM"
+    assert times.about(told + timedelta(minutes=2), after=told) == "8:20 PM"
+    assert times.about(told - timedelta(minutes=3), after=told) == "8:15 PM"
 
 
 def test_safety_is_told_first_and_not_every_time() -> None:
