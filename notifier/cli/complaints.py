@@ -64,7 +64,11 @@ def complaints() -> None:
 @click.option("--customer", metavar="ID", help="Who: the company's customer reference.")
 @click.option("--reporter", metavar="PHONE|EMAIL", help="Who, when the reference is not known.")
 @click.option("--region", metavar="KIND:CODE", help="Where, when it is not at the customer's sites.")
-@click.option("--at", metavar="TIME", help="Since when: 2:10, -40m or ISO; now otherwise.")
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="When they told us, if not now: 2:10, -5m or ISO. Not since when it is out: late ones are no evidence.",
+)
 @click.argument("text", nargs=-1)
 @json_option
 def add(
