@@ -110,6 +110,7 @@ class BroadcastReason(StrEnum):
     NEWER_UPDATE = "newer_update"  # superseded
     INCIDENT_MERGED = "incident_merged"
     INCIDENT_DISMISSED = "incident_dismissed"
+    NO_LONGER_TRUE = "no_longer_true"  # a time it gives passed before it could start
     BACK_AGAIN_OUT = "back_again_out"  # `restored` was held and service failed again
     FINISHED = "finished"  # every notification has its outcome
     EXTENDED = "extended"  # late joiners were added to a completed broadcast
@@ -136,6 +137,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customers: int = 0  # affected, as counted when the broadcast was authorised
     missed_eta_at: datetime | None = None  # restored: the ETA that was missed
     automatic: bool = False  # sent by the promise watcher: no person has learnt anything new
+
+
+def is_overtaken(facts: Facts, now: datetime) -> bool:
+    """Tell whether a time that an update gives has passed, so that it is not true any more."""
+    return any(at is not None and at <= now for at in (facts.eta_at, facts.next_update_by))
 
 
 ASSUMED_RATE = 200.0  # messages a second of a provider without a configured rate, when the time to finish is estimated

@@ -104,6 +104,8 @@ class NotificationReason(StrEnum):
     BROADCAST_CANCELLED = "broadcast_cancelled"
     OPTED_OUT = "opted_out"
     SUPPRESSED = "suppressed"
+    NO_LONGER_TRUE = "no_longer_true"  # a time it gives passed before it could be handed over
+    NOT_TOLD_BEFORE = "not_told_before"  # a correction: what it corrects was never handed over
 
 
 class SiteName(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

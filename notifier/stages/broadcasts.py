@@ -25,6 +25,7 @@ from notifier.domain.broadcast import (
     Facts,
     check_eta,
     check_next_update,
+    is_overtaken,
     not_before,
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
@@ -304,6 +305,11 @@ class Broadcasts:
             return None
         if found.kind is BroadcastKind.RESTORED and not _is_believed_back(tx, found):
             broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
+            return None
+        if is_overtaken(found.facts, now):  # everything was paused, or the daemon was down; what is older stands
+            broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.NO_LONGER_TRUE, now=now)
+            detail = {"broadcast": found.id}
+            incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)
             return None
         return updates.start(tx, found, now=now)
 

@@ -19,7 +19,14 @@ from msgspec.structs import replace
 from notifier.clock import Clock
 from notifier.config import Config, InDoubt
 from notifier.domain.actor import DAEMON, Actor
-from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, Facts
+from notifier.domain.broadcast import (
+    ONLY_TO_TOLD,
+    BroadcastKind,
+    BroadcastReason,
+    BroadcastState,
+    Facts,
+    is_overtaken,
+)
 from notifier.domain.customer import SuppressionReason
 from notifier.domain.delivery import Next, Outcome, Suppress, after, end_of, settle
 from notifier.domain.errors import LeaseLost, Refused
@@ -134,7 +141,12 @@ class Delivery:
             # what one broadcast leaves of its share, the next ones may take
             share = -(-(limit - len(claimed)) // (len(broadcasts) - place))
             found = repository.candidates(tx, broadcast, channel, now=now, limit=share)
-            suppressed |= {one.id: stop for one in found if (stop := _stopped(one)) is not None}
+            overtaken = is_overtaken(self._facts_of(broadcast), now)
+            suppressed |= {
+                one.id: stop
+                for one in found
+                if (stop := _stopped(one, broadcast.kind, overtaken=overtaken)) is not None
+            }
             may_be_told = [one for one in found if one.id not in suppressed]
             if may_be_told:
                 personal = self._freeze(tx, broadcast.id, may_be_told, now)
@@ -180,9 +192,6 @@ class Delivery:
     def _claimed(
         self, broadcast: SendingBroadcast, one: Candidate, personal: NotificationFacts, channel: Channel, lease: Lease
     ) -> Claimed:
-        facts = self._facts.get(broadcast.id)
-        if facts is None:
-            facts = self._facts[broadcast.id] = from_json(broadcast.facts, Facts)
         return Claimed(
             id=one.id,
             broadcast_id=broadcast.id,
@@ -191,7 +200,7 @@ class Delivery:
             contact_point_id=one.contact_point_id,
             address=one.address,
             number=one.attempts + 1,
-            facts=facts,
+            facts=self._facts_of(broadcast),
             personal=personal,
             due_at=to_instant(one.due_at),
             since=max(broadcast.started_at, to_instant(one.planned_at)),
@@ -199,6 +208,12 @@ class Delivery:
             lease=lease,
             correlation_id=broadcast.correlation_id,
         )
+
+    def _facts_of(self, broadcast: SendingBroadcast) -> Facts:
+        facts = self._facts.get(broadcast.id)
+        if facts is None:
+            facts = self._facts[broadcast.id] = from_json(broadcast.facts, Facts)
+        return facts
 
     def _forget_facts(self, sending: set[int]) -> None:
         for broadcast_id in [known for known in self._facts if known not in sending]:
@@ -459,12 +474,16 @@ class Delivery:
                 self.metrics.notifications.labels(channel, state, reason).inc(count)
 
 
-def _stopped(one: Candidate) -> Next | None:
-    """Return why a contact point may not be written to at this very moment; None when it may."""
+def _stopped(one: Candidate, kind: str, *, overtaken: bool) -> Next | None:
+    """Return why a message may not be handed over at this very moment; None when it may."""
     if one.refused or one.suppressed == SuppressionReason.OPTED_OUT:
         return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.OPTED_OUT)
     if one.suppressed:
         return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.SUPPRESSED)
+    if overtaken:
+        return Next(state=NotificationState.EXPIRED, reason=NotificationReason.NO_LONGER_TRUE)
+    if kind in ONLY_TO_TOLD and not one.told_before:
+        return Next(state=NotificationState.EXPIRED, reason=NotificationReason.NOT_TOLD_BEFORE)
     return None
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from notifier.config import Config, InDoubt, InDoubtPolicy
 from notifier.config import Delivery as DeliverySettings
 from notifier.domain.actor import Actor, KeyRole
-from notifier.domain.broadcast import BroadcastKind, BroadcastState
+from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
 from notifier.domain.delivery import Outcome, Result, Suppress
 from notifier.domain.errors import LeaseLost, NotFound, Refused
 from notifier.domain.notification import Channel, NotificationReason
@@ -25,7 +25,7 @@ from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.delivery import Claimed, Delivery, Handed
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
-from tests.broadcasts import NOW, broadcast, contact_point, incident, notification, states
+from tests.broadcasts import FACTS, NOW, broadcast, contact_point, incident, notification, states
 
 PLAYBOOKS = {"power": Playbook(name="power", services=("power",), safety=("wires",))}
 ANN = Actor(name="ann", role=KeyRole.COMMANDER)
@@ -277,7 +277,9 @@ async def test_an_accepted_message_is_sent_with_its_attempt_in_the_ledger(desk: 
 
 
 async def test_a_temporary_failure_is_pending_again_until_it_is_stale(desk: Desk) -> None:
-    one(desk)
+    facts = replace(FACTS, next_update_by=None)
+    point = contact_point(desk.database, 1)
+    notification(desk.database, broadcast(desk.database, incident(desk.database), facts=facts), point)
     (claimed,) = await desk.claim()
     await desk.record(claimed, Outcome(result=Result.TEMPORARY, code="451 4.7.1", retry_after=timedelta(minutes=5)))
     assert states(desk.database) == [("pending", "temporary_failure")]
@@ -562,3 +564,24 @@ async def test_a_message_that_was_ever_in_doubt_is_an_earlier_contact(desk: Desk
     notification(desk.database, broadcast(desk.database, first), point)
     (claimed,) = await desk.claim()
     assert claimed.personal.first_contact is False
+
+
+@pytest.mark.parametrize("passed", ["eta_at", "next_update_by"])
+async def test_a_time_that_has_passed_is_told_to_nobody(desk: Desk, passed: str) -> None:
+    facts = replace(FACTS, **{"next_update_by": None, passed: NOW + timedelta(minutes=20)})
+    point = contact_point(desk.database, 1)
+    notification(desk.database, broadcast(desk.database, incident(desk.database), facts=facts), point)
+    desk.clock.at += timedelta(minutes=20)  # the relay was down
+    assert await desk.claim() == []
+    assert states(desk.database) == [("expired", "no_longer_true")]
+    assert desk.counted("expired", "no_longer_true") == 1
+
+
+async def test_nobody_is_corrected_whose_message_was_not_handed_over_after_all(desk: Desk) -> None:
+    first, point = incident(desk.database), contact_point(desk.database, 1)
+    notification(desk.database, broadcast(desk.database, first, state=BroadcastState.SUPERSEDED), point)
+    desk.run("UPDATE notifications SET state = 'superseded'")  # a temporary failure, after the correction was planned
+    correction = broadcast(desk.database, first, kind=BroadcastKind.CORRECTION, facts=Facts(service="power"))
+    notification(desk.database, correction, point)
+    assert await desk.claim() == []
+    assert states(desk.database)[1] == ("expired", "not_told_before")

@@ -639,3 +639,35 @@ async def test_a_place_is_told_about_once_though_two_drafts_were_made(room: Cont
     await room.deliver(first)
     with pytest.raises(Refused, match=r"incident 1 .* is confirmed and lies there already"):
         await room.send(wider)
+
+
+async def test_an_update_whose_time_has_passed_is_not_started_and_what_is_older_stands(room: ControlRoom) -> None:
+    incident_id = await told(room)
+    await room.send(await room.incidents.eta(incident_id, SetEta(eta_at=MORNING + HOUR / 2), ANN))
+    room.clock.time = MORNING + HOUR * 3 / 4  # the daemon was down
+    await room.work()
+    assert broadcasts_of(room) == [
+        ("acknowledged", "completed", "finished"),
+        ("eta", "cancelled", "no_longer_true"),
+    ]
+    assert room.promise_states() == [("next_update", "open")]
+    assert room.events(incident_id)[-1] == "no_longer_true"
+
+
+async def test_whoever_is_told_while_a_correction_can_be_taken_back_is_corrected_too(room: ControlRoom) -> None:
+    await room.send(await room.open())
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    while await room.planning.step():
+        pass
+    room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'sent' WHERE id = 1"))
+    await room.send(await room.incidents.dismiss(1, DismissIncident(), ANN))
+    while await room.planning.step():
+        pass
+    await room.broadcasts.resume(1, BOB)
+    room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'sent' WHERE id = 2"))
+    room.clock.go_on(TAKE_BACK)
+    await room.work()
+    corrected = room.rows("SELECT contact_point_id FROM notifications WHERE broadcast_id = 2 ORDER BY id")
+    assert [row["contact_point_id"] for row in corrected] == [1, 2]
+    assert broadcasts_of(room)[1] == ("correction", "completed", "finished")

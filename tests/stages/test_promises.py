@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifier.domain.playbook import Playbook
-from notifier.stages.incidents import ReopenIncident, RestoreIncident, SetEta
+from notifier.stages.incidents import DismissIncident, ReopenIncident, RestoreIncident, SetEta
 from notifier.storage.database import SqliteDatabase
 from notifier.storage.migrate import upgrade
 from tests.control_room import ANN, MINUTE, ControlRoom
@@ -208,3 +208,15 @@ async def test_while_everything_is_paused_an_authorised_update_keeps_no_promise(
     )
     await room.promises.watch()
     assert "promise_needs_a_person" in room.events()
+
+
+async def test_no_promise_is_renewed_while_a_correction_waits_for_its_start(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 59 * MINUTE + 45 * MINUTE / 60
+    await room.send(await room.incidents.dismiss(1, DismissIncident(), ANN))
+    await room.promises.watch()
+    room.clock.go_on(MINUTE)
+    await room.promises.watch()
+    await room.work()
+    assert kinds(room) == [("eta", "completed"), ("correction", "completed")]
+    assert room.promise_states() == [("eta", "void")]

@@ -235,6 +235,11 @@ def save_progress(tx: Transaction, broadcast_id: int, upto: Cursor | None, *, no
         )
 
 
+def plan_again(tx: Transaction, broadcast_id: int) -> None:
+    """Walk the audience of a broadcast from the beginning once more; what is planned stays."""
+    tx.run("UPDATE broadcasts SET plan_source = 0, plan_after = 0, planned_at = NULL WHERE id = :id", id=broadcast_id)
+
+
 def extend(tx: Transaction, broadcast_id: int) -> None:
     """Plan a broadcast again from the beginning, for late joiners; a completed one sends again."""
     tx.run(

@@ -21,7 +21,7 @@ class Watched:
 
 
 def open_ones(tx: Transaction) -> list[Watched]:
-    """Return every open promise, the next due first."""
+    """Return every open promise, the next due first; not those of what a person has authorised to be corrected."""
     rows = tx.rows(
         """SELECT p.*, i.service, t.state AS part_state,
                   (SELECT MIN(b.not_before_at) FROM broadcasts AS b
@@ -30,7 +30,10 @@ def open_ones(tx: Transaction) -> list[Watched]:
            FROM promises AS p
            JOIN incidents AS i ON i.id = p.incident_id
            JOIN parts AS t ON t.id = p.part_id
-           WHERE p.state = 'open' ORDER BY p.due_at, p.id"""
+           WHERE p.state = 'open' AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id
+                 AND c.kind = 'correction' AND c.state = 'sending' AND c.started_at IS NULL)
+           ORDER BY p.due_at, p.id"""
     )
     return [
         Watched(

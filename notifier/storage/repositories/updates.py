@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
+from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.incident import (
     INCIDENT,
     PART,
@@ -252,6 +252,8 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
     incident = incidents.load(tx, found.incident_id)
     is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
     broadcasts.mark_started(tx, found.id, now)
+    if found.kind in ONLY_TO_TOLD:
+        broadcasts.plan_again(tx, found.id)  # who has been told is certain only now that nothing older is claimed
     for other in broadcasts.of_part(
         tx, found.part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED
     ):

@@ -570,7 +570,7 @@ def upgrade() -> None:
             name=op.f("ck_broadcasts_kind"),
         ),
         sa.CheckConstraint(
-            "reason = 'by_person' OR reason = 'by_promise' OR reason = 'taken_back' OR reason = 'rejected' OR reason = 'above_audience_limit' OR reason = 'newer_update' OR reason = 'incident_merged' OR reason = 'incident_dismissed' OR reason = 'back_again_out' OR reason = 'finished' OR reason = 'extended'",
+            "reason = 'by_person' OR reason = 'by_promise' OR reason = 'taken_back' OR reason = 'rejected' OR reason = 'above_audience_limit' OR reason = 'newer_update' OR reason = 'incident_merged' OR reason = 'incident_dismissed' OR reason = 'no_longer_true' OR reason = 'back_again_out' OR reason = 'finished' OR reason = 'extended'",
             name=op.f("ck_broadcasts_reason"),
         ),
         sa.CheckConstraint(
@@ -638,7 +638,7 @@ def upgrade() -> None:
             "channel = 'email' OR channel = 'sms' OR channel = 'voice'", name=op.f("ck_notifications_channel")
         ),
         sa.CheckConstraint(
-            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed'",
+            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed' OR reason = 'no_longer_true' OR reason = 'not_told_before'",
             name=op.f("ck_notifications_reason"),
         ),
         sa.CheckConstraint(
