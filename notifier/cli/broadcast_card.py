@@ -6,9 +6,10 @@ from notifier.cli import printing
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, GOOD, WARN, number, phrase, plural, words
 from notifier.cli.times import Moment
-from notifier.storage.views import BroadcastView
+from notifier.storage.views import BroadcastView, Progress
 
 _OPEN = ("pending", "sending", "in_doubt")
+_GONE = ("sent", "delivered", "undelivered", "in_doubt", "held")  # handed over, or nobody knows
 _STYLES = {"sending": WARN, "paused": BAD, "awaiting_approval": WARN, "completed": GOOD, "cancelled": BAD}
 _TIMES = (
     ("eta_at", "ETA told"),
@@ -31,7 +32,7 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
         words(view.state),
         style=_STYLES.get(view.state),
     )
-    told = [(label, moment.short(at)) for name, label in _TIMES if (at := _instant(view.facts.get(name)))]
+    promised = [(label, moment.short(at)) for name, label in _TIMES if (at := _instant(view.facts.get(name)))]
     printing.fields(
         [
             ("made", _by(view.created_at, moment, "the daemon by itself" if view.automatic else view.created_by)),
@@ -43,7 +44,7 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
             ("why", words(view.reason)),
             ("cause", phrase(str(view.facts.get("cause") or ""))),
             ("crew", phrase(str(view.facts.get("crew") or ""))),
-            *told,
+            *promised,
             ("told", _customers(view)),
             ("not told", not_told(view.progress.customers_not_told)),
             ("messages", printing.counts(view.progress.states) or "none yet"),
@@ -72,9 +73,16 @@ def show_outcome(view: BroadcastView, moment: Moment) -> None:
         printing.line(f"It goes on by itself. See how far: notifier broadcasts show {view.id}", hang=4)
 
 
+def told(progress: Progress) -> str:
+    """Return how many customers have been told: `up to` while messages for them wait, or have not left at all."""
+    gone = sum(progress.states.get(state, 0) for state in _GONE)
+    most = number(progress.customers_told) if gone else "0"
+    return most if gone in (0, sum(progress.states.values())) else f"up to {most}"
+
+
 def _customers(view: BroadcastView) -> str:
-    told = f"{number(view.progress.customers_told)} of {plural(view.expected_customers, 'customer')}"
-    return told + ("" if view.progress.planned or view.state != "sending" else ", still finding recipients")
+    told_of = f"{told(view.progress)} of {plural(view.expected_customers, 'customer')}"
+    return told_of + ("" if view.progress.planned or view.state != "sending" else ", still finding recipients")
 
 
 def _by(at: datetime | None, moment: Moment, who: str | None = "") -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 import click
 
 from notifier.cli import printing
+from notifier.cli.broadcast_card import told
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
 from notifier.cli.times import Moment
 from notifier.storage.views import (
@@ -179,7 +180,7 @@ def _broadcasts(broadcasts: Sequence[BroadcastView], moment: Moment) -> None:
                 moment.clock(each.started_at or each.sent_at or each.created_at),
                 words(each.kind) + (" (by itself)" if each.automatic else ""),
                 words(each.state),
-                number(each.progress.customers_told),
+                told(each.progress),
                 printing.counts(each.progress.states),
             ]
             for each in broadcasts

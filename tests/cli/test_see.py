@@ -6,7 +6,19 @@ from datetime import timedelta
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli_views import MINUTE, broadcast, card, customer, incident, need, notification, preview, promise, status
+from tests.cli_views import (
+    MINUTE,
+    broadcast,
+    card,
+    customer,
+    incident,
+    need,
+    notification,
+    preview,
+    progress,
+    promise,
+    status,
+)
 from tests.fake_daemon import NOON, FakeDaemon, problem
 
 EVERYTHING = {
@@ -114,8 +126,24 @@ def test_an_incident_shows_evidence_promises_broadcasts_and_timeline(notifier: R
     assert text.startswith("#42 power down, 94110, 94112")
     assert "postal code 94110    20    1.3   45.2  20 (18)  certain  02:55" in text
     assert "next update  04:10 PDT (in 31 min)  open" in text
-    assert "17  03:36  acknowledged  completed  1,172  sent 1,170, failed 2" in text
+    assert "17  03:36  acknowledged  completed  up to 1,172  sent 1,170, failed 2" in text
     assert "opened: grade likely" in text
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ({"sent": 1172}, "1,172 of"),
+        ({"sent": 1000, "pending": 172}, "up to 1,172 of"),
+        ({"cancelled": 1172}, "0 of"),
+        ({"pending": 1172}, "0 of"),
+    ],
+)
+def test_who_was_told_is_who_was_written_to(
+    notifier: Run, daemon: FakeDaemon, states: dict[str, int], told: str
+) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(progress=progress(states=states)))
+    assert f"  told            {told} " in notifier("broadcasts", "show", "17").stdout
 
 
 def test_times_of_another_day_carry_their_date(notifier: Run, daemon: FakeDaemon) -> None:
