@@ -1,6 +1,8 @@
 """The sandbox receiver against a real SMTP client."""
 
+import asyncio
 import smtplib
+import asyncio
 from asyncio import to_thread
 from email.message import EmailMessage
 
@@ -61,6 +63,16 @@ async def test_it_hangs_up_after_keeping_a_mail_on_command(tmp_path):
         with pytest.raises(smtplib.SMTPServerDisconnected):
             await to_thread(send, port, mail())
     assert len(read_receipts(tmp_path)) == 1
+
+
+def test_it_hangs_up_on_uvloop_too(tmp_path):
+    uvloop = pytest.importorskip("uvloop")
+
+    async def drop() -> None:
+        await test_it_hangs_up_after_keeping_a_mail_on_command(tmp_path)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(drop())
 
 
 async def test_faults_that_make_no_sense_are_refused():
