@@ -75,7 +75,8 @@ def fault(folder: Path, slow: float, refuse: float, code: int, text: str, drop: 
         f"refuses {refuse:.0%} with {code} {text}" if refuse else "",
         f"hangs up without answering {drop:.0%}" if drop else "",
     ]
-    click.echo("from now on the receiver " + (", ".join(filter(None, said)) or "is well again"))
+    said = list(filter(None, said))
+    click.echo("from now on the receiver " + " and ".join(said) if said else "the receiver is well again")
 
 
 @sandbox.command()

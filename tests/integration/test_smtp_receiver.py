@@ -2,7 +2,6 @@
 
 import asyncio
 import smtplib
-import asyncio
 from asyncio import to_thread
 from email.message import EmailMessage
 
