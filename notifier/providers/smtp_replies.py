@@ -118,5 +118,10 @@ def _retry_after(code: int, text: str, enhanced: str) -> timedelta | None:
 
 
 def masked(text: str) -> str:
-    """Return the provider's words on one line, without addresses, cut to what the ledger keeps."""
+    """Return the provider's words on one line, without addresses, cut to what the ledger keeps.
+
+    What cannot be printed goes: bytes that are no UTF-8 come from aiosmtplib as lone surrogates, which no store takes.
+    """
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(_ADDRESS.sub("***", text).split())[:ANSWER_AT_MOST]

@@ -126,6 +126,8 @@ class Delivery:
         lease = Lease(owner=self.owner, until=monotonic + self.config.delivery.lease.total_seconds())
         claimed, suppressed = await self.database.write(lambda tx: self._claim(tx, channel, limit, lease, now))
         self._count(channel, suppressed)
+        if suppressed and not claimed:
+            self.queue.wake(Topic.NOTIFICATIONS)  # there may be more behind them
         return claimed
 
     def _claim(
@@ -363,6 +365,8 @@ class Delivery:
             state = repository.broadcast_states(tx, [broadcast_id]).get(broadcast_id, BroadcastState.CANCELLED)
             if (ended := end_of(state)) is not None:
                 raise Refused(f"broadcast {broadcast_id} is {state}: its message is no longer true ({ended.reason})")
+            if (newer := repository.newer_update(tx, broadcast_id)) is not None:
+                raise Refused(f"broadcast {newer} is newer than {broadcast_id}: its message is no longer true")
             again = Next(state=NotificationState.PENDING, reason=NotificationReason.RESENT_BY_PERSON, due_at=now)
             repository.end(tx, {notification_id: again}, from_state=NotificationState.HELD, now=now)
             if state is BroadcastState.COMPLETED:

@@ -21,7 +21,7 @@ from notifier.domain.playbook import Playbook
 from notifier.messages import Messages
 from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
-from notifier.queue.embedded import EmbeddedQueue
+from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.delivery import Claimed, Delivery, Handed
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
@@ -585,3 +585,22 @@ async def test_nobody_is_corrected_whose_message_was_not_handed_over_after_all(d
     notification(desk.database, correction, point)
     assert await desk.claim() == []
     assert states(desk.database)[1] == ("expired", "not_told_before")
+
+
+async def test_a_held_message_is_not_sent_again_after_something_newer_was_told(hold: Desk) -> None:
+    id_ = one(hold)
+    await hold.claim()
+    await hold.another().settle_at_start()
+    hold.run("UPDATE broadcasts SET state = 'completed'")
+    newer = broadcast(hold.database, 1, kind=BroadcastKind.RESTORED, state=BroadcastState.COMPLETED)
+    hold.run("UPDATE broadcasts SET started_at = started_at + 1 WHERE id = :id", id=newer)
+    with pytest.raises(Refused, match="broadcast 2 is newer than 1"):
+        await hold.delivery.resend(id_, ANN)
+    assert states(hold.database) == [("held", "held_by_policy")]
+
+
+async def test_many_that_may_not_be_told_are_gone_through_without_waiting(desk: Desk) -> None:
+    one(desk)
+    desk.run("UPDATE contact_points SET suppressed = 'opted_out'")
+    assert await desk.claim() == []
+    assert await desk.delivery.queue.wait(Topic.NOTIFICATIONS, 0)

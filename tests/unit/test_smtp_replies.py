@@ -81,3 +81,9 @@ def test_the_answer_is_kept_on_one_line_without_addresses() -> None:
     assert "jo@" not in answer
     assert "\n" not in answer
     assert len(answer) == 300
+
+
+def test_an_answer_that_is_no_utf_8_can_be_stored() -> None:
+    text = b"5.7.1 Zugriff verweigert f\xfcr <jo@example.net>\r\n\x00\x1b[2J".decode("utf-8", "surrogateescape")
+    assert masked(text) == "5.7.1 Zugriff verweigert f r <***> [2J"
+    assert outcome_of(554, text, Stage.CONNECT).answer.encode()

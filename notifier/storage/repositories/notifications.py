@@ -360,6 +360,17 @@ def broadcast_states(tx: Transaction, broadcast_ids: Iterable[int]) -> dict[int,
     }
 
 
+def newer_update(tx: Transaction, broadcast_id: int) -> int | None:
+    """Return the broadcast that has told the same part something newer, or None."""
+    found: int | None = tx.scalar(
+        """SELECT MAX(newer.id) FROM broadcasts AS b
+           JOIN broadcasts AS newer ON newer.incident_id = b.incident_id AND newer.part_id = b.part_id
+           WHERE b.id = :id AND newer.started_at > b.started_at""",
+        id=broadcast_id,
+    )
+    return found
+
+
 def extend_broadcast(tx: Transaction, broadcast_id: int, *, reason: BroadcastReason) -> None:
     """Let a completed broadcast send again."""
     tx.run(
