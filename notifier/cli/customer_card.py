@@ -13,14 +13,15 @@ from notifier.cli.times import Moment
 from notifier.storage.views import ComplaintView, ContactPointView, CustomerView, SiteView, ToldView
 
 _SHOWN = 20
+_NEVER_LEFT = ("failed", "abandoned", "superseded", "cancelled", "expired", "suppressed")
 
 
 def show_customer(view: CustomerView, moment: Moment) -> None:
     """Print everything known about one customer."""
     printing.heading(f"{safe(view.reference)}  {safe(view.name)}", view.account_type)
     printing.fields([("plan", view.plan), ("has", f"{plural(len(view.sites), 'site')}, {_addresses(view)}")])
-    _told(view.told, moment)
-    _not_told(view.not_told)
+    _told([each for each in view.told if each.state not in _NEVER_LEFT], moment)
+    _not_told(view.not_told, [each for each in view.told if each.state in _NEVER_LEFT])
     if view.promises:
         show_promises(view.promises, moment)
     _complaints(view.complaints, moment)
@@ -41,15 +42,22 @@ def _told(told: list[ToldView], moment: Moment) -> None:
         incident = f" of #{each.incident_id}" if each.incident_id else ""
         line = f"{when}  {words(each.kind)}{incident}, {each.channel} {each.address}: {words(each.state)}"
         printing.line(line, indent=2, hang=4)
-        quoted = f'"{each.subject}"  ' if each.subject else ""
-        printing.line(f"{quoted}(notifier notifications show {each.notification_id})", indent=4)
+        if each.subject:
+            printing.line(f'"{each.subject}"', indent=4)
+        printing.line(f"(notifier notifications show {each.notification_id})", indent=4)
     _more(len(told))
 
 
-def _not_told(entries: list[dict[str, object]]) -> None:
-    if not entries:
+def _not_told(entries: list[dict[str, object]], unsent: list[ToldView]) -> None:
+    if not entries and not unsent:
         return
     _title("What they were not told, and why")
+    for message in unsent[:_SHOWN]:
+        incident = f" of #{message.incident_id}" if message.incident_id else ""
+        line = f"{words(message.kind)}{incident}, {message.channel} {message.address}: {words(message.state)}"
+        printing.line(line, indent=2, hang=4, style=BAD)
+        printing.line(f"(notifier notifications show {message.notification_id})", indent=4)
+    _more(len(unsent))
     for each in entries[:_SHOWN]:
         why = not_told({str(each.get("reason")): 1}).removesuffix(" 1").removesuffix("\u00a01")
         incident = f" of #{each['incident_id']}" if each.get("incident_id") else ""

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from tests.cli.conftest import Run
 from tests.cli_views import (
@@ -169,6 +170,14 @@ def test_a_customer_is_shown_with_what_they_were_told_first(notifier: Run) -> No
     assert "email ana@example.com" in text
     assert "eta of #42: asked not to hear from us" in text
     assert "area code 415 (from the phone number)" in text
+
+
+def test_a_message_that_never_left_is_no_telling(notifier: Run, daemon: FakeDaemon) -> None:
+    view = customer()
+    daemon.on("GET", "/v1/customers/C-1001", replace(view, told=[replace(view.told[0], state="cancelled")]))
+    text = notifier("customers", "show", "C-1001").stdout
+    assert "What they were told\n  nothing\n" in text
+    assert "email ana@example.com: cancelled" in text[text.index("What they were not told") :]
 
 
 def test_words_of_strangers_cannot_move_the_cursor(notifier: Run, daemon: FakeDaemon) -> None:
