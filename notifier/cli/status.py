@@ -18,6 +18,7 @@ _LABELS = {
     "suspected": ("SUSPECTED", WARN),
     "held": ("IN DOUBT", WARN),
     "complaints_again": ("AGAIN OUT?", WARN),
+    "paused": ("PAUSED", BAD),
     "draft": ("DRAFT", None),
 }
 _LABEL_CELLS = 12

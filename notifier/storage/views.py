@@ -188,7 +188,8 @@ class Draft(View, frozen=True, kw_only=True):
 class Need(View, frozen=True, kw_only=True):
     """One thing that needs a person, most urgent first."""
 
-    # suspected | approval | promise | promise_missed | held | provider | draft | complaints_again | nobody_told
+    # suspected | approval | promise | promise_missed | paused | held | provider | draft | complaints_again |
+    # nobody_told
     kind: str
     incident_id: int | None
     broadcast_id: int | None

@@ -163,6 +163,26 @@ async def test_needs_come_in_the_order_of_their_urgency(room: ControlRoom) -> No
     assert room.needs()[0].kind == "promise_missed"
 
 
+async def test_an_update_that_was_paused_is_not_forgotten(room: ControlRoom) -> None:
+    await room.deliver(await room.open())
+    restored = await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    await room.broadcasts.pause(restored.id, ANN)
+    (need,) = room.needs()
+    assert (need.kind, need.broadcast_id) == ("paused", restored.id)
+    assert need.next[0] == f"notifier broadcasts resume {restored.id}"
+
+
+async def test_what_is_authorised_keeps_no_promise_while_everything_is_paused(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 57 * MINUTE
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    room.database.write_now(
+        lambda tx: tx.run("INSERT INTO control (name, value, changed_at, changed_by) VALUES ('paused', '1', 0, 'ann')")
+    )
+    await room.promises.watch()
+    assert [need.kind for need in room.needs()] == ["promise"]
+
+
 async def test_customers_who_complain_after_restoration_are_a_need(room: ControlRoom) -> None:
     await room.deliver(await room.open())
     await room.deliver(await room.incidents.restored(1, RestoreIncident(), ANN))

@@ -13,7 +13,7 @@ from notifier.domain.promise import Promise, PromiseKind
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import incidents as shown
-from notifier.storage.repositories import broadcasts, incidents, promises
+from notifier.storage.repositories import broadcasts, control, incidents, promises
 from notifier.storage.repositories.incidents import service_pattern
 from notifier.storage.views import Need
 
@@ -21,7 +21,17 @@ DRAFT_LEFT_AFTER = timedelta(minutes=5)  # younger ones are being looked at
 AGAIN_WITHIN = timedelta(hours=24)  # after restoration, complaints are news
 AGAIN_FROM = 3  # customers
 _PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next update"}
-_URGENCY = ("promise_missed", "promise", "approval", "nobody_told", "suspected", "complaints_again", "held", "draft")
+_URGENCY = (
+    "promise_missed",
+    "promise",
+    "approval",
+    "nobody_told",
+    "paused",
+    "suspected",
+    "complaints_again",
+    "held",
+    "draft",
+)
 
 
 def needs(tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, time_zone: str = "UTC") -> list[Need]:
@@ -35,6 +45,7 @@ def needs(tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, 
         *_in_danger(tx, now, zone, playbooks),
         *_approvals(tx),
         *_nobody_told(tx),
+        *_paused(tx),
         *_suspected(tx, zone),
         *_complaints_again(tx, now),
         *_held(tx),
@@ -68,9 +79,10 @@ def _missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
 
 def _in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> Iterator[Need]:
     """Promises that the watcher has warned about and that no authorised update will keep."""
+    paused = control.is_paused(tx)  # then nothing that is authorised starts
     for watched in promises.open_ones(tx):
         promise = watched.promise
-        coming = watched.update_at is not None and watched.update_at < promise.due_at
+        coming = watched.update_at is not None and watched.update_at < promise.due_at and not paused
         if promise.warned_at is None or watched.part_state is not PartState.OUT or coming:
             continue
         incident = incidents.load(tx, promise.incident_id)
@@ -150,6 +162,28 @@ def _nobody_told(tx: Transaction) -> Iterator[Need]:
                     f"notifier dismiss {incident.id}",
                 ],
             )
+
+
+def _paused(tx: Transaction) -> Iterator[Need]:
+    """Updates that a person stopped for now: nothing else goes on with them, nor with a restoration they announce."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind FROM broadcasts AS b
+           JOIN incidents AS i ON i.id = b.incident_id
+           WHERE b.state = 'paused' AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c WHERE c.incident_id = b.incident_id AND c.id > b.id
+                 AND c.state = 'sending' AND c.started_at IS NULL)
+           ORDER BY b.id"""
+    )
+    for row in rows:
+        which = row["broadcast_id"]
+        yield Need(
+            kind="paused",
+            incident_id=row["id"],
+            broadcast_id=which,
+            text=f"{_name(row)}: {_words(row['kind'])} is paused, and customers wait for it",
+            due_at=None,
+            next=[f"notifier broadcasts resume {which}", f"notifier broadcasts cancel {which}"],
+        )
 
 
 def _suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
