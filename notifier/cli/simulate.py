@@ -113,8 +113,12 @@ def simulate(
         raise click.UsageError(str(error)) from error
     if start.tzinfo is None:
         raise click.BadParameter("give the offset too, as in 2026-03-01T18:00:00-08:00", param_hint="--from")
-    folder.mkdir(parents=True, exist_ok=True)
     town = list(sites_of(TownPlan(customers=customers, sites=sites, postal_codes=postal_codes, seed=seed)))
+    try:
+        streams.check_outages(plan, town)
+    except InvalidInput as error:
+        raise click.UsageError(str(error)) from error
+    folder.mkdir(parents=True, exist_ok=True)
     rows = {
         "town.csv": write_town(folder / "town.csv", town),
         "history.csv": streams.write_complaints(folder / "history.csv", streams.history(plan, town)),

@@ -190,6 +190,21 @@ def live(plan: StreamPlan, sites: Sequence[TownSite]) -> list[Complaint]:
     )
 
 
+def check_outages(plan: StreamPlan, sites: Sequence[TownSite]) -> None:
+    """Raise `InvalidInput` for an outage that nobody in the town would notice."""
+    for outage in plan.outages:
+        if not any(outage.affects(site) for site in sites):
+            there = sorted(
+                {code for site in sites if site.is_served(outage.service) and (code := site.region(outage.kind))}
+            )
+            raise InvalidInput(
+                f"nobody in the town has {outage.service} in {outage.place}",
+                field="outage",
+                value=outage.place,
+                expected=f"a {outage.kind} such as {', '.join(there[:3])}" if there else "a place with that service",
+            )
+
+
 def truth(plan: StreamPlan, sites: Iterable[TownSite]) -> Iterator[Affected]:
     """Yield every site that an outage affects."""
     for site in sites:

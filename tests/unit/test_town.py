@@ -143,6 +143,12 @@ def test_a_wrong_outage_is_refused_with_what_would_be_right(text):
         parse_outage(text, LIVE_FROM)
 
 
+@pytest.mark.parametrize("text", ["99999,+10min,20%,5min", "94112,+10min,20%,5min,water"])
+def test_an_outage_that_nobody_would_notice_is_refused(text):
+    with pytest.raises(InvalidInput, match=r"nobody in the town has \w+ in postal_code:\d+"):
+        simulate.check_outages(plan(outages=(parse_outage(text, LIVE_FROM),)), list(sites_of(SMALL)))
+
+
 def test_a_stream_that_is_played_again_is_new_to_the_daemon():
     stream = simulate.live(plan(), list(sites_of(SMALL)))
     again = moved(stream, timedelta(hours=1))
