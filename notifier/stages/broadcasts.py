@@ -18,7 +18,6 @@ from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import (
-    BROADCAST,
     BroadcastKind,
     BroadcastReason,
     BroadcastState,
@@ -350,10 +349,9 @@ _END: Mapping[BroadcastState, tuple[str, str]] = {
 
 
 def _require(found: StoredBroadcast, state: BroadcastState, verb: str) -> None:
-    if found.state is state:
-        return
-    BROADCAST.require(found.state, state, which=found.id)
-    raise Refused(f"broadcast {found.id} is {found.state}: only one that is {state} can be {verb}")
+    if found.state is not state:
+        said, wanted = (each.replace("_", " ") for each in (found.state, state))
+        raise Refused(f"broadcast {found.id} is {said}: only one that is {wanted} can be {verb}")
 
 
 def _require_count(found: StoredBroadcast, typed: int, counted: int) -> None:
