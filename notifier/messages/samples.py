@@ -112,6 +112,8 @@ def _facts(kind: BroadcastKind, service: str, cause: str, crew: str) -> Iterator
                 "automatic, no earlier time",
                 replace(robot, previous_eta_at=None, previous_update_by=AT + timedelta(minutes=5)),
             )
+            standing = replace(late, previous_eta_at=None, previous_update_by=AT + timedelta(minutes=5), automatic=True)
+            yield "automatic and the time stands", standing
         case BroadcastKind.RESTORED:
             over = replace(full, next_update_by=None, crew="", restored_at=AT - timedelta(minutes=11))
             yield "in time", over

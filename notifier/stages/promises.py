@@ -118,7 +118,8 @@ class Promises:
         """Send the `delayed` that was authorised with the promise: it starts at once and supersedes what is older."""
         incident = incidents.load(tx, promise.incident_id)
         told = broadcasts.load(tx, promise.broadcast_id)
-        eta = promise.due_at if promise.kind is PromiseKind.ETA else None
+        lapsed_eta = promise.due_at if promise.kind is PromiseKind.ETA else None
+        standing = None if lapsed_eta else _standing_eta(tx, promise, playbook)  # a person's word: it is kept
         facts = Facts(
             service=told.facts.service,
             impact=told.facts.impact,
@@ -126,8 +127,9 @@ class Promises:
             cause=told.facts.cause,  # what was told: a person's update that has not started may yet be taken back
             crew=told.facts.crew,
             next_update_by=now + playbook.next_update_within,
-            previous_eta_at=eta,
-            previous_update_by=None if eta else promise.due_at,
+            eta_at=standing,
+            previous_eta_at=lapsed_eta,
+            previous_update_by=None if lapsed_eta else promise.due_at,
             customers=told.facts.customers,
             automatic=True,
         )
@@ -155,7 +157,7 @@ class Promises:
             now=now,
             reason=BroadcastReason.BY_PROMISE,
         )
-        incidents.set_times(tx, promise.part_id, eta_at=None, next_update_by=facts.next_update_by)
+        incidents.set_times(tx, promise.part_id, eta_at=standing, next_update_by=facts.next_update_by)
         started = updates.start(
             tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=promise.automatic_in_row + 1
         )
@@ -175,3 +177,10 @@ class Promises:
             kind=str(acted.promise.kind),
             verdict=str(acted.verdict),
         )
+
+
+def _standing_eta(tx: Transaction, promise: Promise, playbook: Playbook) -> datetime | None:
+    """Return the ETA that was told with a "next update by", unless it will be in danger soon after it."""
+    told = promises.open_in(promises.of_part(tx, promise.incident_id, promise.part_id))
+    later = promise.due_at + playbook.warn_before
+    return next((one.due_at for one in told if one.kind is PromiseKind.ETA and one.due_at > later), None)

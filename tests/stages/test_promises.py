@@ -220,3 +220,12 @@ async def test_no_promise_is_renewed_while_a_correction_waits_for_its_start(room
     await room.work()
     assert kinds(room) == [("eta", "completed"), ("correction", "completed")]
     assert room.promise_states() == [("eta", "void")]
+
+
+async def test_an_eta_that_stands_is_not_withdrawn_with_a_next_update_that_lapses(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + 4 * HOUR, next_update_by=MORNING + HOUR))
+    await watched_until(room, 59)
+    assert kinds(room) == [("eta", "completed"), ("delayed", "completed")]
+    assert (await room.broadcasts.show(2)).facts["eta_at"] == "2026-03-02T18:00:00Z"
+    assert (await room.incidents.show(1)).card.eta_at == MORNING + 4 * HOUR
+    assert room.promise_states()[2:] == [("eta", "open"), ("next_update", "open")]

@@ -181,6 +181,12 @@ def test_an_automatic_delay_claims_nothing_new() -> None:
     assert "will not make it" not in text
 
 
+def test_an_automatic_delay_keeps_a_time_that_stands() -> None:
+    rendered = render(sample_of(BroadcastKind.DELAYED, "the time stands"))
+    assert rendered.subject == "Power out at 12 Oak St: still expected back by 7:06 am today"
+    assert "We have nothing new that is certain. We still expect it to be back by 7:06 am today." in rendered.text
+
+
 def test_a_delay_by_a_person_owns_up_and_gives_the_new_time() -> None:
     rendered = render(sample_of(BroadcastKind.DELAYED, "new time"))
     assert "would be back by 3:16 am, and we will not make it. The new time is 7:06 am today." in rendered.text
