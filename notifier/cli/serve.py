@@ -7,6 +7,7 @@ it could do harm: on a database of another daemon, on an older schema, or rehear
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from notifier.config import Config, Provider
 
 RATE_AT_MOST = 100_000.0
+SWITCH_SECONDS = 0.0005
+"""How long one thread keeps the interpreter from another that waits. SQLite gives it away in every statement, and at
+the usual 5 ms the writer would wait longer for its turn than it works whenever the loop is busy."""
 
 
 @click.command("serve")
@@ -94,6 +98,7 @@ def _run(main: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
         from uvloop import new_event_loop
     except ImportError:
         new_event_loop = None
+    sys.setswitchinterval(SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(main())
 

@@ -39,11 +39,10 @@ from notifier.storage.views import CellScore
 __all__ = ["CellScore", "Detection"]
 
 BATCH = 500  # complaints between two saves of the position
-SCORES_KEPT = 50  # cells that `scores` can show
-SCORES_EVERY = 0.5  # real seconds
 SPAN = timedelta(microseconds=SPAN_US)  # evidence may reach this far back, so what ended since then still counts
 BEHIND = timedelta(minutes=1)  # with older complaints to decide, nothing is said to have subsided
 AFTER_AN_ERROR = 2.0  # real seconds before the next try
+GATHER_SECONDS = 0.05  # complaints are looked at this much later at most: each look costs a commit of its position
 
 log = structlog.get_logger(__name__)
 
@@ -95,8 +94,6 @@ class Detection:
         self._state = BaselineState()
         self._detector = self._empty()
         self._baseline = self._baseline_of(detector.NO_DAY, BaselineState(), {})
-        self._scores: list[CellScore] = []
-        self._scores_due = 0.0  # on the monotonic clock
         for outcome in ("ok", "failed"):
             metrics.job_runs.labels("detection", outcome)
 
@@ -112,7 +109,7 @@ class Detection:
                 self._metrics.job_runs.labels("detection", "failed").inc()
                 await sleep(AFTER_AN_ERROR, stop)
                 continue
-            if not more:
+            if not more and not await sleep(GATHER_SECONDS, stop):
                 await self._wait(stop)
 
     async def _wait(self, stop: asyncio.Event) -> None:
@@ -160,7 +157,6 @@ class Detection:
             findings = self._detector.feed(complaint)
             if findings:
                 batch.groups.append((findings, streamed.correlation_id))
-        self._look_at_scores(now)
         return batch
 
     def _watched(self, tx: Transaction, streamed: StreamedComplaint) -> CountedComplaint | None:
@@ -344,7 +340,6 @@ class Detection:
             if key.service in self._services:
                 self._detector.mark_recorded(key, at_us, grade)
         self._detector.score_all()
-        self._look_at_scores(self._clock.now())
 
     def _empty(self) -> Detector:
         wanted = {service: self._playbooks[service].minimum_customers for service in self._services}
@@ -356,16 +351,14 @@ class Detection:
 
     # --- for people -------------------------------------------------------------------------------------------------
 
-    def scores(self, limit: int = 20) -> list[CellScore]:
-        """Return the cells with the highest scores, as of the last look at the stream (at most two seconds ago)."""
-        return self._scores[:limit]
+    async def scores(self, limit: int = 20) -> list[CellScore]:
+        """Return the cells with the highest scores now; worked out only when somebody asks."""
+        async with self._lock:
+            return await asyncio.to_thread(self._highest, limit)
 
-    def _look_at_scores(self, now: datetime) -> None:
-        if self._clock.monotonic() < self._scores_due:
-            return
-        self._scores_due = self._clock.monotonic() + SCORES_EVERY
+    def _highest(self, limit: int) -> list[CellScore]:
         shown = []
-        for key, window in self._detector.highest(to_micros(now), SCORES_KEPT):
+        for key, window in self._detector.highest(to_micros(self._clock.now()), limit):
             kind, code = self._regions[key.region_id]
             shown.append(
                 CellScore(
@@ -379,7 +372,7 @@ class Detection:
                     verified=window.verified,
                 )
             )
-        self._scores = shown
+        return shown
 
     async def dismiss_subsided(self) -> None:
         """Dismiss suspected incidents that have had no new evidence for as long as their playbook says."""

@@ -5,6 +5,7 @@ the same complaint sent again gets its first answer. The detector is woken and r
 here decides about incidents.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from prometheus_client import Counter
 
 from notifier.clock import Clock
 from notifier.config import Config
@@ -29,7 +31,7 @@ from notifier.domain.complaint import (
     effective,
 )
 from notifier.domain.contact import normalise_email, normalise_phone
-from notifier.domain.errors import InvalidInput, NotifierError, nearest
+from notifier.domain.errors import InvalidInput, NotifierError, Overloaded, nearest
 from notifier.domain.numbering import NumberingPlan
 from notifier.domain.region import RegionKinds
 from notifier.logs import correlation_id, new_correlation_id
@@ -39,11 +41,12 @@ from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import reporters
 from notifier.storage.repositories import complaints
-from notifier.storage.repositories.complaints import Counts, StoredComplaint
+from notifier.storage.repositories.complaints import Counts, OpenIncidents, StoredComplaint
 
 __all__ = ["Accepted", "ComplaintRequest", "Intake"]
 
 ROWS_IN_A_TRANSACTION = 250  # of a list: about 30 ms
+WAITING_AT_MOST = 10_000  # single complaints in front of the writer; beyond it callers are told to come back
 NO_KEY = 0  # whose Idempotency-Keys are those of callers without an API key
 
 
@@ -87,6 +90,9 @@ class Intake:
         self._local = LocalTime(config.regions.time_zone)  # used by the writer only
         self._plan = NumberingPlan((overlay.name, overlay.codes) for overlay in config.regions.overlays)
         self._kinds = RegionKinds(config.regions.kinds, country=config.regions.country, plan=self._plan)
+        self._waiting: list[tuple[_Prepared, asyncio.Future[Accepted]]] = []
+        self._storing: asyncio.Task[None] | None = None
+        self._counters: dict[tuple[str, str], Counter] = {}
 
     async def submit(
         self, request: ComplaintRequest, *, actor: Actor, idempotency_key: str = "", body: bytes = b""
@@ -98,9 +104,7 @@ class Intake:
         began = time.perf_counter()
         with self._metrics.complaints_refused.count_exceptions(InvalidInput):
             prepared = self._prepare(request, actor, idempotency_key, body, correlation_id())
-            accepted = await self._database.write(lambda tx: self._store_all(tx, [prepared], history=False)[0])
-            if isinstance(accepted, NotifierError):
-                raise accepted
+            accepted = await self._with_others(prepared)
         self._metrics.intake_seconds.observe(time.perf_counter() - began)
         self._count(prepared, accepted)
         self._queue.wake(Topic.COMPLAINTS)
@@ -119,6 +123,42 @@ class Intake:
             results += await self._store_chunk(chunk, history=history)
             self._queue.wake(Topic.COMPLAINTS)
         return results
+
+    def _with_others(self, prepared: _Prepared) -> asyncio.Future[Accepted]:
+        """Return the answer to come: what waits is stored together; while it is committed, the next group gathers."""
+        if len(self._waiting) >= WAITING_AT_MOST:
+            raise Overloaded("the intake")
+        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self._waiting.append((prepared, future))
+        if self._storing is None:
+            self._storing = asyncio.create_task(self._store_waiting(), name="store complaints")
+        return future
+
+    async def _store_waiting(self) -> None:
+        try:
+            while self._waiting:
+                group = self._waiting[:ROWS_IN_A_TRANSACTION]
+                del self._waiting[:ROWS_IN_A_TRANSACTION]
+                self._answer_all(group, await self._try_to_store([prepared for prepared, _ in group]))
+        finally:
+            self._storing = None
+
+    async def _try_to_store(self, prepared: Sequence[_Prepared]) -> Sequence[Accepted | Exception]:
+        try:
+            return await self._store_or_isolate(prepared, history=False)
+        except Exception as error:  # noqa: BLE001  # each caller of the group has it as its own
+            return [error] * len(prepared)
+
+    def _answer_all(
+        self, group: Sequence[tuple[_Prepared, asyncio.Future[Accepted]]], results: Sequence[Accepted | Exception]
+    ) -> None:
+        for (_, future), result in zip(group, results, strict=True):
+            if future.done():  # the caller has gone; what it sent is stored
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
 
     async def _store_chunk(
         self, chunk: Sequence[_Prepared | InvalidInput], *, history: bool
@@ -159,7 +199,11 @@ class Intake:
     def _count(self, prepared: _Prepared, accepted: Accepted) -> None:
         if accepted.duplicate:
             return
-        self._metrics.complaints.labels(prepared.request.source, prepared.request.service).inc()
+        key = prepared.request.source, prepared.request.service
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = self._metrics.complaints.labels(*key)
+        counter.inc()
         if accepted.not_counted is not None:
             self._metrics.complaints_not_counted.labels(accepted.not_counted).inc()
 
@@ -219,21 +263,30 @@ class Intake:
         self, tx: Transaction, prepared: Sequence[_Prepared], *, history: bool
     ) -> list[Accepted | NotifierError]:
         now = self._clock.now()
-        counts = Counts()
+        counts, incidents = Counts(), OpenIncidents(tx)
         results: list[Accepted | NotifierError] = []
         for one in prepared:
             try:
-                results.append(self._store(tx, one, now, counts, history=history))
+                results.append(self._store(tx, one, now, counts, incidents, history=history))
             except NotifierError as error:  # raised before anything of this row was written
                 results.append(error)
         complaints.add_counts(tx, counts)
         return results
 
-    def _store(self, tx: Transaction, one: _Prepared, now: datetime, counts: Counts, *, history: bool) -> Accepted:
+    def _store(
+        self,
+        tx: Transaction,
+        one: _Prepared,
+        now: datetime,
+        counts: Counts,
+        incidents: OpenIncidents,
+        *,
+        history: bool,
+    ) -> Accepted:
         request = one.request
         stored = self._stored_before(tx, one)
         if stored is not None:
-            return self._answer_again(tx, stored)
+            return self._answer_again(tx, stored, incidents)
         occurred_at, effective_at = effective(request.occurred_at, now, history=history)
         where = self._locate(tx, one)
         verified = where.on_file and one.trusted
@@ -272,9 +325,7 @@ class Intake:
             counted=counting.not_counted is None,
             not_counted=counting.not_counted,
             regions=[region.label for region in where.regions if region.id in counting.regions],
-            incident=None
-            if history
-            else complaints.open_incident(tx, request.service, complaint.regions, where.site_ids),
+            incident=None if history else incidents.of(request.service, complaint.regions, where.site_ids),
             correlation_id=complaint.correlation_id,
         )
 
@@ -322,7 +373,7 @@ class Intake:
             return complaints.by_external_id(tx, one.request.source, one.request.external_id)
         return None
 
-    def _answer_again(self, tx: Transaction, stored: StoredComplaint) -> Accepted:
+    def _answer_again(self, tx: Transaction, stored: StoredComplaint, incidents: OpenIncidents) -> Accepted:
         reference = None
         if stored.customer_id is not None:
             reference = reporters.customer(tx, stored.customer_id).reference
@@ -336,7 +387,7 @@ class Intake:
             counted=stored.not_counted is None,
             not_counted=stored.not_counted,
             regions=[region.label for region in regions if region is not None],
-            incident=None if history else complaints.open_incident(tx, stored.service, stored.regions, ()),
+            incident=None if history else incidents.of(stored.service, stored.regions, ()),
             correlation_id=stored.correlation_id,
         )
 

@@ -115,9 +115,7 @@ async def test_a_cell_shows_its_score_while_it_rises(desk: Desk) -> None:
     scores = []
     for _ in range(3):
         await outage(desk, customers=1, first=len(scores) + 1)
-        desk.detection._scores_due = 0.0  # look again at once
-        await desk.detection.step()
-        scores.append(desk.detection.scores(1)[0])
+        scores += await desk.detection.scores(1)
     assert [one.observed for one in scores] == [1, 2, 3]
     assert scores[0].score < scores[1].score < 8.5 < scores[2].score
     assert (scores[2].region, scores[2].service, scores[2].grade) == ("postal_code 94110", "power", "likely")

@@ -217,14 +217,37 @@ _COLUMNS = tuple(name.strip() for name in _SELECT.partition("SELECT")[2].partiti
 # --- the incident a complaint belongs to ----------------------------------------------------------------------------
 
 
-def open_incident(tx: Transaction, service: str, region_ids: tuple[int, ...], site_ids: tuple[int, ...]) -> int | None:
-    """Return the open incident whose place is one of the regions or lists one of the sites: confirmed ones first."""
-    if not region_ids and not site_ids:
-        return None
-    parameters: dict[str, object] = {f"r{i}": region_id for i, region_id in enumerate(region_ids)}
-    parameters |= {f"s{i}": site_id for i, site_id in enumerate(site_ids)}
-    found = tx.scalar(_open_incident(len(region_ids), len(site_ids)), service=service, **parameters)
-    return None if found is None else int(found)
+class OpenIncidents:
+    """The open incidents as one transaction sees them, read once for all complaints that it stores."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._by_region: dict[tuple[str, int], tuple[int, int]] = {}  # -> rank and id of the incident to name first
+        self._with_lists: set[str] = set()  # services with an incident whose place is a list of sites
+        for rank, (incident_id, service, region_id) in enumerate(tx.tuples(_OPEN)):
+            if region_id is None:
+                self._with_lists.add(service)
+            else:
+                self._by_region.setdefault((service, region_id), (rank, incident_id))
+
+    def of(self, service: str, region_ids: tuple[int, ...], site_ids: tuple[int, ...]) -> int | None:
+        """Return the open incident whose place is one of the regions or lists a site of it; confirmed ones first."""
+        if service in self._with_lists and site_ids:
+            return self._of_lists(service, region_ids, site_ids)
+        found = [self._by_region[service, region] for region in region_ids if (service, region) in self._by_region]
+        return min(found)[1] if found else None
+
+    def _of_lists(self, service: str, region_ids: tuple[int, ...], site_ids: tuple[int, ...]) -> int | None:
+        parameters: dict[str, object] = {f"r{i}": region_id for i, region_id in enumerate(region_ids)}
+        parameters |= {f"s{i}": site_id for i, site_id in enumerate(site_ids)}
+        found = self._tx.scalar(_open_incident(len(region_ids), len(site_ids)), service=service, **parameters)
+        return None if found is None else int(found)
+
+
+_FIRST = "CASE i.state WHEN 'confirmed' THEN 0 ELSE 1 END, i.id DESC"
+_OPEN = f"""SELECT i.id, i.service, r.region_id FROM incidents AS i
+            LEFT JOIN incident_regions AS r ON r.incident_id = i.id AND r.role = 'place'
+            WHERE i.state IN ('confirmed', 'suspected') ORDER BY {_FIRST}"""
 
 
 @lru_cache(maxsize=256)
@@ -236,4 +259,4 @@ def _open_incident(regions: int, sites: int) -> str:
                               WHERE region_id IN ({of_regions}) AND role = 'place'
                               UNION SELECT incident_id FROM incident_sites WHERE site_id IN ({of_sites}))
                  AND i.service = :service AND i.state IN ('confirmed', 'suspected')
-               ORDER BY CASE i.state WHEN 'confirmed' THEN 0 ELSE 1 END, i.id DESC LIMIT 1"""
+               ORDER BY {_FIRST} LIMIT 1"""
