@@ -10,10 +10,14 @@ from notifier.cli.times import Moment
 from notifier.storage.views import Need, StatusView
 
 _LABELS = {
+    "paused_all": ("ALL PAUSED", BAD),
     "promise_missed": ("MISSED", BAD),
     "promise": ("PROMISE", BAD),
     "nobody_told": ("NOT TOLD", BAD),
+    "cut_short": ("CUT SHORT", BAD),
+    "delayed": ("DELAYED", WARN),
     "provider": ("PROVIDER", BAD),
+    "ledger": ("LEDGER", BAD),
     "approval": ("APPROVAL", WARN),
     "suspected": ("SUSPECTED", WARN),
     "held": ("IN DOUBT", WARN),
@@ -34,7 +38,6 @@ def needs(as_json: bool) -> None:
         return
     status = client.get("/v1/status").read(StatusView)
     moment = client.moment()
-    _paused(status)
     if status.needs:
         show_needs(status.needs, moment)
         return
@@ -65,7 +68,6 @@ def status(as_json: bool) -> None:
     view = reply.read(StatusView)
     moment = client.moment()
     printing.heading(f"Notifier {view.version} at {client.url}", "paused" if view.paused else "up", style=_mark(view))
-    _paused(view)
     printing.fields(
         [
             ("clock", Moment(view.now, moment.zone).in_full(view.now).removesuffix(" (now)")),
@@ -99,11 +101,6 @@ def show_needs(found: list[Need], moment: Moment) -> None:
         click.echo(paint(f"{label:<{_LABEL_CELLS}}", style) + lines[0])
         for each in lines[1:]:
             click.echo(" " * _LABEL_CELLS + each)
-
-
-def _paused(view: StatusView) -> None:
-    if view.paused:
-        printing.line("PAUSED: nothing is sent to anyone. Go on with: notifier resume-all", hang=8, style=BAD)
 
 
 def _mark(view: StatusView) -> str:

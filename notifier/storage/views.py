@@ -188,8 +188,8 @@ class Draft(View, frozen=True, kw_only=True):
 class Need(View, frozen=True, kw_only=True):
     """One thing that needs a person, most urgent first."""
 
-    # suspected | approval | promise | promise_missed | paused | held | provider | draft | complaints_again |
-    # nobody_told
+    # provider | ledger | paused_all | promise_missed | promise | approval | nobody_told | cut_short | paused |
+    # delayed | suspected | complaints_again | held | draft
     kind: str
     incident_id: int | None
     broadcast_id: int | None

@@ -89,9 +89,15 @@ def test_nothing_to_do_is_said_as_such(notifier: Run, daemon: FakeDaemon) -> Non
     assert notifier().stdout == ("Nothing needs you.\n1 open incident, 1,172 customers told: notifier incidents list\n")
 
 
-def test_pause_all_is_shown_before_anything_else(notifier: Run, daemon: FakeDaemon) -> None:
-    daemon.on("GET", "/v1/status", status(paused=True, needs=[]))
-    assert notifier().stdout.startswith("PAUSED: nothing is sent to anyone. Go on with: notifier resume-all")
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [("paused_all", "ALL PAUSED"), ("cut_short", "CUT SHORT"), ("delayed", "DELAYED"), ("ledger", "LEDGER")],
+)
+def test_what_was_stopped_or_went_on_by_itself_has_a_label(
+    notifier: Run, daemon: FakeDaemon, kind: str, label: str
+) -> None:
+    daemon.on("GET", "/v1/status", status(needs=[need(kind=kind, text="this is so", next=["notifier resume-all"])]))
+    assert f"{label:<12}this is so\n{' ' * 12}next: notifier resume-all" in notifier().stdout
 
 
 def test_status_shows_a_stopped_provider_and_what_waits(notifier: Run, daemon: FakeDaemon) -> None:

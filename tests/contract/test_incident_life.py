@@ -11,7 +11,7 @@ from notifier.domain.region import RegionKinds
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, ReopenIncident, RestoreIncident, SetEta
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, incidents, places
+from notifier.storage.repositories import broadcasts, control, incidents, places
 from tests.control_room import ANN, MINUTE, TAKE_BACK, ControlRoom
 from tests.incident_town import MORNING, evidence
 
@@ -163,12 +163,42 @@ async def test_needs_come_in_the_order_of_their_urgency(room: ControlRoom) -> No
     assert room.needs()[0].kind == "promise_missed"
 
 
+async def test_what_waits_while_everything_is_paused_is_counted(room: ControlRoom) -> None:
+    await room.send(await room.open())
+    while await room.planning.step():
+        pass
+    room.database.write_now(lambda tx: control.put(tx, control.PAUSED, "1", now=MORNING, actor=ANN))
+    (need,) = room.needs()
+    assert (need.kind, need.next) == ("paused_all", ["notifier resume-all"])
+    assert need.text == "everything is paused since 14:00 UTC by ann: nothing is sent to anyone, 3 messages wait"
+
+
+async def test_an_update_cancelled_on_its_way_is_a_need_until_the_next_one(room: ControlRoom) -> None:
+    await room.deliver(await room.open())
+    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    while await room.planning.step():
+        pass
+    room.database.write_now(
+        lambda tx: tx.run("UPDATE notifications SET state = 'sent' WHERE id = 4 AND broadcast_id = :b", b=view.id)
+    )
+    await room.broadcasts.cancel(view.id, ANN)
+    await room.broadcasts.sweep()
+    (need,) = room.needs()
+    assert (need.kind, need.broadcast_id, need.next[0]) == ("cut_short", view.id, "notifier eta 1 none")
+    assert need.text == "#1 power, 94110: `eta` was cancelled on its way: 2 of 3 customers were not told"
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=None), ANN))
+    assert room.needs() == []
+
+
 async def test_an_update_that_was_paused_is_not_forgotten(room: ControlRoom) -> None:
     await room.deliver(await room.open())
     restored = await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
     await room.broadcasts.pause(restored.id, ANN)
     (need,) = room.needs()
     assert (need.kind, need.broadcast_id) == ("paused", restored.id)
+    assert need.text == "#1 power, 94110: `restored` is paused, and customers wait for it"
     assert need.next[0] == f"notifier broadcasts resume {restored.id}"
 
 
@@ -180,7 +210,7 @@ async def test_what_is_authorised_keeps_no_promise_while_everything_is_paused(ro
         lambda tx: tx.run("INSERT INTO control (name, value, changed_at, changed_by) VALUES ('paused', '1', 0, 'ann')")
     )
     await room.promises.watch()
-    assert [need.kind for need in room.needs()] == ["promise"]
+    assert [need.kind for need in room.needs()] == ["paused_all", "promise"]
 
 
 async def test_customers_who_complain_after_restoration_are_a_need(room: ControlRoom) -> None:

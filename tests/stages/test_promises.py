@@ -76,6 +76,11 @@ async def test_an_eta_about_to_lapse_is_warned_about_then_revised_by_the_authori
     assert "eta_at" not in delayed.facts
     assert delayed.facts["previous_eta_at"] == "2026-03-02T15:00:00Z"
     assert (await room.incidents.show(1)).card.eta_at is None
+    (need,) = room.needs()
+    assert (need.kind, need.next[0]) == ("delayed", "notifier eta 1 TIME")
+    assert need.text == "#1 power, 94110: the ETA by 15:00 UTC has lapsed and customers have no new one"
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    assert room.needs() == []
 
 
 async def test_after_two_in_a_row_only_a_person_goes_on(room: ControlRoom) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from notifier.domain.broadcast import Facts
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseKind
 from notifier.storage.database import Row, Transaction
-from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.queries import incidents as shown
 from notifier.storage.repositories import broadcasts, control, incidents, promises
 from notifier.storage.repositories.incidents import service_pattern
@@ -22,11 +23,14 @@ AGAIN_WITHIN = timedelta(hours=24)  # after restoration, complaints are news
 AGAIN_FROM = 3  # customers
 _PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next update"}
 _URGENCY = (
+    "paused_all",
     "promise_missed",
     "promise",
     "approval",
     "nobody_told",
+    "cut_short",
     "paused",
+    "delayed",
     "suspected",
     "complaints_again",
     "held",
@@ -40,18 +44,43 @@ def needs(tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, 
     `playbooks`, by service, say how often the daemon may go on by itself.
     """
     zone = ZoneInfo(time_zone)
+    promised = [*_missed(tx, zone), *_in_danger(tx, now, zone, playbooks)]
+    named = {need.incident_id for need in promised}
     found = [
-        *_missed(tx, zone),
-        *_in_danger(tx, now, zone, playbooks),
+        *_paused_all(tx, zone),
+        *promised,
         *_approvals(tx),
         *_nobody_told(tx),
+        *_cut_short(tx),
         *_paused(tx),
+        *(need for need in _delayed(tx, zone) if need.incident_id not in named),
         *_suspected(tx, zone),
         *_complaints_again(tx, now),
         *_held(tx),
         *_drafts(tx, now),
     ]
     return sorted(found, key=lambda need: (_URGENCY.index(need.kind), need.due_at or now))
+
+
+def _paused_all(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    since = control.since(tx, control.PAUSED)
+    if since is None:
+        return
+    waiting = tx.scalar(
+        """SELECT count(*) FROM broadcasts AS b JOIN notifications AS n ON n.broadcast_id = b.id AND n.state = 'pending'
+           WHERE b.state IN ('sending', 'paused')"""
+    )
+    yield Need(
+        kind="paused_all",
+        incident_id=None,
+        broadcast_id=None,
+        text=(
+            f"everything is paused since {_clock(since.at, zone)} by {since.by}: nothing is sent to anyone, "
+            f"{_waiting(waiting)}"
+        ),
+        due_at=None,
+        next=["notifier resume-all"],
+    )
 
 
 def _missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
@@ -167,8 +196,10 @@ def _nobody_told(tx: Transaction) -> Iterator[Need]:
 def _paused(tx: Transaction) -> Iterator[Need]:
     """Updates that a person stopped for now: nothing else goes on with them, nor with a restoration they announce."""
     rows = tx.rows(
-        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind FROM broadcasts AS b
-           JOIN incidents AS i ON i.id = b.incident_id
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.planned_at,
+                  (SELECT count(*) FROM notifications AS n
+                   WHERE n.broadcast_id = b.id AND n.state = 'pending') AS waiting
+           FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
            WHERE b.state = 'paused' AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = b.incident_id AND c.id > b.id
                  AND c.state = 'sending' AND c.started_at IS NULL)
@@ -176,13 +207,77 @@ def _paused(tx: Transaction) -> Iterator[Need]:
     )
     for row in rows:
         which = row["broadcast_id"]
+        planned = row["planned_at"] is not None  # before, there are more than those
+        waiting = _waiting(row["waiting"]) if planned else "customers wait for it"
         yield Need(
             kind="paused",
             incident_id=row["id"],
             broadcast_id=which,
-            text=f"{_name(row)}: {_words(row['kind'])} is paused, and customers wait for it",
+            text=f"{_name(row)}: {_words(row['kind'])} is paused, and {waiting}",
             due_at=None,
             next=[f"notifier broadcasts resume {which}", f"notifier broadcasts cancel {which}"],
+        )
+
+
+def _delayed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    """Parts that are still out and of which the daemon has spoken last: it can give no new time, a person can."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.facts, p.next_update_by FROM broadcasts AS b
+           JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
+           JOIN parts AS p ON p.id = b.part_id AND p.state = 'out'
+           WHERE b.automatic = 1 AND b.started_at IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c WHERE c.part_id = b.part_id AND c.id <> b.id
+                 AND (c.started_at > b.started_at OR c.started_at = b.started_at AND c.id > b.id
+                      OR c.started_at IS NULL AND c.state IN ('sending', 'paused', 'awaiting_approval')))
+           ORDER BY b.id"""
+    )
+    for row in rows:
+        facts = from_json(row["facts"], Facts)
+        if facts.eta_at is not None:  # it stands
+            continue
+        lapsed, gone = facts.previous_eta_at, facts.previous_update_by
+        if lapsed is not None:
+            said = f"the ETA by {_clock(lapsed, zone)} has lapsed and customers have no new one"
+        else:
+            due = f" by {_clock(gone, zone)}" if gone is not None else ""
+            said = f"the daemon alone gave the update that was due{due}, and customers have no ETA"
+        yield Need(
+            kind="delayed",
+            incident_id=row["id"],
+            broadcast_id=row["broadcast_id"],
+            text=f"{_name(row)}: {said}",
+            due_at=to_instant(row["next_update_by"]),
+            next=[f"notifier eta {row['id']} TIME", f"notifier restored {row['id']}"],
+        )
+
+
+def _cut_short(tx: Transaction) -> Iterator[Need]:
+    """Incidents whose newest update was stopped on its way: some of the customers have it, others do not."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.expected_customers AS expected,
+                  (SELECT count(*) FROM audience AS a WHERE a.broadcast_id = b.id AND a.outcome <> 'told') AS unreached
+           FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
+           WHERE b.state = 'cancelled' AND b.started_at IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c WHERE c.incident_id = b.incident_id AND c.id <> b.id
+                 AND (c.started_at > b.started_at OR c.started_at = b.started_at AND c.id > b.id
+                      OR c.started_at IS NULL AND c.state IN ('sending', 'paused', 'awaiting_approval')))
+           ORDER BY b.id"""
+    )
+    for row in rows:
+        told = broadcasts.customers_told(tx, row["broadcast_id"])
+        reachable = row["expected"] - row["unreached"]
+        if told >= reachable or not broadcasts.was_told(tx, row["id"]):  # then it is named as one nobody was told of
+            continue
+        yield Need(
+            kind="cut_short",
+            incident_id=row["id"],
+            broadcast_id=row["broadcast_id"],
+            text=(
+                f"{_name(row)}: {_words(row['kind'])} was cancelled on its way: {reachable - told:,} of "
+                f"{_customers(reachable)} were not told"
+            ),
+            due_at=None,
+            next=[f"notifier eta {row['id']} none", f"notifier eta {row['id']} TIME", f"notifier dismiss {row['id']}"],
         )
 
 
@@ -267,12 +362,11 @@ def _held(tx: Transaction) -> Iterator[Need]:
            WHERE n.state = 'held' GROUP BY b.id, b.incident_id, i.service, i.place ORDER BY b.id"""
     )
     for row in rows:
-        number = row["held"]
         yield Need(
             kind="held",
             incident_id=row["id"],
             broadcast_id=row["broadcast_id"],
-            text=f"{_name(row)}: {number:,} messages may or may not have arrived; a person decides about each",
+            text=f"{_name(row)}: {_messages(row['held'])} may or may not have arrived; a person decides about each",
             due_at=None,
             next=[
                 f"notifier broadcasts show {row['broadcast_id']}",
@@ -311,6 +405,14 @@ def _name(row: Row) -> str:
 
 def _customers(number: int) -> str:
     return "1 customer" if number == 1 else f"{number:,} customers"
+
+
+def _messages(number: int) -> str:
+    return "1 message" if number == 1 else f"{number:,} messages"
+
+
+def _waiting(number: int) -> str:
+    return f"{_messages(number)} {'waits' if number == 1 else 'wait'}"
 
 
 def _words(kind: str) -> str:

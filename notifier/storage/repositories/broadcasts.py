@@ -107,6 +107,21 @@ def was_told(tx: Transaction, incident_id: int) -> bool:
     )
 
 
+def customers_told(tx: Transaction, broadcast_id: int) -> int:
+    """Return how many customers a message of this broadcast was handed over for, or may have been."""
+    return int(
+        tx.scalar(
+            """SELECT count(DISTINCT a.customer_id) FROM notifications AS n
+               JOIN audience_notifications AS a
+                 ON a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id
+               WHERE n.broadcast_id = :id
+                 AND (n.state IN ('sending', 'sent', 'delivered', 'undelivered', 'in_doubt', 'held', 'abandoned')
+                      OR n.in_doubt_at IS NOT NULL)""",
+            id=broadcast_id,
+        )
+    )
+
+
 # --- drafts ---------------------------------------------------------------------------------------------------------
 
 

@@ -3,14 +3,23 @@
 `paused`: nothing is claimed while it is there. `link_secret`: signs links when the configuration gives no secret.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.actor import Actor
 from notifier.storage.database import Transaction
-from notifier.storage.instants import to_micros
+from notifier.storage.instants import to_instant, to_micros
 
 PAUSED = "paused"
 LINK_SECRET = "link_secret"  # noqa: S105  # the name of a row, not a secret
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """When and by whom a switch was set."""
+
+    at: datetime
+    by: str
 
 
 def get(tx: Transaction, name: str) -> str | None:
@@ -40,3 +49,9 @@ def clear(tx: Transaction, name: str) -> bool:
 def is_paused(tx: Transaction) -> bool:
     """Tell whether pause-all is in force."""
     return get(tx, PAUSED) is not None
+
+
+def since(tx: Transaction, name: str) -> Change | None:
+    """Return when and by whom a switch was set, or None when it is off."""
+    row = tx.row("SELECT changed_at, changed_by FROM control WHERE name = :name", name=name)
+    return None if row is None else Change(to_instant(row["changed_at"]), row["changed_by"])
