@@ -1,6 +1,6 @@
 """Replay a real storm through the daemon and judge its incidents by the outages that were.
 
-    python -m bench.storm_replay --data DIR --from 2019-10-26 --to 2019-10-30 [--rate 600 | --in-process]
+    python -m bench.storm_replay --data DIR --from 2019-10-26 --to 2019-10-30 [--rate 1200 | --in-process]
 
 A daemon is started on a clock that begins with the storm and runs `--rate` times as fast; customers, history and
 tickets go in over HTTP, each ticket when its time has come. `--in-process` drives the same stages without HTTP and
@@ -227,10 +227,10 @@ class Daemon:
             await daemon.sleep_until(end)
 
     async def incidents(self, storm: Storm) -> list[Opened]:
-        """Read them over HTTP, then stop the daemon."""
+        """Read them over HTTP, one by one: the list of incidents shows only the newest."""
         async with Caller(self._rehearsal.url, self._rehearsal.token) as daemon:
-            cards = await daemon.get("/v1/incidents?state=suspected,confirmed,resolved,closed,dismissed")
-            views = [await daemon.get(f"/v1/incidents/{card['id']}") for card in cards]
+            newest = max((card["id"] for card in await daemon.get("/v1/incidents")), default=0)
+            views = [await daemon.get(f"/v1/incidents/{incident_id}") for incident_id in range(1, newest + 1)]
         return [_opened(storm, view) for view in views]
 
     def stop(self) -> None:
@@ -295,7 +295,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of pge-trouble-tickets")
     parser.add_argument("--from", dest="first", default="2019-10-26", help="first day, local (default 2019-10-26)")
     parser.add_argument("--to", dest="last", default="2019-10-30", help="last day, local (default 2019-10-30)")
-    parser.add_argument("--rate", type=float, default=600, help="how many times as fast the clock runs (default 600)")
+    parser.add_argument("--rate", type=float, default=1200, help="how many times as fast the clock runs (default 1200)")
     parser.add_argument("--in-process", action="store_true", help="without HTTP and without waiting")
     parser.add_argument(
         "--watched", default="postal_code,city,area_code", help="kinds of region in which the detector looks"
