@@ -22,7 +22,6 @@ _REASONS = {
     "duplicate_contact_point": "told at a shared address",
 }
 _FIRST_KINDS = ("acknowledged", "eta")
-_SAMPLE_LINES = 10
 
 
 def not_told(reasons: dict[str, int]) -> str:
@@ -31,15 +30,16 @@ def not_told(reasons: dict[str, int]) -> str:
 
 
 def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> None:
-    """Print a preview; `whole` prints every sample to its end."""
+    """Print a preview; `whole` prints every sample, not only the first."""
     _samples(preview, whole=whole)
     kind = words(preview.kind)
+    left_out = sum(preview.not_told.values())
+    hear = f"{number(preview.customers - left_out)} of {plural(preview.customers, 'customer')}"
     printing.heading(
-        f"Broadcast {preview.broadcast_id}, {kind}: {plural(preview.customers, 'customer')}"
+        f"Broadcast {preview.broadcast_id}, {kind}: {hear} {'hears' if preview.customers == 1 else 'hear'},"
         f" by {plural(preview.notifications, 'message')}",
         style=STRONG,
     )
-    left_out = sum(preview.not_told.values())
     printing.fields(
         [
             ("channel", counts(preview.by_channel) or "none"),
@@ -55,10 +55,14 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
 
 
 def _samples(preview: Preview, *, whole: bool) -> None:
-    for n, sample in enumerate(preview.samples):
+    shown = preview.samples if whole else preview.samples[:1]
+    for n, sample in enumerate(shown):
         title = f"Sample {n + 1} of {len(preview.samples)}: {sample.channel}, {sample.locale}, {sample.contact_point}"
         printing.line(title, style=printing.DIM)
-        printing.message(sample.subject, sample.text, most_lines=None if whole or n == 0 else _SAMPLE_LINES)
+        printing.message(sample.subject, sample.text)
+        click.echo()
+    if more := len(preview.samples) - len(shown):
+        printing.line(f"{plural(more, 'more sample')}: notifier broadcasts preview {preview.broadcast_id}", hang=4)
         click.echo()
 
 

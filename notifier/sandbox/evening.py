@@ -14,7 +14,6 @@ from notifier.domain.errors import NotifierError
 from notifier.sandbox.alongside import alongside
 from notifier.sandbox.caller import Caller, CallFailed
 from notifier.sandbox.narration import (
-    Abridged,
     cell_line,
     clock_time,
     event_line,
@@ -159,7 +158,7 @@ class Evening:
     async def _type(self, *arguments: str) -> None:
         """Have the commander type a command at a terminal."""
         self._screen.line()
-        typist = Typist(self._rehearsal.environ, Abridged(self._screen.quote))
+        typist = Typist(self._rehearsal.environ, self._screen.quote)
         if code := await typist.run(*arguments):
             raise NotifierError(f"notifier {' '.join(arguments)} ended with {code}")
 

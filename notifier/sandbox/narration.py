@@ -1,6 +1,5 @@
 """What the demo says about what the API answers: one line each. Values in, text out."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,23 +7,6 @@ from zoneinfo import ZoneInfo
 from notifier.sandbox.terminal import bar
 
 ZONE = ZoneInfo("America/Los_Angeles")
-
-
-class Abridged:
-    """Passes on what a command prints, but of the sample messages of a preview only the first."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._is_skipping = say, False
-
-    def __call__(self, line: str) -> None:
-        """Pass a line on, or leave it out."""
-        if line.startswith("Sample 2 of "):
-            self._say("  (the other samples are left out here)")
-            self._is_skipping = True
-        elif line.startswith("Broadcast "):
-            self._is_skipping = False
-        if not self._is_skipping:
-            self._say(line)
 
 
 def clock_time(at: datetime) -> str:

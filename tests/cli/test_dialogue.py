@@ -35,7 +35,8 @@ def test_the_preview_says_who_hears_who_does_not_and_whether_it_is_in_time(notif
     for line in (
         "Sample 1 of 2: email, en, a***@example.com",
         "  | Power out at 12 Oak St: next update by 4:10 am",
-        "Broadcast 17, delayed: 1,214 customers by 1,172 messages",
+        "1 more sample: notifier broadcasts preview 17",
+        "Broadcast 17, delayed: 1,172 of 1,214 customers hear, by 1,172 messages",
         "  channel     email 1,172",
         "  language    en 889, es 252, fr 31",
         "  where       postal code 94110: 1,031, 94112: 183",
@@ -48,6 +49,14 @@ def test_the_preview_says_who_hears_who_does_not_and_whether_it_is_in_time(notif
         "  ! It will not be done before the time we promised.",
     ):
         assert line in text.splitlines()
+
+
+def test_one_sample_stands_in_the_dialogue_and_every_one_in_the_preview(notifier: Run, daemon: FakeDaemon) -> None:
+    assert "Sample 2 of 2" not in notifier("confirm", "42").stdout
+    daemon.on("GET", "/v1/broadcasts/17/preview", preview())
+    text = notifier("broadcasts", "preview", "17").stdout
+    assert "Sample 2 of 2: email" in text
+    assert "more sample" not in text
 
 
 def test_yes_sends_the_number_of_the_preview(notifier: Run, daemon: FakeDaemon) -> None:

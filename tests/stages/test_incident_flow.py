@@ -109,6 +109,21 @@ async def test_a_draft_tells_what_it_would_do_and_does_nothing(room: ControlRoom
     assert room.rows("SELECT 1 FROM notifications") == []
 
 
+async def test_the_first_sample_is_the_usual_message_and_later_ones_differ(room: ControlRoom) -> None:
+    region, chain = room.town.region("94110"), room.town.customer("chain")
+    sites = [room.town.site(chain, region, reference=name, address=f"{name} Elm St") for name in ("1", "2")]
+    room.town.contact(chain, sites, "chain@example.net")
+    await room.deliver(await room.open())
+    room.town.household("new", region, address="9 Ash St")
+    draft = await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN)
+    assert draft.preview is not None
+    assert [sample.subject.partition(" for ")[2] for sample in draft.preview.samples] == [
+        "12 Oak St",
+        "1 Elm St, 2 Elm St",
+        "9 Ash St",  # not told before
+    ]
+
+
 async def test_sending_confirms_waits_for_the_take_back_time_and_tells_everybody_once(room: ControlRoom) -> None:
     view = await room.send(await room.open())
     assert (view.state, view.not_before_at) == ("sending", MORNING + TAKE_BACK)

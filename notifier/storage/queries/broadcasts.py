@@ -1,6 +1,6 @@
 """Broadcasts as they are shown: one broadcast with its progress, and what a draft would do before it does it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -299,7 +299,7 @@ def _samples(
     """Return messages as their recipients would see them, and what could not be made."""
     samples: list[Sample] = []
     problems: list[str] = []
-    for row in tx.rows(_chosen(scope), most=SAMPLES, **values):
+    for row in _varied(tx.rows(_chosen(scope), **values))[:SAMPLES]:
         channel = Channel(row["channel"])
         try:
             message = outlook.render(channel, kind, facts, _personal(tx, row, scope, values, outlook))
@@ -322,11 +322,29 @@ def _chosen(scope: Scope) -> str:
     """Return the SQL of a few recipients: whoever comes first in the place, without walking all of it."""
     few = audience.best(scope, most=200)
     return f"""SELECT c.id, c.address, c.locale, c.time_zone, {audience.channel(scope, "chosen.place")} AS channel,
-                      CASE WHEN {_is_first_contact(scope, "c.id")} THEN 1 ELSE 0 END AS is_first
-               FROM (SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place, count(*) AS sites
+                      CASE WHEN {_is_first_contact(scope, "c.id")} THEN 1 ELSE 0 END AS is_first,
+                      CASE WHEN chosen.sites > 1 THEN 1 ELSE 0 END AS is_several
+               FROM (SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place,
+                            count(DISTINCT site_id) AS sites
                      FROM ({few}) AS best WHERE reach < {UNREACHED} GROUP BY 1) AS chosen
                JOIN contact_points AS c ON c.id = chosen.point
-               ORDER BY chosen.sites DESC, c.locale DESC, c.id LIMIT :most"""
+               ORDER BY c.id"""
+
+
+def _varied(rows: Sequence[Row]) -> list[Row]:
+    """Put the most common message first, of one site if there is one; then one of several sites; then other words."""
+    alike: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault(tuple(row[name] for name in ("is_several", "is_first", "locale", "channel")), []).append(row)
+    groups = sorted(alike.values(), key=lambda group: (group[0]["is_several"], -len(group)))
+    if not groups:
+        return []
+    usual, *others = groups
+    several = [group for group in others if group[0]["is_several"]][:1]
+    rest = [group for group in others if group not in several]
+    rest.sort(key=lambda group: group[0]["is_first"] == usual[0]["is_first"])
+    ordered = [usual, *several, *rest]
+    return [group[0] for group in ordered] + [row for group in ordered for row in group[1:]]
 
 
 def _personal(
