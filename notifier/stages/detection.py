@@ -232,6 +232,7 @@ class Detection:
             evidence = _evidence(finding)
             incidents.attach_evidence(tx, incident_id, evidence, now=now)
             updates.doubt_restoration(tx, incident_id, evidence, now=now)
+        incidents.narrow(tx, incident_id, kinds=tuple(self._rank), now=now)
         return opened
 
     def _tell(self, batch: _Batch, opened: Sequence[_Opened]) -> None:
@@ -387,7 +388,11 @@ class Detection:
 
 
 def _standing(tx: Transaction, finding: Finding, now: datetime) -> int | None:
-    """Return the incident that evidence belongs to: the one that has its region, else the newest that overlaps it."""
+    """Return the incident that evidence belongs to.
+
+    The one that has its region, else the newest that overlaps it, else a suspected one that a wider cell
+    around it has opened.
+    """
     cell = finding.cell
     known = detector.incident_of_region(tx, cell.service, cell.region_id, now - SPAN)
     if known is not None:
@@ -395,7 +400,9 @@ def _standing(tx: Transaction, finding: Finding, now: datetime) -> int | None:
     overlapping = incidents.overlapping(
         tx, service=cell.service, region_ids=[cell.region_id], now=now, resolved_within=SPAN
     )
-    return overlapping[-1] if overlapping else None
+    if overlapping:
+        return overlapping[-1]
+    return incidents.suspected_around(tx, service=cell.service, region_id=cell.region_id)
 
 
 def _dismiss_quiet(tx: Transaction, by_time: Mapping[timedelta, Sequence[str]], now: datetime) -> list[int]:

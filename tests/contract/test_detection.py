@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from notifier.domain.baseline import LocalTime
-from notifier.domain.incident import DismissReason
+from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.playbook import Mode
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
@@ -71,7 +71,26 @@ async def test_a_place_inside_a_wide_incident_attaches(desk: Desk) -> None:
         await desk.decide()
     assert [place for _, place, _ in desk.incidents()] == ["San Francisco"]
     await outage(desk, first=5)
-    assert len(desk.incidents()) == 1
+    assert desk.incidents() == [(1, "94110", "suspected")]  # the narrowest cells over the threshold are the place
+    await outage(desk, "94112", first=5)
+    assert desk.incidents() == [(1, "94110, 94112", "suspected")]
+    roles = {
+        row["kind"]: row["role"]
+        for row in desk.rows(
+            "SELECT r.kind, ir.role FROM incident_regions AS ir JOIN regions AS r ON r.id = ir.region_id"
+        )
+    }
+    assert roles == {"city": "attached", "postal_code": "place"}
+
+
+async def test_a_place_that_was_confirmed_is_not_narrowed(desk: Desk) -> None:
+    for number, code in enumerate(("94110", "94112") * 2, 1):
+        desk.clock.at += MINUTE
+        await desk.complain(f"{code}-{number}")
+        await desk.decide()
+    await desk.database.write(lambda tx: incidents.set_state(tx, 1, IncidentState.CONFIRMED))
+    await outage(desk, first=5)
+    assert desk.incidents() == [(1, "San Francisco", "confirmed")]
 
 
 async def test_strangers_alone_open_nothing(desk: Desk) -> None:

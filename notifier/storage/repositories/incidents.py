@@ -94,6 +94,50 @@ def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequen
     return any(_overlaps(tx, incident_id, service, region_id) for region_id in region_ids)
 
 
+def suspected_around(tx: Transaction, *, service: str, region_id: int) -> int | None:
+    """Return the newest suspected incident of a service whose first evidence, of a wider cell, covers part of a region.
+
+    Its place has been narrowed since; what shows itself inside the cell that opened it belongs to it.
+    """
+    opened_by = tx.tuples(
+        """SELECT i.id, e.region_id FROM incidents AS i
+           JOIN evidence AS e ON e.id = (SELECT min(f.id) FROM evidence AS f WHERE f.incident_id = i.id)
+           WHERE i.state = 'suspected' AND i.service = :service ORDER BY i.id DESC""",
+        service=service,
+    )
+    pattern = service_pattern(service)
+    for incident_id, wider in opened_by:
+        if _share_a_site(tx, region_id, wider, pattern):
+            return int(incident_id)
+    return None
+
+
+def narrow(tx: Transaction, incident_id: int, *, kinds: Sequence[str], now: datetime) -> None:
+    """Make the narrowest cells that have shown evidence the place of a suspected incident; wider ones stay attached.
+
+    `kinds` are ordered from narrow to wide. An incident that a person opened, or that is confirmed, is left as it is.
+    """
+    incident = tx.row("SELECT state, opened_by FROM incidents WHERE id = :id", id=incident_id)
+    if incident is None or incident["state"] != IncidentState.SUSPECTED or incident["opened_by"] != "daemon":
+        return
+    shown = tx.tuples(
+        """SELECT DISTINCT r.kind, r.id FROM evidence AS e JOIN regions AS r ON r.id = e.region_id
+           WHERE e.incident_id = :id ORDER BY r.id""",
+        id=incident_id,
+    )
+    for kind in kinds:
+        narrowest = [int(region_id) for each, region_id in shown if each == kind]
+        if narrowest:
+            break
+    else:
+        return
+    if narrowest == place_regions(tx, incident_id):
+        return
+    set_place(tx, incident_id, narrowest)
+    place = tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
+    record(tx, incident_id, at=now, event="place", actor="daemon", detail={"place": place})
+
+
 def open_for_site(tx: Transaction, customer_id: int, service: str) -> int | None:
     """Return the open incident that affects a site of this customer: a confirmed one first, else the newest."""
     found = tx.scalar(
@@ -246,7 +290,7 @@ def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, no
             "grade": evidence.grade,
             "score": round(evidence.score, 2),
             "observed": evidence.observed,
-            "expected": round(evidence.expected, 2),
+            "expected": float(f"{evidence.expected:.2g}"),
             "customers": evidence.distinct_customers,
         }
         record(tx, incident_id, at=now, event="evidence", actor="daemon", detail=detail)
