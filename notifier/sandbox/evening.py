@@ -112,7 +112,7 @@ class Evening:
             for evidence in sorted(view["evidence"], key=lambda one: -float(one["score"])):
                 self._screen.line("   " + evidence_line(evidence))
         first = int(suspected[0]["id"])
-        self._screen.line("the commander sees where it is, and where it is not, and corrects the place")
+        self._screen.line("the commander compares the place with the calls, and says which codes are out")
         place = ",".join(f"{self._outage.kind}:{code}" for code in self._outage.codes)
         await self._type("confirm", str(first), "--regions", place, "--crew", "being-sent", "--no-wait")
         await self._until_told(first, 1)
