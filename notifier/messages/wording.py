@@ -132,7 +132,7 @@ class Wording:
             "next_update": times.brief(facts.next_update_by),
             "previous_eta": times.brief(facts.previous_eta_at),
             "previous_update": times.brief(facts.previous_update_by),
-            "told": times.brief(facts.told_at),
+            "told": times.about(facts.told_at),  # when it began: somebody heard it later
             "restored": times.brief(facts.restored_at),
             "missed_eta": times.brief(facts.missed_eta_at),
             "lasted": times.duration(lasted(facts)),

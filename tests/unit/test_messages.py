@@ -208,6 +208,14 @@ def test_a_time_that_nobody_knows_to_the_minute_is_never_before_what_was_told() 
     assert times.about(told - timedelta(minutes=3), after=told) == "8:15 PM"
 
 
+@pytest.mark.parametrize("kind", [BroadcastKind.CORRECTION, BroadcastKind.REOPENED])
+def test_when_an_update_was_told_is_known_about(kind: BroadcastKind) -> None:
+    sample = sample_of(kind)
+    facts = replace(sample.facts, told_at=AT.replace(minute=18) - timedelta(hours=1))
+    message = MESSAGES.render(Channel.EMAIL, kind, facts, sample.personal)
+    assert re.search(r"At about \d+:15 [ap]m( yesterday)? we told you", message.text)
+
+
 def test_safety_is_told_first_and_not_every_time() -> None:
     wires = "Stay away from fallen wires"
     assert wires in render(sample_of(BroadcastKind.ACKNOWLEDGED)).text
