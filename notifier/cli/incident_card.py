@@ -148,7 +148,7 @@ def _evidence(evidence: Sequence[EvidenceView], moment: Moment) -> None:
             [
                 printing.region(each.region),
                 number(each.observed),
-                number(round(each.expected, 1)),
+                number(each.expected),
                 number(round(each.score, 1)),
                 f"{number(each.distinct_customers)} ({number(each.verified)})",
                 each.grade,

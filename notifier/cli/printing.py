@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import click
 
+from notifier.domain.text import figure
+
 WIDEST = 72
 _NARROWEST = 40
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, bidi overrides, lone surrogates, line separators
@@ -45,8 +47,8 @@ def safe(text: str) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number with thousands separators, whole or with at most one decimal."""
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+    """Write a number with thousands separators, whole, with one decimal, or below 1 with two significant digits."""
+    return figure(value)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -6,6 +6,7 @@ So control characters, every kind of line end, and marks that change the directi
 
 import re
 import unicodedata
+from decimal import Decimal
 
 # Tabs, line ends (CR, LF, VT, FF, FS-US, NEL, U+2028, U+2029) and other control characters separate words.
 _BREAKS = re.compile("[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -21,6 +22,13 @@ def clean_line(text: str) -> str:
     if text.isascii() and text.isprintable():
         return " ".join(text.split()) if "  " in text or text[:1] == " " or text[-1:] == " " else text
     return _BREAKS.sub(" ", unicodedata.normalize("NFC", _INVISIBLE.sub("", text))).strip()
+
+
+def figure(value: float) -> str:
+    """Write a number for people: whole, with one decimal, or below 1 with two digits that say something: 0.0042."""
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 1 else f"{Decimal(f'{value:.2g}'):f}"
 
 
 def is_spreadsheet_number(text: str) -> bool:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from notifier.domain.text import figure
 from notifier.sandbox.terminal import bar
 
 ZONE = ZoneInfo("America/Los_Angeles")
@@ -21,7 +22,7 @@ def cell_line(cells: list[dict[str, Any]]) -> str:
     top = cells[0]
     grade = f", {top['grade']}" if top["grade"] else ""
     return (
-        f"highest: {top['service']} in {top['region']}: {top['observed']} seen, {_expected(top)} expected,"
+        f"highest: {top['service']} in {top['region']}: {top['observed']} seen, {figure(top['expected'])} expected,"
         f" score {top['score']:.1f}{grade}"
     )
 
@@ -38,14 +39,10 @@ def proposal_line(card: dict[str, Any]) -> str:
 def evidence_line(evidence: dict[str, Any]) -> str:
     """Return why one cell is anomalous."""
     return (
-        f"{evidence['region']:<22} {evidence['observed']:>3} complaints, {_expected(evidence)} expected, score"
+        f"{evidence['region']:<22} {evidence['observed']:>3} complaints, {figure(evidence['expected'])} expected, score"
         f" {evidence['score']:>5.1f} ({evidence['grade']}); {evidence['distinct_customers']} customers,"
         f" {evidence['verified']} verified"
     )
-
-
-def _expected(cell: dict[str, Any]) -> str:
-    return f"{cell['expected']:.2f}" if cell["expected"] < 1 else f"{cell['expected']:.1f}"
 
 
 def event_line(entry: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What the incidents repository promises on every database."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -154,6 +155,15 @@ def test_evidence_in_the_timeline_names_the_region_and_the_figures(database: Dat
         "expected": 1.3,
         "customers": 20,
     }
+
+
+def test_a_small_expectation_is_recorded_with_the_digits_that_say_something(database: Database) -> None:
+    postal = Town(database).region("94110")
+    incident_id = opened(database, postal)
+    rare = replace(evidence(postal), expected=0.00421)
+    database.write_now(lambda tx: incidents.attach_evidence(tx, incident_id, rare, now=MORNING))
+    detail = database.read_now(lambda tx: tx.scalar("SELECT detail FROM timeline WHERE event = 'evidence'"))
+    assert msgspec.json.decode(detail)["expected"] == 0.0042
 
 
 def test_a_dismissed_incident_keeps_why_and_cannot_be_dismissed_again(database: Database) -> None:

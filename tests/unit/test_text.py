@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.text import clean_line, is_spreadsheet_number
+from notifier.domain.text import clean_line, figure, is_spreadsheet_number
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,22 @@ from notifier.domain.text import clean_line, is_spreadsheet_number
 )
 def test_a_name_becomes_one_clean_line(typed: str, stored: str) -> None:
     assert clean_line(typed) == stored
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1214, "1,214"),
+        (1234.56, "1,234.6"),
+        (1.34, "1.3"),
+        (0.5, "0.5"),
+        (0.0042, "0.0042"),
+        (0.00004219, "0.000042"),
+        (0.0, "0"),
+    ],
+)
+def test_a_figure_says_something_however_small_it_is(value: float, written: str) -> None:
+    assert figure(value) == written
 
 
 @given(st.text())

@@ -11,6 +11,7 @@ from notifier.domain.broadcast import Facts
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseKind
+from notifier.domain.text import figure
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.queries import incidents as shown
@@ -293,7 +294,7 @@ def _suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
             best = evidence[0]
             minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
             parts.append(
-                f"- {best.grade}: {best.observed} complaints in {minutes} min ({best.expected:.1f} expected), "
+                f"- {best.grade}: {best.observed} complaints in {minutes} min ({figure(best.expected)} expected), "
                 f"{best.verified} verified"
             )
         else:
