@@ -373,7 +373,9 @@ def customer(**changes: Any) -> CustomerView:
                     subject="Power out at 12 Oak St: next update by 4:10 am",
                 )
             ],
-            "not_told": [{"broadcast_id": 16, "incident_id": 42, "kind": "eta", "reason": "opted_out"}],
+            "not_told": [
+                {"broadcast_id": 16, "incident_id": 42, "kind": "eta", "reason": "opted_out", "at": NOON - 9 * MINUTE}
+            ],
             "promises": [promise()],
             **changes,
         }

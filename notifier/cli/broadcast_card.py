@@ -5,7 +5,7 @@ from datetime import datetime
 from notifier.cli import printing
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, GOOD, WARN, number, phrase, plural, words
-from notifier.cli.times import Moment
+from notifier.cli.times import Moment, instant
 from notifier.storage.views import BroadcastView, Progress
 
 _OPEN = ("pending", "sending", "in_doubt")
@@ -32,7 +32,7 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
         words(view.state),
         style=_STYLES.get(view.state),
     )
-    promised = [(label, moment.short(at)) for name, label in _TIMES if (at := _instant(view.facts.get(name)))]
+    promised = [(label, moment.short(at)) for name, label in _TIMES if (at := instant(view.facts.get(name)))]
     printing.fields(
         [
             ("made", _by(view.created_at, moment, "the daemon by itself" if view.automatic else view.created_by)),
@@ -67,7 +67,7 @@ def show_outcome(view: BroadcastView, moment: Moment) -> None:
     text += "" if view.progress.planned or view.state != "sending" else ", still finding recipients"
     printing.line(text[0].upper() + text[1:] + ".", style=BAD if failed or doubt else GOOD)
     for name, label in _TIMES[:2]:
-        if at := _instant(view.facts.get(name)):
+        if at := instant(view.facts.get(name)):
             printing.line(f"Promise: {label} {moment.short(at)}.")
     if not finished(view):
         printing.line(f"It goes on by itself. See how far: notifier broadcasts show {view.id}", hang=4)
@@ -89,11 +89,3 @@ def _by(at: datetime | None, moment: Moment, who: str | None = "") -> str:
     if at is None:
         return ""
     return moment.short(at) + (f" by {who}" if who else "")
-
-
-def _instant(value: object) -> datetime | None:
-    """Read an instant of a broadcast's facts, which are JSON."""
-    try:
-        return datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

@@ -9,7 +9,7 @@ from notifier.cli import printing
 from notifier.cli.incident_card import show_promises
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, Column, plural, safe, words
-from notifier.cli.times import Moment
+from notifier.cli.times import Moment, instant
 from notifier.storage.views import ComplaintView, ContactPointView, CustomerView, SiteView, ToldView
 
 _SHOWN = 20
@@ -21,7 +21,7 @@ def show_customer(view: CustomerView, moment: Moment) -> None:
     printing.heading(f"{safe(view.reference)}  {safe(view.name)}", view.account_type)
     printing.fields([("plan", view.plan), ("has", f"{plural(len(view.sites), 'site')}, {_addresses(view)}")])
     _told([each for each in view.told if each.state not in _NEVER_LEFT], moment)
-    _not_told(view.not_told, [each for each in view.told if each.state in _NEVER_LEFT])
+    _not_told(view.not_told, [each for each in view.told if each.state in _NEVER_LEFT], moment)
     if view.promises:
         show_promises(view.promises, moment)
     _complaints(view.complaints, moment)
@@ -48,20 +48,23 @@ def _told(told: list[ToldView], moment: Moment) -> None:
     _more(len(told))
 
 
-def _not_told(entries: list[dict[str, object]], unsent: list[ToldView]) -> None:
+def _not_told(entries: list[dict[str, object]], unsent: list[ToldView], moment: Moment) -> None:
     if not entries and not unsent:
         return
     _title("What they were not told, and why")
     for message in unsent[:_SHOWN]:
         incident = f" of #{message.incident_id}" if message.incident_id else ""
-        line = f"{words(message.kind)}{incident}, {message.channel} {message.address}: {words(message.state)}"
+        when = f"{moment.short(message.at)}  " if message.at else ""
+        line = f"{when}{words(message.kind)}{incident}, {message.channel} {message.address}: {words(message.state)}"
         printing.line(line, indent=2, hang=4, style=BAD)
         printing.line(f"(notifier notifications show {message.notification_id})", indent=4)
     _more(len(unsent))
     for each in entries[:_SHOWN]:
         why = not_told({str(each.get("reason")): 1}).removesuffix(" 1").removesuffix("\u00a01")
         incident = f" of #{each['incident_id']}" if each.get("incident_id") else ""
-        printing.line(f"{words(str(each.get('kind')))}{incident}: {why}", indent=2, hang=4, style=BAD)
+        at = instant(each.get("at"))
+        when = f"{moment.short(at)}  " if at else ""
+        printing.line(f"{when}{words(str(each.get('kind')))}{incident}: {why}", indent=2, hang=4, style=BAD)
     _more(len(entries))
 
 

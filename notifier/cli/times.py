@@ -188,3 +188,11 @@ def _iso(words: str, moment: Moment) -> tuple[datetime, bool] | None:
 
 
 _FORMS: tuple[Callable[[str, Moment], tuple[datetime, bool] | None], ...] = (_ahead, _of_day, _iso)
+
+
+def instant(value: object) -> datetime | None:
+    """Read an instant from among the facts of an answer, which are JSON of any kind."""
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -323,8 +323,8 @@ class CustomerView(View, frozen=True, kw_only=True):
     contact_points: list[ContactPointView]
     complaints: list[ComplaintView]
     told: list[ToldView]
-    not_told: list[dict[str, object]]  # {"broadcast_id", "incident_id", "kind", "reason"}
-    promises: list[PromiseView]  # of incidents that affect this customer
+    not_told: list[dict[str, object]]  # {"broadcast_id", "incident_id", "kind", "reason", "at"}
+    promises: list[PromiseView]  # of the updates of which this customer was handed a message, or may have been
 
 
 class KeyView(View, frozen=True, kw_only=True):

@@ -174,7 +174,7 @@ def test_a_customer_is_shown_with_what_they_were_told_first(notifier: Run) -> No
     assert text.startswith("C-1001  Ana Gómez")
     assert text.index("What they were told") < text.index("What they said") < text.index("Sites")
     assert "email ana@example.com" in text
-    assert "eta of #42: asked not to hear from us" in text
+    assert "  03:30 PDT (9 min ago)  eta of #42: asked not to hear from us" in text
     assert "area code 415 (from the phone number)" in text
 
 
@@ -183,7 +183,9 @@ def test_a_message_that_never_left_is_no_telling(notifier: Run, daemon: FakeDaem
     daemon.on("GET", "/v1/customers/C-1001", replace(view, told=[replace(view.told[0], state="cancelled")]))
     text = notifier("customers", "show", "C-1001").stdout
     assert "What they were told\n  nothing\n" in text
-    assert "email ana@example.com: cancelled" in text[text.index("What they were not told") :]
+    assert "acknowledged of #42, email ana@example.com: cancelled" in " ".join(
+        text[text.index("What they were not told") :].split()
+    )
 
 
 def test_words_of_strangers_cannot_move_the_cursor(notifier: Run, daemon: FakeDaemon) -> None:

@@ -195,9 +195,22 @@ async def test_the_address_that_was_written_to_is_shown_after_it_has_changed(
 def test_what_a_customer_was_not_told_is_shown_with_the_reason(database: Database) -> None:
     database.write_now(lambda tx: tell(tx, 1, outcome="opted_out"))
     view = shown(database)
-    assert view.not_told == [{"broadcast_id": 1, "incident_id": 1, "kind": "eta", "reason": "opted_out"}]
-    assert view.told == []
-    assert len(view.promises) == 1
+    at = NOON + timedelta(hours=1)
+    assert view.not_told == [{"broadcast_id": 1, "incident_id": 1, "kind": "eta", "reason": "opted_out", "at": at}]
+    assert (view.told, view.promises) == ([], [])
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_promise_whose_message_never_left_was_not_made_to_the_customer(database: Database) -> None:
+    def tell_two(tx: Transaction) -> None:
+        tell(tx, 1)
+        tell(tx, 2)
+        tx.run("UPDATE notifications SET state = 'cancelled' WHERE broadcast_id = 2")
+
+    database.write_now(tell_two)
+    view = shown(database)
+    assert [each.state for each in view.told] == ["cancelled", "sent"]
+    assert [each.due_at for each in view.promises] == [NOON + timedelta(hours=2)]
 
 
 @pytest.mark.usefixtures("directory")

@@ -4,11 +4,12 @@ The only question whose answer has addresses in full: whoever looks up one custo
 written to.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from notifier.domain.contact import normalise_email, normalise_phone
 from notifier.domain.customer import CustomerId
 from notifier.domain.errors import InvalidInput
+from notifier.domain.notification import TOLD_STATES
 from notifier.domain.text import clean_line
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant
@@ -64,6 +65,7 @@ def show(tx: Transaction, reference: str) -> CustomerView | None:
         return None
     customer_id = CustomerId(row["id"])
     updates = tx.rows(_UPDATES, customer_id=customer_id)
+    messages = _messages(tx, customer_id, [update for update in updates if update["outcome"] == "told"])
     return CustomerView(
         id=customer_id,
         reference=row["reference"],
@@ -73,24 +75,26 @@ def show(tx: Transaction, reference: str) -> CustomerView | None:
         sites=_sites(tx, customer_id),
         contact_points=_contact_points(tx, customer_id),
         complaints=_complaints(tx, customer_id),
-        told=_told(tx, customer_id, [update for update in updates if update["outcome"] == "told"]),
+        told=_told(tx, customer_id, messages),
         not_told=[
             {
                 "broadcast_id": update["broadcast_id"],
                 "incident_id": update["incident_id"],
                 "kind": update["kind"],
                 "reason": update["outcome"],
+                "at": to_instant(update["at"]),
             }
             for update in updates
             if update["outcome"] != "told"
         ],
-        promises=_promises(tx, {update["incident_id"] for update in updates}),
+        promises=_promises(tx, {update["broadcast_id"] for update, row in messages if _may_have_been_told(row)}),
     )
 
 
 # There are few broadcasts and one audience row at most in each: CROSS JOIN makes SQLite go that way.
 _UPDATES = """
-SELECT b.id AS broadcast_id, b.incident_id, b.kind, a.outcome FROM broadcasts b CROSS JOIN audience a
+SELECT b.id AS broadcast_id, b.incident_id, b.kind, COALESCE(b.started_at, b.sent_at, b.created_at) AS at, a.outcome
+FROM broadcasts b CROSS JOIN audience a
 WHERE a.broadcast_id = b.id AND a.customer_id = :customer_id ORDER BY b.id DESC
 """
 
@@ -168,7 +172,7 @@ def _complaints(tx: Transaction, customer_id: CustomerId) -> list[ComplaintView]
     ]
 
 
-_MESSAGE = "n.id, n.channel, n.state, n.reason, n.ended_at, n.cause_kind, p.address"
+_MESSAGE = "n.id, n.channel, n.state, n.reason, n.ended_at, n.in_doubt_at, n.cause_kind, p.address"
 
 # Through the audience, not through today's links: the address may have been another one then.
 _MESSAGES = f"""
@@ -185,13 +189,22 @@ WHERE s.customer_id = :customer_id AND n.broadcast_id IS NULL ORDER BY n.id DESC
 """
 
 
-def _told(tx: Transaction, customer_id: CustomerId, updates: Iterable[Row]) -> list[ToldView]:
-    """Return the messages of updates, newest first, then the answers to this customer's contact points."""
-    told = [
-        _message(row, update["incident_id"], update["kind"])
-        for update in list(updates)[:BROADCASTS_AT_MOST]
+def _messages(tx: Transaction, customer_id: CustomerId, updates: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Return the messages of updates, each with its update, newest first."""
+    return [
+        (update, row)
+        for update in updates[:BROADCASTS_AT_MOST]
         for row in tx.rows(_MESSAGES, broadcast_id=update["broadcast_id"], customer_id=customer_id)
     ]
+
+
+def _may_have_been_told(row: Row) -> bool:
+    return row["state"] in TOLD_STATES or row["in_doubt_at"] is not None
+
+
+def _told(tx: Transaction, customer_id: CustomerId, messages: Iterable[tuple[Row, Row]]) -> list[ToldView]:
+    """Return the messages of updates, newest first, then the answers to this customer's contact points."""
+    told = [_message(row, update["incident_id"], update["kind"]) for update, row in messages]
     return told + [_message(row, None, row["cause_kind"] or "") for row in tx.rows(_ANSWERS, customer_id=customer_id)]
 
 
@@ -209,7 +222,8 @@ def _message(row: Row, incident_id: int | None, kind: str) -> ToldView:
     )
 
 
-def _promises(tx: Transaction, incident_ids: Iterable[int]) -> list[PromiseView]:
+def _promises(tx: Transaction, broadcast_ids: Iterable[int]) -> list[PromiseView]:
+    """Return the promises made in these updates, newest first."""
     return [
         PromiseView(
             id=row["id"],
@@ -221,10 +235,10 @@ def _promises(tx: Transaction, incident_ids: Iterable[int]) -> list[PromiseView]
             automatic_in_row=row["automatic_in_row"],
             warned_at=to_instant(row["warned_at"]),
         )
-        for incident_id in sorted(incident_ids, reverse=True)
+        for broadcast_id in sorted(broadcast_ids, reverse=True)
         for row in tx.rows(
             "SELECT id, kind, due_at, state, made_at, ended_at, automatic_in_row, warned_at FROM promises "
-            "WHERE incident_id = :incident_id ORDER BY made_at DESC, id DESC",
-            incident_id=incident_id,
+            "WHERE broadcast_id = :broadcast_id ORDER BY id DESC",
+            broadcast_id=broadcast_id,
         )
     ]
