@@ -27,8 +27,8 @@ demo: $(VENV)/.runtime ## play an outage from the first complaint to restoration
 run: $(VENV)/.runtime ## run the daemon as shipped: SQLite, propose, messages written to files
 	$(BIN)/notifier serve --migrate
 
-test: $(VENV)/.dev ## run all tests
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+test: $(VENV)/.dev ## run all tests (COVERAGE=1: with branch coverage)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=85)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
@@ -44,7 +44,8 @@ types: $(VENV)/.dev ## mypy, strict
 layers: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports
 
-check: lint types layers test ## what CI runs
+check: lint types layers ## what CI runs: format, lint, layers, types, all tests with branch coverage
+	$(MAKE) test COVERAGE=1
 
 bench: $(VENV)/.dev ## benchmarks against peers; needs npm and Debian's postfix (bench/README.md)
 	$(BIN)/python -m bench
