@@ -4,9 +4,14 @@ import click
 
 from notifier.cli import dialogue, printing
 from notifier.cli.broadcast_card import show_broadcast
+from notifier.cli.client import Client
 from notifier.cli.options import broadcast_argument, connect, json_option, sending_options
 from notifier.cli.preview import show_preview
+from notifier.cli.printing import words
+from notifier.cli.take_back import say_what_is_left
 from notifier.storage.views import BroadcastView, Preview
+
+_WANTED = {"send": ("draft", "sent"), "approve": ("awaiting_approval", "approved")}
 
 
 @click.group(short_help="Preview, send, approve, pause or cancel an update.")
@@ -110,19 +115,31 @@ def cancel(broadcast_id: int, as_json: bool) -> None:
 
     Example: notifier broadcasts cancel 17
     """
-    _show(broadcast_id, "cancel", as_json=as_json)
+    client, view = _show(broadcast_id, "cancel", as_json=as_json)
+    if view is not None and view.reason == "taken_back":
+        say_what_is_left(client, view)
 
 
 def _send(broadcast_id: int, how: dialogue.Sending, action: str) -> None:
     client = connect()
+    view = client.get(f"/v1/broadcasts/{broadcast_id}").read(BroadcastView)
+    wanted, done = _WANTED[action]
+    if view.state != wanted:  # said before anybody reads a preview and types its count
+        said = f"broadcast {view.id} is {words(view.state)}: only one that is {words(wanted)} can be {done}"
+        raise click.ClickException(said)
     reply = client.get(f"/v1/broadcasts/{broadcast_id}/preview")
     dialogue.send(client, reply.read(Preview), how, action=action)
 
 
-def _show(broadcast_id: int, action: str | None, body: object = None, *, as_json: bool) -> None:
+def _show(
+    broadcast_id: int, action: str | None, body: object = None, *, as_json: bool
+) -> tuple[Client, BroadcastView | None]:
+    """Print a broadcast, after something was done about it; return it unless JSON was asked for."""
     client, path = connect(), f"/v1/broadcasts/{broadcast_id}"
     reply = client.post(f"{path}/{action}", body) if action else client.get(path)
     if as_json:
         printing.answer(reply.body)
-        return
-    show_broadcast(reply.read(BroadcastView), client.moment())
+        return client, None
+    view = reply.read(BroadcastView)
+    show_broadcast(view, client.moment())
+    return client, view

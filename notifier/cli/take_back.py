@@ -17,7 +17,7 @@ from notifier.cli.broadcast_card import finished, show_outcome
 from notifier.cli.client import Client, Problem, Unreachable
 from notifier.cli.keyboard import Keyboard
 from notifier.cli.printing import BAD, GOOD, WARN
-from notifier.storage.views import BroadcastView, StatusView
+from notifier.storage.views import BroadcastView, IncidentView, StatusView
 
 _TRIES = 3
 _WATCHED_AT_MOST = timedelta(seconds=120)  # a longer hold is not waited for: no key may stop a person from leaving
@@ -46,6 +46,17 @@ def tell_and_wait(client: Client, view: BroadcastView, *, watched: bool) -> None
         printing.line(f"See how it goes:         notifier broadcasts show {view.id}", hang=4)
     else:
         _count_down(client, view)
+
+
+def say_what_is_left(client: Client, view: BroadcastView) -> None:
+    """Say what can be done about an incident that stays confirmed when its first message was taken back."""
+    with suppress(Problem):  # it is taken back, whatever becomes of this question
+        card = client.get(f"/v1/incidents/{view.incident_id}").read(IncidentView).card
+        if card.state == "confirmed" and not card.told:
+            printing.line(f"#{card.id} stays confirmed, and its customers have heard nothing. Next:")
+            printing.line(f"notifier eta {card.id} none   tells them, without an ETA", indent=4)
+            printing.line(f"notifier eta {card.id} TIME   tells them, with one", indent=4)
+            printing.line(f"notifier dismiss {card.id}    ends it; there is nobody to tell", indent=4)
 
 
 def _count_down(client: Client, view: BroadcastView) -> None:
@@ -85,7 +96,9 @@ def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]
 def _take_back(client: Client, ident: int) -> NoReturn:
     view = _cancelled(client, ident)
     if view.started_at is None:
-        raise NotSent("Taken back. Nobody was told.")
+        printing.line("Taken back. Nobody was told.", style=WARN)
+        say_what_is_left(client, view)
+        raise click.exceptions.Exit(1)
     printing.line("Too late to take it back: it had begun. What had not left is stopped.", style=BAD)
     show_outcome(view, client.moment())
     raise click.exceptions.Exit(1)

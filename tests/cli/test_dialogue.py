@@ -130,12 +130,30 @@ def test_leaving_cancels_the_draft_and_sends_nothing(at: At, daemon: FakeDaemon,
 
 
 def test_leaving_an_approval_leaves_what_another_has_sent(at: At, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(state="awaiting_approval"))
     with at("broadcasts", "approve", "17") as person:
         person.sees("Type 1214 to approve, q to leave: ")
         person.type("q\n")
         assert person.ends() == 1
         person.sees("Not approved. Broadcast 17 still waits")
-    assert daemon.paths() == ["GET /v1/broadcasts/17/preview"]
+    assert daemon.paths() == ["GET /v1/broadcasts/17", "GET /v1/broadcasts/17/preview"]
+
+
+@pytest.mark.parametrize(
+    ("action", "state", "said"),
+    [
+        ("send", "superseded", "is superseded: only one that is draft can be sent"),
+        ("send", "awaiting_approval", "is awaiting approval: only one that is draft can be sent"),
+        ("approve", "draft", "is draft: only one that is awaiting approval can be approved"),
+    ],
+)
+def test_what_can_no_longer_be_sent_is_refused_before_its_count_is_asked_for(
+    notifier: Run, daemon: FakeDaemon, action: str, state: str, said: str
+) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(state=state))
+    result = notifier("broadcasts", action, "17")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: broadcast 17 {said}\n")
+    assert daemon.paths() == ["GET /v1/broadcasts/17"]
 
 
 def test_a_number_that_changed_meanwhile_is_shown_and_asked_for_again(at: At, daemon: FakeDaemon) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.conftest import At
 from tests.cli.terminal import Terminal
-from tests.cli_views import broadcast, progress, status, within_take_back
+from tests.cli_views import broadcast, card, incident, progress, status, within_take_back
 from tests.fake_daemon import Answer, Asked, FakeDaemon
 
 pytestmark = pytest.mark.usefixtures("outage")
@@ -30,7 +30,18 @@ def test_any_key_takes_it_back(at: At, daemon: FakeDaemon, key: str) -> None:
         assert person.ends() == 1
         person.sees("Taken back. Nobody was told.")
         assert person.is_as_before()
-    assert daemon.paths()[-1] == "POST /v1/broadcasts/17/cancel"
+    assert daemon.paths()[-2:] == ["POST /v1/broadcasts/17/cancel", "GET /v1/incidents/42"]
+
+
+def test_what_stays_confirmed_is_said_with_what_can_be_done(at: At, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed")))
+    with counting(at) as person:
+        person.type("x")
+        person.sees("Taken back. Nobody was told.")
+        person.sees("#42 stays confirmed, and its customers have heard nothing. Next:")
+        person.sees("notifier eta 42 none")
+        person.sees("notifier dismiss 42")
+        assert person.ends() == 1
 
 
 def test_an_interrupt_from_outside_takes_it_back_too(at: At, daemon: FakeDaemon) -> None:
