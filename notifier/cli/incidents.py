@@ -9,6 +9,7 @@ from notifier.storage.views import IncidentCard, IncidentView
 
 _STATES = ("scheduled", "suspected", "confirmed", "resolved", "closed", "dismissed", "merged")
 _OPEN = "scheduled,suspected,confirmed"
+CARDS_AT_MOST = 200  # what the daemon lists at once
 
 
 @click.group(invoke_without_command=True, short_help="List incidents, or show one whole.")
@@ -23,14 +24,15 @@ def incidents(ctx: click.Context, /, *, as_json: bool) -> None:
 @incidents.command("list")
 @click.option("--state", multiple=True, type=click.Choice(_STATES), help="Only those in this state; may be repeated.")
 @click.option("--all", "every", is_flag=True, help="Those that are over, too.")
+@click.option("--before", type=click.IntRange(min=1), metavar="ID", help="Only older ones than this incident.")
 @json_option
-def list_(state: tuple[str, ...] = (), every: bool = False, as_json: bool = False) -> None:
+def list_(state: tuple[str, ...] = (), every: bool = False, before: int | None = None, as_json: bool = False) -> None:
     """List incidents, newest first: those that are open, unless said otherwise.
 
     Example: notifier incidents list --state resolved
     """
     client = connect()
-    reply = client.get("/v1/incidents", state=None if every else ",".join(state) or _OPEN)
+    reply = client.get("/v1/incidents", state=None if every else ",".join(state) or _OPEN, before=before)
     if as_json:
         printing.answer(reply.body)
         return
@@ -39,6 +41,8 @@ def list_(state: tuple[str, ...] = (), every: bool = False, as_json: bool = Fals
         printing.line("No incident" + (" yet." if every else f" is {' or '.join(state) or 'open'}."))
         return
     list_cards(cards, client.moment())
+    if len(cards) == CARDS_AT_MOST:
+        printing.line(f"Older ones: notifier incidents list --before {cards[-1].id}", hang=4)
 
 
 @incidents.command("show")

@@ -161,9 +161,9 @@ class Incidents:
         """Return one incident, whole; raise `NotFound`."""
         return await self._database.read(lambda tx: shown.view(tx, incident_id, self._playbooks))
 
-    async def cards(self, states: Sequence[str] | None = None) -> list[IncidentCard]:
-        """Return the incidents in these states, newest first; None = all."""
-        return await self._database.read(lambda tx: shown.cards(tx, states))
+    async def cards(self, states: Sequence[str] | None = None, *, before: int | None = None) -> list[IncidentCard]:
+        """Return at most 200 incidents in these states, newest first; None = all. `before` is an id: older ones."""
+        return await self._database.read(lambda tx: shown.cards(tx, states, before=before))
 
     # --- actions ----------------------------------------------------------------------------------------------------
 

@@ -108,6 +108,13 @@ def test_status_shows_a_stopped_provider_and_what_waits(notifier: Run, daemon: F
     assert "the detector is 3 behind" in text
 
 
+def test_a_full_list_says_how_to_see_older_ones(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents", [card(id=number) for number in range(400, 200, -1)])
+    assert "Older ones: notifier incidents list --before 201" in notifier("incidents", "list").stdout
+    notifier("incidents", "list", "--before", "201")
+    assert daemon.last("GET", "/v1/incidents").query["before"] == "201"
+
+
 def test_incidents_lists_the_open_ones_with_the_next_time_owed(notifier: Run, daemon: FakeDaemon) -> None:
     told = card(state="confirmed", told=1172, eta_at=NOON + 171 * MINUTE, next_update_by=NOON + 31 * MINUTE)
     daemon.on("GET", "/v1/incidents", [told])

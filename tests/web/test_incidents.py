@@ -230,3 +230,14 @@ async def test_actions_are_in_the_audit_log_with_their_key(town: Served) -> None
     await town.machine.parts.keys.create("x", "viewer", DAEMON)
     rows = town.rows("SELECT actor, action, origin FROM audit WHERE action LIKE 'incidents.%'")
     assert rows == [{"actor": "a commander", "action": "incidents.open", "origin": "127.0.0.1"}]
+
+
+async def test_a_list_goes_on_before_its_last_incident(town: Served) -> None:
+    for service in ("power", "water"):
+        opened = await town.post("/v1/incidents", {**POWER, "service": service}, role=KeyRole.COMMANDER)
+        assert opened.status == 201, opened.body
+    newest, *_ = (await town.get("/v1/incidents")).json
+    older = (await town.get(f"/v1/incidents?before={newest['id']}")).json
+    assert [card["id"] for card in older] == [newest["id"] - 1]
+    refused = await town.get("/v1/incidents?before=x")
+    assert (refused.status, refused.json["field"]) == (422, "before")

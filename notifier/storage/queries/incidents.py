@@ -19,17 +19,22 @@ from notifier.storage.views import (
 )
 
 CARDS_AT_MOST = 200
+NEWEST = 2**63 - 1
 TIMELINE_AT_MOST = 500
 
 
-def cards(tx: Transaction, states: Sequence[str] | None = None) -> list[IncidentCard]:
-    """Return the incidents in these states, newest first; None = all of them."""
+def cards(tx: Transaction, states: Sequence[str] | None = None, *, before: int | None = None) -> list[IncidentCard]:
+    """Return at most 200 incidents in these states, newest first; None = all of them. `before` is an id: older ones."""
     wanted = list(states) if states is not None else list(IncidentState)
     names = {f"s{number}": state for number, state in enumerate(wanted)}
     if not names:
         return []
     listed = ", ".join(f":{name}" for name in names)
-    rows = tx.rows(f"{_ROWS} WHERE i.state IN ({listed}) ORDER BY i.id DESC LIMIT {CARDS_AT_MOST}", **names)
+    rows = tx.rows(
+        f"{_ROWS} WHERE i.state IN ({listed}) AND i.id < :before ORDER BY i.id DESC LIMIT {CARDS_AT_MOST}",
+        before=NEWEST if before is None else before,
+        **names,
+    )
     return [_card(tx, row) for row in rows]
 
 

@@ -15,13 +15,21 @@ from notifier.stages.incidents import (
 from notifier.web.problem import Rejected
 from notifier.web.route import Call, Nothing, answer, get, post
 
+ID_DIGITS = 18
 SITES_BYTES_AT_MOST = 4 * 1024 * 1024  # of a body with a list of sites: some 100,000 of them
 
 
 async def cards(call: Call) -> web.StreamResponse:
     """List incidents."""
-    given = call.query("state").get("state")
-    return answer(await call.parts.incidents.cards(None if given is None else _states(given)))
+    query = call.query("state", "before")
+    states, before = query.get("state"), query.get("before")
+    if before is not None and not (before.isascii() and before.isdecimal() and len(before) <= ID_DIGITS):
+        raise Rejected(422, "before is no incident", field="before", value=before, expected="the number of an incident")
+    return answer(
+        await call.parts.incidents.cards(
+            None if states is None else _states(states), before=None if before is None else int(before)
+        )
+    )
 
 
 async def show(call: Call) -> web.StreamResponse:
