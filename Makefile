@@ -28,7 +28,7 @@ run: $(VENV)/.runtime ## run the daemon as shipped: SQLite, propose, messages wr
 	$(BIN)/notifier serve --migrate
 
 test: $(VENV)/.dev ## run all tests (COVERAGE=1: with branch coverage)
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=85)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=90)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .

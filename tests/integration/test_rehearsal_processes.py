@@ -45,8 +45,10 @@ def test_leftovers_are_stopped_and_strangers_left_alone(tmp_path):
     ours = start(tmp_path, SLEEP)
     stranger = Process(tmp_path, "stranger", [sys.executable, "-c", SLEEP])
     try:
-        threading.Timer(0.2, ours._popen.wait).start()  # reaps it, as init would an orphan
+        reaper = threading.Timer(0.2, ours._popen.wait)  # reaps it, as init would an orphan
+        reaper.start()
         assert stop_leftovers(tmp_path) == 1
+        reaper.join(timeout=10)
         assert not ours.is_running()
         assert stranger.is_running()
     finally:
