@@ -109,7 +109,7 @@ def end_of(broadcast: BroadcastState) -> Next | None:
 def settle(
     *,
     may_resend: bool,
-    attempts: int,
+    doubts: int,
     now: datetime,
     since: datetime,
     stale_after: timedelta,
@@ -120,11 +120,11 @@ def settle(
 
     The first try again is at once; a message in doubt again and again, or no longer news, is held.
     """
-    if not may_resend or attempts > RESENDS_AT_MOST or now - since > stale_after:
+    if not may_resend or doubts > RESENDS_AT_MOST or now - since > stale_after:
         return Next(state=NotificationState.HELD, reason=NotificationReason.HELD_BY_POLICY)
     if (ended := end_of(broadcast)) is not None:
         return ended
-    wait = retry_wait(attempts - 1, jitter) if attempts > 1 else timedelta()
+    wait = retry_wait(doubts - 1, jitter) if doubts > 1 else timedelta()
     return Next(state=NotificationState.PENDING, reason=NotificationReason.RESENT_BY_POLICY, due_at=now + wait)
 
 

@@ -339,7 +339,7 @@ class Delivery:
         chosen = policy.email if one.channel is Channel.EMAIL else policy.sms
         return settle(
             may_resend=chosen is InDoubt.RESEND,
-            attempts=one.attempts,
+            doubts=one.doubts,
             now=now,
             since=one.since,
             stale_after=self._stale_after(one.service),

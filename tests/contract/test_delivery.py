@@ -383,6 +383,19 @@ async def test_what_a_dead_owner_was_sending_is_in_doubt_and_resent_by_policy(de
     assert again.number == 2
 
 
+async def test_tries_that_were_refused_for_the_moment_are_no_doubts(desk: Desk) -> None:
+    facts = replace(FACTS, next_update_by=None)
+    point = contact_point(desk.database, 1)
+    notification(desk.database, broadcast(desk.database, incident(desk.database), facts=facts), point)
+    for _ in range(5):
+        (claimed,) = await desk.claim()
+        await desk.record(claimed, Outcome(result=Result.TEMPORARY, code="450"))
+        desk.clock.at += timedelta(minutes=20)
+    await desk.claim()
+    await desk.another().settle_at_start()
+    assert states(desk.database) == [("pending", "resent_by_policy")]
+
+
 async def test_what_a_dead_owner_was_sending_is_held_by_policy(hold: Desk) -> None:
     one(hold)
     await hold.claim()

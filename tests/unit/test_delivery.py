@@ -33,13 +33,13 @@ def decided(
 def settled(
     *,
     may_resend: bool = True,
-    attempts: int = 1,
+    doubts: int = 1,
     since: datetime = NOW,
     broadcast: BroadcastState = BroadcastState.SENDING,
 ) -> Next:
     return settle(
         may_resend=may_resend,
-        attempts=attempts,
+        doubts=doubts,
         now=NOW,
         since=since,
         stale_after=STALE,
@@ -66,9 +66,9 @@ def test_every_outcome_follows_an_arrow_of_the_state_machine(
     st.booleans(), st.sampled_from(BroadcastState), st.integers(1, 50), st.timedeltas(timedelta(), timedelta(days=2))
 )
 def test_every_settlement_follows_an_arrow_of_the_state_machine(
-    may_resend: bool, broadcast: BroadcastState, attempts: int, age: timedelta
+    may_resend: bool, broadcast: BroadcastState, doubts: int, age: timedelta
 ) -> None:
-    next_ = settled(may_resend=may_resend, attempts=attempts, since=NOW - age, broadcast=broadcast)
+    next_ = settled(may_resend=may_resend, doubts=doubts, since=NOW - age, broadcast=broadcast)
     assert NOTIFICATION.may(NotificationState.IN_DOUBT, next_.state)
 
 
@@ -117,7 +117,7 @@ def test_an_outcome_of_ours_blames_no_recipient() -> None:
 
 def test_doubt_is_settled_at_once_the_first_time_and_later_the_next() -> None:
     assert settled().due_at == NOW
-    again = settled(attempts=2)
+    again = settled(doubts=2)
     assert again.due_at is not None
     assert again.due_at > NOW
 
@@ -127,8 +127,8 @@ def test_doubt_is_held_by_policy() -> None:
 
 
 def test_a_message_in_doubt_again_and_again_is_held_for_a_person() -> None:
-    assert settled(attempts=RESENDS_AT_MOST).state is NotificationState.PENDING
-    assert settled(attempts=RESENDS_AT_MOST + 1).state is NotificationState.HELD
+    assert settled(doubts=RESENDS_AT_MOST).state is NotificationState.PENDING
+    assert settled(doubts=RESENDS_AT_MOST + 1).state is NotificationState.HELD
 
 
 def test_doubt_about_a_superseded_update_is_not_sent_again() -> None:

@@ -97,7 +97,7 @@ class Doubtful:
 
     id: int
     channel: Channel
-    attempts: int
+    doubts: int  # tries of which nobody knows the outcome; those that were refused for the moment are none
     since: datetime
     service: str
     broadcast: BroadcastState
@@ -333,13 +333,15 @@ def in_doubt(tx: Transaction, *, limit: int) -> list[Doubtful]:
         Doubtful(
             id=row["id"],
             channel=Channel(row["channel"]),
-            attempts=row["attempts"],
+            doubts=row["doubts"],
             since=to_instant(row["since"]),
             service=row["service"],
             broadcast=BroadcastState(row["state"]),
         )
         for row in tx.rows(
-            """SELECT n.id, n.channel, n.attempts, i.service, b.state,
+            """SELECT n.id, n.channel, i.service, b.state,
+                      n.attempts - (SELECT COUNT(*) FROM attempts AS a
+                                    WHERE a.notification_id = n.id AND a.outcome <> 'unknown') AS doubts,
                       CASE WHEN b.started_at > n.planned_at THEN b.started_at ELSE n.planned_at END AS since
                FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
                JOIN incidents AS i ON i.id = b.incident_id
