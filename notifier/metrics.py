@@ -27,7 +27,11 @@ END_REASONS = {
     NotificationState.HELD: (NotificationReason.HELD_BY_POLICY,),
     NotificationState.SUPERSEDED: (NotificationReason.NEWER_UPDATE,),
     NotificationState.CANCELLED: (NotificationReason.BROADCAST_CANCELLED,),
-    NotificationState.EXPIRED: (NotificationReason.NO_LONGER_TRUE, NotificationReason.NOT_TOLD_BEFORE),
+    NotificationState.EXPIRED: (
+        NotificationReason.NO_LONGER_TRUE,
+        NotificationReason.NOT_TOLD_BEFORE,
+        NotificationReason.SITE_ENDED,
+    ),
     NotificationState.SUPPRESSED: (NotificationReason.OPTED_OUT, NotificationReason.SUPPRESSED),
     NotificationState.ABANDONED: (NotificationReason.ABANDONED_BY_PERSON,),
 }

@@ -104,6 +104,7 @@ class NotificationReason(StrEnum):
     BROADCAST_CANCELLED = "broadcast_cancelled"
     OPTED_OUT = "opted_out"
     SUPPRESSED = "suppressed"
+    SITE_ENDED = "site_ended"  # none of its sites is served, or linked to it, any more
     NO_LONGER_TRUE = "no_longer_true"  # a time it gives passed before it could be handed over
     NOT_TOLD_BEFORE = "not_told_before"  # a correction: what it corrects was never handed over
 

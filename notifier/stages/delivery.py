@@ -488,6 +488,8 @@ def _stopped(one: Candidate, kind: str, *, overtaken: bool) -> Next | None:
         return Next(state=NotificationState.EXPIRED, reason=NotificationReason.NO_LONGER_TRUE)
     if kind in ONLY_TO_TOLD and not one.told_before:
         return Next(state=NotificationState.EXPIRED, reason=NotificationReason.NOT_TOLD_BEFORE)
+    if not one.is_served and not one.told_before:  # who was told before also hears how it ends
+        return Next(state=NotificationState.EXPIRED, reason=NotificationReason.SITE_ENDED)
     return None
 
 

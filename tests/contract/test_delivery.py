@@ -368,6 +368,20 @@ async def test_what_was_not_begun_goes_back_as_if_it_had_not_been_claimed(desk: 
     assert len(await desk.claim()) == 1
 
 
+async def test_a_site_that_ended_after_planning_is_not_written_about(desk: Desk) -> None:
+    one(desk)
+    desk.run("UPDATE sites SET status = 'ended'")
+    assert await desk.claim() == []
+    assert states(desk.database) == [("expired", "site_ended")]
+
+
+async def test_a_contact_point_that_was_unlinked_after_planning_hears_nothing(desk: Desk) -> None:
+    one(desk)
+    desk.run("DELETE FROM links")
+    assert await desk.claim() == []
+    assert states(desk.database) == [("expired", "site_ended")]
+
+
 # --- doubt
 
 

@@ -32,7 +32,11 @@ _CANDIDATE = f"""
                    AND o.purpose = 'outage' AND o.state = 'refused'),
            EXISTS (SELECT 1 FROM notifications AS e JOIN broadcasts AS eb ON eb.id = e.broadcast_id
                    WHERE e.contact_point_id = n.contact_point_id AND e.id <> n.id
-                   AND eb.incident_id = :incident AND {may_have_been_told("e")})
+                   AND eb.incident_id = :incident AND {may_have_been_told("e")}),
+           EXISTS (SELECT 1 FROM audience_notifications AS a
+                   JOIN sites AS s ON s.id = a.site_id AND s.status = 'active'
+                   JOIN links AS l ON l.site_id = s.id AND l.contact_point_id = a.contact_point_id
+                   WHERE a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id)
     FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id"""
 
 
@@ -64,6 +68,7 @@ class Candidate:
     suppressed: str | None
     refused: bool
     told_before: bool
+    is_served: bool  # at least one of the sites it carries is active and still linked to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -638,7 +638,7 @@ def upgrade() -> None:
             "channel = 'email' OR channel = 'sms' OR channel = 'voice'", name=op.f("ck_notifications_channel")
         ),
         sa.CheckConstraint(
-            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed' OR reason = 'no_longer_true' OR reason = 'not_told_before'",
+            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed' OR reason = 'site_ended' OR reason = 'no_longer_true' OR reason = 'not_told_before'",
             name=op.f("ck_notifications_reason"),
         ),
         sa.CheckConstraint(
