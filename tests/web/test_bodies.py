@@ -86,7 +86,7 @@ async def test_a_content_type_may_name_utf_8(served: Served, type_: str) -> None
 
 async def test_an_unknown_query_parameter_is_422(served: Served) -> None:
     answer = await served.get("/v1/incidents?sate=confirmed")
-    assert_problem(answer, 422, field="sate", value="confirmed", expected="one of state")
+    assert_problem(answer, 422, field="sate", value="confirmed", expected="one of state, before")
     answer = await served.get("/v1/status?x=1")
     assert_problem(answer, 422, field="x", expected="no parameters")
 
