@@ -24,7 +24,7 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.planning import Planning
-from notifier.storage.database import SqliteDatabase
+from notifier.storage.database import SqliteDatabase, Transaction
 from notifier.storage.migrate import upgrade
 
 FLOOR = 15.0  # times the bare INSERT..SELECT
@@ -125,7 +125,7 @@ async def plan(path: Path) -> tuple[float, float, float, int]:
     planning = Planning(database, Config(), SystemClock(), EmbeddedQueue(), metrics, {"power": playbook})
     now = int(datetime.now(UTC).timestamp() * 1_000_000)
 
-    def begin(tx) -> int:  # type: ignore[no-untyped-def]
+    def begin(tx: Transaction) -> int:
         return int(
             tx.scalar(
                 """INSERT INTO broadcasts (incident_id, part_id, kind, state, facts, created_at, created_by,
@@ -146,7 +146,7 @@ async def plan(path: Path) -> tuple[float, float, float, int]:
         first = first or time.perf_counter() - began
     total = time.perf_counter() - began
 
-    def forget(tx) -> int:  # type: ignore[no-untyped-def]
+    def forget(tx: Transaction) -> int:
         count = tx.scalar("SELECT count(*) FROM notifications WHERE broadcast_id = :b", b=broadcast_id)
         for table in ("audience_notifications", "audience", "notifications"):
             tx.run(f"DELETE FROM {table} WHERE broadcast_id = :b", b=broadcast_id)

@@ -182,7 +182,7 @@ class App:
         async def watched() -> None:
             try:
                 await run(own_stop)
-            except Exception:
+            except Exception:  # whatever it is, the daemon ends in order and says so by its exit code
                 log.exception("a part failed", part=name)
                 self._failed = True
             finally:

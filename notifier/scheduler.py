@@ -108,7 +108,7 @@ class Scheduler:
         set_correlation_id(new_correlation_id())
         try:
             result = await run()
-        except Exception:
+        except Exception:  # the edge of the loop: the next run finds the same work in the store
             log.exception("job failed", job=name)
             self._metrics.job_runs.labels(name, "failed").inc()
             return None
@@ -156,7 +156,7 @@ class Scheduler:
                     await self._memory.ran(job.name, now)
                 elif last < latest(job.at, now, self._time_zone):
                     await self._run_job(job)
-            except Exception:
+            except Exception:  # the edge of the loop: it is due again at the next look
                 log.exception("job failed", job=job.name)
                 self._metrics.job_runs.labels(job.name, "failed").inc()
 

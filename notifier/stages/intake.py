@@ -183,7 +183,7 @@ class Intake:
             return await self._database.write(lambda tx: self._store_all(tx, prepared, history=history))
         except NotifierError:
             raise
-        except Exception:
+        except Exception:  # the database refused one of them: found by storing each alone
             if len(prepared) == 1:
                 raise
         results: list[Accepted | NotifierError] = []
