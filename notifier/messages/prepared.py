@@ -140,10 +140,15 @@ class Pieces:
         """Return the part with both marks filled in."""
         pieces = self._pieces.copy()
         for value, indexes in ((place, self._places), (link, self._links)):
-            encoded = SOFT_BREAK + _fragment(value) + SOFT_BREAK
+            encoded = _between_soft_breaks(value)
             for index in indexes:
                 pieces[index] = encoded
         return b"".join(pieces)
+
+
+def _between_soft_breaks(value: str) -> bytes:
+    """Return quoted-printable on lines of its own; the "x" keeps the column free that the last break needs."""
+    return SOFT_BREAK + _fragment(value + "x")[:-1] + SOFT_BREAK
 
 
 def _fragment(text: str) -> bytes:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -154,6 +154,7 @@ def test_a_message_filled_in_says_what_it_says_rendered_in_full(group: list[Samp
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=90).map(clean_line).filter(bool))
+@example("0" * 76)  # as wide as a line may be, with no column left for a soft break
 def test_any_place_is_filled_in_as_it_would_be_rendered(street: str) -> None:
     sample = sample_of(BroadcastKind.ACKNOWLEDGED)
     personal = replace(sample.personal, sites=(SiteName(street=street),))
