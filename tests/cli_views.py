@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from notifier.storage.views import (
+    AskerView,
     AttemptView,
     BroadcastView,
     ComplaintView,
@@ -380,6 +381,11 @@ def customer(**changes: Any) -> CustomerView:
             **changes,
         }
     )
+
+
+def asker(**changes: Any) -> AskerView:
+    """Build whose key asks."""
+    return AskerView(**{"name": "anna", "role": "commander", **changes})
 
 
 def key(**changes: Any) -> KeyView:

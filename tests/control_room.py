@@ -151,8 +151,8 @@ class ControlRoom:
             for row in self.rows("SELECT event FROM timeline WHERE incident_id = :i ORDER BY id", i=incident_id)
         ]
 
-    def needs(self) -> list[Need]:
+    def needs(self, reader: str = "") -> list[Need]:
         from notifier.storage.queries.needs import needs
 
         playbooks = dict.fromkeys(self.playbook.services, self.playbook)
-        return self.database.read_now(lambda tx: needs(tx, self.clock.now(), playbooks))
+        return self.database.read_now(lambda tx: needs(tx, self.clock.now(), playbooks, reader=reader))

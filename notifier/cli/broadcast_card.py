@@ -41,7 +41,7 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
             ("begins", _by(view.not_before_at, moment) if view.state == "sending" and not view.started_at else ""),
             ("began", _by(view.started_at, moment)),
             ("finished", _by(view.finished_at, moment)),
-            ("why", words(view.reason)),
+            ("why", rejection(view) or words(view.reason)),
             ("cause", phrase(str(view.facts.get("cause") or ""))),
             ("crew", phrase(str(view.facts.get("crew") or ""))),
             *promised,
@@ -71,6 +71,13 @@ def show_outcome(view: BroadcastView, moment: Moment) -> None:
             printing.line(f"Promise: {label} {moment.short(at)}.")
     if not finished(view):
         printing.line(f"It goes on by itself. See how far: notifier broadcasts show {view.id}", hang=4)
+
+
+def rejection(view: BroadcastView) -> str:
+    """Return who said no to a broadcast, and why; nothing when nobody did."""
+    if not view.rejected_by:
+        return ""
+    return f"rejected by {view.rejected_by}" + (f": {view.rejected_because}" if view.rejected_because else "")
 
 
 def told(progress: Progress) -> str:

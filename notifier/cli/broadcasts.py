@@ -9,8 +9,10 @@ from notifier.cli.options import broadcast_argument, connect, json_option, sendi
 from notifier.cli.preview import show_preview
 from notifier.cli.printing import words
 from notifier.cli.take_back import say_what_is_left
-from notifier.storage.views import BroadcastView, Preview
+from notifier.domain.actor import KeyRole
+from notifier.storage.views import AskerView, BroadcastView, Preview
 
+_MAY_SEND = (KeyRole.COMMANDER, KeyRole.MANAGER)
 _WANTED = {"send": ("draft", "sent"), "approve": ("awaiting_approval", "approved")}
 
 
@@ -111,7 +113,8 @@ def cancel(broadcast_id: int, as_json: bool) -> None:
     """Take a broadcast back, or stop what has not left yet.
 
     Before it begins, nobody is told. Later, those who were told stay
-    told; a correction is a matter of `notifier dismiss`.
+    told; a correction is a matter of `notifier dismiss`. One that was
+    rejected is let rest: nothing reminds of it any more.
 
     Example: notifier broadcasts cancel 17
     """
@@ -127,8 +130,21 @@ def _send(broadcast_id: int, how: dialogue.Sending, action: str) -> None:
     if view.state != wanted:  # said before anybody reads a preview and types its count
         said = f"broadcast {view.id} is {words(view.state)}: only one that is {words(wanted)} can be {done}"
         raise click.ClickException(said)
+    _require_may(client, view, action)
     reply = client.get(f"/v1/broadcasts/{broadcast_id}/preview")
     dialogue.send(client, reply.read(Preview), how, action=action)
+
+
+def _require_may(client: Client, view: BroadcastView, action: str) -> None:
+    """Say before the count is typed that this key may not do it."""
+    asker = client.get("/v1/me").read(AskerView)
+    if asker.role not in _MAY_SEND:
+        expected = " or ".join(_MAY_SEND)
+        raise click.ClickException(f"key '{asker.name}' has the role {asker.role}; to {action} needs {expected}")
+    if action == "approve" and asker.name == view.sent_by:
+        raise click.ClickException(
+            f"broadcast {view.id} was sent by '{asker.name}', your own key; another one has to approve it"
+        )
 
 
 def _show(

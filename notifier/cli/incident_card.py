@@ -9,7 +9,7 @@ from datetime import datetime
 import click
 
 from notifier.cli import printing
-from notifier.cli.broadcast_card import told
+from notifier.cli.broadcast_card import rejection, told
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
 from notifier.cli.times import Moment
 from notifier.storage.views import (
@@ -71,7 +71,7 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("confirmed", _when(view.confirmed_at, moment, view.confirmed_by)),
             ("resolved", _when(view.resolved_at, moment)),
             ("closed", _when(view.closed_at, moment)),
-            ("dismissed", _when(view.dismissed_at, moment, words(view.dismiss_reason or ""), how="")),
+            ("dismissed", _when(view.dismissed_at, moment, *_dismissal(view))),
             ("merged", f"into #{view.merged_into}" if view.merged_into else ""),
             ("affected", f"{plural(card.customers, 'customer')} at {sites}"),
             ("told", plural(card.told, "customer") if card.told else "nobody yet"),
@@ -83,6 +83,16 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("playbook", f"{view.playbook}, mode {view.mode}"),
         ]
     )
+
+
+def show_rejections(view: IncidentView, reader: str) -> None:
+    """Say to which updates a second person said no, until somebody has done something about it."""
+    for each in view.broadcasts:
+        if each.id in view.rejected:
+            whose = "Your" if each.sent_by == reader else f"{each.sent_by}'s"
+            said = f"{whose} broadcast {each.id} ({words(each.kind)}) was {rejection(each)}."
+            printing.line(said.replace("..", "."), style=BAD)
+            printing.line(f"Send another update, or let it rest: notifier broadcasts cancel {each.id}", hang=4)
 
 
 def show_history(view: IncidentView, moment: Moment, *, events_at_most: int | None) -> None:
@@ -224,10 +234,15 @@ def _due(card: IncidentCard, moment: Moment) -> str:
     return f"{what}{moment.clock(due)}, {moment.distance(due)}"
 
 
-def _when(at: datetime | None, moment: Moment, who: str | None = "", *, how: str = "by ") -> str:
+def _when(at: datetime | None, moment: Moment, who: str | None = "", why: str = "") -> str:
     if at is None:
         return ""
-    return moment.short(at) + (f" {how}{who}" if who else "")
+    return moment.short(at) + (f" by {who}" if who else "") + (f", {why}" if why else "")
+
+
+def _dismissal(view: IncidentView) -> tuple[str | None, str]:
+    """Return who dismissed it and, of the daemon, why: of a person the note in the timeline says it."""
+    return view.dismissed_by, words(view.dismiss_reason or "") if view.dismiss_reason != "by_person" else ""
 
 
 def _title(text: str) -> None:

@@ -3,9 +3,9 @@
 import click
 
 from notifier.cli import printing
-from notifier.cli.incident_card import EVENTS_SHOWN, list_cards, show_history, show_incident
+from notifier.cli.incident_card import EVENTS_SHOWN, list_cards, show_history, show_incident, show_rejections
 from notifier.cli.options import connect, incident_argument, json_option
-from notifier.storage.views import IncidentCard, IncidentView
+from notifier.storage.views import AskerView, IncidentCard, IncidentView
 
 _STATES = ("scheduled", "suspected", "confirmed", "resolved", "closed", "dismissed", "merged")
 _OPEN = "scheduled,suspected,confirmed"
@@ -64,4 +64,6 @@ def show(incident_id: int, timeline: bool, as_json: bool) -> None:
         return
     view, moment = reply.read(IncidentView), client.moment()
     show_incident(view, moment)
+    if view.rejected:
+        show_rejections(view, client.get("/v1/me").read(AskerView).name)
     show_history(view, moment, events_at_most=None if timeline else EVENTS_SHOWN)

@@ -19,6 +19,7 @@ _LABELS = {
     "provider": ("PROVIDER", BAD),
     "ledger": ("LEDGER", BAD),
     "approval": ("APPROVAL", WARN),
+    "rejected": ("REJECTED", BAD),
     "suspected": ("SUSPECTED", WARN),
     "held": ("IN DOUBT", WARN),
     "complaints_again": ("AGAIN OUT?", WARN),

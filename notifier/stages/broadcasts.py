@@ -159,13 +159,14 @@ class Broadcasts:
         return await self._act("resume", broadcast_id, actor, decide)
 
     async def cancel(self, broadcast_id: int, actor: Actor) -> BroadcastView:
-        """Take a broadcast back before it has started, or stop what has not left yet."""
+        """Take a broadcast back before it has started, or stop what has not left yet; let a rejected one rest."""
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             authorised = found.state in (BroadcastState.SENDING, BroadcastState.PAUSED)
             taken_back = authorised and found.started_at is None
             reason = BroadcastReason.TAKEN_BACK if taken_back else BroadcastReason.BY_PERSON
-            broadcasts.end(tx, found, BroadcastState.CANCELLED, reason, now=now)
+            if found.reason is not BroadcastReason.REJECTED:  # that one is cancelled; nobody needs to be told again
+                broadcasts.end(tx, found, BroadcastState.CANCELLED, reason, now=now)
             if taken_back:
                 updates.take_back(tx, found, now=now, by=actor.name)
             else:
@@ -195,6 +196,7 @@ class Broadcasts:
             if each.dismissed:
                 self._metrics.incidents_dismissed.labels("by_person").inc()
         if started:
+            self._queue.recall()  # of what they supersede
             self._queue.wake(Topic.BROADCASTS)
             self._queue.wake(Topic.NOTIFICATIONS)
         return len(started)
@@ -230,6 +232,7 @@ class Broadcasts:
             return shown.view(tx, broadcast_id)
 
         view = await self._database.write(work)
+        self._queue.recall()  # of what it has stopped, and of the older updates that a correction has paused
         self._queue.wake(Topic.BROADCASTS)
         return view
 

@@ -101,6 +101,8 @@ class BroadcastView(View, frozen=True, kw_only=True):
     expected_customers: int
     facts: dict[str, object]
     progress: Progress
+    rejected_by: str | None = None  # the second person who said no
+    rejected_because: str = ""
 
 
 class IncidentCard(View, frozen=True, kw_only=True):
@@ -134,6 +136,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     closed_at: datetime | None
     dismissed_at: datetime | None
     dismiss_reason: str | None
+    dismissed_by: str | None = None
     merged_into: int | None
     cause: str
     crew: str
@@ -144,6 +147,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     promises: list[PromiseView]
     broadcasts: list[BroadcastView]
     timeline: list[TimelineEntry]
+    rejected: list[int] = []  # broadcasts to which a second person said no, and nobody answered yet
 
 
 class Sample(View, frozen=True, kw_only=True):
@@ -188,8 +192,8 @@ class Draft(View, frozen=True, kw_only=True):
 class Need(View, frozen=True, kw_only=True):
     """One thing that needs a person, most urgent first."""
 
-    # provider | ledger | paused_all | promise_missed | promise | approval | nobody_told | cut_short | paused |
-    # delayed | suspected | complaints_again | held | draft
+    # provider | ledger | paused_all | promise_missed | promise | approval | rejected | nobody_told | cut_short |
+    # paused | delayed | suspected | complaints_again | held | draft
     kind: str
     incident_id: int | None
     broadcast_id: int | None
@@ -325,6 +329,13 @@ class CustomerView(View, frozen=True, kw_only=True):
     told: list[ToldView]
     not_told: list[dict[str, object]]  # {"broadcast_id", "incident_id", "kind", "reason", "at"}
     promises: list[PromiseView]  # of the updates of which this customer was handed a message, or may have been
+
+
+class AskerView(View, frozen=True, kw_only=True):
+    """Whose key asks."""
+
+    name: str
+    role: str
 
 
 class KeyView(View, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from notifier.cli import main
 from tests.cli.terminal import Terminal
-from tests.cli_views import broadcast, draft, incident, preview, status, within_take_back
+from tests.cli_views import asker, broadcast, draft, incident, preview, status, within_take_back
 from tests.fake_daemon import TOKEN, FakeDaemon
 
 Run = Callable[..., Result]
@@ -73,6 +73,7 @@ def at(daemon: FakeDaemon) -> At:
 def outage(daemon: FakeDaemon) -> None:
     """Let the daemon have incident 42, whose confirmation is broadcast 17."""
     daemon.on("GET", "/v1/status", status())
+    daemon.on("GET", "/v1/me", asker(name="bert"))
     daemon.on("GET", "/v1/incidents/42", incident())
     daemon.on("POST", "/v1/incidents/42/confirm", draft())
     daemon.on("GET", "/v1/broadcasts/17/preview", preview())

@@ -153,12 +153,14 @@ def test_what_happened_before_is_said_with_at(notifier: Run, daemon: FakeDaemon,
 
 
 def test_dismissing_what_nobody_was_told_is_done_at_once(notifier: Run, daemon: FakeDaemon) -> None:
-    dismissed = incident(card=card(state="dismissed"), dismissed_at=NOON, dismiss_reason="by_person")
+    dismissed = incident(
+        card=card(state="dismissed"), dismissed_at=NOON, dismiss_reason="by_person", dismissed_by="anna"
+    )
     daemon.on("POST", "/v1/incidents/42/dismiss", draft(incident=dismissed, broadcast=None, preview=None))
     result = notifier("dismiss", "42")
     assert result.exit_code == 0
     assert "DISMISSED" in result.stdout.splitlines()[0]
-    assert "by person" in result.stdout
+    assert "by anna" in result.stdout
 
 
 def test_what_is_refused_in_this_state_is_exit_1(notifier: Run, daemon: FakeDaemon) -> None:

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from notifier.storage.views import AskerView
 from tests.cli.conftest import At, Run
-from tests.cli_views import broadcast, draft, preview, within_take_back
+from tests.cli_views import asker, broadcast, draft, preview, within_take_back
 from tests.fake_daemon import FakeDaemon, problem
 
 pytestmark = pytest.mark.usefixtures("outage")
@@ -136,7 +137,26 @@ def test_leaving_an_approval_leaves_what_another_has_sent(at: At, daemon: FakeDa
         person.type("q\n")
         assert person.ends() == 1
         person.sees("Not approved. Broadcast 17 still waits")
-    assert daemon.paths() == ["GET /v1/broadcasts/17", "GET /v1/broadcasts/17/preview"]
+    assert daemon.paths() == ["GET /v1/broadcasts/17", "GET /v1/me", "GET /v1/broadcasts/17/preview"]
+
+
+@pytest.mark.parametrize(
+    ("action", "who", "said"),
+    [
+        ("approve", asker(), "was sent by 'anna', your own key; another one has to approve it"),
+        ("approve", asker(role="viewer"), "key 'anna' has the role viewer; to approve needs commander or manager"),
+        ("send", asker(role="viewer"), "key 'anna' has the role viewer; to send needs commander or manager"),
+    ],
+)
+def test_a_key_that_may_not_is_told_before_the_count_is_asked_for(
+    notifier: Run, daemon: FakeDaemon, action: str, who: AskerView, said: str
+) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(state="draft" if action == "send" else "awaiting_approval"))
+    daemon.on("GET", "/v1/me", who)
+    result = notifier("broadcasts", action, "17")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert said in result.stderr
+    assert daemon.paths() == ["GET /v1/broadcasts/17", "GET /v1/me"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.cli.conftest import Run
 from tests.cli_views import (
     MINUTE,
+    asker,
     broadcast,
     card,
     customer,
@@ -193,6 +194,33 @@ def test_a_message_that_never_left_is_no_telling(notifier: Run, daemon: FakeDaem
     assert "acknowledged of #42, email ana@example.com: cancelled" in " ".join(
         text[text.index("What they were not told") :].split()
     )
+
+
+def test_a_rejection_is_shown_with_who_and_why_until_it_is_answered(notifier: Run, daemon: FakeDaemon) -> None:
+    no = broadcast(state="cancelled", reason="rejected", rejected_by="bert", rejected_because="wrong town")
+    daemon.on("GET", "/v1/me", asker())
+    daemon.on("GET", "/v1/incidents/42", incident(broadcasts=[no], rejected=[17]))
+    text = notifier("incidents", "show", "42").stdout
+    assert "Your broadcast 17 (acknowledged) was rejected by bert: wrong town." in text
+    assert "notifier broadcasts cancel 17" in text
+    daemon.on("GET", "/v1/me", asker(name="carl"))
+    assert "anna's broadcast 17 (acknowledged) was rejected" in notifier("incidents", "show", "42").stdout
+    daemon.on("GET", "/v1/incidents/42", incident(broadcasts=[no]))
+    assert "was rejected" not in notifier("incidents", "show", "42").stdout
+    daemon.on("GET", "/v1/broadcasts/17", no)
+    assert "rejected by bert: wrong town" in notifier("broadcasts", "show", "17").stdout
+
+
+@pytest.mark.parametrize(
+    ("reason", "by", "said"),
+    [("by_person", "anna", "03:39 PDT (now) by anna"), ("subsided", "daemon", "by daemon, subsided")],
+)
+def test_a_dismissal_says_by_whom(notifier: Run, daemon: FakeDaemon, reason: str, by: str, said: str) -> None:
+    dismissed = incident(dismissed_at=NOON, dismiss_reason=reason, dismissed_by=by)
+    daemon.on("GET", "/v1/incidents/42", dismissed)
+    (line,) = (each for each in notifier("incidents", "show", "42").stdout.splitlines() if "dismissed" in each)
+    assert said in line
+    assert "person" not in line
 
 
 def test_words_of_strangers_cannot_move_the_cursor(notifier: Run, daemon: FakeDaemon) -> None:

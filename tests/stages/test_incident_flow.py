@@ -274,6 +274,49 @@ async def test_a_rejected_broadcast_changes_nothing(database: SqliteDatabase) ->
         await room.broadcasts.approve(view.id, 5, BOB)
 
 
+@pytest.fixture
+async def rejected(database: SqliteDatabase) -> ControlRoom:
+    """A room in which ann's broadcast 1, the first about incident 1, was rejected by bob."""
+    room = ControlRoom(database, playbook=Playbook(name="standard", services=("power",), audience_limit=3))
+    room.homes(5)
+    await room.broadcasts.reject((await room.send(await room.open())).id, "wrong\ntown", BOB)
+    return room
+
+
+async def test_a_rejection_needs_whoever_sent_the_broadcast(rejected: ControlRoom) -> None:
+    need, suspected = rejected.needs("ann")
+    assert (need.kind, need.broadcast_id, suspected.kind) == ("rejected", 1, "suspected")
+    assert need.text.endswith("your broadcast 1 (`acknowledged` to 5 customers) was rejected by bob: wrong town")
+    assert need.next == ["notifier confirm 1", "notifier broadcasts cancel 1"]
+    assert "ann's broadcast 1" in rejected.needs("bob")[0].text
+
+
+async def test_a_rejection_is_answered_by_another_update(rejected: ControlRoom) -> None:
+    draft = await rejected.incidents.confirm(1, ConfirmIncident(), ANN)
+    assert rejected.needs()[0].kind == "rejected"  # a draft tells nobody
+    await rejected.send(draft)
+    assert "rejected" not in [need.kind for need in rejected.needs()]
+
+
+async def test_a_rejection_is_let_rest_by_cancelling(rejected: ControlRoom) -> None:
+    view = await rejected.broadcasts.cancel(1, ANN)
+    assert (view.state, view.reason, view.rejected_by) == ("cancelled", "rejected", "bob")
+    assert [need.kind for need in rejected.needs()] == ["suspected"]
+    assert (await rejected.incidents.show(1)).rejected == []
+
+
+async def test_a_rejection_ends_with_its_incident(rejected: ControlRoom) -> None:
+    await rejected.incidents.dismiss(1, DismissIncident(), ANN)
+    assert rejected.needs() == []
+
+
+async def test_whoever_rejects_an_update_of_their_own_is_not_told_of_it(database: SqliteDatabase) -> None:
+    room = ControlRoom(database, playbook=Playbook(name="standard", services=("power",), audience_limit=3))
+    room.homes(5)
+    await room.broadcasts.reject((await room.send(await room.open())).id, "", ANN)
+    assert [need.kind for need in room.needs("ann")] == ["suspected"]
+
+
 async def test_taking_back_leaves_promises_and_older_broadcasts_as_they_were(room: ControlRoom) -> None:
     await told(room, eta_at=MORNING + 2 * HOUR)
     view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR, cause="storm"), ANN))

@@ -109,6 +109,15 @@ async def test_another_key_may_say_no(strict: Served) -> None:
     await send(strict, broadcast, 5)
     answer = await strict.post(f"/v1/broadcasts/{broadcast}/reject", {"reason": "wrong town"})
     assert (answer.json["state"], answer.json["reason"]) == ("cancelled", "rejected")
+    assert (answer.json["rejected_by"], answer.json["rejected_because"]) == ("a manager", "wrong town")
+    needs = (await strict.get("/v1/needs", role=KeyRole.COMMANDER)).json
+    assert "your broadcast 1 (`acknowledged` to 5 customers) was rejected by a manager: wrong town" in needs[0]["text"]
+    assert "a commander's broadcast 1" in (await strict.get("/v1/needs")).json[0]["text"]
+    assert (await strict.get("/v1/incidents/1")).json["rejected"] == [1]
+
+
+async def test_a_key_may_ask_whose_it_is(served: Served) -> None:
+    assert (await served.get("/v1/me", role=KeyRole.AGENT)).json == {"name": "a agent", "role": "agent"}
 
 
 @pytest.mark.parametrize(
@@ -170,6 +179,7 @@ async def test_dismissing_what_nobody_was_told_of_needs_no_message(town: Served)
     await draft(town)
     answer = await town.post("/v1/incidents/1/dismiss", {"note": "a test"})
     assert answer.json["incident"]["card"]["state"] == "dismissed"
+    assert answer.json["incident"]["dismissed_by"] == "a manager"
     assert answer.json["broadcast"] is None
 
 

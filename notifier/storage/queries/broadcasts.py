@@ -11,6 +11,7 @@ from notifier.config import Config
 from notifier.domain.broadcast import (
     ONLY_TO_TOLD,
     BroadcastKind,
+    BroadcastReason,
     Facts,
     not_before,
     time_to_finish,
@@ -22,6 +23,7 @@ from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
+from notifier.storage.queries import rejections
 from notifier.storage.repositories import audience, broadcasts, incidents, notifications, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
@@ -157,6 +159,8 @@ def by_channel(tx: Transaction, broadcast_id: int) -> dict[Channel, int]:
 
 
 def _view(tx: Transaction, row: Row) -> BroadcastView:
+    rejected = row["reason"] == BroadcastReason.REJECTED
+    by, why = rejections.said(tx, row["incident_id"], row["id"]) if rejected else (None, "")
     return BroadcastView(
         id=row["id"],
         incident_id=row["incident_id"],
@@ -175,6 +179,8 @@ def _view(tx: Transaction, row: Row) -> BroadcastView:
         expected_customers=row["expected_customers"],
         facts=from_json(row["facts"], dict),
         progress=_progress(tx, row),
+        rejected_by=by,
+        rejected_because=why,
     )
 
 

@@ -6,7 +6,7 @@ from notifier.domain.incident import IncidentState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import broadcasts
+from notifier.storage.queries import broadcasts, rejections
 from notifier.storage.repositories import audience, incidents
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.views import (
@@ -59,6 +59,7 @@ def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -
         closed_at=to_instant(row["closed_at"]),
         dismissed_at=to_instant(row["dismissed_at"]),
         dismiss_reason=row["dismiss_reason"],
+        dismissed_by=_dismissed_by(tx, row),
         merged_into=row["merged_into"],
         cause=row["cause"],
         crew=row["crew"],
@@ -69,6 +70,7 @@ def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -
         promises=_promises(tx, incident_id),
         broadcasts=broadcasts.of_incident(tx, incident_id),
         timeline=_timeline(tx, incident_id),
+        rejected=[each.broadcast_id for each in rejections.unanswered(tx, incident_id)],
     )
 
 
@@ -175,6 +177,16 @@ def _promises(tx: Transaction, incident_id: int) -> list[PromiseView]:
         )
         for row in rows
     ]
+
+
+def _dismissed_by(tx: Transaction, row: Row) -> str | None:
+    if row["dismissed_at"] is None:
+        return None
+    actor: str | None = tx.scalar(
+        "SELECT actor FROM timeline WHERE incident_id = :id AND event = 'dismissed' ORDER BY id DESC LIMIT 1",
+        id=row["id"],
+    )
+    return actor
 
 
 def _timeline(tx: Transaction, incident_id: int) -> list[TimelineEntry]:

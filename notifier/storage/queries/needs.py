@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from notifier.domain.broadcast import Facts
+from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseKind
@@ -15,6 +15,8 @@ from notifier.domain.text import figure
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.queries import incidents as shown
+from notifier.storage.queries import rejections
+from notifier.storage.queries.rejections import Rejection
 from notifier.storage.repositories import broadcasts, control, incidents, promises
 from notifier.storage.repositories.incidents import service_pattern
 from notifier.storage.views import Need
@@ -23,11 +25,13 @@ DRAFT_LEFT_AFTER = timedelta(minutes=5)  # younger ones are being looked at
 AGAIN_WITHIN = timedelta(hours=24)  # after restoration, complaints are news
 AGAIN_FROM = 3  # customers
 _PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next update"}
+_AGAIN = {BroadcastKind.RESTORED: "restored", BroadcastKind.REOPENED: "reopen", BroadcastKind.CORRECTION: "dismiss"}
 _URGENCY = (
     "paused_all",
     "promise_missed",
     "promise",
     "approval",
+    "rejected",
     "nobody_told",
     "cut_short",
     "paused",
@@ -39,10 +43,13 @@ _URGENCY = (
 )
 
 
-def needs(tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, time_zone: str = "UTC") -> list[Need]:
+def needs(
+    tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, time_zone: str = "UTC", reader: str = ""
+) -> list[Need]:
     """Return everything that waits for a person; times in the texts are in `time_zone`.
 
-    `playbooks`, by service, say how often the daemon may go on by itself.
+    `playbooks`, by service, say how often the daemon may go on by itself. `reader` is the name of the key that asks:
+    what that key has sent is "yours".
     """
     zone = ZoneInfo(time_zone)
     promised = [*_missed(tx, zone), *_in_danger(tx, now, zone, playbooks)]
@@ -51,6 +58,7 @@ def needs(tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, 
         *_paused_all(tx, zone),
         *promised,
         *_approvals(tx),
+        *_rejected(tx, reader),
         *_nobody_told(tx),
         *_cut_short(tx),
         *_paused(tx),
@@ -169,6 +177,34 @@ def _approvals(tx: Transaction) -> Iterator[Need]:
                 f"notifier broadcasts reject {which}",
             ],
         )
+
+
+def _rejected(tx: Transaction, reader: str) -> Iterator[Need]:
+    """Updates to which a second person said no: whoever sent them has to know, and has gone on meanwhile."""
+    for found in rejections.unanswered(tx):
+        whose = "your" if found.sent_by == reader else f"{found.sent_by}'s"
+        yield Need(
+            kind="rejected",
+            incident_id=found.incident["id"],
+            broadcast_id=found.broadcast_id,
+            text=(
+                f"{_name(found.incident)}: {whose} broadcast {found.broadcast_id} ({_words(found.kind)} to "
+                f"{_customers(found.customers)}) was rejected by {found.by}{f': {found.why}' if found.why else ''}"
+            ),
+            due_at=None,
+            next=[
+                f"notifier {_sent_again(found)}",
+                f"notifier broadcasts cancel {found.broadcast_id}",
+            ],
+        )
+
+
+def _sent_again(found: Rejection) -> str:
+    """Return the command that makes another update in place of a rejected one."""
+    which = found.incident["id"]
+    if found.kind in _AGAIN:
+        return f"{_AGAIN[found.kind]} {which}"
+    return f"confirm {which}" if found.incident["state"] == IncidentState.SUSPECTED else f"eta {which} TIME"
 
 
 def _nobody_told(tx: Transaction) -> Iterator[Need]:

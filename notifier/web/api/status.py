@@ -7,8 +7,7 @@ from notifier.domain.actor import KeyRole
 from notifier.domain.incident import OPEN_STATES, IncidentState
 from notifier.storage.queries import glance
 from notifier.storage.queries.needs import needs as stored_needs
-from notifier.storage.views import Need, StatusView
-from notifier.web.parts import Parts
+from notifier.storage.views import AskerView, Need, StatusView
 from notifier.web.problem import Rejected
 from notifier.web.route import Call, answer, get
 
@@ -27,7 +26,7 @@ async def status(call: Call) -> web.StreamResponse:
         version=__version__,
         now=now,
         paused=glimpse.paused,
-        needs=await _needs(parts),
+        needs=await _needs(call),
         incidents=await parts.incidents.cards(SHOWN_STATES),
         complaints_last_hour=glimpse.complaints_last_hour,
         detector_lag=glimpse.detector_lag,
@@ -40,7 +39,13 @@ async def status(call: Call) -> web.StreamResponse:
 async def needs(call: Call) -> web.StreamResponse:
     """List what needs a person, most urgent first."""
     call.query()
-    return answer(await _needs(call.parts))
+    return answer(await _needs(call))
+
+
+async def me(call: Call) -> web.StreamResponse:
+    """Say whose key asks."""
+    call.query()
+    return answer(AskerView(name=call.actor.name, role=call.actor.role))
 
 
 async def cells(call: Call) -> web.StreamResponse:
@@ -52,13 +57,16 @@ async def cells(call: Call) -> web.StreamResponse:
     return answer(await call.parts.detection.scores(int(given)))
 
 
-async def _needs(parts: Parts) -> list[Need]:
+async def _needs(call: Call) -> list[Need]:
     """Return what the store says, and what only this process knows."""
+    parts, reader = call.parts, call.actor.name
     now, time_zone = parts.clock.now(), parts.config.regions.time_zone
     return [
         *_stopped(parts.provider_states()),
         *_disagreements(await parts.upkeep.disagreements()),
-        *await parts.database.read(lambda tx: stored_needs(tx, now, parts.playbooks, time_zone=time_zone)),
+        *await parts.database.read(
+            lambda tx: stored_needs(tx, now, parts.playbooks, time_zone=time_zone, reader=reader)
+        ),
     ]
 
 
@@ -84,5 +92,6 @@ def _need(kind: str, text: str, next_: list[str]) -> Need:
 ROUTES = (
     get("/v1/status", KeyRole.VIEWER, status),
     get("/v1/needs", KeyRole.VIEWER, needs),
+    get("/v1/me", KeyRole.VIEWER, me),
     get("/v1/detection/cells", KeyRole.VIEWER, cells),
 )
