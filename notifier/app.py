@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from notifier import __version__
-from notifier.clock import Clock
+from notifier.clock import Clock, RehearsalClock
 from notifier.config import Config
 from notifier.domain.errors import NotifierError
 from notifier.domain.playbook import Playbook
@@ -38,6 +38,7 @@ from notifier.stages.promises import Promises
 from notifier.stages.upkeep import Upkeep
 from notifier.storage import migrate
 from notifier.storage.database import Database, SqliteDatabase, exclusive, sqlite_path
+from notifier.storage.queries.newest import newest
 from notifier.token_file import TokenFile
 from notifier.web.exposition import build_metrics_app
 from notifier.web.listener import Listener
@@ -99,6 +100,7 @@ class App:
         self._check_schema(path)
         database = SqliteDatabase(path)
         stack.callback(database.close)
+        await self._check_rehearsal(database)
         machine = await self._build(database)
         parts = machine.parts
         await parts.delivery.settle_at_start()
@@ -123,6 +125,22 @@ class App:
                 f"{path} {what} this program ({newest}); run `notifier db upgrade` or `notifier serve --migrate`"
             )
         migrate.upgrade(self._config.storage.url)
+
+    async def _check_rehearsal(self, database: SqliteDatabase) -> None:
+        """Refuse to rehearse from a time before what the store has seen: what is due would wait, news lie ahead."""
+        if not isinstance(self._clock, RehearsalClock):
+            return
+        seen = await database.read(newest)
+        if seen is None or seen <= self._clock.start:
+            return
+        zone = ZoneInfo(self._config.regions.time_zone)
+        start, until = (at.astimezone(zone).isoformat(timespec="seconds") for at in (self._clock.start, seen))
+        minute = (seen + timedelta(minutes=1)).replace(second=0, microsecond=0).astimezone(zone)
+        raise NotifierError(
+            f"--clock begins at {start}, but {database.path} holds what happened until {until}, and time must not go"
+            f" back; expected --clock {minute.isoformat(timespec='seconds')},{self._clock.rate:g} or later, or a new"
+            " database (storage.url)"
+        )
 
     async def _build(self, database: Database) -> Machine:
         """Build every part; none of them does anything yet."""

@@ -6,6 +6,7 @@ import email.policy
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -205,6 +206,17 @@ def test_a_rehearsal_is_refused_where_a_provider_could_reach_people(daemon: Daem
     code, text = daemon.refused("--migrate", "--clock", "2026-03-01T07:00:00-08:00,60")
     assert code == 2
     assert "relay can reach people" in text
+
+
+def test_a_rehearsal_does_not_go_back_in_time(daemon: Daemon) -> None:
+    process = daemon.start("--migrate", "--clock", "2026-03-01T07:00:00-08:00,60")
+    daemon.call("POST", "/v1/complaints", {"reporter": "ann@example.net", "service": "power"})
+    process.stop()
+    code, text = daemon.refused("--clock", "2026-03-01T06:00:00-08:00,60")
+    assert code == 1
+    assert "--clock begins at 2026-03-01T06:00:00-08:00, but " in text
+    (again,) = re.findall(r"expected --clock (2026-03-01T07:\d\d:00-08:00,60) or later", text)
+    daemon.start("--clock", again)
 
 
 def test_a_rehearsal_lives_in_its_own_time(daemon: Daemon) -> None:
