@@ -1,12 +1,12 @@
 """The delivery loop: claim, render, send, record, drain. One lane for each channel that has a provider.
 
 A lane claims no more than its provider took in the last second, hands over with bounded concurrency and rate, and
-writes outcomes in groups. When it stops, what is in flight finishes, what was not begun goes back, and what the
-deadline cuts off stays `sending` in the store: the next daemon finds it in doubt.
+writes outcomes in groups. When something is paused or cancelled, or the worker stops, what is in flight finishes and
+what was not begun goes back. What the deadline of a stop cuts off stays `sending` in the store: the next daemon finds
+it in doubt.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from notifier.domain.errors import LeaseLost, NotifierError, Overloaded
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.messages import RenderFailed
 from notifier.metrics import Metrics
-from notifier.providers import Provider
+from notifier.providers import Provider, Recalled
 from notifier.providers.brake import Brake, Bucket
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.stages.delivery import Claimed, Delivery, Handed
@@ -27,7 +27,6 @@ from notifier.stages.delivery import Claimed, Delivery, Handed
 RECORD_EVERY_SECONDS = 0.03  # outcomes wait this long for company
 RECORD_AGAIN_SECONDS = 1.0  # after the store refused them
 RECORD_AT_MOST = 1_000  # outcomes in one transaction
-LOSS_SECONDS = 5.0  # a hand-over is not begun unless its lease outlives the provider's time-out by this
 
 log = structlog.get_logger(__name__)
 
@@ -115,13 +114,14 @@ class Lane:
         self._is_up = metrics.provider_up.labels(self.name)
         self._capacity = provider.capacity
         self._lease_seconds = delivery.config.delivery.lease.total_seconds()
-        self._lease_margin = min(settings.timeout.total_seconds() + LOSS_SECONDS, self._lease_seconds / 2)
         self._rate = settings.rate
         self._bucket = Bucket(settings.rate)
         self._brake = Brake()
         self._ready: asyncio.Queue[Claimed | None] = asyncio.Queue()
         self._room = asyncio.Event()  # little is left in `_ready`, or the brake was pulled
         self._low_water = 0
+        self._recalled = asyncio.Event()  # set, and replaced, at each recall: of what is waiting at that moment
+        self._in_hand: set[int] = set()  # notifications that a sender is busy with
         self._unbegun: list[Claimed] = []
         self._outcomes: list[Handed] = []
         self._something = asyncio.Event()  # to record or to give back
@@ -129,6 +129,7 @@ class Lane:
         self._stop = asyncio.Event()
         self._ending = False
         self._deadline = 0.0
+        queue.on_recall(self.recall)
 
     def state(self) -> str:
         """Return "up", or why the provider is stopped."""
@@ -136,14 +137,22 @@ class Lane:
 
     def finish_within(self, seconds: float) -> None:
         """Stop claiming, and give what is in flight this long from now on."""
-        self._room.set()
+        self.recall()
         self._deadline = asyncio.get_running_loop().time() + seconds
+
+    def recall(self) -> None:
+        """Give back what is claimed and not begun, also what waits inside the provider."""
+        self._recalled.set()
+        self._recalled = asyncio.Event()
+        self._take_back_waiting()
+        self._room.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
         self._stop, self._ending = stop, False
         await self._open()
         recorder = asyncio.create_task(self._record_until_end(), name=f"{self.name} recorder")
+        renewer = asyncio.create_task(self._renew_until_end(), name=f"{self.name} leases")
         senders = [
             asyncio.create_task(self._send_until_end(), name=f"{self.name} sender {number}")
             for number in range(self._capacity)
@@ -158,9 +167,9 @@ class Lane:
             self._something.set()
             await recorder
         finally:
-            for task in (*senders, recorder):
+            for task in (*senders, recorder, renewer):
                 task.cancel()
-            await asyncio.gather(*senders, recorder, return_exceptions=True)
+            await asyncio.gather(*senders, recorder, renewer, return_exceptions=True)
             await self._provider.close()
 
     async def _open(self) -> None:
@@ -197,12 +206,16 @@ class Lane:
 
     async def _claim(self) -> bool:
         """Claim what is due; return whether there was anything."""
-        limit = self._claim_size()
+        limit, recalled = self._claim_size(), self._recalled
         try:
             claimed = await self._delivery.claim(self._channel, limit)
         except Exception:  # the edge of the loop: nothing is lost, the rows stay pending
             log.exception("could not claim", provider=self.name)
             return False
+        if recalled.is_set():  # something was stopped meanwhile, perhaps a broadcast of these
+            self._unbegun += claimed
+            self._something.set()
+            return bool(claimed)
         self._low_water = len(claimed) // 2
         for one in claimed:
             self._ready.put_nowait(one)
@@ -219,11 +232,12 @@ class Lane:
 
     def _take_back_waiting(self) -> None:
         """Give back what is claimed but not begun."""
-        with contextlib.suppress(asyncio.QueueEmpty):
-            while True:
-                waiting = self._ready.get_nowait()
-                if waiting is not None:
-                    self._unbegun.append(waiting)
+        while not self._ready.empty():
+            waiting = self._ready.get_nowait()
+            if waiting is None:  # the senders are told to end: nothing else is put after that
+                self._ready.put_nowait(None)
+                break
+            self._unbegun.append(waiting)
         if self._unbegun:
             self._something.set()
 
@@ -231,28 +245,39 @@ class Lane:
 
     async def _send_until_end(self) -> None:
         while (claimed := await self._ready.get()) is not None:
+            recalled = self._recalled
             if self._ready.qsize() <= self._low_water:
                 self._room.set()
-            if await self._may_begin(claimed):
-                handed = await self._hand_over(claimed)  # awaited first: the list is replaced meanwhile
-                self._outcomes.append(handed)
-            else:
+            try:
+                handed = await self._hand_over(claimed, recalled) if await self._may_begin(claimed, recalled) else None
+            except Recalled:
+                handed = None
+            if handed is None:
                 self._unbegun.append(claimed)
+            else:
+                self._outcomes.append(handed)
             self._something.set()
 
-    async def _may_begin(self, claimed: Claimed) -> bool:
-        """Wait for a place under the rate; return False when it must go back instead."""
+    async def _may_begin(self, claimed: Claimed, recalled: asyncio.Event) -> bool:
+        """Wait for a place under the rate; return False when it must go back instead.
+
+        In the second half of its lease nothing is begun: what the claim has checked is too old by then.
+        """
         wait = self._bucket.reserve(monotonic=self._clock.monotonic())
-        if wait > 0 and await sleep(wait, self._stop):
+        if wait > 0 and await sleep(wait, recalled):
             return False
         monotonic = self._clock.monotonic()
         if self._stop.is_set() or self._brake.wait(monotonic=monotonic) > 0:
             return False
-        return claimed.lease.is_held(monotonic=monotonic + self._lease_margin)
+        return claimed.lease.is_held(monotonic=monotonic + self._lease_seconds / 2)
 
-    async def _hand_over(self, claimed: Claimed) -> Handed:
+    async def _hand_over(self, claimed: Claimed, recalled: asyncio.Event) -> Handed:
         began_at, began = self._clock.now(), self._clock.monotonic()
-        outcome, version = await self._try(claimed)
+        self._in_hand.add(claimed.id)
+        try:
+            outcome, version = await self._try(claimed, recalled)
+        finally:
+            self._in_hand.discard(claimed.id)
         ended = self._clock.monotonic()
         self._observe(outcome, began=began)
         self._attempts[outcome.result].inc()
@@ -269,7 +294,7 @@ class Lane:
             template_version=version,
         )
 
-    async def _try(self, claimed: Claimed) -> tuple[Outcome, str]:
+    async def _try(self, claimed: Claimed, recalled: asyncio.Event) -> tuple[Outcome, str]:
         """Make and send one message; whatever goes wrong with it is its outcome, and the loop goes on."""
         fields = {"provider": self.name, "notification": claimed.id, "correlation_id": claimed.correlation_id}
         try:
@@ -281,7 +306,9 @@ class Lane:
             log.exception("a message could not be made", **fields)
             return Outcome(result=Result.RENDER_FAILED, answer="unexpected error; see the log"), ""
         try:
-            outcome = await self._provider.send(mail)
+            outcome = await self._provider.send(mail, recalled)
+        except Recalled:
+            raise
         except Exception:  # nobody knows how far it got
             log.exception("a hand-over failed", **fields)
             outcome = Outcome(result=Result.UNKNOWN, answer="unexpected error; see the log")
@@ -329,11 +356,10 @@ class Lane:
             self._taken.append((self._clock.monotonic(), accepted))
 
     async def _keep(self, group: list[Handed], error: Exception) -> None:
-        """Try again soon; after its lease an outcome is nobody's to write, and its message is in doubt."""
+        """Try again soon; when its lease lapses before, its message is in doubt and the outcome refused."""
         if self._ending and not isinstance(error, Overloaded):
             return
-        monotonic = self._clock.monotonic()
-        self._outcomes = [one for one in group if one.claimed.lease.is_held(monotonic=monotonic)] + self._outcomes
+        self._outcomes = group + self._outcomes
         self._something.set()
         await asyncio.sleep(RECORD_AGAIN_SECONDS)
 
@@ -346,3 +372,12 @@ class Lane:
             await self._delivery.release(unbegun, reason=reason)
         except Exception:  # they stay `sending` until their lease lapses, and are settled then
             log.exception("claimed messages could not be given back", provider=self.name)
+
+    async def _renew_until_end(self) -> None:
+        """Prolong the leases of what is in hand, however slow the provider is: well before half of one is over."""
+        while True:
+            await asyncio.sleep(self._lease_seconds / 4)
+            try:
+                await self._delivery.renew([*self._in_hand, *(one.claimed.id for one in self._outcomes)])
+            except Exception:  # tried again, and once more, before the first lease lapses
+                log.exception("leases could not be renewed", provider=self.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from notifier.config import Provider as ProviderSettings
 from notifier.domain.delivery import Outcome, Result
 from notifier.messages.mime import Mail
+from notifier.providers.registry import Recalled
 
 GROUP_AT_MOST = 64  # messages in one trip to the disk
 
@@ -21,7 +22,7 @@ class FileProvider:
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
         self._root = Path(settings.directory)
-        self._waiting: list[tuple[Mail, asyncio.Future[Outcome]]] = []
+        self._waiting: list[tuple[Mail, asyncio.Event, asyncio.Future[Outcome]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     @property
@@ -37,10 +38,10 @@ class FileProvider:
         for name in ("tmp", "new", "cur"):
             (self._root / name).mkdir(parents=True, exist_ok=True)
 
-    async def send(self, mail: Mail) -> Outcome:
-        """Store one message and return after it is on the disk."""
+    async def send(self, mail: Mail, recalled: asyncio.Event) -> Outcome:
+        """Store one message and return after it is on the disk; raise `Recalled` when it is called back before."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((mail, future))
+        self._waiting.append((mail, recalled, future))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_waiting(), name=f"provider {self.settings.name}")
         return await future
@@ -53,8 +54,12 @@ class FileProvider:
     async def _write_waiting(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP_AT_MOST], self._waiting[GROUP_AT_MOST:]
-            outcomes = await asyncio.to_thread(self._write, [mail for mail, _ in group])
-            for (_, future), outcome in zip(group, outcomes, strict=True):
+            going = [(mail, future) for mail, recalled, future in group if not recalled.is_set()]
+            for _, recalled, future in group:
+                if recalled.is_set() and not future.done():
+                    future.set_exception(Recalled())
+            outcomes = await asyncio.to_thread(self._write, [mail for mail, _ in going])
+            for (_, future), outcome in zip(going, outcomes, strict=True):
                 if not future.done():
                     future.set_result(outcome)
 

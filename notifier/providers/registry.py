@@ -1,5 +1,6 @@
 """The Protocol every provider keeps, and which class carries which kind. Adding one is a module and a line here."""
 
+import asyncio
 from importlib import import_module
 from typing import Protocol
 
@@ -12,6 +13,10 @@ _MODULES = {  # imported only when configured
     ProviderKind.SMTP: ("notifier.providers.smtp", "SmtpProvider"),
     ProviderKind.FILE: ("notifier.providers.file", "FileProvider"),
 }
+
+
+class Recalled(Exception):
+    """The message was called back before a word of it was said to the carrier."""
 
 
 class Provider(Protocol):
@@ -31,10 +36,11 @@ class Provider(Protocol):
         """Make ready; cheap, and does not talk to the carrier yet."""
         ...
 
-    async def send(self, mail: Mail) -> Outcome:
+    async def send(self, mail: Mail, recalled: asyncio.Event) -> Outcome:
         """Hand one message over and return what became of it. At most `capacity` run at once.
 
-        When it is cancelled, whether the message was handed over is unknown.
+        Raises `Recalled` when `recalled` is set before it begins; later it is too late, and the message goes on.
+        When this is cancelled, whether the message was handed over is unknown.
         """
         ...
 

@@ -60,30 +60,30 @@ class SmtpProvider:
     async def open(self) -> None:
         """Do nothing: connections are made when there is something to send."""
 
-    async def send(self, mail: Mail) -> Outcome:
-        """Hand one mail over and return what became of it."""
+    async def send(self, mail: Mail, recalled: asyncio.Event) -> Outcome:
+        """Hand one mail over and return what became of it; raise `Recalled` when it is called back before its turn."""
         seat = min(self._seats, key=lambda seat: (seat.messages, not seat.is_open))
         seat.messages += 1
         try:
-            return await self._send(mail, seat)
+            return await self._send(mail, seat, recalled)
         except _Unreachable as error:
             return error.outcome
         finally:
             seat.messages -= 1
 
-    async def _send(self, mail: Mail, seat: _Seat) -> Outcome:
+    async def _send(self, mail: Mail, seat: _Seat, recalled: asyncio.Event) -> Outcome:
         was_open = seat.is_open
         session = await self._session(seat)
         if 0 < session.offer.size_at_most < len(mail.data):
             size = f"the message has {len(mail.data)} bytes, the relay takes at most {session.offer.size_at_most}"
             return Outcome(result=Result.OURS, code="5.3.4", answer=size)
         try:
-            return await session.hand_over(mail)
+            return await session.hand_over(mail, recalled)
         except ConnectionGone:
             # a relay closes connections that were idle or have carried enough; only a new one tells about the message
             if was_open or session.is_spent:
                 with contextlib.suppress(ConnectionGone):
-                    return await (await self._session(seat)).hand_over(mail)
+                    return await (await self._session(seat)).hand_over(mail, recalled)
         return Outcome(result=Result.TEMPORARY, answer="the relay hung up before it answered")
 
     async def _session(self, seat: _Seat) -> SmtpSession:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from notifier.domain.delivery import Outcome, Result
 from notifier.messages.mime import Mail
+from notifier.providers.registry import Recalled
 from notifier.providers.smtp_replies import Stage, masked, outcome_of
 
 REPLY_BYTES_AT_MOST = 65_536
@@ -68,12 +69,15 @@ class SmtpSession(asyncio.Protocol):
         while self._expected:
             _resolve(self._expected.popleft(), _NONE)
 
-    async def hand_over(self, mail: Mail) -> Outcome:
+    async def hand_over(self, mail: Mail, recalled: asyncio.Event) -> Outcome:
         """Return what became of one message.
 
         Raises `ConnectionGone` when the connection was lost before the relay said anything: nothing was handed over.
+        Raises `Recalled` when it was called back before its turn came.
         """
         async with self._turn:
+            if recalled.is_set():
+                raise Recalled
             if not self.is_usable or self._messages_left <= 0:
                 raise ConnectionGone
             self._messages_left -= 1

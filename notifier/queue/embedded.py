@@ -1,6 +1,10 @@
-"""The queue inside one process: topics that wake whoever waits. Losing a wake-up costs at most one poll interval."""
+"""The queue inside one process: topics that wake whoever waits. Losing a wake-up costs at most one poll interval.
+
+It also calls back: whoever stops a broadcast, or everything, has given back what is claimed and not begun.
+"""
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
 
 POLL_SECONDS = 2.0  # the longest that work waits for somebody to notice it without a wake-up
@@ -19,6 +23,7 @@ class EmbeddedQueue:
 
     def __init__(self) -> None:
         self._events = {topic: asyncio.Event() for topic in Topic}
+        self._give_back: list[Callable[[], None]] = []
 
     def wake(self, topic: Topic) -> None:
         """Tell the waiters of a topic that there is work."""
@@ -34,3 +39,15 @@ class EmbeddedQueue:
             return False
         event.clear()
         return True
+
+    def on_recall(self, give_back: Callable[[], None]) -> None:
+        """Have this called at each recall."""
+        self._give_back.append(give_back)
+
+    def recall(self) -> None:
+        """Keep everything that is claimed and not begun from going out: when this returns, none of it begins any more.
+
+        To be called after the commit that stops something. What may still go is claimed again.
+        """
+        for give_back in self._give_back:
+            give_back()

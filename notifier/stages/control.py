@@ -1,6 +1,6 @@
 """Switches of the whole daemon: pause and resume everything, and the secret that signs links.
 
-A paused daemon claims nothing new; what is being handed over is finished.
+A paused daemon claims nothing new, and gives back what it has not begun; what is being handed over is finished.
 """
 
 import secrets
@@ -21,7 +21,9 @@ class Control:
 
     async def pause(self, actor: Actor) -> PausedView:
         """Let nothing new leave until `resume`."""
-        return await self._switch(actor, on=True)
+        view = await self._switch(actor, on=True)
+        self._queue.recall()
+        return view
 
     async def resume(self, actor: Actor) -> PausedView:
         """Let messages leave again."""

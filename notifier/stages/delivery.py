@@ -226,15 +226,29 @@ class Delivery:
         return playbook.stale_after if playbook else timedelta(hours=4)
 
     async def release(self, unbegun: Sequence[Claimed], *, reason: NotificationReason) -> None:
-        """Give back claimed messages that were never begun."""
+        """Give back claimed messages that were never begun; they are due again, or end with their broadcast."""
         if not unbegun:
             return
+        monotonic = self.clock.monotonic()
 
         def give_back(tx: Transaction) -> None:
-            for lease, ids in _by_lease(unbegun).items():
-                repository.release(tx, repository.still_held(tx, ids, lease), reason=reason)
+            repository.release(tx, self._still_held(tx, unbegun, monotonic), reason=reason)
 
         await self.database.write(give_back)
+        self.queue.wake(Topic.NOTIFICATIONS)
+        self.queue.wake(Topic.BROADCASTS)
+
+    async def renew(self, notification_ids: Sequence[int]) -> None:
+        """Prolong the leases of messages that are still being handed over."""
+        if not notification_ids:
+            return
+        until = self.clock.monotonic() + self.config.delivery.lease.total_seconds()
+        lease = Lease(owner=self.owner, until=until)
+        await self.database.write(lambda tx: repository.renew(tx, notification_ids, lease))
+
+    def _still_held(self, tx: Transaction, claimed: Sequence[Claimed], monotonic: float) -> set[int]:
+        tries = {one.id: one.number for one in claimed}
+        return repository.still_held(tx, tries, self.owner, monotonic=monotonic)
 
     # --- outcomes
 
@@ -244,8 +258,7 @@ class Delivery:
         Raises `LeaseLost` naming how many could not be written because their lease lapsed; the others are written.
         """
         monotonic, now = self.clock.monotonic(), self.clock.now()
-        held = [one for one in handed if one.claimed.lease.is_held(monotonic=monotonic)]
-        written = await self.database.write(lambda tx: self._record(tx, held, now)) if held else []
+        written = await self.database.write(lambda tx: self._record(tx, handed, monotonic, now))
         self._kept_versions.update(one.template_version for one, _ in written)  # now that they are committed
         for channel in {one.claimed.channel for one, _ in written}:
             self._count(channel, [next_ for one, next_ in written if one.claimed.channel is channel])
@@ -254,11 +267,11 @@ class Delivery:
         if len(written) < len(handed):
             raise LeaseLost(f"the lease of {len(handed) - len(written)} messages lapsed while they were being sent")
 
-    def _record(self, tx: Transaction, handed: Sequence[Handed], now: datetime) -> list[tuple[Handed, Next]]:
+    def _record(
+        self, tx: Transaction, handed: Sequence[Handed], monotonic: float, now: datetime
+    ) -> list[tuple[Handed, Next]]:
         states = repository.broadcast_states(tx, {one.claimed.broadcast_id for one in handed})
-        ours: set[int] = set()
-        for lease, ids in _by_lease([one.claimed for one in handed]).items():
-            ours |= repository.still_held(tx, ids, lease)
+        ours = self._still_held(tx, [one.claimed for one in handed], monotonic)
         written = [
             (one, self._next(one, states[one.claimed.broadcast_id], now)) for one in handed if one.claimed.id in ours
         ]
@@ -505,10 +518,3 @@ def _tried(one: Handed, next_: Next) -> Tried:
         next=next_,
         template_version=one.template_version,
     )
-
-
-def _by_lease(claimed: Sequence[Claimed]) -> dict[Lease, list[int]]:
-    groups: dict[Lease, list[int]] = {}
-    for one in claimed:
-        groups.setdefault(one.lease, []).append(one.id)
-    return groups

@@ -575,7 +575,7 @@ async def test_words_that_were_not_kept_because_the_commit_failed_are_kept_with_
     )
 
     def lost(tx: Transaction) -> None:
-        desk.delivery._record(tx, [handed], NOW)
+        desk.delivery._record(tx, [handed], desk.clock.monotonic(), NOW)
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):

@@ -1,5 +1,6 @@
 """The SMTP provider against a real server that misbehaves at every stage."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,9 +10,11 @@ import pytest
 from notifier.config import Provider, ProviderKind, Tls
 from notifier.domain.delivery import Outcome, Result, Suppress
 from notifier.messages.mime import Mail
+from notifier.providers import Recalled
 from notifier.providers.smtp import SmtpProvider
 from tests.integration.relay import HANG_UP, SILENCE, Relay, running
 
+GOING = asyncio.Event()  # never set: nothing is called back
 BOTH = pytest.mark.parametrize("pipelining", [False, True], ids=["lock-step", "pipelining"])
 
 
@@ -42,7 +45,7 @@ async def provider_for(relay: Relay, **changes: object) -> AsyncIterator[SmtpPro
 async def outcomes(relay: Relay, count: int, **changes: object) -> list[Outcome]:
     """Send some mails one after the other."""
     async with provider_for(relay, **changes) as provider:
-        return [await provider.send(mail(number)) for number in range(1, count + 1)]
+        return [await provider.send(mail(number), GOING) for number in range(1, count + 1)]
 
 
 def only(number: int, reply: str):  # type: ignore[no-untyped-def]
@@ -53,7 +56,7 @@ def only(number: int, reply: str):  # type: ignore[no-untyped-def]
 async def test_mails_arrive_byte_for_byte_over_one_connection(pipelining: bool) -> None:
     body = b"first\r\n.\r\n..two dots\r\nlast\r\n"
     async with running(Relay(pipelining=pipelining)) as relay, provider_for(relay) as provider:
-        said = [await provider.send(mail(number, body=body)) for number in (1, 2, 3)]
+        said = [await provider.send(mail(number, body=body), GOING) for number in (1, 2, 3)]
     assert [(outcome.result, outcome.code) for outcome in said] == [(Result.ACCEPTED, "250")] * 3, said
     assert said[0].provider_id == "4Bx9"
     assert said[0].size == len(mail(body=body).data)
@@ -147,16 +150,30 @@ async def test_silence_before_the_dot_is_temporary(pipelining: bool) -> None:
 
 async def test_a_kept_connection_that_the_relay_closed_is_replaced_without_a_failed_attempt() -> None:
     async with running(Relay()) as relay, provider_for(relay) as provider:
-        await provider.send(mail(1))
+        await provider.send(mail(1), GOING)
         relay.transports[0].abort()
-        assert (await provider.send(mail(2))).result is Result.ACCEPTED
+        assert (await provider.send(mail(2), GOING)).result is Result.ACCEPTED
     assert relay.connections == 2
+
+
+async def test_a_message_that_waits_for_its_turn_can_be_called_back_and_one_in_the_dialogue_cannot() -> None:
+    recalled = asyncio.Event()
+    async with running(Relay(rcpt=only(1, SILENCE))) as relay, provider_for(relay, connections=1) as provider:
+        first, second = (asyncio.create_task(provider.send(mail(number), recalled)) for number in (1, 2))
+        while not relay.senders:  # noqa: ASYNC110  # the relay tells nobody
+            await asyncio.sleep(0.01)
+        recalled.set()
+        relay.transports[0].abort()
+        assert (await first).result is Result.TEMPORARY
+        with pytest.raises(Recalled):
+            await second
+    assert relay.senders == ["bounces+1@valley.example"]
 
 
 async def test_nobody_listening_is_ours() -> None:
     async with running(Relay()) as relay:
         port = relay.port
-    outcome = await SmtpProvider(settings(port)).send(mail())
+    outcome = await SmtpProvider(settings(port)).send(mail(), GOING)
     assert outcome.result is Result.OURS
     assert outcome.answer
 
@@ -170,9 +187,9 @@ async def test_a_connection_is_closed_after_its_share_of_messages() -> None:
 
 async def test_a_message_bigger_than_the_relay_takes_is_ours_and_never_offered() -> None:
     async with running(Relay(size=1000)) as relay, provider_for(relay) as provider:
-        outcome = await provider.send(mail(body=b"x" * 2000 + b"\r\n"))
+        outcome = await provider.send(mail(body=b"x" * 2000 + b"\r\n"), GOING)
         assert (outcome.result, outcome.code) == (Result.OURS, "5.3.4")
-        assert (await provider.send(mail(2))).result is Result.ACCEPTED
+        assert (await provider.send(mail(2), GOING)).result is Result.ACCEPTED
     assert relay.senders == ["bounces+2@valley.example"]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,20 +13,26 @@ import pytest
 from notifier.clock import SystemClock
 from notifier.config import Config, InDoubt, InDoubtPolicy, Provider, ProviderKind, Server
 from notifier.config import Delivery as DeliverySettings
+from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.delivery import Outcome, Result
+from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.messages import Messages
 from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
 from notifier.providers import create
 from notifier.queue.embedded import EmbeddedQueue
-from notifier.stages.delivery import Delivery
+from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.control import Control
+from notifier.stages.delivery import Claimed, Delivery
 from notifier.storage.database import SqliteDatabase
 from notifier.storage.migrate import upgrade
+from notifier.storage.repositories import control
 from notifier.worker import Worker
 from tests.broadcasts import NOW, broadcast, contact_point, incident, notification, states
 from tests.integration.relay import HANG_UP, Relay, running
 
+ANN = Actor(name="ann", role=KeyRole.COMMANDER)
 PLAYBOOKS = {"power": Playbook(name="power", services=("power",))}
 
 
@@ -47,7 +53,14 @@ class Bench:
     """A worker on a store of its own."""
 
     def __init__(
-        self, folder: Path, port: int, *, drain: float = 5, email: InDoubt = InDoubt.RESEND, **changes: object
+        self,
+        folder: Path,
+        port: int,
+        *,
+        drain: float = 5,
+        lease: float = 300,
+        email: InDoubt = InDoubt.RESEND,
+        **changes: object,
     ):
         values: dict[str, object] = {
             "name": "relay",
@@ -58,7 +71,7 @@ class Bench:
         }
         self.config = Config(
             providers=(Provider(**{**values, **changes}),),  # type: ignore[arg-type]
-            delivery=DeliverySettings(in_doubt=InDoubtPolicy(email=email)),
+            delivery=DeliverySettings(in_doubt=InDoubtPolicy(email=email), lease=timedelta(seconds=lease)),
             server=Server(drain=timedelta(seconds=drain)),
         )
         self.path = folder / "notifier.db"
@@ -67,6 +80,10 @@ class Bench:
         messages = Messages(self.config, PLAYBOOKS)
         self.delivery = Delivery(
             self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, messages, "a secret"
+        )
+        self.control = Control(self.database, self.clock, self.queue)
+        self.broadcasts = Broadcasts(
+            self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, messages
         )
         self.provider = create(self.config.providers[0])
         self.worker = Worker(self.delivery, [self.provider], self.queue, self.clock, self.config, self.metrics)
@@ -120,6 +137,7 @@ def make(tmp_path: Path, migrated: Path) -> Iterator[Callable[..., Bench]]:
 
 
 Make = Callable[..., Bench]
+Command = Callable[[Bench], Awaitable[None]]
 
 
 def recipients(relay: Relay) -> Counter[str]:
@@ -207,6 +225,87 @@ async def test_stopping_finishes_what_is_in_flight_and_gives_back_the_rest(make:
         assert bench.count("in_doubt") == 0
 
 
+async def pause_all(bench: Bench) -> None:
+    await bench.control.pause(ANN)
+
+
+async def pause(bench: Bench) -> None:
+    await bench.broadcasts.pause(1, ANN)
+
+
+async def cancel(bench: Bench) -> None:
+    await bench.broadcasts.cancel(1, ANN)
+
+
+@pytest.mark.parametrize("stop", [pause_all, pause, cancel])
+async def test_what_is_claimed_and_not_begun_goes_back_when_it_is_stopped(make: Make, stop: Command) -> None:
+    async with running(SlowRelay(0.5)) as relay:
+        bench = make(relay.port, connections=2)
+        bench.plan(20)
+        async with bench.working():
+            await bench.until(lambda: len(relay.offered) == 2 and bench.count("sending") == 8)
+            await stop(bench)
+            await bench.until(lambda: bench.count("sending") == 0)
+            await asyncio.sleep(0.2)
+        assert bench.count("sent") == len(relay.received) == len(relay.senders) == 2
+        await bench.broadcasts.sweep()
+        assert bench.count("cancelled" if stop is cancel else "pending") == 18
+        assert bench.count("in_doubt") == 0
+
+
+async def test_what_went_back_leaves_after_resume(make: Make) -> None:
+    async with running(SlowRelay(0.3)) as relay:
+        bench = make(relay.port, connections=2)
+        bench.plan(12)
+        async with bench.working():
+            await bench.until(lambda: len(relay.offered) == 2)
+            await bench.control.pause(ANN)
+            await bench.until(lambda: bench.count("pending") == 10)
+            await bench.control.resume(ANN)
+            await bench.until(lambda: bench.count("sent") == 12)
+    assert set(recipients(relay).values()) == {1}
+
+
+async def test_a_message_that_waits_for_its_place_under_the_rate_goes_back_at_once(make: Make) -> None:
+    async with running(Relay()) as relay:
+        bench = make(relay.port, connections=2, rate=0.1)
+        bench.plan(4)
+        async with bench.working():
+            await bench.until(lambda: bench.count("sending") > 0)
+            await bench.control.pause(ANN)
+            await bench.until(lambda: bench.count("sending") == 0, seconds=5)
+
+
+async def test_a_claim_that_was_under_way_when_everything_was_paused_goes_back(make: Make) -> None:
+    async with running(Relay()) as relay:
+        bench = make(relay.port)
+        bench.plan(5)
+        claim = bench.delivery.claim
+
+        async def slow(channel: Channel, limit: int) -> list[Claimed]:
+            claimed = await claim(channel, limit)
+            if claimed:
+                await bench.control.pause(ANN)
+            return claimed
+
+        bench.delivery.claim = slow  # type: ignore[method-assign]
+        async with bench.working():
+            await bench.until(lambda: bench.database.read_now(control.is_paused))
+            await bench.until(lambda: bench.count("pending") == 5)
+            await asyncio.sleep(0.1)
+        assert relay.senders == []
+
+
+async def test_a_hand_over_that_outlives_its_lease_keeps_it(make: Make) -> None:
+    async with running(SlowRelay(2.5)) as relay:
+        bench = make(relay.port, connections=2, lease=0.6)
+        bench.plan(2)
+        async with bench.working():
+            await bench.until(lambda: bench.count("sent") == 2)
+    assert recipients(relay) == {"customer1@example.net": 1, "customer2@example.net": 1}
+    assert bench.database.read_now(lambda tx: tx.scalar("SELECT COUNT(in_doubt_at) FROM notifications")) == 0
+
+
 async def test_what_the_drain_cuts_off_is_in_doubt_at_the_next_start(make: Make) -> None:
     async with running(SlowRelay(10)) as relay:
         bench = make(relay.port, connections=2, drain=0.3)
@@ -248,10 +347,10 @@ async def test_a_provider_that_raises_leaves_the_message_in_doubt_and_the_loop_a
         bench.plan(6)
         send = bench.provider.send
 
-        async def broken(mail: Mail) -> Outcome:
+        async def broken(mail: Mail, recalled: asyncio.Event) -> Outcome:
             if "customer3@" in mail.recipient:
                 raise RuntimeError("a defect")
-            return await send(mail)
+            return await send(mail, recalled)
 
         bench.provider.send = broken  # type: ignore[method-assign]
         async with bench.working():

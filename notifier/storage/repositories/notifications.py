@@ -1,7 +1,8 @@
 """Notifications in the store: claims with owner and lease, outcomes, settlement of what is in doubt, opt-outs.
 
-`sending` is committed before a hand-over and the outcome after it. Every change of a claimed row names owner and lease,
-so that an owner whose lease lapsed changes nothing. Lists of ids come from the store itself, never from outside.
+`sending` is committed before a hand-over and the outcome after it. A claimed row is changed only by its owner, for the
+try that is counted in it, and under a valid lease: whoever lost it changes nothing. Lists of ids come from the store
+itself, never from outside.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -211,20 +212,30 @@ def claim(tx: Transaction, claims: Mapping[int, NotificationFacts], lease: Lease
     )
 
 
-def still_held(tx: Transaction, notification_ids: Iterable[int], lease: Lease) -> set[int]:
-    """Return which of the notifications the owner still holds under this lease."""
-    ids = list(notification_ids)
-    if not ids:
+def still_held(tx: Transaction, tries: Mapping[int, int], owner: str, *, monotonic: float) -> set[int]:
+    """Return which of the notifications the owner still holds, each for the try of this number, under a valid lease."""
+    if not tries:
         return set()
     return {
         id_
-        for (id_,) in tx.tuples(
-            f"""SELECT id FROM notifications WHERE id IN ({numbers(ids)})
-                AND state = 'sending' AND owner = :owner AND lease_until = :until""",
-            owner=lease.owner,
-            until=lease.until,
+        for id_, number in tx.tuples(
+            f"""SELECT id, attempts FROM notifications WHERE id IN ({numbers(list(tries))})
+                AND state = 'sending' AND owner = :owner AND lease_until > :mono""",
+            owner=owner,
+            mono=monotonic,
         )
+        if tries[id_] == number
     }
+
+
+def renew(tx: Transaction, notification_ids: Sequence[int], lease: Lease) -> int:
+    """Prolong the lease of those notifications that its owner still holds; return how many."""
+    return tx.run(
+        f"""UPDATE notifications SET lease_until = :until
+            WHERE id IN ({numbers(notification_ids)}) AND state = 'sending' AND owner = :owner""",
+        owner=lease.owner,
+        until=lease.until,
+    )
 
 
 def record(tx: Transaction, tried: Sequence[Tried]) -> None:
