@@ -10,30 +10,23 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from notifier.cli.csv_file import Row, Unreadable, read_rows
-from notifier.cli.upload import LINE_AT_MOST, Numbered
+from notifier.cli.json_lines import is_ndjson, read_objects
+from notifier.cli.rejects import Numbered
+from notifier.cli.upload import LINE_AT_MOST
 from notifier.domain.errors import nearest
 
 FIELDS = ("reporter", "customer_id", "service", "region", "text", "occurred_at", "external_id", "source")
 SOURCE = "import"  # of lines that name none
-_MARK = b"\xef\xbb\xbf"  # what some editors write before UTF-8
 
 
 def read(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
     """Yield the lines of a file; whether it is CSV or NDJSON is seen from its first character."""
-    is_ndjson = source.peek(64).removeprefix(_MARK).lstrip().startswith(b"{")
-    return _ndjson(source) if is_ndjson else _csv(source)
+    return _ndjson(source) if is_ndjson(source) else _csv(source)
 
 
 def _ndjson(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
-    number = 0
-    while piece := source.readline(LINE_AT_MOST + 1):
-        number += 1
-        if len(piece) > LINE_AT_MOST and not piece.endswith(b"\n"):
-            yield Unreadable(number, "", piece[:60].decode("utf-8", "replace"), "the line is over 64 KiB")
-            while piece and not piece.endswith(b"\n"):
-                piece = source.readline(LINE_AT_MOST)
-        elif body := piece.removeprefix(_MARK).strip():
-            yield number, _with_source(body)
+    for each in read_objects(source):
+        yield each if isinstance(each, Unreadable) else (each[0], _with_source(each[1]))
 
 
 def _with_source(body: bytes) -> bytes:

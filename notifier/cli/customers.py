@@ -12,9 +12,11 @@ import msgspec
 from notifier.cli import printing
 from notifier.cli.csv_file import Row, Unreadable, read_rows
 from notifier.cli.customer_card import show_customer
+from notifier.cli.json_lines import is_ndjson, read_objects
 from notifier.cli.options import connect, json_option
 from notifier.cli.printing import BAD, GOOD, Column, number, plural
-from notifier.cli.upload import Numbered, Rejects, numbered, opened, progress, rejected_path
+from notifier.cli.rejects import Numbered, Rejects, rejected_path
+from notifier.cli.upload import is_stdin, numbered, opened, progress
 from notifier.domain.errors import nearest
 from notifier.storage.views import CustomerView
 
@@ -66,12 +68,13 @@ def customers() -> None:
 @click.option("--dry-run", is_flag=True, help="Check every row and store nothing.")
 @json_option
 def import_(file: Path, dry_run: bool, as_json: bool) -> None:
-    """Import the directory from a CSV FILE: one row is one site.
+    """Import the directory from a CSV or NDJSON FILE: one row is one site.
 
-    Rows are known by customer_id and site_id; a row that is there
-    already is brought up to date. Refused rows go to FILE.rejected.csv
-    (line, column, value, reason), the others load, and the exit code is
-    1. Columns: docs/CLI.md.
+    '-' is standard input. Rows are known by customer_id and site_id; a
+    row that is there already is brought up to date. Refused rows go to
+    FILE.rejected.csv (line, column, value, reason; from standard input:
+    to standard error), the others load, and the exit code is 1.
+    Columns: docs/CLI.md.
 
     Example: notifier customers import customers.csv --dry-run
     """
@@ -80,7 +83,7 @@ def import_(file: Path, dry_run: bool, as_json: bool) -> None:
     changed: list[_Progress] = []  # the first few warnings; a large file may have one per row
     warnings = 0
     query = {"dry_run": 1 if dry_run else None}
-    with opened(file) as (source, counted, size), Rejects(rejected_path(file)) as rejects:
+    with opened(file) as (source, counted, size), Rejects(None if is_stdin(file) else rejected_path(file)) as rejects:
         sent = numbered(rejects.sift(_lines(source)))
         with progress(size, "customers") as show:
             for line in client.stream("/v1/customers/bulk", sent, query=query):
@@ -137,6 +140,9 @@ def show(reference: str, as_json: bool) -> None:
 
 
 def _lines(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
+    if is_ndjson(source):
+        yield from read_objects(source)
+        return
     for row in read_rows(source, _wrong_header):
         yield row if isinstance(row, Unreadable) else (row.line, _encoded(row))
 

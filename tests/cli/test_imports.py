@@ -97,7 +97,7 @@ def test_refused_complaints_are_written_with_their_lines_and_the_others_load(
     result = notifier("complaints", "import", str(file))
     assert result.exit_code == 1
     assert sorted(complaints.rows) == [2, 3, 6, 8, 9]
-    assert sorted(rejected(tmp_path / "file.rejected.csv")[1:], key=lambda row: int(row[0])) == [
+    assert rejected(tmp_path / "file.rejected.csv")[1:] == [
         ["3", "service", "pwr", "'pwr' is not configured; expected power"],
         ["4", "", "x", "there are 3 cells under 2 columns; is a cell with a comma not quoted?"],
         ["5", "customer_id", "\ufffd", "is not UTF-8 (Windows-1252, perhaps); save the file as UTF-8"],
@@ -157,6 +157,30 @@ def test_lines_that_are_too_long_stop_nothing(notifier: Run, complaints: Bulk, t
     assert [row[0] for row in rejected(tmp_path / "x.ndjson.rejected.csv")[1:]] == ["2", "4"]
 
 
+@pytest.mark.parametrize("command", ["complaints", "customers"])
+@pytest.mark.parametrize("begin", ["[", "\ufeff\n [\n"])
+def test_a_json_array_is_no_ndjson_and_is_told_so(
+    notifier: Run, complaints: Bulk, customers: Bulk, tmp_path: Path, command: str, begin: str
+) -> None:
+    file = written(tmp_path, begin + '{"service":"power"},\n{"service":"water"}]\n', "x.json")
+    result = notifier(command, "import", str(file))
+    assert result.exit_code == 2
+    assert "is a JSON array, not NDJSON; expected one object per line" in result.stderr
+    assert (complaints.rows, customers.rows) == ({}, {})
+
+
+def test_rejects_are_in_the_order_of_the_file_whoever_found_them(
+    notifier: Run, complaints: Bulk, tmp_path: Path
+) -> None:
+    complaints.wrong = {line: {"detail": "is odd"} for line in range(3, 1000, 3)}
+    rows = "".join("x,y\n" if line % 5 == 0 else "power\n" for line in range(2, 1000))
+    result = notifier("complaints", "import", str(written(tmp_path, "service\n" + rows)))
+    lines = [int(row[0]) for row in rejected(tmp_path / "file.rejected.csv")[1:]]
+    assert lines == [line for line in range(2, 1000) if line % 3 == 0 or line % 5 == 0]
+    assert f"{len(lines)} lines were refused" in result.stderr
+    assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".part")] == []
+
+
 def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(
     notifier: Run, complaints: Bulk, tmp_path: Path
 ) -> None:
@@ -203,6 +227,13 @@ def test_customers_are_sent_with_their_regions_and_end_with_reach(
         "  by none        2, of whom 1 with a blocked address",
         "2 customers would never hear from us.",
     ]
+
+
+def test_a_directory_may_be_ndjson(notifier: Run, customers: Bulk, tmp_path: Path) -> None:
+    row = {"customer_id": "C-1", "site_id": "1", "services": "power", "regions": {"postal_code": "94110"}}
+    file = written(tmp_path, "\n" + json.dumps(row) + "\n", "x.ndjson")
+    assert notifier("customers", "import", str(file)).exit_code == 0
+    assert customers.rows == {2: row}
 
 
 def test_refused_rows_are_written_with_line_column_value_and_reason(
