@@ -1,6 +1,7 @@
 """Promises: every time told to customers, its due time and what became of it.
 
-An ETA and a "next update by" are both promises. A promise is open from the moment its broadcast starts.
+An ETA and a "next update by" are both promises. A promise is open from the moment its broadcast starts, for from then
+on somebody may have read it, until a newer update has been handed over to everyone it is for, or until it lapses.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class PromiseState(StrEnum):
 
     OPEN = "open"  # not due yet
     KEPT = "kept"  # service was back, or the update went out, in time
-    REVISED = "revised"  # a newer promise was handed over before it fell due
+    REVISED = "revised"  # a newer update was handed over before it fell due
     MISSED = "missed"  # it fell due and was neither kept nor revised
     VOID = "void"  # merged, dismissed or taken back
 
@@ -60,6 +61,15 @@ class Promise:
     warned_at: datetime | None = None
 
 
+class Answer(StrEnum):
+    """How far the newest update has come that started after the one that made a promise."""
+
+    NONE = "none"  # there is none, or it was stopped on its way
+    GOING_OUT = "going_out"  # it is being handed over
+    PAUSED = "paused"  # a person stopped it for now
+    HANDED_OVER = "handed_over"  # to everyone it is for: the promise ends at once
+
+
 class Verdict(StrEnum):
     """What the promise watcher does at this minute."""
 
@@ -83,18 +93,24 @@ def watch(
     playbook: Playbook,
     to_finish: timedelta,
     update_at: datetime | None = None,
+    answer: Answer = Answer.NONE,
     paused: bool = False,
 ) -> Verdict:
     """Decide what to do about an open promise now.
 
     `to_finish` is how long an update to the same people takes; `update_at` is when an update that is already
-    authorised starts. While everything is paused nothing can be handed over, so the daemon asks for a person.
+    authorised starts, `answer` how far one has come that has started. While everything is paused nothing can be handed
+    over, so the daemon asks for a person; so it does while a person has paused the answer.
     """
-    if promise.state is not PromiseState.OPEN or part is not PartState.OUT:
+    if promise.state is not PromiseState.OPEN or part is PartState.BELIEVED_BACK or answer is Answer.HANDED_OVER:
         return Verdict.NOTHING
     if now >= promise.due_at:
         return Verdict.MISSED
-    if update_at is not None and update_at < promise.due_at and not paused:
+    if part is PartState.RESTORED:
+        return Verdict.NOTHING
+    paused = paused or answer is Answer.PAUSED
+    is_coming = answer is Answer.GOING_OUT or (update_at is not None and update_at < promise.due_at)
+    if is_coming and not paused:
         return Verdict.NOTHING
     lapses = lapses_from(promise, playbook, to_finish)
     if now >= lapses:
@@ -107,16 +123,16 @@ def watch(
     return Verdict.NOTHING
 
 
-def ended_by_update(
-    kind: PromiseKind, due_at: datetime, *, now: datetime, back_at: datetime | None = None
-) -> PromiseState:
-    """Return what an open promise becomes when a newer update of its part starts at `now`.
+def ended_by_update(kind: PromiseKind, due_at: datetime, *, handed_over_at: datetime) -> PromiseState:
+    """Return what an open promise becomes by a newer update of its part, the last message of which left at that time.
 
-    `back_at` is when service was believed back, if the update says so: an ETA is kept when that was in time, however
-    long the message was held. A "next update by" is kept by any update in time.
+    A "next update by" is kept by any update in time.
     """
-    if kind is PromiseKind.ETA and back_at is not None:
-        return PromiseState.KEPT if back_at <= due_at else PromiseState.MISSED
-    if now > due_at:
+    if handed_over_at > due_at:
         return PromiseState.MISSED
     return PromiseState.KEPT if kind is PromiseKind.NEXT_UPDATE else PromiseState.REVISED
+
+
+def ended_by_restoration(due_at: datetime, *, back_at: datetime) -> PromiseState:
+    """Return what an open ETA becomes when service has held: kept when it was back in time, however late it is told."""
+    return PromiseState.KEPT if back_at <= due_at else PromiseState.MISSED

@@ -6,8 +6,8 @@ customers.
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from notifier.domain.errors import Forbidden, NotifierError, Refused
 from notifier.domain.incident import Action, Changes, PartState, require_action
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
+from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
@@ -39,7 +40,7 @@ from notifier.storage.queries.broadcasts import RenderedMessage
 from notifier.storage.repositories import audience, audit, broadcasts, control, incidents, places, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
-from notifier.storage.repositories.updates import Started
+from notifier.storage.repositories.updates import Ended, Started
 from notifier.storage.views import BroadcastView, Preview
 
 SWEPT_AT_MOST = 2_000  # notifications in one transaction
@@ -170,10 +171,12 @@ class Broadcasts:
             if taken_back:
                 updates.take_back(tx, found, now=now, by=actor.name)
             else:
-                detail = {"broadcast": found.id}
-                incidents.record(tx, found.incident_id, at=now, event="cancelled", actor=actor.name, detail=detail)
+                ended.extend(updates.stop(tx, found, now=now, by=actor.name))
 
-        return await self._act("cancel", broadcast_id, actor, decide)
+        ended: list[tuple[PromiseKind, PromiseState]] = []
+        view = await self._act("cancel", broadcast_id, actor, decide)
+        self._count_promises(ended)
+        return view
 
     # --- what time does ---------------------------------------------------------------------------------------------
 
@@ -191,8 +194,7 @@ class Broadcasts:
                 started.append(each)
         for each in started:
             self._metrics.broadcasts_sent.labels(each.broadcast.kind).inc()
-            for kind, state in each.ended:
-                self._metrics.promises.labels(kind, state).inc()
+            self._count_promises(each.ended)
             if each.dismissed:
                 self._metrics.incidents_dismissed.labels("by_person").inc()
         if started:
@@ -207,8 +209,8 @@ class Broadcasts:
         Return how many notifications and broadcasts were brought to an end.
         """
         ended = 0
-        for broadcast_id in await self._database.read(_to_sweep):
-            ended += await self._sweep(broadcast_id)
+        for each in await self._database.read(_to_sweep):
+            ended += await self._sweep(each)
         return ended
 
     # --- parts ------------------------------------------------------------------------------------------------------
@@ -315,30 +317,60 @@ class Broadcasts:
             return None
         return updates.start(tx, found, now=now)
 
-    async def _sweep(self, broadcast_id: int) -> int:
+    async def _sweep(self, one: "_ToSweep") -> int:
         """Sweep one broadcast until nothing of it is pending, then finish it when it is settled."""
         total = 0
         while True:
-            swept, finished = await self._database.write(lambda tx: self._sweep_chunk(tx, broadcast_id))
-            for (channel, state, reason), number in swept.items():
+            swept = await self._database.write(lambda tx: self._sweep_chunk(tx, one))
+            for (channel, state, reason), number in swept.notifications.items():
                 self._metrics.notifications.labels(channel, state, reason).inc(number)
-            total += sum(swept.values()) + int(finished)
-            if sum(swept.values()) < SWEPT_AT_MOST:
+            self._count_promises(swept.promises)
+            total += swept.number + int(swept.is_finished)
+            if swept.number < SWEPT_AT_MOST:
                 return total
 
-    def _sweep_chunk(self, tx: Transaction, broadcast_id: int) -> tuple[Counter[tuple[str, str, str]], bool]:
-        found, now = broadcasts.load(tx, broadcast_id), self._clock.now()
+    def _count_promises(self, ended: Iterable[tuple[PromiseKind, PromiseState]]) -> None:
+        for kind, state in ended:
+            self._metrics.promises.labels(kind, state).inc()
+
+    def _sweep_chunk(self, tx: Transaction, one: "_ToSweep") -> "_Swept":
+        found, now = broadcasts.load(tx, one.broadcast_id), self._clock.now()
         swept: Counter[tuple[str, str, str]] = Counter()
         if found.state in ENDED:
             by_channel = broadcasts.sweep(tx, found, at_most=SWEPT_AT_MOST, now=now)
             state, reason = _END[found.state]
             swept = Counter({(channel, state, reason): number for channel, number in by_channel.items()})
         elif found.state is not BroadcastState.SENDING or found.started_at is None or found.planned_at is None:
-            return swept, False
-        finished = sum(swept.values()) < SWEPT_AT_MOST and broadcasts.is_settled(tx, broadcast_id)
-        if finished:
-            broadcasts.finish(tx, found, now=now)
-        return swept, finished
+            return _Swept()
+        if sum(swept.values()) == SWEPT_AT_MOST or not broadcasts.is_settled(tx, found.id):
+            return _Swept(notifications=swept)
+        broadcasts.finish(tx, found, now=now)
+        ended: Ended = ()
+        if found.state is BroadcastState.SENDING and one.handed_over_at is not None:
+            ended = updates.handed_over(tx, found, at=one.handed_over_at)
+        return _Swept(notifications=swept, is_finished=True, promises=ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ToSweep:
+    """A broadcast that has ended, or is settled; `handed_over_at`: when its last message had its outcome."""
+
+    broadcast_id: int
+    handed_over_at: datetime | None = None  # None: not one was handed over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Swept:
+    """What one transaction brought to an end: notifications by (channel, state, reason), and promises."""
+
+    notifications: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    is_finished: bool = False
+    promises: Ended = ()
+
+    @property
+    def number(self) -> int:
+        """How many notifications."""
+        return sum(self.notifications.values())
 
 
 class _Decide(Protocol):
@@ -368,10 +400,13 @@ def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:
     return incidents.load(tx, found.incident_id).part_state is PartState.BELIEVED_BACK
 
 
-def _to_sweep(tx: Transaction) -> list[int]:
+def _to_sweep(tx: Transaction) -> list[_ToSweep]:
     """Return the broadcasts that have ended, or are planned and settled: only these are worth a write."""
-    return [
-        found.id
-        for found in broadcasts.unfinished(tx)
-        if found.state in ENDED or (found.planned_at is not None and broadcasts.is_settled(tx, found.id))
-    ]
+    found = []
+    for each in broadcasts.unfinished(tx):
+        if each.state in ENDED:
+            found.append(_ToSweep(broadcast_id=each.id))
+        elif each.planned_at is not None and broadcasts.is_settled(tx, each.id):
+            # beside the writer: it walks every message
+            found.append(_ToSweep(broadcast_id=each.id, handed_over_at=broadcasts.handed_over_at(tx, each)))
+    return found

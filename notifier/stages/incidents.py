@@ -438,8 +438,8 @@ class Incidents:
             eta_at=changes.eta_at,
             next_update_by=next_update_by,
             previous_eta_at=None if told is None else told.eta_at,
-            previous_update_by=next(
-                (promise.due_at for promise in still_open if promise.kind is PromiseKind.NEXT_UPDATE), None
+            previous_update_by=next(  # of the newest: an older one may be open while its answer goes out
+                (promise.due_at for promise in reversed(still_open) if promise.kind is PromiseKind.NEXT_UPDATE), None
             ),
         )
         match kind:

@@ -22,6 +22,7 @@ from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.repositories import broadcasts, control, incidents, promises, updates
 from notifier.storage.repositories.promises import Watched
+from notifier.storage.repositories.updates import Ended
 
 _log = structlog.get_logger(__name__)
 WATCHER = "daemon"
@@ -34,7 +35,7 @@ class Acted:
 
     promise: Promise
     verdict: Verdict
-    ended: tuple[tuple[PromiseKind, PromiseState], ...] = ()
+    ended: Ended = ()
 
 
 class Promises:
@@ -85,6 +86,7 @@ class Promises:
             playbook=playbook,
             to_finish=to_finish,
             update_at=watched.update_at,
+            answer=watched.answer,
             paused=paused,
         )
 
@@ -168,6 +170,7 @@ class Promises:
             self._metrics.promises.labels(kind, state).inc()
         if acted.verdict is Verdict.DELAY:
             self._metrics.broadcasts_sent.labels(BroadcastKind.DELAYED).inc()
+            self._queue.recall()  # of what it supersedes
             self._queue.wake(Topic.BROADCASTS)
             self._queue.wake(Topic.NOTIFICATIONS)
         _log.warning(
@@ -182,5 +185,5 @@ class Promises:
 def _standing_eta(tx: Transaction, promise: Promise, playbook: Playbook) -> datetime | None:
     """Return the ETA that was told with a "next update by", unless it will be in danger soon after it."""
     told = promises.open_in(promises.of_part(tx, promise.incident_id, promise.part_id))
-    later = promise.due_at + playbook.warn_before
-    return next((one.due_at for one in told if one.kind is PromiseKind.ETA and one.due_at > later), None)
+    etas = (one.due_at for one in told if one.kind is PromiseKind.ETA and one.broadcast_id == promise.broadcast_id)
+    return next((due_at for due_at in etas if due_at > promise.due_at + playbook.warn_before), None)

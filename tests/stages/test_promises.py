@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from notifier.domain.errors import Refused
 from notifier.domain.playbook import Playbook
 from notifier.stages.incidents import DismissIncident, ReopenIncident, RestoreIncident, SetEta
 from notifier.storage.database import SqliteDatabase
+from notifier.storage.instants import to_micros
 from notifier.storage.migrate import upgrade
 from tests.control_room import ANN, MINUTE, ControlRoom
 from tests.incident_town import MORNING
@@ -161,9 +163,10 @@ async def test_what_a_person_authorised_too_late_is_told_after_the_automatic_one
     await room.send(draft)
     await room.promises.watch()
     assert kinds(room)[1:] == [("delayed", "sending"), ("delayed", "sending")]
+    await room.work()
     room.clock.go_on(MINUTE)
     await room.work()
-    assert kinds(room) == [("eta", "completed"), ("delayed", "completed"), ("delayed", "superseded")]
+    assert kinds(room) == [("eta", "completed"), ("delayed", "completed"), ("delayed", "completed")]
     assert room.promise_states() == [("eta", "revised"), ("next_update", "kept"), ("eta", "open")]
 
 
@@ -234,3 +237,122 @@ async def test_an_eta_that_stands_is_not_withdrawn_with_a_next_update_that_lapse
     assert (await room.broadcasts.show(2)).facts["eta_at"] == "2026-03-02T18:00:00Z"
     assert (await room.incidents.show(1)).card.eta_at == MORNING + 4 * HOUR
     assert room.promise_states()[2:] == [("eta", "open"), ("next_update", "open")]
+
+
+# --- an update takes its time ---------------------------------------------------------------------------------------
+
+
+def sent(room: ControlRoom, broadcast_id: int, *, but: int = 0, state: str = "sent") -> None:
+    """Hand over what is pending of a broadcast, except so many messages."""
+    room.database.write_now(
+        lambda tx: tx.run(
+            """UPDATE notifications SET state = :state, ended_at = :now WHERE id IN
+               (SELECT id FROM notifications WHERE broadcast_id = :id AND state = 'pending' ORDER BY id
+                LIMIT (SELECT count(*) - :but FROM notifications WHERE broadcast_id = :id AND state = 'pending'))""",
+            state=state,
+            now=to_micros(room.clock.now()),
+            id=broadcast_id,
+            but=but,
+        )
+    )
+
+
+async def going_out(room: ControlRoom, minutes: int) -> int:
+    """Tell an ETA of one hour, and start a later one at so many minutes: planned, and nothing of it handed over."""
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + minutes * MINUTE
+    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    room.clock.go_on(MINUTE)
+    await room.broadcasts.start_due()
+    while await room.planning.step():
+        pass
+    return view.id
+
+
+async def test_a_promise_is_revised_when_the_last_message_of_its_update_was_handed_over(room: ControlRoom) -> None:
+    update = await going_out(room, 30)
+    sent(room, update, but=1)
+    await room.broadcasts.sweep()
+    assert room.promise_states() == [("eta", "open"), ("eta", "open")]
+    room.clock.time = MORNING + 45 * MINUTE
+    sent(room, update)
+    room.clock.time = MORNING + 46 * MINUTE
+    await room.broadcasts.sweep()
+    assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
+    assert (await room.incidents.show(1)).promises[0].ended_at == MORNING + 45 * MINUTE
+
+
+async def test_while_an_update_goes_out_no_other_is_sent_and_what_it_reaches_too_late_is_missed(
+    room: ControlRoom,
+) -> None:
+    update = await going_out(room, 50)
+    for minutes in (54, 56, 59):
+        room.clock.time = MORNING + minutes * MINUTE
+        await room.promises.watch()
+    assert len(kinds(room)) == 2
+    assert room.needs() == []
+    room.clock.time = MORNING + 61 * MINUTE
+    await room.promises.watch()
+    assert room.promise_states() == [("eta", "missed"), ("eta", "open")]
+    sent(room, update)
+    await room.broadcasts.sweep()
+    assert kinds(room) == [("eta", "completed"), ("delayed", "completed")]
+    assert room.promise_states() == [("eta", "missed"), ("eta", "open")]
+
+
+async def test_a_daemon_that_died_after_the_last_message_knows_that_it_was_in_time(room: ControlRoom) -> None:
+    update = await going_out(room, 50)
+    sent(room, update)
+    room.clock.time = MORNING + 2 * HOUR
+    await room.promises.watch()
+    await room.broadcasts.sweep()
+    assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
+
+
+async def test_when_an_update_is_stopped_on_its_way_the_older_promise_stands(room: ControlRoom) -> None:
+    update = await going_out(room, 30)
+    sent(room, update, but=2)
+    await room.broadcasts.cancel(update, ANN)
+    await watched_until(room, 56)
+    assert [kind for kind, _ in kinds(room)] == ["eta", "delayed", "delayed"]
+    assert room.promise_states() == [("eta", "revised"), ("eta", "revised"), ("next_update", "open")]
+
+
+async def test_what_was_promised_to_nobody_is_void(room: ControlRoom) -> None:
+    update = await going_out(room, 30)
+    await room.broadcasts.cancel(update, ANN)
+    assert room.promise_states() == [("eta", "open"), ("eta", "void")]
+    value = room.metrics.registry.get_sample_value("notifier_promises_ended_total", {"kind": "eta", "state": "void"})
+    assert value == 1
+
+
+async def test_while_a_person_has_paused_the_update_a_person_is_asked(room: ControlRoom) -> None:
+    update = await going_out(room, 30)
+    await room.broadcasts.pause(update, ANN)
+    await watched_until(room, 57)
+    assert len(kinds(room)) == 2
+    assert "promise_needs_a_person" in room.events()
+
+
+async def test_an_update_that_reached_nobody_keeps_no_promise(room: ControlRoom) -> None:
+    update = await going_out(room, 30)
+    sent(room, update, state="failed")
+    await room.broadcasts.sweep()
+    assert room.promise_states()[0] == ("eta", "open")
+    await watched_until(room, 56)
+    assert kinds(room)[2:] == [("delayed", "completed")]
+
+
+async def test_a_word_about_restoration_that_was_stopped_leaves_the_next_update_missed(room: ControlRoom) -> None:
+    await room.deliver(await room.open())
+    view = await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    room.clock.go_on(15 * MINUTE)
+    await room.broadcasts.start_due()
+    await room.planning.step()
+    await room.broadcasts.cancel(view.id, ANN)
+    with pytest.raises(Refused, match="open promise"):
+        await room.incidents.close(1, ANN)
+    room.clock.go_on(HOUR)
+    await room.promises.watch()
+    assert room.promise_states() == [("next_update", "missed")]
+    assert (await room.incidents.close(1, ANN)).incident.card.state == "closed"

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from notifier.domain.incident import PartState
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import (
-    PROMISE,
+    Answer,
     Promise,
     PromiseId,
     PromiseKind,
     PromiseState,
     Verdict,
+    ended_by_restoration,
     ended_by_update,
     watch,
 )
@@ -40,7 +41,7 @@ def promise(**facts: object) -> Promise:
 
 
 def verdict(minutes: float, part: PartState = PartState.OUT, *, finish: int = 0, **facts: object) -> Verdict:
-    options = {name: facts.pop(name) for name in ("update_at", "paused") if name in facts}
+    options = {name: facts.pop(name) for name in ("update_at", "answer", "paused") if name in facts}
     return watch(
         promise(**facts),
         part,
@@ -90,12 +91,35 @@ def test_an_update_on_its_way_is_enough_only_when_it_comes_in_time() -> None:
     assert verdict(1, update_at=DUE - MINUTE) is Verdict.MISSED
 
 
-@given(
-    minutes=st.floats(min_value=-10_000, max_value=10_000),
-    part=st.sampled_from([PartState.BELIEVED_BACK, PartState.RESTORED]),
+@given(minutes=st.floats(min_value=-10_000, max_value=10_000))
+def test_nothing_is_done_about_service_that_is_believed_back(minutes: float) -> None:
+    assert verdict(minutes, PartState.BELIEVED_BACK) is Verdict.NOTHING
+
+
+@given(minutes=st.integers(-10_000, 10_000))
+def test_when_service_is_back_only_what_nobody_was_told_in_time_is_missed(minutes: float) -> None:
+    done = verdict(minutes, PartState.RESTORED, kind=PromiseKind.NEXT_UPDATE)
+    assert done is (Verdict.MISSED if minutes >= 0 else Verdict.NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("answer", "minutes", "what"),
+    [
+        ("going_out", -4, "nothing"),
+        ("going_out", 0, "missed"),
+        ("paused", -4, "person"),
+        ("paused", 0, "missed"),
+        ("handed_over", -4, "nothing"),
+        ("handed_over", 90, "nothing"),  # when it was, decides
+        ("none", -4, "delay"),
+    ],
 )
-def test_nothing_is_done_about_service_that_is_back(minutes: float, part: PartState) -> None:
-    assert verdict(minutes, part) is Verdict.NOTHING
+def test_a_promise_waits_for_its_answer_to_be_handed_over(answer: str, minutes: int, what: str) -> None:
+    assert verdict(minutes, answer=Answer(answer)) == what
+
+
+def test_an_answer_on_its_way_keeps_nothing_while_everything_is_paused() -> None:
+    assert verdict(-4, answer=Answer.GOING_OUT, paused=True) is Verdict.PERSON
 
 
 @given(minutes=st.floats(min_value=0, max_value=10_000), in_row=st.integers(0, 2), may=st.booleans())
@@ -103,18 +127,14 @@ def test_a_promise_that_fell_due_is_always_missed(minutes: float, in_row: int, m
     assert verdict(minutes, automatic_in_row=in_row, may_delay=may) is Verdict.MISSED
 
 
-@given(
-    kind=st.sampled_from(PromiseKind),
-    late=st.integers(-100, 100),
-    back=st.none() | st.integers(-200, 100),
-)
-def test_an_update_ends_every_promise_along_an_arrow(kind: PromiseKind, late: int, back: int | None) -> None:
-    back_at = None if back is None else DUE + min(back, late) * MINUTE
-    state = ended_by_update(kind, DUE, now=DUE + late * MINUTE, back_at=back_at)
-    assert PROMISE.may(PromiseState.OPEN, state)
-    if late <= 0:
-        assert state is not PromiseState.MISSED
-    elif kind is PromiseKind.NEXT_UPDATE:
-        assert state is PromiseState.MISSED
-    elif back_at is not None:
-        assert (state is PromiseState.KEPT) == (back_at <= DUE)
+@given(kind=st.sampled_from(PromiseKind), late=st.integers(-100, 100))
+def test_a_promise_is_missed_when_its_answer_was_handed_over_too_late(kind: PromiseKind, late: int) -> None:
+    state = ended_by_update(kind, DUE, handed_over_at=DUE + late * MINUTE)
+    in_time = {PromiseKind.ETA: PromiseState.REVISED, PromiseKind.NEXT_UPDATE: PromiseState.KEPT}[kind]
+    assert state is (in_time if late <= 0 else PromiseState.MISSED)
+
+
+@given(late=st.integers(-100, 100))
+def test_an_eta_is_kept_by_service_that_was_back_in_time(late: int) -> None:
+    state = ended_by_restoration(DUE, back_at=DUE + late * MINUTE)
+    assert state is (PromiseState.KEPT if late <= 0 else PromiseState.MISSED)

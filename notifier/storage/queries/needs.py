@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
-from notifier.domain.promise import Promise, PromiseKind
+from notifier.domain.promise import Answer, Promise, PromiseKind
 from notifier.domain.text import figure
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
@@ -120,7 +120,8 @@ def _in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mappin
     paused = control.is_paused(tx)  # then nothing that is authorised starts
     for watched in promises.open_ones(tx):
         promise = watched.promise
-        coming = watched.update_at is not None and watched.update_at < promise.due_at and not paused
+        starts_in_time = watched.update_at is not None and watched.update_at < promise.due_at
+        coming = (starts_in_time or watched.answer in (Answer.GOING_OUT, Answer.HANDED_OVER)) and not paused
         if promise.warned_at is None or watched.part_state is not PartState.OUT or coming:
             continue
         incident = incidents.load(tx, promise.incident_id)

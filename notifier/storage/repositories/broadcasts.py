@@ -10,7 +10,7 @@ from datetime import datetime
 from notifier.domain.broadcast import BROADCAST, BroadcastKind, BroadcastReason, BroadcastState, Facts
 from notifier.domain.errors import NotFound
 from notifier.domain.incident import Changes
-from notifier.domain.notification import NotificationReason, NotificationState
+from notifier.domain.notification import TOLD_STATES, NotificationReason, NotificationState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
 from notifier.storage.repositories.planning import Cursor
@@ -19,6 +19,9 @@ _ENDS = {
     BroadcastState.SUPERSEDED: (NotificationState.SUPERSEDED, NotificationReason.NEWER_UPDATE),
     BroadcastState.CANCELLED: (NotificationState.CANCELLED, NotificationReason.BROADCAST_CANCELLED),
 }
+
+
+_TOLD = ", ".join(f"'{state}'" for state in TOLD_STATES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,27 +99,28 @@ def first_told_at(tx: Transaction, incident_id: int, kind: BroadcastKind | None 
 
 def was_told(tx: Transaction, incident_id: int) -> bool:
     """Tell whether a message of an incident was handed over, or may have been."""
-    return any(
-        tx.scalar(
-            """SELECT 1 FROM notifications WHERE broadcast_id = :id
-               AND (state IN ('sending', 'sent', 'delivered', 'undelivered', 'in_doubt', 'held', 'abandoned')
-                    OR in_doubt_at IS NOT NULL) LIMIT 1""",
-            id=row[0],
-        )
-        for row in tx.tuples("SELECT id FROM broadcasts WHERE incident_id = :i ORDER BY id", i=incident_id)
+    every = tx.tuples("SELECT id FROM broadcasts WHERE incident_id = :i ORDER BY id", i=incident_id)
+    return any(was_told_by(tx, row[0]) for row in every)
+
+
+def was_told_by(tx: Transaction, broadcast_id: int) -> bool:
+    """Tell whether a message of this broadcast was handed over, or may have been."""
+    found = tx.scalar(
+        f"""SELECT 1 FROM notifications WHERE broadcast_id = :id
+            AND (state IN ({_TOLD}) OR in_doubt_at IS NOT NULL) LIMIT 1""",
+        id=broadcast_id,
     )
+    return found is not None
 
 
 def customers_told(tx: Transaction, broadcast_id: int) -> int:
     """Return how many customers a message of this broadcast was handed over for, or may have been."""
     return int(
         tx.scalar(
-            """SELECT count(DISTINCT a.customer_id) FROM notifications AS n
-               JOIN audience_notifications AS a
-                 ON a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id
-               WHERE n.broadcast_id = :id
-                 AND (n.state IN ('sending', 'sent', 'delivered', 'undelivered', 'in_doubt', 'held', 'abandoned')
-                      OR n.in_doubt_at IS NOT NULL)""",
+            f"""SELECT count(DISTINCT a.customer_id) FROM notifications AS n
+                JOIN audience_notifications AS a
+                  ON a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id
+                WHERE n.broadcast_id = :id AND (n.state IN ({_TOLD}) OR n.in_doubt_at IS NOT NULL)""",
             id=broadcast_id,
         )
     )
@@ -304,6 +308,22 @@ def is_settled(tx: Transaction, broadcast_id: int) -> bool:
         is None
         for state in (NotificationState.PENDING, NotificationState.SENDING, NotificationState.IN_DOUBT)
     )
+
+
+def handed_over_at(tx: Transaction, found: StoredBroadcast) -> datetime | None:
+    """Return when the last message of a settled broadcast had its outcome; None when not one was handed over.
+
+    Walks all of its notifications. A broadcast that had nobody to write to was done when that was known.
+    """
+    row = tx.tuples(
+        f"""SELECT count(*), MAX(ended_at), MAX(CASE WHEN state IN ({_TOLD}) THEN 1 ELSE 0 END)
+            FROM notifications WHERE broadcast_id = :id""",
+        id=found.id,
+    )[0]
+    messages, last_at, any_told = row
+    if not messages:
+        return found.planned_at
+    return to_instant(last_at) if any_told else None
 
 
 def finish(tx: Transaction, found: StoredBroadcast, *, now: datetime) -> None:

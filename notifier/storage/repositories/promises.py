@@ -1,13 +1,15 @@
-"""Promises as they are stored: made when a broadcast starts, ended when a newer one does, or when they lapse."""
+"""Promises as they are stored: made when a broadcast starts, ended when a newer one has been handed over, or lapsed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.incident import PartState
-from notifier.domain.promise import PROMISE, Promise, PromiseId, PromiseKind, PromiseState
+from notifier.domain.promise import PROMISE, Answer, Promise, PromiseId, PromiseKind, PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.repositories import broadcasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,7 @@ class Watched:
     service: str
     part_state: PartState
     update_at: datetime | None  # when an update that is authorised already starts
+    answer: Answer  # how far one has come that has started since
 
 
 def open_ones(tx: Transaction) -> list[Watched]:
@@ -26,10 +29,15 @@ def open_ones(tx: Transaction) -> list[Watched]:
         """SELECT p.*, i.service, t.state AS part_state,
                   (SELECT MIN(b.not_before_at) FROM broadcasts AS b
                    WHERE b.incident_id = p.incident_id AND b.part_id = p.part_id AND b.state = 'sending'
-                     AND b.started_at IS NULL) AS update_at
+                     AND b.started_at IS NULL) AS update_at,
+                  u.id AS newest, u.state AS newest_state, u.planned_at AS newest_planned_at
            FROM promises AS p
            JOIN incidents AS i ON i.id = p.incident_id
            JOIN parts AS t ON t.id = p.part_id
+           JOIN broadcasts AS u ON u.id =
+                (SELECT n.id FROM broadcasts AS n
+                 WHERE n.incident_id = p.incident_id AND n.part_id = p.part_id AND n.started_at IS NOT NULL
+                 ORDER BY n.started_at DESC, n.id DESC LIMIT 1)
            WHERE p.state = 'open' AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id
                  AND c.kind = 'correction' AND c.state = 'sending' AND c.started_at IS NULL)
@@ -41,6 +49,7 @@ def open_ones(tx: Transaction) -> list[Watched]:
             service=row["service"],
             part_state=PartState(row["part_state"]),
             update_at=to_instant(row["update_at"]),
+            answer=_answer(tx, row),
         )
         for row in rows
     ]
@@ -111,6 +120,19 @@ def mark_warned(tx: Transaction, promise_id: int, now: datetime) -> None:
 def open_in(promises: list[Promise]) -> Iterator[Promise]:
     """Yield those that are open."""
     return (promise for promise in promises if promise.state is PromiseState.OPEN)
+
+
+def _answer(tx: Transaction, row: Row) -> Answer:
+    if row["newest"] == row["broadcast_id"]:
+        return Answer.NONE
+    match BroadcastState(row["newest_state"]):
+        case BroadcastState.SENDING:
+            is_done = row["newest_planned_at"] is not None and broadcasts.is_settled(tx, row["newest"])
+            return Answer.HANDED_OVER if is_done else Answer.GOING_OUT
+        case BroadcastState.PAUSED:
+            return Answer.PAUSED
+        case _:  # cancelled on its way; or completed, though not one message of it was handed over
+            return Answer.NONE
 
 
 def _promise(row: Row) -> Promise:

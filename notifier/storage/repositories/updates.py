@@ -23,7 +23,7 @@ from notifier.domain.incident import (
     PartState,
     merged_by,
 )
-from notifier.domain.promise import PromiseKind, PromiseState, ended_by_update
+from notifier.domain.promise import PromiseKind, PromiseState, ended_by_restoration, ended_by_update
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import broadcasts, incidents, promises
@@ -34,12 +34,16 @@ _FINAL = (BroadcastState.COMPLETED, BroadcastState.CANCELLED, BroadcastState.SUP
 _UNSENT = tuple(state for state in BroadcastState if state not in _FINAL)
 
 
+Ended = tuple[tuple[PromiseKind, PromiseState], ...]
+"""Which promises have ended, and how; for metrics."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """What a start changed, for metrics."""
 
     broadcast: StoredBroadcast
-    ended: tuple[tuple[PromiseKind, PromiseState], ...]
+    ended: Ended
     dismissed: bool
 
 
@@ -91,6 +95,21 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
     if not _is_overtaken(tx, found):
         _bring_back_words(tx, incident, before)
     incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
+
+
+def stop(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str) -> Ended:
+    """Stop a broadcast of which something may have left, or a draft; what it promised to nobody is void.
+
+    What it promised to somebody stands, and so does what older ones promised to those it did not reach.
+    """
+    ended = []
+    if not broadcasts.was_told_by(tx, found.id):
+        for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+            if promise.broadcast_id == found.id:
+                promises.end(tx, promise, PromiseState.VOID, now=now)
+                ended.append((promise.kind, PromiseState.VOID))
+    incidents.record(tx, found.incident_id, at=now, event="cancelled", actor=by, detail={"broadcast": found.id})
+    return tuple(ended)
 
 
 def _is_overtaken(tx: Transaction, found: StoredBroadcast) -> bool:
@@ -244,11 +263,14 @@ def _before(incident: StoredIncident, paused: Iterable[int]) -> Before:
     )
 
 
-# --- at the start ---------------------------------------------------------------------------------------------------
+# --- at the start, and when the last message has left ---------------------------------------------------------------
 
 
 def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int = 0) -> Started:
-    """Start a broadcast: its messages may leave, older ones of the part are superseded, promises change hands."""
+    """Start a broadcast: its messages may leave, older ones of the part are superseded, its promises stand.
+
+    Older promises stay open until it has been handed over; only a correction, or service that is back, ends them now.
+    """
     incident = incidents.load(tx, found.incident_id)
     is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
     broadcasts.mark_started(tx, found.id, now)
@@ -263,14 +285,15 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
             broadcasts.end(tx, other, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
         elif other.id != found.id and is_dismissal:  # there is no news to come of what was nothing
             broadcasts.end(tx, other, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
-    back_at = incident.believed_back_at if found.kind is BroadcastKind.RESTORED else None
     ended = []
+    back_at = (incident.believed_back_at or now) if found.kind is BroadcastKind.RESTORED else None
     for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
-        state = (
-            PromiseState.VOID
-            if is_dismissal
-            else ended_by_update(promise.kind, promise.due_at, now=now, back_at=back_at)
-        )
+        if is_dismissal:
+            state = PromiseState.VOID
+        elif back_at is not None and promise.kind is PromiseKind.ETA:
+            state = ended_by_restoration(promise.due_at, back_at=back_at)
+        else:
+            continue
         promises.end(tx, promise, state, now=now)
         ended.append((promise.kind, state))
     if is_dismissal:
@@ -284,6 +307,17 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
     detail = {"broadcast": found.id, "kind": str(found.kind)}
     incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
     return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
+
+
+def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> Ended:
+    """End the older promises of the part: the last message of a newer update was handed over at this time."""
+    ended = []
+    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+        if promise.broadcast_id != found.id:
+            state = ended_by_update(promise.kind, promise.due_at, handed_over_at=at)
+            promises.end(tx, promise, state, now=at)
+            ended.append((promise.kind, state))
+    return tuple(ended)
 
 
 def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> None:
