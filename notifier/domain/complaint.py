@@ -35,6 +35,7 @@ class NotCounted(StrEnum):
     REPEAT = "repeat"  # the same reporter counted there in the last 24 hours
     UNVERIFIED_CAP = "unverified_cap"  # strangers count only up to the cap
     NO_REGION = "no_region"  # neither the customer nor the request says where
+    NOT_SERVED = "not_served"  # the reporter is on file, but no active site of theirs has the service
     AMBIGUOUS_CUSTOMER = "ambiguous_customer"  # several customers share the address and it does not say which
 
 
@@ -186,13 +187,17 @@ def locate(
     `sites` are the active sites with the service of every customer the reporter may be; `named` is the region the
     request names; `known` is the one customer the reporter is, served or not. With a named region only the sites that
     lie there are meant (or whose region of that kind is not on file); a customer who has none there is a stranger
-    there. One customer counts in the regions that all its sites in question share; several customers behind one
-    address count where a region is named, or where all their regions are the same.
+    there. A customer who has no site at all, and names no region, is not served. One customer counts in the regions
+    that all its sites in question share; several customers behind one address count where a region is named, or where
+    all their regions are the same.
     """
     meant = [site for site in sites if named is None or _may_lie_in(site, named)]
     if not meant:
-        unknown = NotCounted.NO_REGION if named is None else None
-        return Whereabouts(customer=known, on_file=False, regions=() if named is None else (named,), unknown=unknown)
+        if named is not None:
+            return Whereabouts(customer=known, on_file=False, regions=(named,))
+        return Whereabouts(
+            customer=known, on_file=False, unknown=NotCounted.NO_REGION if known is None else NotCounted.NOT_SERVED
+        )
     customers = {site.customer.id: site.customer for site in meant}
     if len(customers) > 1 and named is None and len({frozenset(site.regions) for site in meant}) > 1:
         return Whereabouts(customer=None, on_file=True, unknown=NotCounted.AMBIGUOUS_CUSTOMER)

@@ -91,7 +91,20 @@ async def test_sites_without_the_service_and_ended_ones_do_not_say_where(desk: D
     desk.town.household("water", region, services="|water|")
     desk.town.household("ended", region, status="ended")
     answers = await desk.complain("water", "ended")
-    assert [(one.customer, one.not_counted) for one in answers] == [("water", "no_region"), ("ended", "no_region")]
+    assert [(one.customer, one.not_counted) for one in answers] == [("water", "not_served"), ("ended", "not_served")]
+
+
+async def test_an_address_on_file_without_the_service_is_not_served_and_a_region_makes_it_a_stranger(
+    desk: Desk,
+) -> None:
+    region = desk.town.region("94110")
+    for number in (1, 2):
+        customer = desk.town.customer(f"water-{number}")
+        desk.town.contact(customer, [desk.town.site(customer, region, services="|water|")], "both@example.com")
+    shared = await desk.intake.submit(request(reporter="both@example.com"), actor=SYSTEM)
+    assert (shared.customer, shared.counted, shared.not_counted) == (None, False, "not_served")
+    named = await desk.intake.submit(request(reporter="both@example.com", region="94110"), actor=SYSTEM)
+    assert (named.verified, named.counted, named.not_counted) == (False, True, None)
 
 
 # --- refused, with what would be right ------------------------------------------------------------------------------

@@ -149,6 +149,11 @@ def test_a_stranger_is_where_the_request_says_or_nowhere() -> None:
     assert locate([], None, KINDS).unknown is NotCounted.NO_REGION
 
 
+def test_a_customer_without_the_service_is_not_served_unless_a_region_is_named() -> None:
+    assert locate([], None, KINDS, known=ANN).unknown is NotCounted.NOT_SERVED
+    assert locate([], ZIP, KINDS, known=ANN).unknown is None
+
+
 def test_a_customer_is_a_stranger_where_it_has_no_site() -> None:
     where = locate([site(1, ANN, ZIP)], OTHER_ZIP, KINDS, known=ANN)
     assert (ids(where), where.on_file, where.customer) == ([2], False, ANN)

@@ -1,6 +1,7 @@
 """Who complains, and where they are served: the directory as intake reads it. Functions of an open transaction."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from notifier.domain.complaint import CandidateSite, KnownCustomer, NotCounted, Region, Whereabouts, locate
 from notifier.domain.errors import InvalidInput, nearest
@@ -34,7 +35,14 @@ def of_customer(
 def of_address(tx: Transaction, address: str, service: str, named: Region | None, kinds: Sequence[str]) -> Whereabouts:
     """Return where the customers behind a normalised address are served; a stranger is where the request says."""
     sites = _sites(tx.tuples(_SITES_OF_ADDRESS, address=address, service=f"%|{service}|%"))
-    return _located(sites, named, kinds, _customer_behind(tx, address, sites))
+    if sites:
+        customers = {site.customer for site in sites}
+        return _located(sites, named, kinds, customers.pop() if len(customers) == 1 else None)
+    found = directory.find_by_address(tx, address)
+    where = _located(sites, named, kinds, customer(tx, found[0]) if len(found) == 1 else None)
+    if where.unknown is NotCounted.NO_REGION and found:  # several share the address, and none has the service
+        where = replace(where, unknown=NotCounted.NOT_SERVED)
+    return where
 
 
 def _located(
@@ -43,15 +51,6 @@ def _located(
     if sites is None and named is None:
         return Whereabouts(customer=known, on_file=True, unknown=NotCounted.AMBIGUOUS_CUSTOMER)
     return locate(sites or (), named, kinds, known=known)
-
-
-def _customer_behind(tx: Transaction, address: str, sites: Sequence[CandidateSite] | None) -> KnownCustomer | None:
-    """Return the one customer an address belongs to, if it is one."""
-    if sites:
-        customers = {site.customer for site in sites}
-        return customers.pop() if len(customers) == 1 else None
-    found = directory.find_by_address(tx, address)
-    return customer(tx, found[0]) if len(found) == 1 else None
 
 
 def customer(tx: Transaction, customer_id: int) -> KnownCustomer:

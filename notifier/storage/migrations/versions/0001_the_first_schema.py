@@ -193,7 +193,7 @@ def upgrade() -> None:
         sa.Column("not_counted", sa.Text(), nullable=True),
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "not_counted = 'history' OR not_counted = 'late' OR not_counted = 'repeat' OR not_counted = 'unverified_cap' OR not_counted = 'no_region' OR not_counted = 'ambiguous_customer'",
+            "not_counted = 'history' OR not_counted = 'late' OR not_counted = 'repeat' OR not_counted = 'unverified_cap' OR not_counted = 'no_region' OR not_counted = 'not_served' OR not_counted = 'ambiguous_customer'",
             name=op.f("ck_complaints_not_counted"),
         ),
         sa.CheckConstraint("verified IN (0, 1)", name=op.f("ck_complaints_verified")),
