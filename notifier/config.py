@@ -269,7 +269,10 @@ class Delivery(Settings, frozen=True):
         timedelta, Meta(description="How long after `send` nothing leaves, so that it can be taken back.")
     ] = timedelta(seconds=30)
     lease: Annotated[
-        timedelta, Meta(description="How long a worker may hold a claimed message unless it renews; real time, also in rehearsals.")
+        timedelta,
+        Meta(
+            description="How long a worker may hold a claimed message unless it renews; real time, also in rehearsals."
+        ),
     ] = timedelta(minutes=5)
 
 
