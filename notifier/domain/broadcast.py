@@ -137,6 +137,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customers: int = 0  # affected, as counted when the broadcast was authorised
     missed_eta_at: datetime | None = None  # restored: the ETA that was missed
     automatic: bool = False  # sent by the promise watcher: no person has learnt anything new
+    late: bool = False  # automatic: what it answers had lapsed before it could be sent
 
 
 def is_overtaken(facts: Facts, now: datetime) -> bool:

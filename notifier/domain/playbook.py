@@ -30,7 +30,8 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Annotated[
         Mode,
         Meta(
-            description="How far the daemon goes by itself: observe (records only) or propose (opens a suspected incident; a person confirms)."
+            description="How far the daemon goes by itself: observe (records only) or propose (opens a suspected incident; a person confirms).",
+            extra={"refused": (Mode.AUTOMATIC,)},
         ),
     ] = Mode.PROPOSE
     minimum_customers: Annotated[
@@ -83,7 +84,9 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = timedelta(hours=2)
     stale_after: Annotated[
         timedelta,
-        Meta(description="A message that could not be handed over for this long is given up as no longer news."),
+        Meta(
+            description="A message that could not be handed over for this long is given up as no longer news; up to this long after a promise lapsed while the daemon was down, the authorised `delayed` is sent late."
+        ),
     ] = timedelta(hours=4)
     safety: Annotated[
         tuple[str, ...], Meta(description="Phrase codes of safety advice shown in the first message, in order.")

@@ -77,6 +77,7 @@ class Verdict(StrEnum):
     WARN = "warn"  # tell the commander that it falls due soon
     DELAY = "delay"  # send the `delayed` that was authorised with the promise
     PERSON = "person"  # it is about to lapse and the daemon may not go on by itself
+    LATE = "late"  # it has lapsed unseen: send the `delayed` that was authorised, and own up to it
     MISSED = "missed"  # it has lapsed
 
 
@@ -101,20 +102,26 @@ def watch(
     `to_finish` is how long an update to the same people takes; `update_at` is when an update that is already
     authorised starts, `answer` how far one has come that has started. While everything is paused nothing can be handed
     over, so the daemon asks for a person; so it does while a person has paused the answer.
+
+    A promise that lapsed while nobody looked (the daemon was down, or service seemed to be back) is missed, and what
+    was authorised with it is said late, as long as a message is news (`stale_after`) and nothing else is on its way.
     """
     if promise.state is not PromiseState.OPEN or part is PartState.BELIEVED_BACK or answer is Answer.HANDED_OVER:
         return Verdict.NOTHING
+    paused = paused or answer is Answer.PAUSED
+    may_delay = promise.may_delay and promise.automatic_in_row < playbook.automatic_delays and not paused
     if now >= promise.due_at:
-        return Verdict.MISSED
+        is_answered = part is PartState.RESTORED or answer is Answer.GOING_OUT or update_at is not None
+        is_news = now < promise.due_at + playbook.stale_after
+        return Verdict.LATE if may_delay and is_news and not is_answered else Verdict.MISSED
     if part is PartState.RESTORED:
         return Verdict.NOTHING
-    paused = paused or answer is Answer.PAUSED
     is_coming = answer is Answer.GOING_OUT or (update_at is not None and update_at < promise.due_at)
     if is_coming and not paused:
         return Verdict.NOTHING
     lapses = lapses_from(promise, playbook, to_finish)
     if now >= lapses:
-        if promise.may_delay and promise.automatic_in_row < playbook.automatic_delays and not paused:
+        if may_delay:
             return Verdict.DELAY
         called = promise.warned_at is not None and promise.warned_at >= lapses
         return Verdict.NOTHING if called else Verdict.PERSON

@@ -112,6 +112,11 @@ def _facts(kind: BroadcastKind, service: str, cause: str, crew: str) -> Iterator
                 "automatic, no earlier time",
                 replace(robot, previous_eta_at=None, previous_update_by=AT + timedelta(minutes=5)),
             )
+            lapsed = replace(robot, previous_eta_at=AT - timedelta(minutes=40), late=True)
+            yield "automatic and late", lapsed
+            unheard = replace(lapsed, previous_eta_at=None, previous_update_by=AT - timedelta(minutes=40))
+            yield "automatic and late, no earlier time", unheard
+            yield "automatic and late, and the time stands", replace(unheard, eta_at=AT + timedelta(hours=4))
             standing = replace(late, previous_eta_at=None, previous_update_by=AT + timedelta(minutes=5), automatic=True)
             yield "automatic and the time stands", standing
         case BroadcastKind.RESTORED:

@@ -138,6 +138,7 @@ class Wording:
             "lasted": times.duration(lasted(facts)),
             "is_earlier": bool(facts.eta_at and facts.previous_eta_at and facts.eta_at < facts.previous_eta_at),
             "automatic": facts.automatic,
+            "late": facts.late,
             "first_contact": personal.first_contact,
         }
 

@@ -1,7 +1,8 @@
 """Promises: nothing told to customers is forgotten. Warn, send the authorised `delayed` in time, or say it was missed.
 
 Looks at every open promise each time it is called. The `delayed` it sends gives no new time of its own: only the
-playbook's next update; after `automatic_delays` in a row, or while everything is paused, only a person can go on.
+playbook's next update; after `automatic_delays` in a row, or while everything is paused, only a person can go on. What
+lapsed while the daemon was down is recorded as missed, and the `delayed` goes out late and says so.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,12 @@ from notifier.storage.repositories.updates import Ended
 
 _log = structlog.get_logger(__name__)
 WATCHER = "daemon"
-_EVENTS = {Verdict.WARN: "promise_due_soon", Verdict.PERSON: "promise_needs_a_person", Verdict.MISSED: "promise_missed"}
+_EVENTS = {
+    Verdict.WARN: "promise_due_soon",
+    Verdict.PERSON: "promise_needs_a_person",
+    Verdict.LATE: "promise_missed",
+    Verdict.MISSED: "promise_missed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,19 +115,27 @@ class Promises:
                 promises.mark_warned(tx, promise.id, now)
             case Verdict.MISSED:
                 promises.end(tx, promise, PromiseState.MISSED, now=now)
+            case Verdict.LATE:
+                promises.end(tx, promise, PromiseState.MISSED, now=now)
+                self._delay(tx, promise, self._playbooks[watched.service], now, late=True)
             case Verdict.DELAY:
-                return self._delay(tx, promise, self._playbooks[watched.service], now)
-        detail = {"promise": promise.id, "kind": str(promise.kind), "due_at": promise.due_at}
-        incidents.record(tx, promise.incident_id, at=now, event=_EVENTS[verdict], actor=WATCHER, detail=detail)
-        missed = ((promise.kind, PromiseState.MISSED),) if verdict is Verdict.MISSED else ()
-        return Acted(promise=promise, verdict=verdict, ended=missed)
+                self._delay(tx, promise, self._playbooks[watched.service], now)
+        if verdict in _EVENTS:
+            detail = {"promise": promise.id, "kind": str(promise.kind), "due_at": promise.due_at}
+            incidents.record(tx, promise.incident_id, at=now, event=_EVENTS[verdict], actor=WATCHER, detail=detail)
+        missed = verdict in (Verdict.MISSED, Verdict.LATE)
+        return Acted(promise=promise, verdict=verdict, ended=((promise.kind, PromiseState.MISSED),) if missed else ())
 
-    def _delay(self, tx: Transaction, promise: Promise, playbook: Playbook, now: datetime) -> Acted:
+    def _delay(
+        self, tx: Transaction, promise: Promise, playbook: Playbook, now: datetime, *, late: bool = False
+    ) -> None:
         """Send the `delayed` that was authorised with the promise: it starts at once and supersedes what is older."""
         incident = incidents.load(tx, promise.incident_id)
         told = broadcasts.load(tx, promise.broadcast_id)
-        lapsed_eta = promise.due_at if promise.kind is PromiseKind.ETA else None
-        standing = None if lapsed_eta else _standing_eta(tx, promise, playbook)  # a person's word: it is kept
+        eta = _told_eta(tx, promise)
+        stands = promise.kind is not PromiseKind.ETA and eta is not None and _stands(eta, promise, playbook, now)
+        standing = eta if stands else None  # a person's word: it is kept
+        lapsed_eta = None if stands else eta
         facts = Facts(
             service=told.facts.service,
             impact=told.facts.impact,
@@ -134,6 +148,7 @@ class Promises:
             previous_update_by=None if lapsed_eta else promise.due_at,
             customers=told.facts.customers,
             automatic=True,
+            late=late,
         )
         broadcast_id = broadcasts.create(
             tx,
@@ -160,15 +175,12 @@ class Promises:
             reason=BroadcastReason.BY_PROMISE,
         )
         incidents.set_times(tx, promise.part_id, eta_at=standing, next_update_by=facts.next_update_by)
-        started = updates.start(
-            tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=promise.automatic_in_row + 1
-        )
-        return Acted(promise=promise, verdict=Verdict.DELAY, ended=started.ended)
+        updates.start(tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=promise.automatic_in_row + 1)
 
     def _tell(self, acted: Acted) -> None:
         for kind, state in acted.ended:
             self._metrics.promises.labels(kind, state).inc()
-        if acted.verdict is Verdict.DELAY:
+        if acted.verdict in (Verdict.DELAY, Verdict.LATE):
             self._metrics.broadcasts_sent.labels(BroadcastKind.DELAYED).inc()
             self._queue.recall()  # of what it supersedes
             self._queue.wake(Topic.BROADCASTS)
@@ -182,8 +194,16 @@ class Promises:
         )
 
 
-def _standing_eta(tx: Transaction, promise: Promise, playbook: Playbook) -> datetime | None:
-    """Return the ETA that was told with a "next update by", unless it will be in danger soon after it."""
+def _told_eta(tx: Transaction, promise: Promise) -> datetime | None:
+    """Return the ETA itself, or the one that was told with a "next update by" and is open too."""
+    if promise.kind is PromiseKind.ETA:
+        return promise.due_at
     told = promises.open_in(promises.of_part(tx, promise.incident_id, promise.part_id))
-    etas = (one.due_at for one in told if one.kind is PromiseKind.ETA and one.broadcast_id == promise.broadcast_id)
-    return next((due_at for due_at in etas if due_at > promise.due_at + playbook.warn_before), None)
+    return next(
+        (one.due_at for one in told if one.kind is PromiseKind.ETA and one.broadcast_id == promise.broadcast_id), None
+    )
+
+
+def _stands(eta: datetime, promise: Promise, playbook: Playbook, now: datetime) -> bool:
+    """Tell whether an ETA told with a "next update by" that lapses will not be in danger itself soon after."""
+    return eta > max(now, promise.due_at) + playbook.warn_before

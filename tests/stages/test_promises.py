@@ -138,14 +138,15 @@ async def test_nothing_is_said_while_service_is_believed_back(room: ControlRoom)
     assert room.promise_states() == [("eta", "kept")]
 
 
-async def test_a_promise_lapses_when_it_goes_out_again_too_late(room: ControlRoom) -> None:
+async def test_when_it_goes_out_again_after_the_promised_time_customers_are_told_late(room: ControlRoom) -> None:
     await room.deliver(await room.open(eta_at=MORNING + HOUR))
     await watched_until(room, 54)
     await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
     await watched_until(room, 61)
     await room.incidents.reopen(1, ReopenIncident(), ANN)
     await watched_until(room, 63)
-    assert room.promise_states() == [("eta", "missed")]
+    assert room.promise_states() == [("eta", "missed"), ("next_update", "open")]
+    assert (await room.broadcasts.show(3)).facts["late"] is True
 
 
 async def test_an_update_in_its_take_back_time_is_not_overtaken(room: ControlRoom) -> None:
@@ -237,6 +238,79 @@ async def test_an_eta_that_stands_is_not_withdrawn_with_a_next_update_that_lapse
     assert (await room.broadcasts.show(2)).facts["eta_at"] == "2026-03-02T18:00:00Z"
     assert (await room.incidents.show(1)).card.eta_at == MORNING + 4 * HOUR
     assert room.promise_states()[2:] == [("eta", "open"), ("next_update", "open")]
+
+
+# --- nobody looked --------------------------------------------------------------------------------------------------
+
+
+async def test_a_daemon_that_was_down_when_it_fell_due_says_so_late(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 100 * MINUTE
+    await room.promises.watch()
+    await room.promises.watch()
+    await room.work()
+    assert kinds(room) == [("eta", "completed"), ("delayed", "completed")]
+    facts = (await room.broadcasts.show(2)).facts
+    assert (facts["late"], facts["previous_eta_at"]) == (True, "2026-03-02T15:00:00Z")
+    assert facts["next_update_by"] == "2026-03-02T16:40:00Z"
+    assert room.promise_states() == [("eta", "missed"), ("next_update", "open")]
+    assert room.events().count("promise_missed") == 1
+    assert [need.kind for need in room.needs()] == ["delayed"]
+    row = room.rows("SELECT automatic_in_row, may_delay FROM promises ORDER BY id DESC LIMIT 1")[0]
+    assert (row["automatic_in_row"], row["may_delay"]) == (1, 1)
+
+
+async def test_of_an_eta_and_a_next_update_that_both_lapsed_one_message_speaks(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + 70 * MINUTE, next_update_by=MORNING + HOUR))
+    room.clock.time = MORNING + 100 * MINUTE
+    await room.promises.watch()
+    await room.work()
+    assert [kind for kind, _ in kinds(room)] == ["eta", "delayed"]
+    assert (await room.broadcasts.show(2)).facts["previous_eta_at"] == "2026-03-02T15:10:00Z"
+    assert room.promise_states() == [("eta", "missed"), ("next_update", "missed"), ("next_update", "open")]
+
+
+async def test_an_eta_that_stands_is_repeated_late(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + 4 * HOUR, next_update_by=MORNING + HOUR))
+    room.clock.time = MORNING + 100 * MINUTE
+    await room.promises.watch()
+    await room.work()
+    facts = (await room.broadcasts.show(2)).facts
+    assert (facts["late"], facts["eta_at"]) == (True, "2026-03-02T18:00:00Z")
+    assert room.promise_states()[:2] == [("eta", "revised"), ("next_update", "missed")]
+
+
+@pytest.mark.parametrize("minutes", [100, 60 + 241])
+async def test_what_may_not_be_said_late_is_asked_of_a_person(room: ControlRoom, minutes: int) -> None:
+    is_news = minutes == 100
+    await room.deliver(await room.open(eta_at=MORNING + HOUR, may_delay=not is_news))
+    room.clock.time = MORNING + minutes * MINUTE
+    await room.promises.watch()
+    assert [kind for kind, _ in kinds(room)] == ["eta"]
+    assert room.promise_states() == [("eta", "missed")]
+    assert [need.kind for need in room.needs()] == ["promise_missed"]
+
+
+async def test_late_words_count_among_those_that_may_follow_each_other(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    for hours in (2, 4, 6):
+        room.clock.time = MORNING + hours * HOUR
+        await room.promises.watch()
+        await room.work()
+    assert [kind for kind, _ in kinds(room)] == ["eta", "delayed", "delayed"]
+    assert [state for _, state in room.promise_states()] == ["missed"] * 3
+    assert [need.kind for need in room.needs()] == ["promise_missed"]
+
+
+async def test_a_persons_update_that_is_about_to_start_speaks_instead(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + HOUR - timedelta(seconds=40)
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    room.clock.time = MORNING + HOUR + MINUTE
+    await room.promises.watch()
+    await room.work()
+    assert kinds(room) == [("eta", "completed"), ("delayed", "completed")]
+    assert (await room.broadcasts.show(2)).automatic is False
 
 
 # --- an update takes its time ---------------------------------------------------------------------------------------

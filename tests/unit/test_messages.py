@@ -188,6 +188,15 @@ def test_an_automatic_delay_keeps_a_time_that_stands() -> None:
     assert "We have nothing new that is certain. We still expect it to be back by 7:06 am today." in rendered.text
 
 
+def test_an_automatic_delay_that_is_late_owns_up_to_it() -> None:
+    text = render(sample_of(BroadcastKind.DELAYED, "automatic and late")).text
+    assert "That time has passed, and we should have told you before it did. We do not have a new time yet." in text
+    text = render(sample_of(BroadcastKind.DELAYED, "late, no earlier time")).text
+    assert "and you did not hear from us. We have nothing new that is certain, and we do not have a time yet." in text
+    text = render(sample_of(BroadcastKind.DELAYED, "late, and the time stands")).text
+    assert "and you did not hear from us. We have nothing new that is certain. We still expect it to be back" in text
+
+
 def test_a_delay_by_a_person_owns_up_and_gives_the_new_time() -> None:
     rendered = render(sample_of(BroadcastKind.DELAYED, "new time"))
     assert "would be back by 3:16 am, and we will not make it. The new time is 7:06 am today." in rendered.text

@@ -61,7 +61,9 @@ def verdict(minutes: float, part: PartState = PartState.OUT, *, finish: int = 0,
         (-5.1, "warn"),
         (-5, "delay"),
         (-0.1, "delay"),
-        (0, "missed"),
+        (0, "late"),  # the watcher looks every few seconds: nobody did
+        (239, "late"),
+        (240, "missed"),  # no news any more
     ],
 )
 def test_each_minute_has_its_verdict(minutes: float, what: str) -> None:
@@ -112,6 +114,7 @@ def test_when_service_is_back_only_what_nobody_was_told_in_time_is_missed(minute
         ("handed_over", -4, "nothing"),
         ("handed_over", 90, "nothing"),  # when it was, decides
         ("none", -4, "delay"),
+        ("none", 0, "late"),
     ],
 )
 def test_a_promise_waits_for_its_answer_to_be_handed_over(answer: str, minutes: int, what: str) -> None:
@@ -124,7 +127,12 @@ def test_an_answer_on_its_way_keeps_nothing_while_everything_is_paused() -> None
 
 @given(minutes=st.floats(min_value=0, max_value=10_000), in_row=st.integers(0, 2), may=st.booleans())
 def test_a_promise_that_fell_due_is_always_missed(minutes: float, in_row: int, may: bool) -> None:
-    assert verdict(minutes, automatic_in_row=in_row, may_delay=may) is Verdict.MISSED
+    done = verdict(minutes, automatic_in_row=in_row, may_delay=may)
+    assert done is (Verdict.LATE if may and in_row < 2 and minutes < 240 else Verdict.MISSED)
+
+
+def test_what_lapsed_is_not_spoken_of_late_while_everything_is_paused() -> None:
+    assert verdict(3, paused=True) is Verdict.MISSED
 
 
 @given(kind=st.sampled_from(PromiseKind), late=st.integers(-100, 100))
