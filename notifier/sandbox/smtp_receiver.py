@@ -253,8 +253,10 @@ async def serve(receiver: Receiver, host: str, port: int, stop: asyncio.Event) -
     server = await loop.create_server(lambda: _session(receiver, loop), host, port, backlog=256)
     address, taken = server.sockets[0].getsockname()[:2]
     print(f"receiving mail on {address}:{taken}, keeping it in {receiver.folder}", flush=True)
-    async with server:
+    try:
         await stop.wait()
+    finally:
+        server.close()  # `async with server` waits, from Python 3.12 on, until every client has hung up
 
 
 @contextlib.asynccontextmanager

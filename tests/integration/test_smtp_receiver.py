@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from notifier.domain.errors import InvalidInput
-from notifier.sandbox.smtp_receiver import Faults, read_receipts, receiving, write_faults
+from notifier.sandbox.smtp_receiver import Faults, Receiver, read_receipts, receiving, serve, write_faults
 
 
 def mail(message_id="<1@example.com>", text="Hello\n.\n..two dots\n"):
@@ -72,6 +72,21 @@ def test_it_hangs_up_on_uvloop_too(tmp_path):
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(drop())
+
+
+async def test_it_stops_at_once_while_a_client_stays_connected(tmp_path, unused_tcp_port, capsys):
+    receiver, stop = Receiver(tmp_path), asyncio.Event()
+    serving = asyncio.create_task(serve(receiver, "127.0.0.1", unused_tcp_port, stop))
+    while not serving.done() and "receiving" not in capsys.readouterr().out:  # noqa: ASYNC110 - it says so nowhere else
+        await asyncio.sleep(0.01)
+    greeting, client = await asyncio.open_connection("127.0.0.1", unused_tcp_port)
+    await greeting.readline()
+    stop.set()
+    async with asyncio.timeout(5):
+        await serving
+    client.close()
+    await client.wait_closed()
+    receiver.close()
 
 
 async def test_faults_that_make_no_sense_are_refused():
