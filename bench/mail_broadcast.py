@@ -20,7 +20,7 @@ from notifier.messages import Messages
 from notifier.metrics import Metrics
 from notifier.providers import create
 from notifier.queue.embedded import EmbeddedQueue
-from notifier.stages.delivery import Delivery
+from notifier.stages.delivery import Delivery, Doubts
 from notifier.storage.database import SqliteDatabase, Transaction
 from notifier.storage.instants import to_json, to_micros
 from notifier.storage.migrate import upgrade
@@ -109,7 +109,9 @@ async def send(path: Path, port: int) -> dict[str, object]:
     playbooks = {"power": PLAYBOOK}
     metrics = Metrics(providers=["relay"])
     delivery = Delivery(database, config, clock, queue, metrics, playbooks, Messages(config, playbooks), SECRET)
-    worker = Worker(delivery, [create(provider) for provider in config.providers], queue, clock, config, metrics)
+    doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner)
+    providers = [create(provider) for provider in config.providers]
+    worker = Worker(delivery, doubts, providers, queue, clock, config, metrics)
     recipients = database.read_now(lambda tx: int(tx.scalar("SELECT COUNT(*) FROM notifications")))
     stop = asyncio.Event()
     cpu, began = _cpu_seconds(), time.perf_counter()

@@ -27,7 +27,7 @@ from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.control import Control
-from notifier.stages.delivery import Delivery
+from notifier.stages.delivery import Delivery, Doubts, Letters, Suppressions
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
@@ -103,7 +103,7 @@ class App:
         await self._check_rehearsal(database)
         machine = await self._build(database)
         parts = machine.parts
-        await parts.delivery.settle_at_start()
+        await parts.doubts.settle_at_start()
         await parts.detection.rebuild()
         self._begin(stack, stop, "scheduler", machine.scheduler.run)
         self._begin(stack, stop, "detection", parts.detection.run)
@@ -151,7 +151,8 @@ class App:
         link_secret = config.sender.link_secret or await control.link_secret()
         messages = Messages(config, playbooks)
         delivery = Delivery(database, config, clock, queue, metrics, playbooks, messages, link_secret)
-        worker = Worker(delivery, [create(each) for each in config.providers], queue, clock, config, metrics)
+        doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner)
+        worker = Worker(delivery, doubts, [create(each) for each in config.providers], queue, clock, config, metrics)
         parts = Parts(
             config=config,
             playbooks=playbooks,
@@ -165,7 +166,9 @@ class App:
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             incidents=Incidents(database, config, clock, queue, metrics, playbooks, messages),
             broadcasts=Broadcasts(database, config, clock, queue, metrics, playbooks, messages),
-            delivery=delivery,
+            doubts=doubts,
+            letters=Letters(database, config, clock, messages, link_secret),
+            suppressions=Suppressions(database, clock, metrics, link_secret),
             upkeep=Upkeep(database, config, clock, metrics),
             link_secret=link_secret,
             provider_states=worker.provider_states,

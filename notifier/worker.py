@@ -22,7 +22,7 @@ from notifier.metrics import Metrics
 from notifier.providers import Provider, Recalled
 from notifier.providers.brake import Brake, Bucket
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
-from notifier.stages.delivery import Claimed, Delivery, Handed
+from notifier.stages.delivery import Claimed, Delivery, Doubts, Handed
 
 RECORD_EVERY_SECONDS = 0.03  # outcomes wait this long for company
 RECORD_AGAIN_SECONDS = 1.0  # after the store refused them
@@ -37,13 +37,14 @@ class Worker:
     def __init__(
         self,
         delivery: Delivery,
+        doubts: Doubts,
         providers: Sequence[Provider],
         queue: EmbeddedQueue,
         clock: Clock,
         config: Config,
         metrics: Metrics,
     ) -> None:
-        self._delivery, self._queue, self._config = delivery, queue, config
+        self._doubts, self._queue = doubts, queue
         first: dict[Channel, Provider] = {}
         for provider in providers:
             first.setdefault(provider.settings.channel, provider)
@@ -93,7 +94,7 @@ class Worker:
     async def _settle_until_stop(self) -> None:
         while not await sleep(POLL_SECONDS, self._stop):
             try:
-                while await self._delivery.settle():
+                while await self._doubts.settle():
                     pass
             except Exception:  # the edge of a loop: tried again after the next wait
                 log.exception("could not settle what is in doubt")

@@ -9,10 +9,12 @@ from enum import StrEnum
 
 from notifier.domain.broadcast import BroadcastState
 from notifier.domain.notification import NotificationReason, NotificationState
+from notifier.domain.playbook import Playbook
 
 CLAIM_AT_MOST = 500
 RETRY_FIRST = timedelta(seconds=30)
 RETRY_AT_MOST = timedelta(minutes=30)
+STALE_AFTER = timedelta(hours=4)  # of a service whose playbook is gone
 RESENDS_AT_MOST = 3  # by policy: a relay that loses every answer must not make a customer hear it all day
 
 
@@ -126,6 +128,11 @@ def settle(
         return ended
     wait = retry_wait(doubts - 1, jitter) if doubts > 1 else timedelta()
     return Next(state=NotificationState.PENDING, reason=NotificationReason.RESENT_BY_POLICY, due_at=now + wait)
+
+
+def stale_after(playbook: Playbook | None) -> timedelta:
+    """Return for how long a message of a service is news."""
+    return playbook.stale_after if playbook else STALE_AFTER
 
 
 def retry_wait(attempts: int, jitter: float) -> timedelta:

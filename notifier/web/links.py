@@ -64,7 +64,7 @@ def routes(parts: Parts) -> list[web.RouteDef]:
             return broken()
         if await read_within(request) and request.content_type not in FORMS:
             raise Rejected(415, "this is no form", field="Content-Type", expected=" or ".join(FORMS))
-        await parts.delivery.opt_out(contact_point_id, SOURCE)
+        await parts.suppressions.opt_out(contact_point_id, SOURCE)
         return _page("Done", _DONE.format(phone=phone))
 
     return [web.get("/u/{token}", show), web.post("/u/{token}", opt_out)]

@@ -22,7 +22,7 @@ from notifier.messages import Messages
 from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
-from notifier.stages.delivery import Claimed, Delivery, Handed
+from notifier.stages.delivery import Claimed, Delivery, Doubts, Handed, Letters, Suppressions
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from tests.broadcasts import FACTS, NOW, broadcast, contact_point, incident, notification, states
@@ -54,14 +54,21 @@ class Desk:
         self.database, self.clock = database, HandClock()
         self.config = Config(delivery=DeliverySettings(in_doubt=InDoubtPolicy(email=email)))
         self.metrics = Metrics(providers=["relay"])
-        self.delivery = self.another()
-
-    def another(self) -> Delivery:
-        """Return the delivery of another daemon on the same store."""
         messages = Messages(self.config, PLAYBOOKS)
-        return Delivery(
-            self.database, self.config, self.clock, EmbeddedQueue(), self.metrics, PLAYBOOKS, messages, "a secret"
+        self.queue = EmbeddedQueue()
+        self.delivery = Delivery(
+            database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, messages, "a secret"
         )
+        self.doubts = self._doubts(self.delivery.owner)
+        self.suppressions = Suppressions(database, self.clock, self.metrics, "a secret")
+        self.letters = Letters(database, self.config, self.clock, messages, "a secret")
+
+    def another(self) -> Doubts:
+        """Return the settlement of another daemon on the same store."""
+        return self._doubts("another")
+
+    def _doubts(self, owner: str) -> Doubts:
+        return Doubts(self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, owner)
 
     async def claim(self, limit: int = 100) -> list[Claimed]:
         return await self.delivery.claim(Channel.EMAIL, limit)
@@ -269,7 +276,7 @@ async def test_an_accepted_message_is_sent_with_its_attempt_in_the_ledger(desk: 
     id_ = one(desk)
     (claimed,) = await desk.claim()
     await desk.record(claimed, Outcome(result=Result.ACCEPTED, code="250", provider_id="4Bx9", size=3000))
-    view = await desk.delivery.show(id_)
+    view = await desk.letters.show(id_)
     assert (view.state, view.reason, view.provider, view.provider_id) == ("sent", "accepted", "relay", "4Bx9")
     assert [(item.number, item.outcome, item.code) for item in view.attempts] == [(1, "accepted", "250")]
     assert view.ended_at == NOW
@@ -391,7 +398,7 @@ async def test_what_a_dead_owner_was_sending_is_in_doubt_and_resent_by_policy(de
     await desk.another().settle_at_start()
     assert states(desk.database) == [("pending", "resent_by_policy")]
     assert desk.counted("in_doubt", "owner_gone") == 1
-    view = await desk.delivery.show(id_)
+    view = await desk.letters.show(id_)
     assert view.in_doubt_at == NOW
     (again,) = await desk.claim()
     assert again.number == 2
@@ -421,10 +428,10 @@ async def test_what_a_dead_owner_was_sending_is_held_by_policy(hold: Desk) -> No
 async def test_the_rows_of_the_living_owner_stay_until_their_lease_lapses(desk: Desk) -> None:
     one(desk)
     await desk.claim()
-    await desk.delivery.settle()
+    await desk.doubts.settle()
     assert states(desk.database) == [("sending", "claimed")]
     desk.clock.seconds += 301
-    await desk.delivery.settle()
+    await desk.doubts.settle()
     assert states(desk.database) == [("pending", "resent_by_policy")]
 
 
@@ -433,7 +440,7 @@ async def test_an_unknown_outcome_is_in_doubt_until_it_is_settled(hold: Desk) ->
     (claimed,) = await hold.claim()
     await hold.record(claimed, Outcome(result=Result.UNKNOWN))
     assert states(hold.database) == [("in_doubt", "unknown_outcome")]
-    await hold.delivery.settle()
+    await hold.doubts.settle()
     assert states(hold.database) == [("held", "held_by_policy")]
 
 
@@ -450,7 +457,7 @@ async def test_a_person_has_a_held_message_sent_again(hold: Desk) -> None:
     await hold.claim()
     await hold.another().settle_at_start()
     hold.run("UPDATE broadcasts SET state = 'completed', finished_at = 1")
-    await hold.delivery.resend(id_, ANN)
+    await hold.doubts.resend(id_, ANN)
     assert states(hold.database) == [("pending", "resent_by_person")]
     assert hold.database.read_now(lambda tx: tx.tuples("SELECT state, reason, finished_at FROM broadcasts")) == [
         ("sending", "extended", None)
@@ -465,14 +472,14 @@ async def test_a_person_gives_a_held_message_up(hold: Desk) -> None:
     id_ = one(hold)
     await hold.claim()
     await hold.another().settle_at_start()
-    await hold.delivery.abandon(id_, ANN)
+    await hold.doubts.abandon(id_, ANN)
     assert states(hold.database) == [("abandoned", "abandoned_by_person")]
     assert hold.counted("abandoned", "abandoned_by_person") == 1
 
 
 async def test_a_person_decides_on_held_messages_only(desk: Desk) -> None:
     id_ = one(desk)
-    for decide in (desk.delivery.resend, desk.delivery.abandon):
+    for decide in (desk.doubts.resend, desk.doubts.abandon):
         with pytest.raises(Refused, match="is pending"):
             await decide(id_, ANN)
         with pytest.raises(NotFound):
@@ -485,7 +492,7 @@ async def test_a_held_message_of_a_superseded_update_is_not_sent_again(hold: Des
     await hold.another().settle_at_start()
     hold.run("UPDATE broadcasts SET state = 'superseded'")
     with pytest.raises(Refused, match="no longer true"):
-        await hold.delivery.resend(id_, ANN)
+        await hold.doubts.resend(id_, ANN)
 
 
 # --- opting out
@@ -493,8 +500,8 @@ async def test_a_held_message_of_a_superseded_update_is_not_sent_again(hold: Des
 
 async def test_an_opt_out_holds_for_the_very_next_message_and_is_logged_once(desk: Desk) -> None:
     one(desk)
-    assert await desk.delivery.opt_out(1, "link")
-    assert not await desk.delivery.opt_out(1, "link")
+    assert await desk.suppressions.opt_out(1, "link")
+    assert not await desk.suppressions.opt_out(1, "link")
     assert await desk.claim() == []
     assert desk.database.read_now(lambda tx: tx.tuples("SELECT reason, source FROM suppressions")) == [
         ("opted_out", "link")
@@ -505,13 +512,13 @@ async def test_an_opt_out_holds_for_the_very_next_message_and_is_logged_once(des
 async def test_an_opt_out_takes_the_place_of_a_weaker_reason(desk: Desk) -> None:
     contact_point(desk.database, 1)
     desk.run("UPDATE contact_points SET suppressed = 'bad_address'")
-    assert await desk.delivery.opt_out(1, "link")
+    assert await desk.suppressions.opt_out(1, "link")
     assert desk.database.read_now(lambda tx: tx.scalar("SELECT suppressed FROM contact_points")) == "opted_out"
 
 
 async def test_the_suppression_log_holds_no_address(desk: Desk) -> None:
     contact_point(desk.database, 1)
-    await desk.delivery.opt_out(1, "link")
+    await desk.suppressions.opt_out(1, "link")
     hashed = desk.database.read_now(lambda tx: tx.scalar("SELECT address_hash FROM suppressions"))
     assert re.fullmatch("[0-9a-f]{64}", hashed)
 
@@ -534,7 +541,7 @@ async def test_what_was_sent_is_shown_again_word_for_word(desk: Desk) -> None:
     await desk.record(claimed, Outcome(result=Result.ACCEPTED), version=version)
     desk.clock.at = NOW + timedelta(days=3)
     desk.run("UPDATE sites SET address = '99 Elsewhere'")
-    view = await desk.delivery.show(id_)
+    view = await desk.letters.show(id_)
     assert (view.subject, view.text, view.html) == words(mail)
     assert view.template_version == version
     assert view.contact_point == "c***@example.net"
@@ -547,18 +554,19 @@ async def test_what_was_sent_is_shown_with_the_words_of_then_after_the_templates
     mail, version = desk.delivery.make(claimed)
     await desk.record(claimed, Outcome(result=Result.ACCEPTED), version=version)
     desk.config = replace(desk.config, sender=replace(desk.config.sender, company="Renamed Utility"))
-    view = await desk.another().show(id_)
+    later = Letters(desk.database, desk.config, desk.clock, Messages(desk.config, PLAYBOOKS), "a secret")
+    view = await later.show(id_)
     assert "Example Utility" in view.text
     assert (view.subject, view.text, view.html) == words(mail)
 
 
 async def test_a_message_that_was_never_claimed_is_shown_as_it_would_be_sent_now(desk: Desk) -> None:
     id_ = one(desk)
-    view = await desk.delivery.show(id_)
+    view = await desk.letters.show(id_)
     assert view.subject == "Power out at 10 Oak St: next update by 4:06 am"
     assert view.template_version is None
     with pytest.raises(NotFound):
-        await desk.delivery.show(99)
+        await desk.letters.show(99)
 
 
 async def test_words_that_were_not_kept_because_the_commit_failed_are_kept_with_the_next_message(desk: Desk) -> None:
@@ -622,7 +630,7 @@ async def test_a_held_message_is_not_sent_again_after_something_newer_was_told(h
     newer = broadcast(hold.database, 1, kind=BroadcastKind.RESTORED, state=BroadcastState.COMPLETED)
     hold.run("UPDATE broadcasts SET started_at = started_at + 1 WHERE id = :id", id=newer)
     with pytest.raises(Refused, match="broadcast 2 is newer than 1"):
-        await hold.delivery.resend(id_, ANN)
+        await hold.doubts.resend(id_, ANN)
     assert states(hold.database) == [("held", "held_by_policy")]
 
 
@@ -630,4 +638,4 @@ async def test_many_that_may_not_be_told_are_gone_through_without_waiting(desk: 
     one(desk)
     desk.run("UPDATE contact_points SET suppressed = 'opted_out'")
     assert await desk.claim() == []
-    assert await desk.delivery.queue.wait(Topic.NOTIFICATIONS, 0)
+    assert await desk.queue.wait(Topic.NOTIFICATIONS, 0)

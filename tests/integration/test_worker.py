@@ -24,7 +24,7 @@ from notifier.providers import create
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.control import Control
-from notifier.stages.delivery import Claimed, Delivery
+from notifier.stages.delivery import Claimed, Delivery, Doubts
 from notifier.storage.database import SqliteDatabase
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import control
@@ -86,7 +86,12 @@ class Bench:
             self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, messages
         )
         self.provider = create(self.config.providers[0])
-        self.worker = Worker(self.delivery, [self.provider], self.queue, self.clock, self.config, self.metrics)
+        self.doubts = Doubts(
+            self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, self.delivery.owner
+        )
+        self.worker = Worker(
+            self.delivery, self.doubts, [self.provider], self.queue, self.clock, self.config, self.metrics
+        )
         self.stop = asyncio.Event()
 
     def plan(self, recipients: int) -> None:
@@ -315,7 +320,7 @@ async def test_what_the_drain_cuts_off_is_in_doubt_at_the_next_start(make: Make)
         cut_off = bench.count("sending")
         assert 2 <= cut_off <= 4  # those being answered, and those that wait behind them
         later = make(relay.port, email=InDoubt.HOLD)
-        await later.delivery.settle_at_start()
+        await later.doubts.settle_at_start()
         assert Counter(state for state, _ in states(later.database)) == {"held": cut_off, "pending": 9 - cut_off}
 
 

@@ -24,7 +24,7 @@ from notifier.domain.promise import Promise, PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import rejections
-from notifier.storage.repositories import audience, broadcasts, incidents, notifications, promises
+from notifier.storage.repositories import audience, broadcasts, claims, incidents, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.views import BroadcastView, Preview, Progress, Sample
@@ -368,9 +368,9 @@ def _personal(
         **values,
     )
     ids = [site["id"] for site in sites]
-    by_region = notifications.region_time_zones(tx, ids, outlook.kinds)
+    by_region = claims.region_time_zones(tx, ids, outlook.kinds)
     zones = dict.fromkeys(zone for site in sites if (zone := site["time_zone"] or by_region.get(site["id"], "")))
-    every = notifications.site_counts(tx, [row["id"]]).get(row["id"], 0)
+    every = claims.site_counts(tx, [row["id"]]).get(row["id"], 0)
     return NotificationFacts(
         sites=tuple(SiteName(street=site["address"].split(",", 1)[0].strip(), label=site["label"]) for site in sites),
         sites_affected=len(sites),

@@ -44,7 +44,7 @@ async def show(call: Call) -> web.StreamResponse:
 
 
 async def _subject(call: Call, told: ToldView) -> str:
-    return (await call.parts.delivery.show(told.notification_id)).subject
+    return (await call.parts.letters.show(told.notification_id)).subject
 
 
 async def reach(call: Call) -> web.StreamResponse:

@@ -1,0 +1,58 @@
+"""One message as its reader sees it: rendered again as it was sent, or as it would be sent now."""
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from notifier.clock import Clock
+from notifier.config import Config
+from notifier.domain.notification import NotificationFacts
+from notifier.messages import Messages
+from notifier.messages.edition import from_json as edition_from_json
+from notifier.messages.mime import MailComposer
+from notifier.messages.wording import Wording
+from notifier.stages.delivery.personal import PersonalFacts
+from notifier.storage.database import Database, Transaction
+from notifier.storage.queries import notifications
+from notifier.storage.queries.notifications import StoredNotification
+from notifier.storage.repositories import claims, editions
+from notifier.storage.views import NotificationView
+
+
+class Letters:
+    """Shows messages with all that explains them."""
+
+    def __init__(self, database: Database, config: Config, clock: Clock, messages: Messages, link_secret: str) -> None:
+        self._database, self._clock, self._messages = database, clock, messages
+        self._composer = MailComposer(config.sender, link_secret)
+        self._personal = PersonalFacts(config, messages)
+
+    async def show(self, notification_id: int) -> NotificationView:
+        """Return one notification with the words that were sent, or that would be sent now; raise `NotFound`."""
+        now = self._clock.now()
+
+        def load(tx: Transaction) -> tuple[StoredNotification, str | None, NotificationFacts | None]:
+            stored = notifications.find(tx, notification_id)
+            version = stored.view.template_version
+            edition = editions.edition(tx, version) if version else None
+            return stored, edition, stored.personal or self._would_freeze(tx, stored, now)
+
+        stored, edition, personal = await self._database.read(load)
+        if stored.kind is None or stored.facts is None or personal is None:
+            return stored.view
+        wording = Wording(edition_from_json(edition)) if edition else self._messages.wording(personal.locale)
+        words = wording.render(
+            stored.channel,
+            stored.kind,
+            stored.facts,
+            personal,
+            self._composer.unsubscribe_url(stored.contact_point_id),
+        )
+        return replace(stored.view, subject=words.subject, text=words.text, html=words.html)
+
+    def _would_freeze(self, tx: Transaction, stored: StoredNotification, now: datetime) -> NotificationFacts | None:
+        """Return the personal facts of a message that was never claimed, as a claim at this minute would."""
+        if stored.view.broadcast_id is None or stored.view.incident_id is None:
+            return None
+        candidate = claims.as_candidate(tx, stored.view.id, stored.view.incident_id)
+        return self._personal.freeze(tx, stored.view.broadcast_id, [candidate], now)[stored.view.id]

@@ -1,0 +1,56 @@
+"""What a message says to one reader: its sites, its language, its time; frozen with the claim.
+
+Whoever shows a message that was never claimed collects them the same way.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from notifier.config import Config
+from notifier.domain.notification import NotificationFacts
+from notifier.messages import Messages
+from notifier.messages.places import LISTED_AT_MOST, site_name
+from notifier.storage.database import Transaction
+from notifier.storage.repositories import claims
+from notifier.storage.repositories.claims import AffectedSite, Candidate
+
+
+class PersonalFacts:
+    """Collects them from the store."""
+
+    def __init__(self, config: Config, messages: Messages) -> None:
+        self._config, self._messages = config, messages
+
+    def freeze(
+        self, tx: Transaction, broadcast_id: int, found: Sequence[Candidate], now: datetime
+    ) -> dict[int, NotificationFacts]:
+        """Return the personal facts of each message, as they are at this minute."""
+        points = [one.contact_point_id for one in found]
+        sites = claims.affected_sites(tx, broadcast_id, points)
+        counts = claims.site_counts(tx, points)
+        without_zone = [site.id for listed in sites.values() for site in listed if not site.time_zone]
+        zones = claims.region_time_zones(tx, without_zone, self._config.regions.kinds)
+        at = now.replace(second=0, microsecond=0)
+        return {
+            one.id: NotificationFacts(
+                sites=tuple(
+                    site_name(address=site.address, label=site.label)
+                    for site in sites[one.contact_point_id][:LISTED_AT_MOST]
+                ),
+                sites_affected=len(sites[one.contact_point_id]),
+                site_count=max(counts.get(one.contact_point_id, 0), len(sites[one.contact_point_id])),
+                locale=self._messages.reader_locale(one.locale),
+                time_zone=self._zone(one, sites[one.contact_point_id], zones),
+                at=at,
+                first_contact=not one.told_before,
+            )
+            for one in found
+        }
+
+    def _zone(self, one: Candidate, sites: Sequence[AffectedSite], by_region: Mapping[int, str]) -> str:
+        """Return the zones of the sites, joined; where none has one, the contact point's, then the company's."""
+        if len(sites) == 1 and sites[0].time_zone:
+            return sites[0].time_zone
+        named = (site.time_zone or by_region.get(site.id, "") for site in sites)
+        zones = dict.fromkeys(zone for names in named for zone in names.split("|") if zone)
+        return "|".join(zones) or one.time_zone or self._config.regions.time_zone

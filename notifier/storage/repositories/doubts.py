@@ -1,0 +1,101 @@
+"""Notifications in doubt: how they come to be, and what their settlement depends on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.broadcast import BroadcastReason, BroadcastState
+from notifier.domain.errors import NotFound
+from notifier.domain.notification import Channel, NotificationReason, NotificationState
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_instant, to_micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """A notification in doubt, with what its settlement depends on."""
+
+    id: int
+    channel: Channel
+    doubts: int  # tries of which nobody knows the outcome; those that were refused for the moment are none
+    since: datetime
+    service: str
+    broadcast: BroadcastState
+
+
+def doubt_others(tx: Transaction, owner: str, *, now: datetime) -> dict[Channel, int]:
+    """Put in doubt what owners before this one left in `sending`; the lock of the store proves them dead."""
+    return _doubt(tx, "owner <> :owner", {"owner": owner, "now": to_micros(now)})
+
+
+def doubt_lapsed(tx: Transaction, owner: str, *, monotonic: float, now: datetime) -> dict[Channel, int]:
+    """Put in doubt what this owner holds under a lease that has lapsed."""
+    return _doubt(
+        tx, "owner = :owner AND lease_until < :mono", {"owner": owner, "mono": monotonic, "now": to_micros(now)}
+    )
+
+
+def _doubt(tx: Transaction, which: str, values: Mapping[str, object]) -> dict[Channel, int]:
+    counts: dict[Channel, int] = {}
+    for (channel,) in tx.tuples(
+        f"""UPDATE notifications SET state = '{NotificationState.IN_DOUBT}',
+                   reason = '{NotificationReason.OWNER_GONE}', in_doubt_at = COALESCE(in_doubt_at, :now),
+                   owner = NULL, lease_until = NULL
+            WHERE state = 'sending' AND {which} RETURNING channel""",
+        **values,
+    ):
+        counts[Channel(channel)] = counts.get(Channel(channel), 0) + 1
+    return counts
+
+
+def in_doubt(tx: Transaction, *, limit: int) -> list[Doubtful]:
+    """Return notifications that wait for their settlement."""
+    return [
+        Doubtful(
+            id=row["id"],
+            channel=Channel(row["channel"]),
+            doubts=row["doubts"],
+            since=to_instant(row["since"]),
+            service=row["service"],
+            broadcast=BroadcastState(row["state"]),
+        )
+        for row in tx.rows(
+            """SELECT n.id, n.channel, i.service, b.state,
+                      n.attempts - (SELECT COUNT(*) FROM attempts AS a
+                                    WHERE a.notification_id = n.id AND a.outcome <> 'unknown') AS doubts,
+                      CASE WHEN b.started_at > n.planned_at THEN b.started_at ELSE n.planned_at END AS since
+               FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
+               JOIN incidents AS i ON i.id = b.incident_id
+               WHERE n.state = 'in_doubt' ORDER BY n.id LIMIT :limit""",
+            limit=limit,
+        )
+    ]
+
+
+def newer_update(tx: Transaction, broadcast_id: int) -> int | None:
+    """Return the broadcast that has told the same part something newer, or None."""
+    found: int | None = tx.scalar(
+        """SELECT MAX(newer.id) FROM broadcasts AS b
+           JOIN broadcasts AS newer ON newer.incident_id = b.incident_id AND newer.part_id = b.part_id
+           WHERE b.id = :id AND newer.started_at > b.started_at""",
+        id=broadcast_id,
+    )
+    return found
+
+
+def extend_broadcast(tx: Transaction, broadcast_id: int, *, reason: BroadcastReason) -> None:
+    """Let a completed broadcast send again."""
+    tx.run(
+        "UPDATE broadcasts SET state = 'sending', reason = :reason, finished_at = NULL"
+        " WHERE id = :id AND state = 'completed'",
+        reason=reason,
+        id=broadcast_id,
+    )
+
+
+def state_of(tx: Transaction, notification_id: int) -> tuple[NotificationState, int, Channel]:
+    """Return the state of a notification, its broadcast (0 for an answer) and its channel; raise `NotFound`."""
+    row = tx.row("SELECT state, broadcast_id, channel FROM notifications WHERE id = :id", id=notification_id)
+    if row is None:
+        raise NotFound("notification", notification_id)
+    return NotificationState(row["state"]), row["broadcast_id"] or 0, Channel(row["channel"])
