@@ -138,8 +138,13 @@ class Stamp:
 
 
 def without_origin(record: logging.LogRecord) -> bool:
-    """Take the address of the caller out of what aiohttp says about requests that are no HTTP."""
+    """Take the address of the caller out of what aiohttp says about requests that are no HTTP.
+
+    Of a client that left it says nothing: the edge has counted and logged that already.
+    """
     if record.name == "aiohttp.server":
+        if record.exc_info is not None and isinstance(record.exc_info[1], ConnectionError):
+            return False
         record.msg, record.args, record.levelno, record.levelname = "request not understood", (), 30, "WARNING"
     return True
 

@@ -28,7 +28,8 @@ class Report:
     overrides: list[str] = field(default_factory=list)  # variables of the environment that were applied
     services: dict[str, str] = field(default_factory=dict)  # service -> playbook and mode
     providers: list[str] = field(default_factory=list)
-    leaves_this_machine: bool = False  # False: every provider writes files
+    leaves_this_machine: bool = False  # False: every provider writes files, or is a relay on this machine
+    relays_here: bool = False  # some provider is such a relay; what it does with mails is its own matter
     locales: list[str] = field(default_factory=list)
     playbooks: list[str] = field(default_factory=list)  # files, the operator's in place of shipped ones, also below
     phrases: list[str] = field(default_factory=list)
@@ -87,12 +88,14 @@ def examine(file: Path | None, environ: Mapping[str, str]) -> Report:
 def _configuration(report: Report, file: Path | None, environ: Mapping[str, str]) -> "Config":
     from notifier.config import ProviderKind
     from notifier.settings import load, warnings
+    from notifier.settings.advice import stays_here
 
     config = load(file, environ)
     report.problems += _places(config)
     report.warnings = warnings(config)
     report.providers = [f"{each.name} ({each.kind}, {each.channel})" for each in config.providers]
-    report.leaves_this_machine = any(each.kind is not ProviderKind.FILE for each in config.providers)
+    report.leaves_this_machine = any(not stays_here(each) for each in config.providers)
+    report.relays_here = any(each.kind is ProviderKind.SMTP and stays_here(each) for each in config.providers)
     report.locales = list(config.locales.available)
     return config
 
@@ -161,8 +164,13 @@ def _show(report: Report) -> None:
         count = printing.plural(len(report.problems), "problem")
         printing.line(f"{count} found.", style=printing.BAD)
         return
-    carried = "messages leave this machine" if report.leaves_this_machine else "nothing leaves this machine"
-    printing.line(f"Everything is in order; {carried}.", style=printing.GOOD)
+    printing.line(f"Everything is in order; {_carried(report)}.", style=printing.GOOD)
+
+
+def _carried(report: Report) -> str:
+    if report.leaves_this_machine:
+        return "messages leave this machine"
+    return "messages go to a relay on this machine" if report.relays_here else "nothing leaves this machine"
 
 
 def _counted(report: Report) -> str:

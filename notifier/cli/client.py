@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
@@ -163,8 +164,10 @@ class Client:
             raise click.ClickException(
                 "imports go over http only: run this on the daemon's machine, or through an SSH tunnel"
             )
+        lines = iter(lines)
+        first = list(islice(lines, 1))  # a file that is none at all is refused before the daemon hears of it
         connection = self._open(STREAM_TIMEOUT_SECONDS)
-        sender = Sender(connection, lines)
+        sender = Sender(connection, chain(first, lines))
         try:
             connection.putrequest("POST", self._target(path, query))
             for name, value in self._headers(None).items():

@@ -77,7 +77,7 @@ class Rejects:
         with self._lock:
             self.count += 1
             if file is None:
-                what = f" {column} '{text}':" if column else ""
+                what = f" {column} '{text}':" if column and not reason.startswith(f"{column} '{text}'") else ""
                 click.echo(printing.safe(f"line {line}:{what} {reason}"), err=True)
             else:
                 csv.writer(file).writerow((line, column, _inert(text), _inert(reason)))

@@ -17,7 +17,7 @@ import click
 if TYPE_CHECKING:
     from notifier.app import App
     from notifier.clock import Clock
-    from notifier.config import Config, Provider
+    from notifier.config import Config
 
 RATE_AT_MOST = 100_000.0
 SWITCH_SECONDS = 0.0005
@@ -106,10 +106,11 @@ def _run(main: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
 def _clock(rehearsal: str | None, config: "Config") -> "Clock":
     """Return the clock of the machine, or the rehearsed one where nothing can leave this machine."""
     from notifier.clock import RehearsalClock, SystemClock
+    from notifier.settings.advice import stays_here
 
     if rehearsal is None:
         return SystemClock()
-    leaving = [provider.name for provider in config.providers if not _stays_here(provider)]
+    leaving = [provider.name for provider in config.providers if not stays_here(provider)]
     if leaving:
         raise click.UsageError(
             f"--clock is refused: {', '.join(leaving)} can reach people; a rehearsal needs every provider to be of"
@@ -117,13 +118,6 @@ def _clock(rehearsal: str | None, config: "Config") -> "Clock":
         )
     start, rate = parse_rehearsal(rehearsal)
     return RehearsalClock(start=start, rate=rate)
-
-
-def _stays_here(provider: "Provider") -> bool:
-    from notifier.config import ProviderKind
-    from notifier.settings.addresses import is_loopback
-
-    return provider.kind is ProviderKind.FILE or is_loopback(provider.host)
 
 
 def parse_rehearsal(text: str) -> tuple[Any, float]:

@@ -87,9 +87,12 @@ class MailComposer:
     ) -> Mail:
         """Return the mail. The same notification has the same Message-ID and envelope sender on every retry.
 
+        One-click opt-out is offered where the link is https, as RFC 8058 asks; otherwise the link is a page.
         Raises `RenderFailed` when the address or the link is not fit for the wire.
         """
         token = sign_token(self._secret, Purpose.BOUNCE, notification_id)
+        link = _checked_link(unsubscribe_url)
+        one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if link.startswith("https:") else ""
         boundary = f"=_{token}"  # "=_" cannot occur in quoted-printable
         head = (
             f"{self._own_headers}\r\n"
@@ -97,8 +100,8 @@ class MailComposer:
             f"{subject_header(message.subject)}\r\n"
             f"Date: {_date(at.replace(microsecond=0))}\r\n"
             f"Message-ID: <{token}@{self._domain}>\r\n"
-            f"List-Unsubscribe: <{_checked_link(unsubscribe_url)}>\r\n"
-            "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+            f"List-Unsubscribe: <{link}>\r\n"
+            f"{one_click}"
             f"Feedback-ID: {broadcast_id or 0}:{kind}:outage:{self._domain}\r\n"
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
             "\r\n"

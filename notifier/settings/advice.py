@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from notifier.config import Config, ProviderKind, Tls
+from notifier.config import Config, Provider, ProviderKind, Tls
 from notifier.settings.addresses import is_loopback
 from notifier.settings.rules import Finding
 
@@ -16,14 +16,19 @@ def warnings(config: Config) -> list[str]:
     return [f"{path}: {reason}" for check in checks for path, reason in check(config)]
 
 
+def stays_here(provider: Provider) -> bool:
+    """Tell whether a provider hands over to this machine only: files, or a relay on loopback."""
+    return provider.kind is ProviderKind.FILE or is_loopback(provider.host)
+
+
 def _unsafe_links(config: Config) -> Iterator[Finding]:
     parts = urlsplit(config.sender.public_url)
-    if not _sends_mail(config):
-        return
     if is_loopback(parts.hostname or ""):
-        yield "sender.public_url", "is this machine: customers of a mail relay cannot follow its links"
-    elif parts.scheme == "http":
-        yield "sender.public_url", "is plain http: whoever is on the way can read and use the links in mails"
+        if _sends_mail(config):
+            yield "sender.public_url", "is this machine: customers of a mail relay cannot follow its links"
+    elif parts.scheme == "http" and any(provider.kind is ProviderKind.SMTP for provider in config.providers):
+        reason = "whoever is on the way can read and use the links in mails, and mails offer no one-click opt-out"
+        yield "sender.public_url", f"is plain http: {reason}; better https"
 
 
 def _example_sender(config: Config) -> Iterator[Finding]:
@@ -51,4 +56,4 @@ def _foreign_words(config: Config) -> Iterator[Finding]:
 
 
 def _sends_mail(config: Config) -> bool:
-    return any(provider.kind is ProviderKind.SMTP and not is_loopback(provider.host) for provider in config.providers)
+    return any(not stays_here(provider) for provider in config.providers)

@@ -20,7 +20,7 @@ from msgspec.structs import FieldInfo, fields
 from notifier.config import marked, secrets
 from notifier.domain.errors import nearest
 from notifier.settings import durations
-from notifier.settings.descriptions import choices, default_of, describe, hints, unwrap
+from notifier.settings.descriptions import choices, default_of, describe, hints, members, unwrap
 from notifier.settings.files import Unreadable, read_text
 from notifier.settings.tree import Items, Node, Place, Problem, Table, Text, below, is_line
 
@@ -246,7 +246,7 @@ def _hint(text: str, annotation: Any) -> str:
     if kind is bool and text.lower() in _OLD_BOOLEANS:
         return f"; did you mean '{_OLD_BOOLEANS[text.lower()]}'?"
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return nearest(text, [str(member) for member in kind])
+        return nearest(text, members(kind, meta))
     return nearest(text, choices(meta))
 
 

@@ -34,7 +34,7 @@ def describe(annotation: Any) -> str:
     """Return in words what a key expects: `a whole number from 1 to 64`."""
     kind, meta = unwrap(annotation)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return alternatives([str(member) for member in kind])
+        return alternatives(members(kind, meta))
     if isinstance(kind, type) and issubclass(kind, Struct):
         return f"keys such as {', '.join(f'{name}:' for name in kind.__struct_fields__[:3])}"
     if get_origin(kind) is tuple:
@@ -76,6 +76,12 @@ def choices(meta: Meta | None) -> list[str]:
     """Return the words of a pattern that is nothing but a choice, such as `^(json|text)$`."""
     match = _CHOICE.fullmatch(meta.pattern) if meta is not None and meta.pattern else None
     return match[1].split("|") if match else []
+
+
+def members(kind: type[StrEnum], meta: Meta | None) -> list[str]:
+    """Return the words of an enum that a key takes: all but those its `Meta` calls `refused`."""
+    refused = (meta.extra or {}).get("refused", ()) if meta is not None else ()
+    return [str(member) for member in kind if member not in refused]
 
 
 def alternatives(words: Sequence[str]) -> str:

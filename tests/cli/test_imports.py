@@ -113,6 +113,14 @@ def test_refused_complaints_of_standard_input_go_to_standard_error(notifier: Run
     assert "1 complaint loaded." in result.stdout
 
 
+def test_what_is_wrong_is_not_said_twice(notifier: Run, complaints: Bulk) -> None:
+    complaints.wrong[2] = {"detail": "service 'pwr' is not configured", "field": "service", "value": "pwr"}
+    assert (
+        "line 2: service 'pwr' is not configured\n"
+        in notifier("complaints", "import", "-", given="service\npwr\n").stderr
+    )
+
+
 def test_history_is_said_to_the_daemon(notifier: Run, complaints: Bulk, daemon: FakeDaemon, tmp_path: Path) -> None:
     notifier("complaints", "import", str(written(tmp_path, "service\npower\n")), "--history")
     assert daemon.last("POST", "/v1/complaints/bulk").query == {"history": "1"}
@@ -135,12 +143,12 @@ def test_what_did_not_count_is_summed_up_by_reason(notifier: Run, complaints: Bu
     ],
 )
 def test_a_header_that_is_not_understood_is_wrong_usage(
-    notifier: Run, complaints: Bulk, tmp_path: Path, header: str, words: str
+    notifier: Run, daemon: FakeDaemon, tmp_path: Path, header: str, words: str
 ) -> None:
     result = notifier("complaints", "import", str(written(tmp_path, header and f"{header}\na,b\n")))
     assert result.exit_code == 2
     assert words in result.stderr
-    assert complaints.rows == {}
+    assert daemon.asked == []  # it is refused before the daemon hears of it
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(notifier: Run, tmp_path: Path) -> None:

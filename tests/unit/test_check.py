@@ -75,6 +75,12 @@ def test_a_file_that_is_not_there_is_the_answer_no_and_an_unknown_option_is_wron
     assert run("--onlin").exit_code == 2
 
 
+def test_a_relay_on_this_machine_is_not_said_to_leave_it(tmp_path: Path) -> None:
+    file = written(tmp_path, "providers: [{name: relay, kind: smtp, host: 127.0.0.1}]\n")
+    result = run("--config", str(file))
+    assert result.output.endswith("Everything is in order; messages go to a relay on this machine.\n")
+
+
 def test_a_warning_does_not_make_the_answer_no(tmp_path: Path) -> None:
     file = written(tmp_path, "providers: [{name: relay, kind: smtp, host: mx.valley.net}]\n")
     result = run("--config", str(file))

@@ -101,3 +101,9 @@ def test_what_aiohttp_says_of_a_request_that_is_no_http_has_no_address(lines: io
     (line,) = read(lines)
     assert (line["event"], line["level"]) == ("request not understood", "warning")
     assert "192.0.2.7" not in lines.getvalue()
+
+
+def test_what_aiohttp_says_of_a_client_that_left_is_no_event(lines: io.StringIO) -> None:
+    left = ConnectionResetError("the client is gone")
+    logging.getLogger("aiohttp.server").error("Error handling request from %s", "192.0.2.7", exc_info=left)
+    assert read(lines) == []

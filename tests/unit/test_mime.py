@@ -26,7 +26,12 @@ SUBJECTS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), m
 
 
 def composed(
-    *, subject: str = "Power out", text: str = "Hello\n", html: str = "<p>Hello</p>\n", sender: Sender = SENDER
+    *,
+    subject: str = "Power out",
+    text: str = "Hello\n",
+    html: str = "<p>Hello</p>\n",
+    sender: Sender = SENDER,
+    link: str = LINK,
 ) -> Mail:
     return MailComposer(sender, SECRET).compose(
         notification_id=7,
@@ -35,7 +40,7 @@ def composed(
         recipient="jo@example.net",
         message=encode(Rendered(subject=subject, text=text, html=html, template_version="v")),
         at=AT,
-        unsubscribe_url=LINK,
+        unsubscribe_url=link,
     )
 
 
@@ -70,6 +75,12 @@ def test_headers_say_what_automatic_mail_must_say() -> None:
     assert message["MIME-Version"] == "1.0"
     assert message.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+
+
+def test_one_click_is_offered_over_https_only() -> None:
+    message = parsed(composed(link=LINK.replace("https:", "http:")))
+    assert str(message["List-Unsubscribe"]).startswith("<http:")
+    assert message["List-Unsubscribe-Post"] is None
 
 
 def test_message_id_and_envelope_sender_are_the_same_on_every_retry_and_tell_nothing() -> None:

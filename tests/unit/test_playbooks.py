@@ -87,7 +87,7 @@ def test_a_folder_may_be_relative_to_the_configuration_file(tmp_path: Path) -> N
             HEAD + "mode: automatic\n",
             "gas.yaml:3: mode: automatic is refused: it needs the backtest",
         ),
-        (HEAD + "mode: auto\n", "gas.yaml:3: mode: 'auto' is not known; expected observe, propose"),
+        (HEAD + "mode: auto\n", "gas.yaml:3: mode: 'auto' is not known; expected observe or propose"),
         (
             HEAD + "channels: [sms]\n",
             "gas.yaml:3: channels[0]: no provider carries sms; expected em",
