@@ -138,7 +138,7 @@ def test_a_relay_with_a_good_sender_raises_no_warning(tmp_path: Path) -> None:
         (RELAY, "sender.address: company or address are still the example"),
         (
             RELAY + COMPANY.replace("https", "http"),
-            "sender.public_url: is plain http: whoever is on the way can read and use the links in mails, and mails offer",
+            "sender.public_url: is plain http: whoever is on the way can read and use the links in mails, and",
         ),
         (
             RELAY.replace("mx.valley.net", "localhost") + COMPANY.replace("https", "http"),
