@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 
 import pytest
 
@@ -11,7 +12,7 @@ from notifier.sandbox.alongside import alongside
 from notifier.sandbox.processes import Died, Process, free_port, stop_leftovers, wait_for_port, wait_until_ready
 from notifier.sandbox.typist import Typist
 
-SLEEP = "import time; time.sleep(60)"
+SLEEP = "print('here', flush=True); import time; time.sleep(60)"
 
 
 def start(folder, code):
@@ -45,6 +46,8 @@ def test_leftovers_are_stopped_and_strangers_left_alone(tmp_path):
     ours = start(tmp_path, SLEEP)
     stranger = Process(tmp_path, "stranger", [sys.executable, "-c", SLEEP])
     try:
+        while ours.is_running() and not ours.tail():  # a process that is still being loaded has no command line
+            time.sleep(0.01)
         reaper = threading.Timer(0.2, ours._popen.wait)  # reaps it, as init would an orphan
         reaper.start()
         assert stop_leftovers(tmp_path) == 1
