@@ -24,6 +24,7 @@ from notifier.domain.directory import (
 from notifier.domain.errors import ConfigError, InvalidInput
 from notifier.domain.numbering import NumberingPlan
 from notifier.domain.region import RegionKey, RegionKinds
+from notifier.domain.seen_sites import SeenSites
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import directory
 
@@ -70,15 +71,16 @@ class Directory:
         first_line: int = 1,
         lines: Sequence[int] | None = None,
         dry_run: bool = False,
+        seen: SeenSites | None = None,
     ) -> LoadResult:
         """Store what is right in a batch and report what is not; with `dry_run` only report.
 
-        Rows are `lines`, or `first_line` and following. Of rows for the same site the last one holds. The batch is
-        stored in as many transactions as keep each short; repeating it changes nothing. Raises `Overloaded` when the
-        writer's queue is full.
+        Rows are `lines`, or `first_line` and following. Of rows for the same site the last one holds; `seen` are the
+        sites of earlier batches of the same import. The batch is stored in as many transactions as keep each short;
+        repeating it changes nothing. Raises `Overloaded` when the writer's queue is full.
         """
         lines = range(first_line, first_line + len(rows)) if lines is None else lines
-        checked = await asyncio.to_thread(_check, self._rules, rows, lines)
+        checked = await asyncio.to_thread(_check, self._rules, rows, lines, seen or SeenSites())
         start = 0
         while not dry_run and start < len(checked.entries):
             part = checked.entries[start : start + self._rows_at_once]
@@ -119,13 +121,13 @@ class Directory:
 
 
 class _Checked(msgspec.Struct, frozen=True):
-    entries: list[SiteEntry]  # no two for the same site
+    entries: list[SiteEntry]
     rejected: list[RejectedRow]
     warnings: list[RowWarning]
 
 
-def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], lines: Sequence[int]) -> _Checked:
-    entries: dict[tuple[str, str], SiteEntry] = {}
+def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], lines: Sequence[int], seen: SeenSites) -> _Checked:
+    entries: list[SiteEntry] = []
     rejected: list[RejectedRow] = []
     warnings: dict[tuple[str, str, str], RowWarning] = {}
     for line, row in zip(lines, rows, strict=True):
@@ -135,13 +137,13 @@ def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], lines: Sequence[
         if isinstance(result, RejectedRow):
             rejected.append(result)
             continue
-        site = (result.customer, result.site)
-        if site in entries:
-            reason = f"line {entries[site].line} is for the same site; this row holds"
+        entries.append(result)
+        first = seen.first_line(result.customer, result.site, line)
+        if first < line:
+            reason = f"line {first} is for the same site; this row holds"
             warning = RowWarning(line=line, column="site_id", value=result.site, reason=reason)
             warnings[str(line), "", ""] = warning
-        entries[site] = result
-    return _Checked(list(entries.values()), rejected, list(warnings.values()))
+    return _Checked(entries, rejected, list(warnings.values()))
 
 
 def rules_of(config: Config) -> DirectoryRules:

@@ -1,5 +1,7 @@
 """The directory over HTTP: rows stream in, refused ones are named, the others load."""
 
+import pytest
+
 from notifier.domain.actor import KeyRole
 from tests.served import ROWS, Served
 
@@ -22,6 +24,23 @@ async def test_a_refused_row_is_named_by_its_line_and_the_others_load(served: Se
     assert refused[0]["value"] == "no address"
     assert (answer.lines[-1]["loaded"], answer.lines[-1]["rejected"]) == (2, 4)
     assert [row["reference"] for row in served.rows("SELECT reference FROM customers ORDER BY id")] == ["C-1", "C-4"]
+
+
+@pytest.mark.parametrize("between", [0, 2_500], ids=["in one batch", "in two"])
+async def test_of_two_rows_for_a_site_the_later_one_holds_and_it_is_said(served: Served, between: int) -> None:
+    others = [ROWS[0] | {"customer_id": f"N-{n}", "email": f"n{n}@example.net"} for n in range(between)]
+    other_site = {**ROWS[0], "site_id": "2", "name": "Named last", "email": ""}
+    again = {**ROWS[0], "name": "", "address": "9 Elm St", "email": "new@example.net"}
+    answer = await served.ndjson("/v1/customers/bulk", ROWS[0], other_site, *others, again)
+    (said,) = [row for row in answer.lines if "warning" in row]
+    assert (said["line"], said["warning"]) == (3 + between, "line 1 is for the same site; this row holds")
+    shown = (await served.get("/v1/customers/C-1")).json
+    assert shown["name"] == "Named last"
+    assert {site["reference"]: site["address"] for site in shown["sites"]} == {
+        "1": "9 Elm St",
+        "2": "1 Oak St, Springfield",
+    }
+    assert [point["address"] for point in shown["contact_points"]] == ["new@example.net"]
 
 
 async def test_a_dry_run_stores_nothing(served: Served) -> None:

@@ -198,8 +198,9 @@ def save(
 ) -> dict[RegionKey, int]:
     """Store rows: each site as its row says, with its links and regions in place of those it had.
 
-    No two entries may be the same site. Contact points that lose their last link stay, with their suppression. `known`
-    are regions whose ids need not be looked up; those that had to be are returned, to be known from the commit on.
+    Of entries for the same site the last one holds, as if each was saved by itself: what the others say of the customer
+    and of contact points stands. Contact points that lose their last link stay, with their suppression. `known` are
+    regions whose ids need not be looked up; those that had to be are returned, to be known from the commit on.
     """
     for statement in _WORK_TABLES.split(";"):
         tx.run(statement)
@@ -222,6 +223,7 @@ def save(
     return found
 
 
+_OF_CUSTOMER = ("name", "account_type", "plan", "price", "currency")
 _RegionSets = dict[int, int]
 """Number of a set of regions, by the identity of its tuple: most sites of a place share one, and a set taken for two is
 only put in twice."""
@@ -254,9 +256,11 @@ def _fill_regions(
     return sets
 
 
-def _sites(entries: Iterable[SiteEntry], region_sets: _RegionSets) -> list[Parameters]:
-    """Return what is put in per site; what is said last of a customer is gathered in its first row."""
+def _sites(entries: Sequence[SiteEntry], region_sets: _RegionSets) -> list[Parameters]:
+    """Return what is put in per site, its last entry; what is said last of a customer is gathered in its first row."""
     rows: list[Parameters] = []
+    last = {(entry.customer, entry.site): n for n, entry in enumerate(entries)}
+    put_in = set(last.values())
     customers: dict[str, dict[str, object]] = {}
     for n, entry in enumerate(entries):
         customer = customers.get(entry.customer)
@@ -278,18 +282,25 @@ def _sites(entries: Iterable[SiteEntry], region_sets: _RegionSets) -> list[Param
             "price": entry.price_minor,
             "currency": entry.currency,
         }
-        rows.append(row)
+        if n in put_in:
+            rows.append(row)
         if customer is None:
             customers[entry.customer] = row
-        else:
-            for column in ("name", "account_type", "plan", "price", "currency"):
-                if row[column] not in ("", None):
-                    customer[column] = row[column]
+            continue
+        for column in _OF_CUSTOMER:
+            if row[column] not in ("", None):
+                customer[column] = row[column]
+        if n in put_in and customer["n"] not in put_in:
+            row.update({column: customer[column] for column in _OF_CUSTOMER}, is_first=1)
+            customers[entry.customer] = row
     return rows
 
 
 def _links(entries: Iterable[SiteEntry]) -> list[Parameters]:
-    """Return what is put in per link; an address given twice is a contact point once, with what is said of it last."""
+    """Return what is put in per link; an address given twice is a contact point once, with what is said of it last.
+
+    A link of an entry that does not hold has no site, and becomes nothing but its contact point.
+    """
     rows: list[Parameters] = []
     points: dict[str, dict[str, object]] = {}
     for n, entry in enumerate(entries):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from notifier.domain.actor import KeyRole
 from notifier.domain.errors import NotFound, Overloaded
+from notifier.domain.seen_sites import SeenSites
 from notifier.stages.directory import DirectoryRow, LoadResult, RejectedRow, RowWarning
 from notifier.storage.queries import customers
 from notifier.storage.views import ToldView
@@ -82,6 +83,7 @@ class _Batch:
     _lines: list[int] = field(default_factory=list)  # the number of each row
     _refused: list[RejectedRow] = field(default_factory=list)
     _bytes: int = 0
+    _seen: SeenSites = field(default_factory=SeenSites)
 
     def add(self, line: Line) -> None:
         """Take one line; one that is no row is refused at once."""
@@ -121,7 +123,7 @@ class _Batch:
         while True:
             try:
                 directory = self.call.parts.directory
-                return await directory.load(self._rows, lines=self._lines, dry_run=self.dry_run)
+                return await directory.load(self._rows, lines=self._lines, dry_run=self.dry_run, seen=self._seen)
             except Overloaded:
                 await asyncio.sleep(PATIENCE_SECONDS)
 
