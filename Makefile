@@ -4,15 +4,21 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A version that was asked for is the version that runs: a .venv of another one is made again.
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell $(PYTHON) --version),$(shell exec 2>/dev/null; $(BIN)/python --version))
+ANOTHER_VERSION := another-version
+endif
+endif
 
-.PHONY: help demo run test check bench format lint types layers clean
+.PHONY: help demo run test check bench format lint types layers clean another-version
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.runtime: requirements.lock pyproject.toml
+$(VENV)/.runtime: requirements.lock pyproject.toml $(ANOTHER_VERSION)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Notifier needs Python 3.11, 3.12 or 3.13; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -z '$(ANOTHER_VERSION)' -a -x $(BIN)/python || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
