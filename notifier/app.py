@@ -27,7 +27,7 @@ from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.control import Control
-from notifier.stages.delivery import Delivery, Doubts, Letters, Suppressions
+from notifier.stages.delivery import Delivery, Doubts, Held, Letters, Suppressions
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
@@ -62,6 +62,7 @@ class Machine:
     """Every part that works by itself, and the parts that requests are handed to."""
 
     parts: Parts
+    doubts: Doubts
     planning: Planning
     promises: Promises
     worker: Worker
@@ -103,7 +104,7 @@ class App:
         await self._check_rehearsal(database)
         machine = await self._build(database)
         parts = machine.parts
-        await parts.doubts.settle_at_start()
+        await machine.doubts.settle_at_start()
         await parts.detection.rebuild()
         self._begin(stack, stop, "scheduler", machine.scheduler.run)
         self._begin(stack, stop, "detection", parts.detection.run)
@@ -161,12 +162,12 @@ class App:
             database=database,
             keys=keys,
             control=control,
-            directory=Directory(database, config, clock),
+            directory=Directory(database, config, clock, queue, playbooks),
             intake=Intake(database, config, clock, queue, metrics),
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             incidents=Incidents(database, config, clock, queue, metrics, playbooks, messages),
             broadcasts=Broadcasts(database, config, clock, queue, metrics, playbooks, messages),
-            doubts=doubts,
+            held=Held(database, clock, queue, metrics),
             letters=Letters(database, config, clock, messages, link_secret),
             suppressions=Suppressions(database, clock, metrics, link_secret),
             upkeep=Upkeep(database, config, clock, metrics),
@@ -177,7 +178,9 @@ class App:
         planning = Planning(database, config, clock, queue, metrics, playbooks)
         promises = Promises(database, config, clock, queue, metrics, playbooks)
         scheduler = build_scheduler(parts, planning, promises, queue)
-        return Machine(parts=parts, planning=planning, promises=promises, worker=worker, scheduler=scheduler)
+        return Machine(
+            parts=parts, doubts=doubts, planning=planning, promises=promises, worker=worker, scheduler=scheduler
+        )
 
     async def _make_first_key(self, keys: Keys) -> None:
         """Make a manager key when there is none, and write it to a file that only this user may read."""

@@ -43,7 +43,7 @@ def send(client: Client, preview: Preview, how: Sending, *, action: str = "send"
     if not how.as_json:
         show_preview(preview, client.moment())
     if how.asks and (how.as_json or not is_terminal()):
-        raise _NotAsked(
+        raise NotAsked(
             f"not sent: the count must be typed at a terminal. Broadcast {ident} waits;"
             f" send it with: notifier broadcasts {action} {ident} --count {preview.customers}"
         )
@@ -57,7 +57,7 @@ def send(client: Client, preview: Preview, how: Sending, *, action: str = "send"
     tell_and_wait(client, view, watched=not how.no_wait and is_terminal())
 
 
-class _NotAsked(click.ClickException):
+class NotAsked(click.ClickException):
     """Nobody was there to type the count."""
 
     exit_code = 2
@@ -72,14 +72,14 @@ def _ask(client: Client, preview: Preview, action: str) -> BroadcastView:
     """Ask for the count until it is right; `q`, the end of input, Ctrl-C and a third wrong number leave."""
     left, verb = _TRIES, "approve" if action == "approve" else "send"
     while left:
-        typed = _typed(f"Type {preview.customers} to {verb}, q to leave: ")
-        if typed == "q":
+        answer = typed(f"Type {preview.customers} to {verb}, q to leave: ")
+        if answer == "q":
             break
-        if not typed:
+        if not answer:
             continue
-        if typed.replace(",", "") != str(preview.customers):
+        if answer.replace(",", "") != str(preview.customers):
             left -= 1
-            printing.line(f"That is not the count: it is {preview.customers}, you typed {typed}.", style=WARN)
+            printing.line(f"That is not the count: it is {preview.customers}, you typed {answer}.", style=WARN)
             continue
         try:
             return client.post(f"/v1/broadcasts/{preview.broadcast_id}/{action}", {"count": preview.customers}).read(
@@ -94,7 +94,7 @@ def _ask(client: Client, preview: Preview, action: str) -> BroadcastView:
     raise NotSent("Not sent, nobody was told. The draft is cancelled.")
 
 
-def _typed(question: str) -> str:
+def typed(question: str) -> str:
     """Return what was typed; the end of input and Ctrl-C mean `q`."""
     try:
         return input(question).strip().lower()

@@ -1,8 +1,11 @@
 """`notifier notifications ...`: one message as it was sent, rendered again, and what becomes of one in doubt."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 
-from notifier.cli import printing
+from notifier.cli import held, printing
 from notifier.cli.options import Id, connect, json_option
 from notifier.cli.printing import BAD, GOOD, WARN, Column, plural, words
 from notifier.cli.times import Moment
@@ -17,6 +20,25 @@ _STYLES = {
     "held": WARN,
 }
 _argument = click.argument("notification_id", metavar="ID", type=Id)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _one_or_all(command: F) -> F:
+    """Add the ways to say which held messages: one by its id, or all of a broadcast."""
+    for option in (
+        click.option("--yes", is_flag=True, help="With --all: do not ask for the count; for scripts."),
+        click.option(
+            "--count",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="With --all: decide about N messages without asking; refused when the number is another by now.",
+        ),
+        click.option("--all", "every", is_flag=True, help="All that are held of the broadcast."),
+        click.option("--broadcast", "broadcast_id", type=Id, metavar="ID", help="The broadcast of --all."),
+        click.argument("notification_id", metavar="[ID]", type=Id, required=False),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(short_help="Show, resend or give up one message.")
@@ -46,30 +68,50 @@ def show(notification_id: int, html: bool, as_json: bool) -> None:
 
 
 @notifications.command()
-@_argument
+@_one_or_all
 @json_option
-def resend(notification_id: int, as_json: bool) -> None:
+def resend(**which: Any) -> None:
     """Send a held message again: perhaps they hear twice.
 
-    Example: notifier notifications resend 90210
+    One message by its ID; or, with --broadcast and --all, all that are
+    held of a broadcast, after their count was typed.
+
+    Example: notifier notifications resend --broadcast 17 --all
     """
-    _decide(notification_id, "resend", "It will be sent again.", as_json=as_json)
+    _decide(held.RESEND, "It will be sent again.", **which)
 
 
 @notifications.command()
-@_argument
+@_one_or_all
 @json_option
-def abandon(notification_id: int, as_json: bool) -> None:
+def abandon(**which: Any) -> None:
     """Give a held message up: perhaps they never hear.
 
-    Example: notifier notifications abandon 90210
+    One message by its ID; or, with --broadcast and --all, all that are
+    held of a broadcast, after their count was typed.
+
+    Example: notifier notifications abandon --broadcast 17 --all
     """
-    _decide(notification_id, "abandon", "It will not be sent again.", as_json=as_json)
+    _decide(held.ABANDON, "It will not be sent again.", **which)
 
 
-def _decide(notification_id: int, action: str, said: str, *, as_json: bool) -> None:
-    client = connect()
-    reply = client.post(f"/v1/notifications/{notification_id}/{action}")
+def _decide(
+    decision: held.Decision,
+    said: str,
+    *,
+    notification_id: int | None,
+    broadcast_id: int | None,
+    every: bool,
+    count: int | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    if broadcast_id is not None and every and notification_id is None:
+        held.settle_all(connect(), broadcast_id, decision, yes=yes, count=count, as_json=as_json)
+        return
+    if notification_id is None or broadcast_id is not None or every or yes or count is not None:
+        raise click.UsageError("give the ID of one message, or --broadcast ID --all")
+    reply = connect().post(f"/v1/notifications/{notification_id}/{decision.action}")
     if as_json:
         printing.answer(reply.body)
         return

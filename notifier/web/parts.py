@@ -9,7 +9,7 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.control import Control
-from notifier.stages.delivery import Doubts, Letters, Suppressions
+from notifier.stages.delivery import Held, Letters, Suppressions
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
@@ -35,7 +35,7 @@ class Parts:
     detection: Detection
     incidents: Incidents
     broadcasts: Broadcasts
-    doubts: Doubts
+    held: Held
     letters: Letters
     suppressions: Suppressions
     upkeep: Upkeep

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from notifier.storage.views import PausedView
-from tests.cli.conftest import Run
-from tests.cli_views import broadcast, key, new_key, notification
+from tests.cli.conftest import At, Run
+from tests.cli_views import broadcast, key, new_key, notification, progress
 from tests.fake_daemon import NOON, FakeDaemon, problem
 
 ACCEPTED = {
@@ -80,6 +80,60 @@ def test_a_held_message_is_decided(notifier: Run, daemon: FakeDaemon, action: st
     assert f"Message 90210 to a***@example.com is {state}." in notifier("notifications", action, "90210").stdout
     daemon.on("POST", f"/v1/notifications/90210/{action}", problem(409, "notification 90210 is sent"))
     assert notifier("notifications", action, "90210").exit_code == 1
+
+
+HELD = broadcast(progress=progress(states={"sent": 1129, "held": 41}))
+SAID = {"resend": "41 messages will be sent again.", "abandon": "41 messages will not be sent again."}
+
+
+@pytest.mark.parametrize("action", ["resend", "abandon"])
+@pytest.mark.parametrize(("given", "asked"), [("--yes", 41), ("--count=40", 40)])
+def test_all_held_messages_of_a_broadcast_are_decided(
+    notifier: Run, daemon: FakeDaemon, action: str, given: str, asked: int
+) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", HELD)
+    daemon.on("POST", f"/v1/broadcasts/17/held/{action}", HELD)
+    text = " ".join(notifier("notifications", action, "--broadcast", "17", "--all", given).stdout.split())
+    assert "41 messages of broadcast 17 (acknowledged, incident #42) may or may not have arrived." in text
+    assert SAID[action] in text
+    assert daemon.asked[-1].json() == {"count": asked}
+
+
+def test_held_messages_are_counted_by_a_person(at: At, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", HELD)
+    daemon.on("POST", "/v1/broadcasts/17/held/resend", HELD)
+    with at("notifications", "resend", "--broadcast", "17", "--all") as person:
+        person.sees("Type 41 to send them again, q to leave: ")
+        person.type("42\n")
+        person.sees("That is not the count: it is 41, you typed 42.")
+        person.type("41\n")
+        person.sees("41 messages will be sent again.")
+        assert person.ends() == 0
+    with at("notifications", "resend", "--broadcast", "17", "--all") as person:
+        person.sees("Type 41")
+        person.type("q\n")
+        person.sees("Not sent again; they are still held.")
+        assert person.ends() == 1
+
+
+def test_without_a_terminal_nothing_held_is_decided(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", HELD)
+    result = notifier("notifications", "resend", "--broadcast", "17", "--all")
+    assert result.exit_code == 2
+    assert "notifier notifications resend --broadcast 17 --all --count 41" in result.stderr
+    assert daemon.paths() == ["GET /v1/broadcasts/17"]
+
+
+@pytest.mark.parametrize("wrong", ["", "--all", "--broadcast=17", "90210 --yes", "90210 --broadcast=17 --all"])
+def test_it_is_one_message_or_all_of_a_broadcast(notifier: Run, daemon: FakeDaemon, wrong: str) -> None:
+    assert notifier("notifications", "abandon", *wrong.split()).exit_code == 2
+    assert daemon.asked == []
+
+
+def test_nothing_held_needs_no_decision(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast())
+    result = notifier("notifications", "abandon", "--broadcast", "17", "--all")
+    assert (result.exit_code, result.stderr.strip()) == (1, "Error: broadcast 17 has no held messages")
 
 
 def test_a_complaint_says_where_it_counts_and_which_incident_it_meets(notifier: Run, daemon: FakeDaemon) -> None:

@@ -22,7 +22,7 @@ from notifier.messages import Messages
 from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
-from notifier.stages.delivery import Claimed, Delivery, Doubts, Handed, Letters, Suppressions
+from notifier.stages.delivery import Claimed, Delivery, Doubts, Handed, Held, Letters, Suppressions
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from tests.broadcasts import FACTS, NOW, broadcast, contact_point, incident, notification, states
@@ -60,6 +60,7 @@ class Desk:
             database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, messages, "a secret"
         )
         self.doubts = self._doubts(self.delivery.owner)
+        self.held = Held(database, self.clock, self.queue, self.metrics)
         self.suppressions = Suppressions(database, self.clock, self.metrics, "a secret")
         self.letters = Letters(database, self.config, self.clock, messages, "a secret")
 
@@ -457,7 +458,7 @@ async def test_a_person_has_a_held_message_sent_again(hold: Desk) -> None:
     await hold.claim()
     await hold.another().settle_at_start()
     hold.run("UPDATE broadcasts SET state = 'completed', finished_at = 1")
-    await hold.doubts.resend(id_, ANN)
+    await hold.held.resend(id_, ANN)
     assert states(hold.database) == [("pending", "resent_by_person")]
     assert hold.database.read_now(lambda tx: tx.tuples("SELECT state, reason, finished_at FROM broadcasts")) == [
         ("sending", "extended", None)
@@ -472,14 +473,14 @@ async def test_a_person_gives_a_held_message_up(hold: Desk) -> None:
     id_ = one(hold)
     await hold.claim()
     await hold.another().settle_at_start()
-    await hold.doubts.abandon(id_, ANN)
+    await hold.held.abandon(id_, ANN)
     assert states(hold.database) == [("abandoned", "abandoned_by_person")]
     assert hold.counted("abandoned", "abandoned_by_person") == 1
 
 
 async def test_a_person_decides_on_held_messages_only(desk: Desk) -> None:
     id_ = one(desk)
-    for decide in (desk.doubts.resend, desk.doubts.abandon):
+    for decide in (desk.held.resend, desk.held.abandon):
         with pytest.raises(Refused, match="is pending"):
             await decide(id_, ANN)
         with pytest.raises(NotFound):
@@ -492,7 +493,52 @@ async def test_a_held_message_of_a_superseded_update_is_not_sent_again(hold: Des
     await hold.another().settle_at_start()
     hold.run("UPDATE broadcasts SET state = 'superseded'")
     with pytest.raises(Refused, match="no longer true"):
-        await hold.doubts.resend(id_, ANN)
+        await hold.held.resend(id_, ANN)
+
+
+async def hold_some(hold: Desk, messages: int) -> int:
+    """Let some messages of a new broadcast be held; return it."""
+    id_ = broadcast(hold.database, incident(hold.database))
+    for number in range(1, messages + 1):
+        notification(hold.database, id_, contact_point(hold.database, number))
+    await hold.claim()
+    await hold.another().settle_at_start()
+    return id_
+
+
+async def test_a_person_sends_all_held_messages_of_a_broadcast_again_by_their_count(hold: Desk) -> None:
+    id_ = await hold_some(hold, 3)
+    hold.run("UPDATE broadcasts SET state = 'completed', finished_at = 1")
+    with pytest.raises(Refused, match="has 3 held messages now, and 2 was given"):
+        await hold.held.resend_all(id_, 2, ANN)
+    await hold.held.resend_all(id_, 3, ANN)
+    assert states(hold.database) == [("pending", "resent_by_person")] * 3
+    assert len(await hold.claim()) == 3
+    assert hold.database.read_now(lambda tx: tx.tuples("SELECT actor, action, target, detail FROM audit")) == [
+        ("ann", "notifications.resend", "broadcast 1", '{"count":3}')
+    ]
+    with pytest.raises(Refused, match="no held messages"):
+        await hold.held.resend_all(id_, 3, ANN)
+
+
+async def test_a_person_gives_all_held_messages_of_a_broadcast_up(hold: Desk) -> None:
+    id_ = await hold_some(hold, 3)
+    await hold.held.abandon(1, ANN)
+    await hold.held.abandon_all(id_, 2, ANN)
+    assert states(hold.database) == [("abandoned", "abandoned_by_person")] * 3
+    assert hold.counted("abandoned", "abandoned_by_person") == 3
+    ended = hold.database.read_now(lambda tx: tx.tuples("SELECT DISTINCT ended_at FROM notifications"))
+    assert ended == [(to_micros(NOW),)]
+    with pytest.raises(NotFound):
+        await hold.held.abandon_all(99, 2, ANN)
+
+
+async def test_held_messages_of_a_superseded_update_are_not_sent_again(hold: Desk) -> None:
+    id_ = await hold_some(hold, 2)
+    hold.run("UPDATE broadcasts SET state = 'superseded'")
+    with pytest.raises(Refused, match="no longer true"):
+        await hold.held.resend_all(id_, 2, ANN)
+    await hold.held.abandon_all(id_, 2, ANN)
 
 
 # --- opting out
@@ -630,7 +676,7 @@ async def test_a_held_message_is_not_sent_again_after_something_newer_was_told(h
     newer = broadcast(hold.database, 1, kind=BroadcastKind.RESTORED, state=BroadcastState.COMPLETED)
     hold.run("UPDATE broadcasts SET started_at = started_at + 1 WHERE id = :id", id=newer)
     with pytest.raises(Refused, match="broadcast 2 is newer than 1"):
-        await hold.doubts.resend(id_, ANN)
+        await hold.held.resend(id_, ANN)
     assert states(hold.database) == [("held", "held_by_policy")]
 
 

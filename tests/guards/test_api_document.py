@@ -61,6 +61,7 @@ def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
     from notifier.stages.intake import ComplaintRequest
     from notifier.web.api.broadcasts import Count, Reason
     from notifier.web.api.keys import NewKey
+    from notifier.web.api.notifications import HeldCount
 
     return [
         (ComplaintRequest, "POST", "/v1/complaints"),
@@ -68,6 +69,8 @@ def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
         (Count, "POST", "/v1/broadcasts/{id}/send"),
         (Count, "POST", "/v1/broadcasts/{id}/approve"),
         (Reason, "POST", "/v1/broadcasts/{id}/reject"),
+        (HeldCount, "POST", "/v1/broadcasts/{id}/held/resend"),
+        (HeldCount, "POST", "/v1/broadcasts/{id}/held/abandon"),
         (NewKey, "POST", "/v1/keys"),
         (incidents.OpenIncident, "POST", "/v1/incidents"),
         (incidents.ConfirmIncident, "POST", "/v1/incidents/{id}/confirm"),

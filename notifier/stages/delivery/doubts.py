@@ -1,7 +1,7 @@
-"""What becomes of messages of which nobody knows whether they were handed over: settled by policy, or by a person.
+"""What becomes of messages of which nobody knows whether they were handed over: settled by policy.
 
 In: rows in `sending` whose owner is gone or whose lease has lapsed, and hand-overs without an answer. Out: sent again,
-held for a person, given up, or ended with their broadcast.
+held for a person, or ended with their broadcast.
 """
 
 import random
@@ -13,21 +13,17 @@ import structlog
 
 from notifier.clock import Clock
 from notifier.config import Config, InDoubt
-from notifier.domain.actor import Actor
-from notifier.domain.broadcast import BroadcastReason, BroadcastState
-from notifier.domain.delivery import Next, end_of, settle, stale_after
-from notifier.domain.errors import Refused
-from notifier.domain.notification import NOTIFICATION, Channel, NotificationReason, NotificationState
+from notifier.domain.delivery import Next, settle, stale_after
+from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.delivery.counting import count
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import audit, doubts, notifications
+from notifier.storage.repositories import doubts, notifications
 from notifier.storage.repositories.doubts import Doubtful
 
 SETTLE_AT_MOST = 500  # notifications in doubt settled in one transaction
-GIVEN_UP = Next(state=NotificationState.ABANDONED, reason=NotificationReason.ABANDONED_BY_PERSON)
 log = structlog.get_logger(__name__)
 
 
@@ -98,47 +94,3 @@ class Doubts:
             self._metrics.notifications.labels(channel, NotificationState.IN_DOUBT, NotificationReason.OWNER_GONE).inc(
                 number
             )
-
-    async def resend(self, notification_id: int, actor: Actor) -> None:
-        """Send a held message again, by a person's decision. Raises `NotFound`, `Refused`."""
-        now = self._clock.now()
-
-        def decide(tx: Transaction) -> None:
-            broadcast_id, _ = self._require(tx, notification_id, NotificationState.PENDING)
-            state = notifications.broadcast_states(tx, [broadcast_id]).get(broadcast_id, BroadcastState.CANCELLED)
-            if (ended := end_of(state)) is not None:
-                raise Refused(f"broadcast {broadcast_id} is {state}: its message is no longer true ({ended.reason})")
-            if (newer := doubts.newer_update(tx, broadcast_id)) is not None:
-                raise Refused(f"broadcast {newer} is newer than {broadcast_id}: its message is no longer true")
-            again = Next(state=NotificationState.PENDING, reason=NotificationReason.RESENT_BY_PERSON, due_at=now)
-            notifications.end(tx, {notification_id: again}, from_state=NotificationState.HELD, now=now)
-            if state is BroadcastState.COMPLETED:
-                doubts.extend_broadcast(tx, broadcast_id, reason=BroadcastReason.EXTENDED)
-            audit.record(
-                tx, at=now, actor=actor, action="notifications.resend", target=f"notification {notification_id}"
-            )
-
-        await self._database.write(decide)
-        self._queue.wake(Topic.NOTIFICATIONS)
-
-    async def abandon(self, notification_id: int, actor: Actor) -> None:
-        """Give a held message up, by a person's decision. Raises `NotFound`, `Refused`."""
-        now = self._clock.now()
-
-        def decide(tx: Transaction) -> Channel:
-            _, channel = self._require(tx, notification_id, NotificationState.ABANDONED)
-            notifications.end(tx, {notification_id: GIVEN_UP}, from_state=NotificationState.HELD, now=now)
-            audit.record(
-                tx, at=now, actor=actor, action="notifications.abandon", target=f"notification {notification_id}"
-            )
-            return channel
-
-        channel = await self._database.write(decide)
-        count(self._metrics, channel, [GIVEN_UP])
-
-    def _require(self, tx: Transaction, notification_id: int, wanted: NotificationState) -> tuple[int, Channel]:
-        state, broadcast_id, channel = doubts.state_of(tx, notification_id)
-        if state is not NotificationState.HELD:
-            raise Refused(f"notification {notification_id} is {state}; a person decides only on those that are held")
-        NOTIFICATION.require(state, wanted, which=notification_id)
-        return broadcast_id, channel

@@ -17,7 +17,7 @@ from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries import rejections
 from notifier.storage.queries.rejections import Rejection
-from notifier.storage.repositories import broadcasts, control, incidents, promises
+from notifier.storage.repositories import broadcasts, control, incidents, late_joiners, promises
 from notifier.storage.repositories.incidents import service_pattern
 from notifier.storage.views import Need
 
@@ -36,6 +36,7 @@ _URGENCY = (
     "cut_short",
     "paused",
     "delayed",
+    "late_joiners",
     "suspected",
     "complaints_again",
     "held",
@@ -63,6 +64,7 @@ def needs(
         *_cut_short(tx),
         *_paused(tx),
         *(need for need in _delayed(tx, zone) if need.incident_id not in named),
+        *_left_out(tx),
         *_suspected(tx, zone),
         *_complaints_again(tx, now),
         *_held(tx),
@@ -319,6 +321,30 @@ def _cut_short(tx: Transaction) -> Iterator[Need]:
         )
 
 
+def _left_out(tx: Transaction) -> Iterator[Need]:
+    """Incidents into whose place an import brought more customers than may hear its newest update by itself."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, MAX(b.id) AS broadcast_id FROM incidents AS i
+           JOIN broadcasts AS b ON b.incident_id = i.id AND b.started_at IS NOT NULL
+           WHERE i.state = 'confirmed' GROUP BY i.id, i.service, i.place ORDER BY i.id"""
+    )
+    for row in rows:
+        last = incidents.last_event(tx, row["id"], late_joiners.LEFT_OUT)
+        if last is None or last.get("broadcast") != row["broadcast_id"]:
+            continue
+        yield Need(
+            kind="late_joiners",
+            incident_id=row["id"],
+            broadcast_id=row["broadcast_id"],
+            text=(
+                f"{_name(row)}: an import brought more customers into its place than may be told without a person; "
+                "they hear from the next update"
+            ),
+            due_at=None,
+            next=[f"notifier eta {row['id']} TIME", f"notifier eta {row['id']} none"],
+        )
+
+
 def _suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
     for incident in incidents.with_state(tx, IncidentState.SUSPECTED):
         if _waits_for_approval(tx, incident.id):
@@ -394,7 +420,7 @@ def _complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
 
 def _held(tx: Transaction) -> Iterator[Need]:
     rows = tx.rows(
-        """SELECT b.id AS broadcast_id, b.incident_id AS id, i.service, i.place, count(*) AS held, MIN(n.id) AS first
+        """SELECT b.id AS broadcast_id, b.incident_id AS id, i.service, i.place, count(*) AS held
            FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
            JOIN incidents AS i ON i.id = b.incident_id
            WHERE n.state = 'held' GROUP BY b.id, b.incident_id, i.service, i.place ORDER BY b.id"""
@@ -404,12 +430,12 @@ def _held(tx: Transaction) -> Iterator[Need]:
             kind="held",
             incident_id=row["id"],
             broadcast_id=row["broadcast_id"],
-            text=f"{_name(row)}: {_messages(row['held'])} may or may not have arrived; a person decides about each",
+            text=f"{_name(row)}: {_messages(row['held'])} may or may not have arrived; a person decides",
             due_at=None,
             next=[
                 f"notifier broadcasts show {row['broadcast_id']}",
-                f"notifier notifications resend {row['first']}",
-                f"notifier notifications abandon {row['first']}",
+                f"notifier notifications resend --broadcast {row['broadcast_id']} --all",
+                f"notifier notifications abandon --broadcast {row['broadcast_id']} --all",
             ],
         )
 

@@ -1,14 +1,17 @@
 """Notifications in doubt: how they come to be, and what their settlement depends on."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.broadcast import BroadcastReason, BroadcastState
+from notifier.domain.delivery import Next
 from notifier.domain.errors import NotFound
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.repositories.notifications import ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,28 @@ def in_doubt(tx: Transaction, *, limit: int) -> list[Doubtful]:
             limit=limit,
         )
     ]
+
+
+def held(tx: Transaction, broadcast_id: int) -> int:
+    """Return how many messages of a broadcast wait for a person's decision."""
+    return int(
+        tx.scalar("SELECT COUNT(*) FROM notifications WHERE state = 'held' AND broadcast_id = :id", id=broadcast_id)
+    )
+
+
+def settle_held(tx: Transaction, broadcast_id: int, next_: Next, *, now: datetime) -> Counter[Channel]:
+    """Bring all held messages of a broadcast into the next state; return how many per channel."""
+    rows = tx.tuples(
+        """UPDATE notifications SET state = :state, reason = :reason, due_at = COALESCE(:due, due_at),
+                  ended_at = :ended
+           WHERE state = 'held' AND broadcast_id = :id RETURNING channel""",
+        state=next_.state,
+        reason=next_.reason,
+        due=to_micros(next_.due_at),
+        ended=ended(next_, now),
+        id=broadcast_id,
+    )
+    return Counter(Channel(channel) for (channel,) in rows)
 
 
 def newer_update(tx: Transaction, broadcast_id: int) -> int | None:

@@ -60,7 +60,7 @@ def record(tx: Transaction, tried: Sequence[Tried]) -> None:
                 "state": one.next.state,
                 "reason": one.next.reason,
                 "due": to_micros(one.next.due_at),
-                "ended": _ended(one.next, one.ended_at),
+                "ended": ended(one.next, one.ended_at),
                 "provider": one.provider,
                 "provider_id": one.outcome.provider_id or None,
                 "version": one.template_version or None,
@@ -85,7 +85,7 @@ def end(tx: Transaction, ends: Mapping[int, Next], *, from_state: NotificationSt
                 "state": next_.state,
                 "reason": next_.reason,
                 "due": to_micros(next_.due_at),
-                "ended": _ended(next_, now),
+                "ended": ended(next_, now),
                 "from_state": from_state,
             }
             for id_, next_ in ends.items()
@@ -104,7 +104,7 @@ def broadcast_states(tx: Transaction, broadcast_ids: Iterable[int]) -> dict[int,
     }
 
 
-def _ended(next_: Next, at: datetime) -> int | None:
+def ended(next_: Next, at: datetime) -> int | None:
     """Return when it ended: handed over, or at its end state; None while it goes on."""
     is_over = next_.state is NotificationState.SENT or NOTIFICATION.is_final(next_.state)
     return to_micros(at) if is_over else None

@@ -1,0 +1,128 @@
+"""Messages in doubt that are held for a person: sent again or given up, one of them or all of a broadcast.
+
+What is no longer true is not sent again: of a broadcast that was replaced or stopped, or after newer news.
+"""
+
+from collections.abc import Mapping
+
+from notifier.clock import Clock
+from notifier.domain.actor import Actor
+from notifier.domain.broadcast import BroadcastReason, BroadcastState
+from notifier.domain.delivery import Next, end_of
+from notifier.domain.errors import NotFound, Refused
+from notifier.domain.notification import NOTIFICATION, Channel, NotificationReason, NotificationState
+from notifier.metrics import Metrics
+from notifier.queue.embedded import EmbeddedQueue, Topic
+from notifier.stages.delivery.counting import count
+from notifier.storage.database import Database, Transaction
+from notifier.storage.repositories import audit, doubts, notifications
+
+GIVEN_UP = Next(state=NotificationState.ABANDONED, reason=NotificationReason.ABANDONED_BY_PERSON)
+
+
+class Held:
+    """What a person decides about held messages. Whoever counts wrong is refused: the number has changed."""
+
+    def __init__(self, database: Database, clock: Clock, queue: EmbeddedQueue, metrics: Metrics) -> None:
+        self._database, self._clock, self._queue, self._metrics = database, clock, queue, metrics
+
+    async def resend(self, notification_id: int, actor: Actor) -> None:
+        """Send a held message again. Raises `NotFound`, `Refused`."""
+        again = self._again()
+
+        def decide(tx: Transaction) -> None:
+            broadcast_id, _ = _held_one(tx, notification_id, NotificationState.PENDING)
+            _send_again(tx, broadcast_id)
+            notifications.end(tx, {notification_id: again}, from_state=NotificationState.HELD, now=self._clock.now())
+            self._audit(tx, actor, "resend", f"notification {notification_id}")
+
+        await self._database.write(decide)
+        self._queue.wake(Topic.NOTIFICATIONS)
+
+    async def abandon(self, notification_id: int, actor: Actor) -> None:
+        """Give a held message up. Raises `NotFound`, `Refused`."""
+
+        def decide(tx: Transaction) -> Channel:
+            _, channel = _held_one(tx, notification_id, NotificationState.ABANDONED)
+            notifications.end(tx, {notification_id: GIVEN_UP}, from_state=NotificationState.HELD, now=self._clock.now())
+            self._audit(tx, actor, "abandon", f"notification {notification_id}")
+            return channel
+
+        channel = await self._database.write(decide)
+        count(self._metrics, channel, [GIVEN_UP])
+
+    async def resend_all(self, broadcast_id: int, counted: int, actor: Actor) -> None:
+        """Send all held messages of a broadcast again. Raises `NotFound`, `Refused`."""
+        again = self._again()
+
+        def decide(tx: Transaction) -> None:
+            _require_count(tx, broadcast_id, counted)
+            _send_again(tx, broadcast_id)
+            self._settle_all(tx, broadcast_id, again)
+            self._audit(tx, actor, "resend", f"broadcast {broadcast_id}", {"count": counted})
+
+        await self._database.write(decide)
+        self._queue.wake(Topic.NOTIFICATIONS)
+
+    async def abandon_all(self, broadcast_id: int, counted: int, actor: Actor) -> None:
+        """Give all held messages of a broadcast up. Raises `NotFound`, `Refused`."""
+
+        def decide(tx: Transaction) -> Mapping[Channel, int]:
+            _require_count(tx, broadcast_id, counted)
+            settled = self._settle_all(tx, broadcast_id, GIVEN_UP)
+            self._audit(tx, actor, "abandon", f"broadcast {broadcast_id}", {"count": counted})
+            return settled
+
+        for channel, number in (await self._database.write(decide)).items():
+            count(self._metrics, channel, [GIVEN_UP] * number)
+
+    def _again(self) -> Next:
+        return Next(
+            state=NotificationState.PENDING, reason=NotificationReason.RESENT_BY_PERSON, due_at=self._clock.now()
+        )
+
+    def _settle_all(self, tx: Transaction, broadcast_id: int, next_: Next) -> Mapping[Channel, int]:
+        NOTIFICATION.require(NotificationState.HELD, next_.state)
+        return doubts.settle_held(tx, broadcast_id, next_, now=self._clock.now())
+
+    def _audit(
+        self,
+        tx: Transaction,
+        actor: Actor,
+        action: str,
+        target: str,
+        detail: Mapping[str, object] = audit.NOTHING,
+    ) -> None:
+        audit.record(
+            tx, at=self._clock.now(), actor=actor, action=f"notifications.{action}", target=target, detail=detail
+        )
+
+
+def _held_one(tx: Transaction, notification_id: int, wanted: NotificationState) -> tuple[int, Channel]:
+    """Return broadcast and channel of a notification that may go into the wanted state."""
+    state, broadcast_id, channel = doubts.state_of(tx, notification_id)
+    if state is not NotificationState.HELD:
+        raise Refused(f"notification {notification_id} is {state}; a person decides only on those that are held")
+    NOTIFICATION.require(state, wanted, which=notification_id)
+    return broadcast_id, channel
+
+
+def _require_count(tx: Transaction, broadcast_id: int, counted: int) -> None:
+    if not notifications.broadcast_states(tx, [broadcast_id]):
+        raise NotFound("broadcast", broadcast_id)
+    held = doubts.held(tx, broadcast_id)
+    if held == 0:
+        raise Refused(f"broadcast {broadcast_id} has no held messages")
+    if held != counted:
+        raise Refused(f"broadcast {broadcast_id} has {held} held messages now, and {counted} was given: look again")
+
+
+def _send_again(tx: Transaction, broadcast_id: int) -> None:
+    """Let a broadcast send what was held of it; refuse what is no longer true."""
+    state = notifications.broadcast_states(tx, [broadcast_id]).get(broadcast_id, BroadcastState.CANCELLED)
+    if (ended := end_of(state)) is not None:
+        raise Refused(f"broadcast {broadcast_id} is {state}: its message is no longer true ({ended.reason})")
+    if (newer := doubts.newer_update(tx, broadcast_id)) is not None:
+        raise Refused(f"broadcast {newer} is newer than {broadcast_id}: its message is no longer true")
+    if state is BroadcastState.COMPLETED:
+        doubts.extend_broadcast(tx, broadcast_id, reason=BroadcastReason.EXTENDED)
