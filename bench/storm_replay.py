@@ -92,9 +92,9 @@ class InProcess:
         playbook = Playbook(name="storm", services=tuple(one.name for one in config.services))
         self._clock, queue = SetClock(storm.begin), EmbeddedQueue()
         self._database = SqliteDatabase(path)
-        self._directory = Directory(self._database, config, self._clock)
-        self._intake = Intake(self._database, config, self._clock, queue, metrics)
         playbooks = dict.fromkeys(playbook.services, playbook)
+        self._directory = Directory(self._database, config, self._clock, queue, playbooks)
+        self._intake = Intake(self._database, config, self._clock, queue, metrics)
         self._detection = Detection(self._database, config, self._clock, queue, metrics, playbooks)
 
     async def prepare(self, storm: Storm) -> None:

@@ -145,6 +145,18 @@ def is_overtaken(facts: Facts, now: datetime) -> bool:
     return any(at is not None and at <= now for at in (facts.eta_at, facts.next_update_by))
 
 
+LATE_SHARE_AT_MOST = 0.05  # of the customers that a person has answered for
+
+
+def may_be_joined_by(new: int, *, told: int, answered_for: int, limit: int) -> bool:
+    """Tell whether so many late joiners may hear an update without another word of a person.
+
+    `answered_for` is the number that was typed for it, `told` how many it has by now, `limit` what one commander may
+    tell alone.
+    """
+    return told + new <= max(limit, answered_for * (1 + LATE_SHARE_AT_MOST))
+
+
 ASSUMED_RATE = 200.0  # messages a second of a provider without a configured rate, when the time to finish is estimated
 
 

@@ -1,15 +1,17 @@
 """The directory stage: rows of customers come in, the directory is brought up to date, mistakes are reported.
 
 In: batches of `DirectoryRow` (one row is one site). Out: `LoadResult` with every row that was refused, and why. A wrong
-row never stops the others. Reach says how many customers could be told, by which channel, and how many by none.
+row never stops the others. Sites that come to lie in the place of an incident join what is told there, in the
+transaction that stores them. Reach says how many customers could be told, by which channel, and how many by none.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from zoneinfo import available_timezones
 
 import msgspec
+import structlog
 
 from notifier.clock import Clock
 from notifier.config import Config
@@ -23,10 +25,13 @@ from notifier.domain.directory import (
 )
 from notifier.domain.errors import ConfigError, InvalidInput
 from notifier.domain.numbering import NumberingPlan
+from notifier.domain.playbook import Playbook
 from notifier.domain.region import RegionKey, RegionKinds
 from notifier.domain.seen_sites import SeenSites
+from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import directory
+from notifier.storage.repositories import directory, late_joiners
+from notifier.storage.repositories.late_joiners import Joined
 
 __all__ = ["Directory", "DirectoryRow", "LoadResult", "Reach", "RejectedRow", "RowWarning", "rules_of"]
 
@@ -34,6 +39,8 @@ ROWS_AT_MOST = 2_000  # in one transaction
 ROWS_AT_LEAST = 250
 REGIONS_REMEMBERED = 50_000
 TRANSACTION_SECONDS = 0.1  # nobody else writes for so long: about what a transaction is made to take
+
+_log = structlog.get_logger(__name__)
 
 
 class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +65,16 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
 class Directory:
     """Brings the directory up to date."""
 
-    def __init__(self, database: Database, config: Config, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        clock: Clock,
+        queue: EmbeddedQueue,
+        playbooks: Mapping[str, Playbook],
+    ) -> None:
+        """Keep the parts; `playbooks` are by service."""
+        self._database, self._clock, self._queue, self._playbooks = database, clock, queue, playbooks
         self._rules = rules_of(config)
         self._rows_at_once = ROWS_AT_LEAST * 2
         self._region_ids: dict[RegionKey, int] = {}
@@ -94,17 +109,32 @@ class Directory:
         """Store some rows in one transaction, and let the next one have more or fewer by how long it took."""
         now = self._clock.now()
 
-        def work(tx: Transaction) -> tuple[float, dict[RegionKey, int]]:
+        def work(tx: Transaction) -> tuple[float, dict[RegionKey, int], list[Joined]]:
             began = self._clock.monotonic()
-            found = directory.save(tx, entries, now, self._region_ids)
-            return self._clock.monotonic() - began, found
+            found, joined = directory.save(tx, entries, now, self._region_ids), []
+            if late_joiners.is_any_incident_told(tx):
+                joined = late_joiners.join(tx, directory.stored_sites(tx), self._playbooks, now=now)
+            return self._clock.monotonic() - began, found, joined
 
-        seconds, found = await self._database.write(work)
+        seconds, found, joined = await self._database.write(work)
+        self._tell(joined)
         if len(self._region_ids) < REGIONS_REMEMBERED:
             self._region_ids = self._region_ids | found
         if len(entries) == self._rows_at_once:
             fitting = int(len(entries) * TRANSACTION_SECONDS / max(seconds, TRANSACTION_SECONDS / 4))
             self._rows_at_once = max(ROWS_AT_LEAST, min(ROWS_AT_MOST, fitting))
+
+    def _tell(self, joined: Sequence[Joined]) -> None:
+        for each in joined:
+            if each.left_out:
+                _log.warning(
+                    "customers came too late for an update",
+                    incident=each.incident_id,
+                    broadcast=each.broadcast_id,
+                    customers=each.left_out,
+                )
+        if joined:
+            self._queue.wake(Topic.NOTIFICATIONS)
 
     async def reach(self) -> Reach:
         """Count customers with an active site by the best channel each can be reached by."""

@@ -458,12 +458,11 @@ class Incidents:
 
     def _last_told(self, tx: Transaction, incident: StoredIncident) -> Facts | None:
         """Return what customers were told last, or None when nobody was told anything."""
-        started = [
-            each
-            for each in broadcasts.of_part(tx, incident.part_id, incident.id, *BroadcastState)
-            if each.started_at is not None
-        ]
-        return started[-1].facts if started else None
+        for each in reversed(broadcasts.of_part(tx, incident.part_id, incident.id, *BroadcastState)):
+            stopped = each.state is BroadcastState.CANCELLED and not broadcasts.was_told_by(tx, each.id)
+            if each.started_at is not None and not stopped:
+                return each.facts
+        return None
 
     def _missed_eta(self, tx: Transaction, incident: StoredIncident, back_at: datetime) -> datetime | None:
         """Return the first ETA told that service did not keep, also when it was revised in time."""

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from notifier.clock import Clock
 from notifier.config import Config
-from notifier.domain.broadcast import BROADCAST, ONLY_TO_TOLD, BroadcastReason, BroadcastState
-from notifier.domain.errors import Refused
+from notifier.domain.broadcast import ONLY_TO_TOLD
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
@@ -73,14 +72,6 @@ class Planning:
             self._queue.wake(Topic.BROADCASTS)  # it may be complete
         return True
 
-    async def extend(self, broadcast_id: int) -> None:
-        """Add late joiners: walk the whole place again for sites that a broadcast does not carry yet.
-
-        A completed one sends again. Raises `NotFound`, or `Refused` when it is not the current update.
-        """
-        await self._database.write(lambda tx: self._extend(tx, broadcast_id))
-        self._queue.wake(Topic.BROADCASTS)
-
     def _plan(self, tx: Transaction, size: int) -> Step | None:
         found = broadcasts.to_plan(tx)
         if found is None:
@@ -104,7 +95,6 @@ class Planning:
             at_most=size,
             due_at=max(now, found.not_before_at or now),
             now=now,
-            late=found.reason is BroadcastReason.EXTENDED,
         )
         broadcasts.save_progress(tx, found.id, chunk.upto, now=now)
         seconds = self._clock.monotonic() - began
@@ -114,11 +104,3 @@ class Planning:
         """Return the channels of a service; one that was taken out of the configuration meanwhile is told by mail."""
         playbook = self._playbooks.get(service)
         return (Channel.EMAIL,) if playbook is None else playbook.channels
-
-    def _extend(self, tx: Transaction, broadcast_id: int) -> None:
-        found = broadcasts.load(tx, broadcast_id)
-        if found.state is BroadcastState.COMPLETED:
-            BROADCAST.require(found.state, BroadcastState.SENDING, which=broadcast_id)
-        elif found.state not in (BroadcastState.SENDING, BroadcastState.PAUSED):
-            raise Refused(f"broadcast {broadcast_id} is {found.state}: only the current update takes late joiners")
-        broadcasts.extend(tx, broadcast_id)

@@ -6,6 +6,7 @@ import pytest
 
 from notifier.clock import SystemClock
 from notifier.config import Config
+from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.directory import Directory, DirectoryRow
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
@@ -17,7 +18,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def directory(database: Database) -> Directory:
-    loaded = Directory(database, Config(), SystemClock())
+    loaded = Directory(database, Config(), SystemClock(), EmbeddedQueue(), {})
     await loaded.load(
         [
             DirectoryRow(

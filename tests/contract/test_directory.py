@@ -6,6 +6,7 @@ import pytest
 
 from notifier.config import Config, Locales, NamedRegion, Regions
 from notifier.domain.errors import ConfigError
+from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.directory import ROWS_AT_MOST, Directory, DirectoryRow, LoadResult, Reach, rules_of
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import directory as repository
@@ -30,7 +31,8 @@ class StillClock:
 
 @pytest.fixture
 def directory(database: Database) -> Directory:
-    return Directory(database, Config(locales=Locales(available=("en", "es"))), StillClock())  # type: ignore[arg-type]
+    config = Config(locales=Locales(available=("en", "es")))
+    return Directory(database, config, StillClock(), EmbeddedQueue(), {})  # type: ignore[arg-type]
 
 
 def row(

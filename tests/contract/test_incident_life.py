@@ -66,20 +66,6 @@ async def test_taking_back_and_cancelling_leave_nothing_pending(room: ControlRoo
     assert states == {"cancelled"}
 
 
-async def test_extending_adds_late_joiners_to_a_completed_broadcast(room: ControlRoom) -> None:
-    which = await room.deliver(await room.open())
-    room.town.household("new", room.town.region("94110"))
-    await room.planning.extend(which)
-    extended = await room.broadcasts.show(which)
-    assert (extended.state, extended.reason, extended.progress.planned) == ("sending", "extended", False)
-    await room.work()
-    progress = (await room.broadcasts.show(which)).progress
-    assert (progress.customers_told, progress.states, progress.planned) == (4, {"sent": 4}, True)
-    reasons = room.rows("SELECT reason FROM notifications ORDER BY id DESC LIMIT 1")
-    assert reasons == [{"reason": "accepted"}]
-    assert (await room.broadcasts.show(which)).state == "completed"
-
-
 async def test_a_confirmed_place_takes_in_only_the_suspected_ones_it_covers(room: ControlRoom) -> None:
     postal, city = room.town.region("94110"), room.town.region("Riverside", kind="city")
     across = room.town.region("94199")

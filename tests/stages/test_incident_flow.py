@@ -397,15 +397,6 @@ async def test_a_daemon_that_was_killed_goes_on_with_the_next_chunk(room: Contro
     assert (progress.planned, progress.customers_told, progress.states) == (True, 45, {"pending": 45})
 
 
-async def test_only_the_current_update_takes_late_joiners(room: ControlRoom) -> None:
-    await told(room)
-    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN))
-    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
-    await room.broadcasts.cancel(view.id, ANN)
-    with pytest.raises(Refused, match="only the current update"):
-        await room.planning.extend(view.id)
-
-
 # --- updates --------------------------------------------------------------------------------------------------------
 
 
@@ -426,6 +417,17 @@ async def test_updates_are_named_by_what_customers_were_told_before(room: Contro
         kinds.append(draft.broadcast.kind)
         await room.deliver(draft)
     assert kinds == ["eta", "delayed", "eta_changed", "eta_changed", "delayed", "delayed", "eta"]
+
+
+async def test_what_was_stopped_before_anyone_heard_it_was_not_told(room: ControlRoom) -> None:
+    await told(room)
+    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN))
+    room.clock.go_on(TAKE_BACK)
+    await room.broadcasts.start_due()
+    await room.broadcasts.cancel(view.id, ANN)
+    draft = await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "eta"
 
 
 async def test_an_update_that_says_nothing_new_is_refused(room: ControlRoom) -> None:

@@ -157,6 +157,11 @@ def customers(tx: Transaction, scope: Scope) -> int:
     )
 
 
+def size(tx: Transaction, broadcast_id: int) -> int:
+    """Return how many customers the audience of a broadcast holds by now, told or not."""
+    return int(tx.scalar("SELECT count(*) FROM audience WHERE broadcast_id = :id", id=broadcast_id))
+
+
 def numbers(values: Sequence[int]) -> str:
     """Return integers that we chose ourselves as a list in SQL."""
     return ", ".join(str(int(value)) for value in values)

@@ -259,15 +259,10 @@ def plan_again(tx: Transaction, broadcast_id: int) -> None:
     tx.run("UPDATE broadcasts SET plan_source = 0, plan_after = 0, planned_at = NULL WHERE id = :id", id=broadcast_id)
 
 
-def extend(tx: Transaction, broadcast_id: int) -> None:
-    """Plan a broadcast again from the beginning, for late joiners; a completed one sends again."""
-    tx.run(
-        """UPDATE broadcasts SET plan_source = 0, plan_after = 0, planned_at = NULL, finished_at = NULL,
-                  reason = :reason, state = CASE state WHEN 'completed' THEN 'sending' ELSE state END
-           WHERE id = :id""",
-        reason=BroadcastReason.EXTENDED,
-        id=broadcast_id,
-    )
+def send_again(tx: Transaction, found: StoredBroadcast) -> None:
+    """Let a completed broadcast send again, for late joiners."""
+    _move(tx, found, BroadcastState.SENDING, BroadcastReason.EXTENDED)
+    tx.run("UPDATE broadcasts SET finished_at = NULL WHERE id = :id", id=found.id)
 
 
 def unfinished(tx: Transaction) -> list[StoredBroadcast]:

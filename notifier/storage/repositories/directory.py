@@ -223,6 +223,11 @@ def save(
     return found
 
 
+def stored_sites(tx: Transaction) -> list[int]:
+    """Return the ids of the sites of the rows that were just stored in this transaction."""
+    return [int(site_id) for (site_id,) in tx.tuples("SELECT site_id FROM loading_sites ORDER BY site_id")]
+
+
 _OF_CUSTOMER = ("name", "account_type", "plan", "price", "currency")
 _RegionSets = dict[int, int]
 """Number of a set of regions, by the identity of its tuple: most sites of a place share one, and a set taken for two is

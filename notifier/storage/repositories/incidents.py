@@ -21,7 +21,7 @@ from notifier.domain.incident import (
 )
 from notifier.domain.promise import PromiseState
 from notifier.storage.database import Row, Transaction
-from notifier.storage.instants import to_instant, to_json, to_micros
+from notifier.storage.instants import from_json, to_instant, to_json, to_micros
 
 PLACE_NAMES_AT_MOST = 4  # regions named in `place`; more are counted
 
@@ -314,6 +314,16 @@ def record(
         actor=actor,
         detail=to_json(detail or {}),
     )
+
+
+def last_event(tx: Transaction, incident_id: int, event: str) -> Mapping[str, object] | None:
+    """Return the detail of the newest event of this name in the timeline of an incident, or None."""
+    found = tx.scalar(
+        "SELECT detail FROM timeline WHERE incident_id = :id AND event = :event ORDER BY id DESC LIMIT 1",
+        id=incident_id,
+        event=event,
+    )
+    return None if found is None else from_json(found, dict)
 
 
 def dismiss(tx: Transaction, incident_id: int, *, now: datetime, reason: DismissReason, actor: str) -> None:

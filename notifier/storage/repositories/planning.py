@@ -3,9 +3,11 @@
 A chunk is a range of site ids in one source: the listed sites, then each region of the place, at last those who were
 told before and are served no more. Sites that share a chosen contact point are drawn into the chunk until none is
 missing, so the one message to a contact point names all its sites and may be handed over as soon as the chunk is
-committed. Every insert tolerates that the row is there already: a chunk may be planned again at any time.
+committed. Every insert tolerates that the row is there already: a chunk may be planned again at any time, and late
+joiners may be planned by name beside the walk.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +24,7 @@ ENDED_SITES = 2**31 - 1  # the last source
 _TABLES = (
     """CREATE TEMPORARY TABLE IF NOT EXISTS plan_reach (
            site_id BIGINT NOT NULL, customer_id BIGINT NOT NULL, reach BIGINT NOT NULL, round INTEGER NOT NULL)""",
-    # sites drawn in by a shared contact point
+    # sites chosen by name (round 0), and those drawn in by a shared contact point
     "CREATE TEMPORARY TABLE IF NOT EXISTS plan_sites (site_id BIGINT NOT NULL, round INTEGER NOT NULL)",
 )
 
@@ -53,24 +55,38 @@ def plan_chunk(
     at_most: int,
     due_at: datetime,
     now: datetime,
-    late: bool = False,
 ) -> Chunk:
     """Plan the next range of at most `at_most` ids; what shares a contact point with it comes along."""
-    chunk = _Chunk(tx, broadcast_id, scope, due_at=due_at, now=now, late=late)
+    chunk = _Chunk(tx, broadcast_id, scope, due_at=due_at, now=now)
     if scope.only_told:
         return chunk.told_before(cursor, at_most)
     return chunk.affected(cursor, at_most)
+
+
+def plan_sites(
+    tx: Transaction, broadcast_id: int, scope: Scope, site_ids: Sequence[int], *, due_at: datetime, now: datetime
+) -> Chunk:
+    """Plan the affected ones among some sites, whether the walk has come by or not; what shares a contact point too."""
+    chunk = _Chunk(tx, broadcast_id, scope, due_at=due_at, now=now, reason=NotificationReason.LATE_JOINER)
+    return chunk.these(site_ids)
 
 
 class _Chunk:
     """One chunk in one transaction."""
 
     def __init__(
-        self, tx: Transaction, broadcast_id: int, scope: Scope, *, due_at: datetime, now: datetime, late: bool
+        self,
+        tx: Transaction,
+        broadcast_id: int,
+        scope: Scope,
+        *,
+        due_at: datetime,
+        now: datetime,
+        reason: NotificationReason = NotificationReason.PLANNED,
     ) -> None:
         self.tx, self.broadcast_id, self.scope = tx, broadcast_id, scope
         self.due_at, self.now = to_micros(due_at), to_micros(now)
-        self.reason = NotificationReason.LATE_JOINER if late else NotificationReason.PLANNED
+        self.reason = reason
         for table in _TABLES:
             tx.run(table)
         tx.run("DELETE FROM plan_sites")
@@ -98,6 +114,17 @@ class _Chunk:
         notifications, customers = self._store()
         upto = self._next_source(cursor.source) if until is None else Cursor(source=cursor.source, after=until)
         return Chunk(upto=upto, notifications=notifications, customers=customers)
+
+    def these(self, site_ids: Sequence[int]) -> Chunk:
+        """Plan the affected ones among some sites."""
+        self.tx.run_many(
+            "INSERT INTO plan_sites (site_id, round) VALUES (:site, 0)", [{"site": site_id} for site_id in site_ids]
+        )
+        lies_there = audience.in_place(self.scope, "w.site_id")
+        self._choose("plan_sites AS w", f"w.round = 0 AND {lies_there}", number=0, incident=self.scope.incident_id)
+        self._draw_in()
+        notifications, customers = self._store()
+        return Chunk(upto=None, notifications=notifications, customers=customers)
 
     def told_before(self, cursor: Cursor, at_most: int) -> Chunk:
         """Plan a range of the contact points that were told before."""
