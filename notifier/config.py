@@ -292,7 +292,10 @@ class Sender(Settings, frozen=True):
     )
     phone: Annotated[str, Meta(description="Number for questions, as printed in messages.")] = "555-0100"
     public_url: Annotated[
-        str, Meta(description="Where customers reach this daemon, for signed links, without a trailing slash; one-click opt-out needs https.")
+        str,
+        Meta(
+            description="Where customers reach this daemon, for signed links, without a trailing slash; one-click opt-out needs https."
+        ),
     ] = "http://127.0.0.1:8080"
     link_secret: Annotated[
         str,
