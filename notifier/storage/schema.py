@@ -540,7 +540,8 @@ notifications = Table(
     Column("channel", Text, nullable=False),
     Column("state", Text, nullable=False, server_default=NotificationState.PENDING),
     Column("reason", Text, nullable=False, server_default=NotificationReason.PLANNED),
-    Column("rank", SmallInteger, nullable=False, server_default="0"),  # order within a broadcast, lowest first
+    # for an order of hearing within a broadcast; 0 until a release gives it one, and claims go by due_at and id
+    Column("rank", SmallInteger, nullable=False, server_default="0"),
     Column("due_at", Instant, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("owner", Text),
@@ -575,12 +576,12 @@ notifications = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
-    Index(
+    Index(  # the predicate is written with OR: SQLite does not see that `state = 'held'` lies within an IN
         "ix_notifications_unsettled",
         "state",
         "broadcast_id",
-        sqlite_where=text("state IN ('sending', 'in_doubt', 'held')"),
-        postgresql_where=text("state IN ('sending', 'in_doubt', 'held')"),
+        sqlite_where=text("state = 'sending' OR state = 'in_doubt' OR state = 'held'"),
+        postgresql_where=text("state = 'sending' OR state = 'in_doubt' OR state = 'held'"),
     ),
     Index("ix_notifications_contact_point_id", "contact_point_id"),
 )

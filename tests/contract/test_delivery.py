@@ -685,3 +685,34 @@ async def test_many_that_may_not_be_told_are_gone_through_without_waiting(desk: 
     desk.run("UPDATE contact_points SET suppressed = 'opted_out'")
     assert await desk.claim() == []
     assert await desk.queue.wait(Topic.NOTIFICATIONS, 0)
+
+
+# --- plans of the store
+
+
+def plan(tx: Transaction, sql: str) -> str:
+    """Return how the database would find the rows of a statement, were the table large."""
+    if tx.dialect == "postgresql":
+        tx.run("SET LOCAL enable_seqscan = off")
+    words = "EXPLAIN" if tx.dialect == "postgresql" else "EXPLAIN QUERY PLAN"
+    return "\n".join(str(row[-1]) for row in tx.tuples(f"{words} {sql}"))
+
+
+@pytest.mark.parametrize("state", ["sending", "in_doubt", "held"])
+def test_what_is_not_settled_is_found_without_walking_all_notifications(database: Database, state: str) -> None:
+    sql = f"SELECT id FROM notifications WHERE state = '{state}'"
+    assert "ix_notifications_unsettled" in database.write_now(lambda tx: plan(tx, sql))
+    assert "ix_notifications_unsettled" in database.write_now(lambda tx: plan(tx, f"{sql} AND broadcast_id = 1"))
+
+
+def test_what_is_due_is_found_in_its_order_without_a_sort(database: Database) -> None:
+    found = database.write_now(
+        lambda tx: plan(
+            tx,
+            "SELECT id FROM notifications WHERE broadcast_id = 1 AND channel = 'email' AND state = 'pending'"
+            " AND due_at <= 5 ORDER BY due_at, id LIMIT 10",
+        )
+    )
+    assert "ix_notifications_pending" in found
+    assert "Sort" not in found
+    assert "TEMP B-TREE" not in found

@@ -668,8 +668,8 @@ def upgrade() -> None:
         "notifications",
         ["state", "broadcast_id"],
         unique=False,
-        sqlite_where=sa.text("state IN ('sending', 'in_doubt', 'held')"),
-        postgresql_where=sa.text("state IN ('sending', 'in_doubt', 'held')"),
+        sqlite_where=sa.text("state = 'sending' OR state = 'in_doubt' OR state = 'held'"),
+        postgresql_where=sa.text("state = 'sending' OR state = 'in_doubt' OR state = 'held'"),
     )
     op.create_index(
         "uq_notifications_cause",
@@ -763,8 +763,8 @@ def downgrade() -> None:
     op.drop_index(
         "ix_notifications_unsettled",
         table_name="notifications",
-        sqlite_where=sa.text("state IN ('sending', 'in_doubt', 'held')"),
-        postgresql_where=sa.text("state IN ('sending', 'in_doubt', 'held')"),
+        sqlite_where=sa.text("state = 'sending' OR state = 'in_doubt' OR state = 'held'"),
+        postgresql_where=sa.text("state = 'sending' OR state = 'in_doubt' OR state = 'held'"),
     )
     op.drop_index(
         "ix_notifications_pending",
