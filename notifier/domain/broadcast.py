@@ -110,7 +110,7 @@ class BroadcastReason(StrEnum):
     NEWER_UPDATE = "newer_update"  # superseded
     INCIDENT_MERGED = "incident_merged"
     INCIDENT_DISMISSED = "incident_dismissed"
-    NO_LONGER_TRUE = "no_longer_true"  # a time it gives passed before it could start
+    NO_LONGER_TRUE = "no_longer_true"  # a time it gives passed, or its incident moved on, before it could start
     BACK_AGAIN_OUT = "back_again_out"  # `restored` was held and service failed again
     FINISHED = "finished"  # every notification has its outcome
     EXTENDED = "extended"  # late joiners were added to a completed broadcast

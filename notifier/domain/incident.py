@@ -169,6 +169,13 @@ def require_action(action: Action, state: IncidentState, part: PartState, *, whi
     raise Refused(f"incident {which} is {where}: '{action}' is not possible now; {instead}")
 
 
+def may_start(action: Action | None, state: IncidentState) -> bool:
+    """Tell whether what was authorised for an incident may still be told; None is an update of the daemon's own."""
+    if action is Action.DISMISS:
+        return INCIDENT.may(state, IncidentState.DISMISSED)
+    return state is IncidentState.CONFIRMED
+
+
 _PART_WORDS: Mapping[PartState, str] = {
     PartState.OUT: "out",
     PartState.BELIEVED_BACK: "believed back",

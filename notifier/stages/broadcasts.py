@@ -28,7 +28,7 @@ from notifier.domain.broadcast import (
     not_before,
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
-from notifier.domain.incident import Action, Changes, PartState, require_action
+from notifier.domain.incident import Action, Changes, PartState, may_start, require_action
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import PromiseKind, PromiseState
@@ -310,10 +310,12 @@ class Broadcasts:
         if found.kind is BroadcastKind.RESTORED and not _is_believed_back(tx, found):
             broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
             return None
+        state = incidents.load(tx, found.incident_id).state
+        if not may_start(None if found.changes is None else found.changes.action, state):
+            updates.give_up(tx, found, now=now, why=f"the incident is {state}")
+            return None
         if is_overtaken(found.facts, now):  # everything was paused, or the daemon was down; what is older stands
-            broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.NO_LONGER_TRUE, now=now)
-            detail = {"broadcast": found.id}
-            incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)
+            updates.give_up(tx, found, now=now, why="a time it gives has passed")
             return None
         return updates.start(tx, found, now=now)
 

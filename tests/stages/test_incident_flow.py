@@ -244,7 +244,11 @@ async def test_above_the_audience_limit_another_key_approves(database: SqliteDat
     view = await room.send(draft)
     assert (view.state, view.reason) == ("awaiting_approval", "above_audience_limit")
     assert (await room.incidents.show(1)).card.state == "suspected"
-    assert [need.kind for need in room.needs()] == ["approval"]  # it is confirmed as far as one person can
+    (need,) = room.needs("bob")  # it is confirmed as far as one person can
+    assert (need.kind, need.next[1:]) == ("approval", ["notifier broadcasts approve 1", "notifier broadcasts reject 1"])
+    (own,) = room.needs("ann")
+    assert "sent by you, waits for another key" in own.text
+    assert own.next == ["notifier broadcasts preview 1", "notifier broadcasts cancel 1"]
     with pytest.raises(Forbidden, match="another key"):
         await room.broadcasts.approve(view.id, 5, ANN)
     approved = await room.broadcasts.approve(view.id, 5, BOB)
@@ -632,6 +636,22 @@ async def test_nothing_more_is_told_of_what_was_corrected(room: ControlRoom) -> 
     ]
     assert room.promise_states() == [("next_update", "void")]
     assert (await room.incidents.show(incident_id)).card.state == "dismissed"
+
+
+async def test_a_correction_of_what_is_resolved_meanwhile_is_given_up_and_says_why(room: ControlRoom) -> None:
+    incident_id = await told(room)
+    restored = await room.send(await room.incidents.restored(incident_id, RestoreIncident(), ANN))
+    await room.send(await room.incidents.dismiss(incident_id, DismissIncident(), BOB))
+    await room.broadcasts.resume(restored.id, ANN)
+    room.clock.go_on(HOUR / 2)  # the daemon was down
+    await room.work()
+    assert broadcasts_of(room)[1:] == [
+        ("restored", "completed", "finished"),
+        ("correction", "cancelled", "no_longer_true"),
+    ]
+    last = room.rows("SELECT event, detail FROM timeline ORDER BY id DESC LIMIT 1")[0]
+    assert (last["event"], "the incident is resolved" in last["detail"]) == ("no_longer_true", True)
+    assert await room.broadcasts.start_due() == 0
 
 
 async def test_a_broadcast_that_cannot_start_holds_up_no_other(room: ControlRoom) -> None:

@@ -83,10 +83,7 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
     if found.changes is None or found.changes.before is None:
         return
     before = found.changes.before
-    for broadcast_id in before.paused:
-        older = broadcasts.load(tx, broadcast_id)
-        if older.state is BroadcastState.PAUSED:
-            broadcasts.resume(tx, older)
+    _resume_older(tx, before)
     incident = incidents.load(tx, found.incident_id)
     if incident.state is IncidentState.CONFIRMED and before.state in (IncidentState.RESOLVED, IncidentState.CLOSED):
         _back_to_resolved(tx, incident, before)
@@ -117,6 +114,23 @@ def _is_overtaken(tx: Transaction, found: StoredBroadcast) -> bool:
     authorised = (BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.COMPLETED)
     others = broadcasts.of_part(tx, found.part_id, found.incident_id, *authorised)
     return any(other.id > found.id for other in others)
+
+
+def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str) -> None:
+    """Cancel an authorised broadcast that is not true any more before it has started; what is older stands."""
+    broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.NO_LONGER_TRUE, now=now)
+    if found.kind in ONLY_TO_TOLD and found.changes is not None and found.changes.before is not None:
+        _resume_older(tx, found.changes.before)
+    detail = {"broadcast": found.id, "why": why}
+    incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)
+
+
+def _resume_older(tx: Transaction, before: Before) -> None:
+    """Let what was paused for a broadcast go on, unless something else has become of it."""
+    for broadcast_id in before.paused:
+        older = broadcasts.load(tx, broadcast_id)
+        if older.state is BroadcastState.PAUSED:
+            broadcasts.resume(tx, older)
 
 
 def _bring_back_words(tx: Transaction, incident: StoredIncident, before: Before) -> None:
