@@ -42,7 +42,8 @@ def measure(tx: Transaction) -> Measured:
         ),
         pending=_counts(tx, "SELECT channel, COUNT(*) FROM notifications WHERE state = 'pending' GROUP BY channel"),
         in_doubt=_counts(  # with OR, not IN: only so SQLite uses the index of what is not settled
-            tx, "SELECT channel, COUNT(*) FROM notifications WHERE state = 'in_doubt' OR state = 'held' GROUP BY channel"
+            tx,
+            "SELECT channel, COUNT(*) FROM notifications WHERE state = 'in_doubt' OR state = 'held' GROUP BY channel",
         ),
         promises_open=promises,
         next_promise_at=to_instant(due_at),
