@@ -32,7 +32,11 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
         words(view.state),
         style=_STYLES.get(view.state),
     )
-    promised = [(label, moment.short(at)) for name, label in _TIMES if (at := instant(view.facts.get(name)))]
+    promised = [
+        (label if view.started_at else label.removesuffix(" told"), moment.short(at))
+        for name, label in _TIMES
+        if (at := instant(view.facts.get(name)))
+    ]
     printing.fields(
         [
             ("made", _by(view.created_at, moment, "the daemon by itself" if view.automatic else view.created_by)),
@@ -41,7 +45,7 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
             ("begins", _by(view.not_before_at, moment) if view.state == "sending" and not view.started_at else ""),
             ("began", _by(view.started_at, moment)),
             ("finished", _by(view.finished_at, moment)),
-            ("why", rejection(view) or words(view.reason)),
+            ("why", rejection(view) or ("" if view.state == "completed" else words(view.reason))),
             ("cause", phrase(str(view.facts.get("cause") or ""))),
             ("crew", phrase(str(view.facts.get("crew") or ""))),
             *promised,

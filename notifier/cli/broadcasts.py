@@ -121,6 +121,8 @@ def cancel(broadcast_id: int, as_json: bool) -> None:
     client, view = _show(broadcast_id, "cancel", as_json=as_json)
     if view is not None and view.reason == "taken_back":
         say_what_is_left(client, view)
+    elif view is not None and view.rejected_by:
+        printing.line("It was rejected; nothing reminds of that any more.")
 
 
 def _send(broadcast_id: int, how: dialogue.Sending, action: str) -> None:

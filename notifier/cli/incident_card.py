@@ -25,6 +25,7 @@ from notifier.storage.views import (
 EVENTS_SHOWN = 15
 
 _STATE_STYLES = {"suspected": WARN, "confirmed": BAD, "resolved": GOOD, "closed": GOOD}
+_OWING = ("scheduled", "suspected", "confirmed")  # of others nothing is promised any more
 _REGIONS_SHOWN = 12
 
 
@@ -78,8 +79,8 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("service", words(card.part_state)),
             ("cause", phrase(view.cause) or "not known yet"),
             ("crew", phrase(view.crew)),
-            ("ETA", _when(card.eta_at, moment)),
-            ("update by", _when(card.next_update_by, moment)),
+            ("ETA", _when(card.eta_at, moment) if card.state in _OWING else ""),
+            ("update by", _when(card.next_update_by, moment) if card.state in _OWING else ""),
             ("playbook", f"{view.playbook}, mode {view.mode}"),
         ]
     )
@@ -208,13 +209,17 @@ def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | N
         printing.line(f"... {number(len(entries) - len(shown))} earlier: --timeline", indent=2)
     printing.table(
         [Column("AT"), Column("WHAT", gives=True), Column("BY")],
-        [[moment.clock(each.at), words(each.event) + _detail(each.detail), each.actor] for each in shown],
+        [[moment.clock(each.at), words(each.event) + _detail(each), each.actor] for each in shown],
         indent=2,
     )
 
 
-def _detail(detail: dict[str, object]) -> str:
-    said = [f"{words(name)} {_value(value)}" for name, value in detail.items() if value not in (None, "", [], {})]
+def _detail(entry: TimelineEntry) -> str:
+    said = [
+        _value(value) if name == entry.event else f"{words(name)} {_value(value)}"
+        for name, value in entry.detail.items()
+        if value not in (None, "", [], {})
+    ]
     return f": {', '.join(said)}" if said else ""
 
 
@@ -228,7 +233,7 @@ def _value(value: object) -> str:
 
 def _due(card: IncidentCard, moment: Moment) -> str:
     due = min((at for at in (card.eta_at, card.next_update_by) if at), default=None)
-    if due is None:
+    if due is None or card.state not in _OWING:
         return ""
     what = "ETA " if due == card.eta_at else ""
     return f"{what}{moment.clock(due)}, {moment.distance(due)}"

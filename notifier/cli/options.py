@@ -10,7 +10,14 @@ from notifier.cli.client import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-Id = click.IntRange(min=1)
+
+class _Id(click.IntRange):
+    """The number of an incident, a broadcast or a message."""
+
+    name = "number"
+
+
+Id = _Id(min=1)
 
 
 def connect() -> Client:

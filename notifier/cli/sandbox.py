@@ -69,6 +69,7 @@ def fault(folder: Path, slow: float, refuse: float, code: int, text: str, drop: 
         faults = Faults(slow=slow, refuse=refuse, code=code, text=text, drop=drop)
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
+    _require_receiver(folder)
     write_faults(folder, faults)
     said = [
         f"waits {slow:g} s" if slow else "",
@@ -94,6 +95,7 @@ def receipts(folder: Path) -> None:
 
     from notifier.sandbox.smtp_receiver import read_receipts
 
+    _require_receiver(folder)
     taken = read_receipts(folder)
     twice = [key for key, count in Counter((one.recipient, one.message_id) for one in taken).items() if count > 1]
     click.echo(f"mails       {len(taken):>8,}")
@@ -102,3 +104,8 @@ def receipts(folder: Path) -> None:
     for recipient, message_id in sorted(twice)[:20]:
         click.echo(f"  {recipient} {message_id}")
     sys.exit(1 if twice else 0)
+
+
+def _require_receiver(folder: Path) -> None:
+    if not folder.is_dir():
+        raise click.UsageError(f"no receiver has kept mails in {folder}; expected the --dir of `notifier sandbox smtp`")

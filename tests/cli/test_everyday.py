@@ -1,6 +1,7 @@
 """Keys, pausing, one complaint, finding customers: what is said to the daemon, what is shown, which exit code."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,19 @@ def test_a_rejection_carries_its_reason(notifier: Run, daemon: FakeDaemon) -> No
     daemon.on("POST", "/v1/broadcasts/17/reject", broadcast(state="cancelled"))
     assert notifier("broadcasts", "reject", "17", "--reason", "wrong town").exit_code == 0
     assert daemon.asked[-1].json() == {"reason": "wrong town"}
+
+
+def test_a_rejected_broadcast_is_let_rest_in_words(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/broadcasts/17/cancel", broadcast(state="cancelled", reason="rejected", rejected_by="bert"))
+    assert "nothing reminds of that any more" in notifier("broadcasts", "cancel", "17").stdout
+
+
+@pytest.mark.parametrize("command", [("fault", "--slow", "1"), ("receipts",)])
+def test_a_receiver_that_never_was_is_wrong_usage(notifier: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
+    result = notifier("sandbox", *command, "--dir", str(tmp_path / "none"))
+    assert result.exit_code == 2
+    assert "no receiver has kept mails in" in result.stderr
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(("action", "state"), [("resend", "pending"), ("abandon", "abandoned")])

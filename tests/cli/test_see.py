@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from notifier.storage.views import TimelineEntry
 from tests.cli.conftest import Run
 from tests.cli_views import (
     MINUTE,
@@ -211,6 +212,32 @@ def test_a_rejection_is_shown_with_who_and_why_until_it_is_answered(notifier: Ru
     assert "rejected by bert: wrong town" in notifier("broadcasts", "show", "17").stdout
 
 
+def test_what_nobody_was_told_is_not_called_told(notifier: Run, daemon: FakeDaemon) -> None:
+    facts = {"service": "power", "eta_at": (NOON + 60 * MINUTE).isoformat()}
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(facts=facts, state="draft", started_at=None))
+    assert "  ETA   " in notifier("broadcasts", "show", "17").stdout
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(facts=facts))
+    text = notifier("broadcasts", "show", "17").stdout
+    assert "  ETA told  " in text
+    assert "  why" not in text  # it is finished: the line above says so
+
+
+def test_of_what_is_over_nothing_is_promised_any_more(notifier: Run, daemon: FakeDaemon) -> None:
+    over = card(state="dismissed", next_update_by=NOON + 31 * MINUTE, eta_at=NOON + 9 * MINUTE)
+    daemon.on("GET", "/v1/incidents", [over])
+    assert "03:48" not in notifier("incidents", "list", "--all").stdout
+    daemon.on("GET", "/v1/incidents/42", incident(card=over))
+    shown = notifier("incidents", "show", "42").stdout
+    assert "update by" not in shown
+    assert "ETA" not in shown
+
+
+def test_a_timeline_names_an_event_once(notifier: Run, daemon: FakeDaemon) -> None:
+    entry = TimelineEntry(at=NOON, event="place", actor="daemon", detail={"place": "94110", "grade": "likely"})
+    daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
+    assert "place: 94110, grade likely" in notifier("incidents", "show", "42").stdout
+
+
 @pytest.mark.parametrize(
     ("reason", "by", "said"),
     [("by_person", "anna", "03:39 PDT (now) by anna"), ("subsided", "daemon", "by daemon, subsided")],
@@ -239,5 +266,5 @@ def test_a_thing_that_does_not_exist_is_one_line_and_exit_1(notifier: Run, daemo
 def test_an_id_that_is_no_number_is_wrong_usage(notifier: Run, daemon: FakeDaemon) -> None:
     result = notifier("incidents", "show", "abc")
     assert result.exit_code == 2
-    assert "'abc' is not a valid integer" in result.stderr
+    assert "'abc' is not a valid number" in result.stderr
     assert daemon.asked == []

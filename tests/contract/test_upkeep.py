@@ -187,6 +187,8 @@ def test_a_glance_counts_the_last_hour_and_what_is_on_its_way(database: Database
         tx.run("UPDATE broadcasts SET state = 'sending'")
         for minutes in (-5, 5, 55, 65):
             complaint(tx, str(minutes), to_micros(NOW - timedelta(minutes=minutes)))
+        complaint(tx, "imported", to_micros(NOW - timedelta(minutes=5)))
+        tx.run("UPDATE complaints SET not_counted = 'history' WHERE external_id = 'imported'")
 
     database.write_now(build)
     found = database.read_now(lambda tx: glance.glance(tx, NOW))

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from notifier.domain.complaint import NotCounted
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries.gauges import detector_lag
@@ -24,7 +25,8 @@ class Glance(Struct, frozen=True, kw_only=True):
 def glance(tx: Transaction, now: datetime) -> Glance:
     """Count what is new, what waits and what is on its way."""
     recent = tx.scalar(
-        "SELECT COUNT(*) FROM complaints WHERE effective_at > :since AND effective_at <= :now",
+        "SELECT COUNT(*) FROM complaints WHERE effective_at > :since AND effective_at <= :now"
+        f" AND (not_counted IS NULL OR not_counted <> '{NotCounted.HISTORY}')",
         since=to_micros(now - HOUR),
         now=to_micros(now),
     )

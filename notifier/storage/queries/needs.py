@@ -58,7 +58,7 @@ def needs(
     found = [
         *_paused_all(tx, zone),
         *promised,
-        *_approvals(tx),
+        *_approvals(tx, reader),
         *_rejected(tx, reader),
         *_nobody_told(tx),
         *_cut_short(tx),
@@ -157,7 +157,7 @@ def _by_itself(promise: Promise, limit: int) -> str:
     return "the daemon will say that it takes longer"
 
 
-def _approvals(tx: Transaction) -> Iterator[Need]:
+def _approvals(tx: Transaction, reader: str) -> Iterator[Need]:
     rows = tx.rows(
         """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.expected_customers, b.sent_by
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
@@ -165,19 +165,23 @@ def _approvals(tx: Transaction) -> Iterator[Need]:
     )
     for row in rows:
         which = row["broadcast_id"]
+        own = row["sent_by"] == reader
         yield Need(
             kind="approval",
             incident_id=row["id"],
             broadcast_id=which,
             text=(
                 f"{_name(row)}: {_words(row['kind'])} to {_customers(row['expected_customers'])}, sent by "
-                f"{row['sent_by']}, waits for another key"
+                f"{'you' if own else row['sent_by']}, waits for another key"
             ),
             due_at=None,
             next=[
                 f"notifier broadcasts preview {which}",
-                f"notifier broadcasts approve {which}",
-                f"notifier broadcasts reject {which}",
+                *(
+                    [f"notifier broadcasts cancel {which}"]
+                    if own
+                    else [f"notifier broadcasts approve {which}", f"notifier broadcasts reject {which}"]
+                ),
             ],
         )
 
