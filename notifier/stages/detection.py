@@ -31,9 +31,10 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
-from notifier.storage.repositories import baselines, detector, incidents, updates
+from notifier.storage.repositories import baselines, detector, incidents, overlaps, updates
 from notifier.storage.repositories.baselines import BaselineState, NewDay
 from notifier.storage.repositories.detector import StreamedComplaint
+from notifier.storage.repositories.evidence import attach_evidence, narrow
 from notifier.storage.views import CellScore
 
 __all__ = ["CellScore", "Detection"]
@@ -230,9 +231,9 @@ class Detection:
             opened = _Opened(incident_id=incident_id, service=service, correlation_id=correlation_id)
         for finding in findings:
             evidence = _evidence(finding)
-            incidents.attach_evidence(tx, incident_id, evidence, now=now)
+            attach_evidence(tx, incident_id, evidence, now=now)
             updates.doubt_restoration(tx, incident_id, evidence, now=now)
-        incidents.narrow(tx, incident_id, kinds=tuple(self._rank), now=now)
+        narrow(tx, incident_id, kinds=tuple(self._rank), now=now)
         return opened
 
     def _tell(self, batch: _Batch, opened: Sequence[_Opened]) -> None:
@@ -397,12 +398,12 @@ def _standing(tx: Transaction, finding: Finding, now: datetime) -> int | None:
     known = detector.incident_of_region(tx, cell.service, cell.region_id, now - SPAN)
     if known is not None:
         return known
-    overlapping = incidents.overlapping(
+    overlapping = overlaps.overlapping(
         tx, service=cell.service, region_ids=[cell.region_id], now=now, resolved_within=SPAN
     )
     if overlapping:
         return overlapping[-1]
-    return incidents.suspected_around(tx, service=cell.service, region_id=cell.region_id)
+    return overlaps.suspected_around(tx, service=cell.service, region_id=cell.region_id)
 
 
 def _dismiss_quiet(tx: Transaction, by_time: Mapping[timedelta, Sequence[str]], now: datetime) -> list[int]:

@@ -11,7 +11,8 @@ from notifier.domain.region import RegionKinds
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, ReopenIncident, RestoreIncident, SetEta
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, control, incidents, places
+from notifier.storage.repositories import broadcasts, control, incidents, overlaps, places
+from notifier.storage.repositories.evidence import attach_evidence
 from tests.control_room import ANN, MINUTE, TAKE_BACK, ControlRoom
 from tests.incident_town import MORNING, evidence
 
@@ -95,7 +96,7 @@ async def test_a_confirmed_place_takes_in_only_the_suspected_ones_it_covers(room
     await room.send(await room.incidents.confirm(wide, ConfirmIncident(), ANN))
     states = {row["id"]: row["state"] for row in room.rows("SELECT id, state FROM incidents")}
     assert states == {inside: "merged", partly: "suspected", empty: "suspected", wide: "confirmed"}
-    assert room.database.read_now(lambda tx: incidents.outside_of(tx, wide)) == [(partly, "suspected", 1)]
+    assert room.database.read_now(lambda tx: overlaps.outside_of(tx, wide)) == [(partly, "suspected", 1)]
 
 
 async def test_a_corrected_incident_is_dismissed_and_its_promises_are_void(room: ControlRoom) -> None:
@@ -126,9 +127,7 @@ async def test_needs_come_in_the_order_of_their_urgency(room: ControlRoom) -> No
             correlation_id="c",
         )
     )
-    room.database.write_now(
-        lambda tx: incidents.attach_evidence(tx, incident, evidence(region, at=MORNING), now=MORNING)
-    )
+    room.database.write_now(lambda tx: attach_evidence(tx, incident, evidence(region, at=MORNING), now=MORNING))
     await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN)
     room.hand_over(state="held")
     room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'held' WHERE id = 1"))

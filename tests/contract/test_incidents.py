@@ -10,7 +10,8 @@ from notifier.domain.errors import NotFound, TransitionRefused
 from notifier.domain.incident import DismissReason, IncidentState, PartState
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import incidents
+from notifier.storage.repositories import incidents, overlaps
+from notifier.storage.repositories.evidence import attach_evidence
 from tests.incident_town import MORNING, Town, evidence
 
 HOUR = timedelta(hours=1)
@@ -42,7 +43,7 @@ def opened(
 
 def overlapping(database: Database, *regions: int, service: str = "power") -> list[int]:
     return database.read_now(
-        lambda tx: incidents.overlapping(tx, service=service, region_ids=regions, now=MORNING, resolved_within=HOUR)
+        lambda tx: overlaps.overlapping(tx, service=service, region_ids=regions, now=MORNING, resolved_within=HOUR)
     )
 
 
@@ -129,7 +130,7 @@ def test_evidence_attaches_wider_regions_and_is_told_once_per_region_and_grade(d
     incident_id = opened(database, postal)
     for region, grade in ((postal, "likely"), (postal, "likely"), (postal, "certain"), (city, "likely")):
         database.write_now(
-            lambda tx, region=region, grade=grade: incidents.attach_evidence(
+            lambda tx, region=region, grade=grade: attach_evidence(
                 tx, incident_id, evidence(region, grade=grade), now=MORNING
             )
         )
@@ -145,7 +146,7 @@ def test_evidence_in_the_timeline_names_the_region_and_the_figures(database: Dat
     town = Town(database)
     postal = town.region("94110")
     incident_id = opened(database, postal)
-    database.write_now(lambda tx: incidents.attach_evidence(tx, incident_id, evidence(postal), now=MORNING))
+    database.write_now(lambda tx: attach_evidence(tx, incident_id, evidence(postal), now=MORNING))
     detail = database.read_now(lambda tx: tx.scalar("SELECT detail FROM timeline WHERE event = 'evidence'"))
     assert msgspec.json.decode(detail) == {
         "region": "postal_code 94110",
@@ -161,7 +162,7 @@ def test_a_small_expectation_is_recorded_with_the_digits_that_say_something(data
     postal = Town(database).region("94110")
     incident_id = opened(database, postal)
     rare = replace(evidence(postal), expected=0.00421)
-    database.write_now(lambda tx: incidents.attach_evidence(tx, incident_id, rare, now=MORNING))
+    database.write_now(lambda tx: attach_evidence(tx, incident_id, rare, now=MORNING))
     detail = database.read_now(lambda tx: tx.scalar("SELECT detail FROM timeline WHERE event = 'evidence'"))
     assert msgspec.json.decode(detail)["expected"] == 0.0042
 
@@ -186,7 +187,7 @@ def test_merging_moves_the_evidence_and_attaches_the_regions(database: Database)
     town = Town(database)
     postal, city = town.region("94110"), town.region("Riverside", kind="city")
     small, large = opened(database, postal), opened(database, city, state=IncidentState.CONFIRMED)
-    database.write_now(lambda tx: incidents.attach_evidence(tx, small, evidence(postal), now=MORNING))
+    database.write_now(lambda tx: attach_evidence(tx, small, evidence(postal), now=MORNING))
     database.write_now(lambda tx: incidents.merge(tx, small, into=large, now=MORNING, actor="ann"))
     assert database.read_now(lambda tx: tx.scalar("SELECT incident_id FROM evidence")) == large
     merged = database.read_now(lambda tx: tx.row("SELECT state, merged_into FROM incidents WHERE id = :i", i=small))
@@ -201,24 +202,3 @@ def test_a_corrected_place_keeps_the_old_regions_as_attached(database: Database)
     database.write_now(lambda tx: incidents.set_place(tx, incident_id, [second]))
     assert database.read_now(lambda tx: incidents.place_regions(tx, incident_id)) == [second]
     assert database.read_now(lambda tx: incidents.load(tx, incident_id).place) == "94112"
-
-
-def test_the_open_incident_of_a_customer_is_a_confirmed_one_first(database: Database) -> None:
-    town = Town(database)
-    postal, elsewhere = town.region("94110"), town.region("94199")
-    inside, outside = town.household("a", postal), town.household("b", elsewhere)
-    without = town.household("c", postal, services="|internet|")
-    confirmed = opened(database, postal, state=IncidentState.CONFIRMED)
-    opened(database, postal)
-
-    def found(customer: int) -> int | None:
-        return database.read_now(lambda tx: incidents.open_for_site(tx, customer, "power"))
-
-    assert (found(inside), found(outside), found(without)) == (confirmed, None, None)
-
-
-def test_a_customer_on_a_list_of_sites_finds_its_incident(database: Database) -> None:
-    town = Town(database)
-    customer = town.customer("a")
-    incident_id = opened(database, sites=(town.site(customer),))
-    assert database.read_now(lambda tx: incidents.open_for_site(tx, customer, "power")) == incident_id

@@ -1,19 +1,19 @@
-"""Incidents as they are stored: the row, its one part, its regions or sites, its evidence and its timeline.
+"""Incidents as they are stored: the row, its one part, its regions or sites, and its timeline.
 
-Functions of an open transaction. They save what a stage or the detector has decided and answer which incidents stand
-where; every change of state goes through the transition tables of `domain.incident`.
+Functions of an open transaction. They save what a stage or the detector has decided; every change of state goes through
+the transition tables of `domain.incident`. Which incidents meet is told by `overlaps`, why they were opened by
+`evidence`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from notifier.domain.broadcast import BroadcastReason, BroadcastState
 from notifier.domain.errors import NotFound
 from notifier.domain.incident import (
     INCIDENT,
     DismissReason,
-    Evidence,
     Impact,
     IncidentState,
     PartState,
@@ -71,94 +71,6 @@ def with_state(tx: Transaction, *states: IncidentState) -> list[StoredIncident]:
     return sorted(found, key=lambda incident: incident.id)
 
 
-def overlapping(
-    tx: Transaction, *, service: str, region_ids: Sequence[int], now: datetime, resolved_within: timedelta
-) -> list[int]:
-    """Return the incidents of a service that share an active site with one of the regions, oldest first.
-
-    Counted are suspected and confirmed ones, and those resolved at most `resolved_within` ago.
-    """
-    candidates = tx.tuples(
-        """SELECT i.id FROM incidents AS i
-           WHERE i.service = :service
-             AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
-           ORDER BY i.id""",
-        service=service,
-        since=to_micros(now - resolved_within),
-    )
-    return [int(incident_id) for (incident_id,) in candidates if overlaps(tx, int(incident_id), service, region_ids)]
-
-
-def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequence[int]) -> bool:
-    """Tell whether an incident shares an active site with one of the regions."""
-    return any(_overlaps(tx, incident_id, service, region_id) for region_id in region_ids)
-
-
-def suspected_around(tx: Transaction, *, service: str, region_id: int) -> int | None:
-    """Return the newest suspected incident of a service whose first evidence, of a wider cell, covers part of a region.
-
-    Its place has been narrowed since; what shows itself inside the cell that opened it belongs to it.
-    """
-    opened_by = tx.tuples(
-        """SELECT i.id, e.region_id FROM incidents AS i
-           JOIN evidence AS e ON e.id = (SELECT min(f.id) FROM evidence AS f WHERE f.incident_id = i.id)
-           WHERE i.state = 'suspected' AND i.service = :service ORDER BY i.id DESC""",
-        service=service,
-    )
-    pattern = service_pattern(service)
-    for incident_id, wider in opened_by:
-        if _share_a_site(tx, region_id, wider, pattern):
-            return int(incident_id)
-    return None
-
-
-def narrow(tx: Transaction, incident_id: int, *, kinds: Sequence[str], now: datetime) -> None:
-    """Make the narrowest cells that have shown evidence the place of a suspected incident; wider ones stay attached.
-
-    `kinds` are ordered from narrow to wide. An incident that a person opened, or that is confirmed, is left as it is.
-    """
-    incident = tx.row("SELECT state, opened_by FROM incidents WHERE id = :id", id=incident_id)
-    if incident is None or incident["state"] != IncidentState.SUSPECTED or incident["opened_by"] != "daemon":
-        return
-    shown = tx.tuples(
-        """SELECT DISTINCT r.kind, r.id FROM evidence AS e JOIN regions AS r ON r.id = e.region_id
-           WHERE e.incident_id = :id ORDER BY r.id""",
-        id=incident_id,
-    )
-    for kind in kinds:
-        narrowest = [int(region_id) for each, region_id in shown if each == kind]
-        if narrowest:
-            break
-    else:
-        return
-    if narrowest == place_regions(tx, incident_id):
-        return
-    set_place(tx, incident_id, narrowest)
-    place = tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
-    record(tx, incident_id, at=now, event="place", actor="daemon", detail={"place": place})
-
-
-def open_for_site(tx: Transaction, customer_id: int, service: str) -> int | None:
-    """Return the open incident that affects a site of this customer: a confirmed one first, else the newest."""
-    found = tx.scalar(
-        """SELECT i.id FROM incidents AS i
-           WHERE i.state IN ('confirmed', 'suspected') AND i.service = :service
-             AND EXISTS (SELECT 1 FROM sites AS s
-                         WHERE s.customer_id = :customer AND s.status = 'active' AND s.services LIKE :pattern
-                           AND (EXISTS (SELECT 1 FROM site_regions AS sr
-                                        JOIN incident_regions AS ir ON ir.incident_id = i.id
-                                         AND ir.region_id = sr.region_id AND ir.role = 'place'
-                                        WHERE sr.site_id = s.id)
-                                OR EXISTS (SELECT 1 FROM incident_sites AS l
-                                           WHERE l.incident_id = i.id AND l.site_id = s.id)))
-           ORDER BY CASE i.state WHEN 'confirmed' THEN 0 ELSE 1 END, i.id DESC LIMIT 1""",
-        customer=customer_id,
-        service=service,
-        pattern=service_pattern(service),
-    )
-    return None if found is None else int(found)
-
-
 def service_pattern(service: str) -> str:
     """Return the LIKE pattern that finds a service in `sites.services`."""
     return f"%|{service}|%"
@@ -184,22 +96,6 @@ def listed_site_ids(tx: Transaction, incident_id: int) -> list[int]:
 def listed_sites(tx: Transaction, incident_id: int) -> int:
     """Return how many sites an incident lists by name."""
     return int(tx.scalar("SELECT count(*) FROM incident_sites WHERE incident_id = :id", id=incident_id))
-
-
-def outside_of(tx: Transaction, incident_id: int) -> list[tuple[int, IncidentState, int]]:
-    """Return the other suspected incidents of the service that overlap this one's place.
-
-    Each comes as (id, state, 1 if it has an affected site outside the place, else 0).
-    """
-    incident, place = load(tx, incident_id), place_regions(tx, incident_id)
-    pattern = service_pattern(incident.service)
-    found = []
-    for other in with_state(tx, IncidentState.SUSPECTED):
-        if other.id == incident_id or other.service != incident.service:
-            continue
-        if any(_overlaps(tx, other.id, incident.service, region_id) for region_id in place):
-            found.append((other.id, other.state, int(_reaches_outside(tx, other.id, set(place), pattern))))
-    return found
 
 
 # --- saving ---------------------------------------------------------------------------------------------------------
@@ -262,38 +158,6 @@ def set_place(tx: Transaction, incident_id: int, region_ids: Sequence[int]) -> N
         ({"incident": incident_id, "region": region, "role": RegionRole.PLACE} for region in region_ids),
     )
     _name_place(tx, incident_id)
-
-
-def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
-    """Store evidence for an incident; its region attaches when it is not part of the place.
-
-    The timeline is written only when the region or the grade is new to the incident.
-    """
-    known = tx.scalar(
-        "SELECT 1 FROM evidence WHERE incident_id = :id AND region_id = :region AND grade = :grade LIMIT 1",
-        id=incident_id,
-        region=evidence.region_id,
-        grade=evidence.grade,
-    )
-    _insert_evidence(tx, incident_id, evidence)
-    tx.run(
-        """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:incident, :region, :role)
-           ON CONFLICT (incident_id, region_id) DO NOTHING""",
-        incident=incident_id,
-        region=evidence.region_id,
-        role=RegionRole.ATTACHED,
-    )
-    tx.run("UPDATE incidents SET last_evidence_at = :at WHERE id = :id", at=to_micros(evidence.at), id=incident_id)
-    if known is None:
-        detail = {
-            "region": region_label(tx, evidence.region_id),
-            "grade": evidence.grade,
-            "score": round(evidence.score, 2),
-            "observed": evidence.observed,
-            "expected": float(f"{evidence.expected:.2g}"),
-            "customers": evidence.distinct_customers,
-        }
-        record(tx, incident_id, at=now, event="evidence", actor="daemon", detail=detail)
 
 
 def record(
@@ -406,12 +270,6 @@ def cancel_drafts(tx: Transaction, incident_id: int, *, now: datetime, reason: B
     )
 
 
-def region_label(tx: Transaction, region_id: int) -> str:
-    """Return a region as people are shown it: kind and code."""
-    row = tx.row("SELECT kind, code FROM regions WHERE id = :id", id=region_id)
-    return "" if row is None else f"{row['kind']} {row['code']}"
-
-
 _SELECT = """SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
                     i.resolved_at, i.closed_at, i.correlation_id, p.id AS part_id,
                     p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by, p.believed_back_at,
@@ -444,70 +302,6 @@ def _incident(row: Row) -> StoredIncident:
     )
 
 
-def _overlaps(tx: Transaction, incident_id: int, service: str, region_id: int) -> bool:
-    """Tell whether an active site with the service lies both in the region and in the incident's place."""
-    places = place_regions(tx, incident_id)
-    if region_id in places:
-        return True
-    pattern = service_pattern(service)
-    listed = tx.scalar(
-        """SELECT 1 FROM incident_sites AS l
-           JOIN site_regions AS sr ON sr.site_id = l.site_id AND sr.region_id = :region
-           JOIN sites AS s ON s.id = l.site_id AND s.status = 'active' AND s.services LIKE :pattern
-           WHERE l.incident_id = :incident LIMIT 1""",
-        incident=incident_id,
-        region=region_id,
-        pattern=pattern,
-    )
-    return listed is not None or any(_share_a_site(tx, region_id, place, pattern) for place in places)
-
-
-def _share_a_site(tx: Transaction, one: int, other: int, pattern: str) -> bool:
-    """Tell whether two different regions share an active site; the smaller one is walked."""
-    kinds = {row[0] for row in tx.tuples("SELECT kind FROM regions WHERE id IN (:one, :other)", one=one, other=other)}
-    if len(kinds) == 1:
-        return False  # a site has one region of each kind
-    small, large = sorted((one, other), key=lambda region_id: _size(tx, region_id))
-    found = tx.scalar(
-        """SELECT 1 FROM site_regions AS a
-           CROSS JOIN site_regions AS b CROSS JOIN sites AS s
-           WHERE a.region_id = :small AND b.region_id = :large AND b.site_id = a.site_id
-             AND s.id = a.site_id AND s.status = 'active' AND s.services LIKE :pattern LIMIT 1""",
-        small=small,
-        large=large,
-        pattern=pattern,
-    )
-    return found is not None
-
-
-def _reaches_outside(tx: Transaction, incident_id: int, place: set[int], pattern: str) -> bool:
-    """Tell whether an affected site of the incident lies in none of the regions of `place`."""
-    inside = ", ".join(str(region_id) for region_id in place)
-    uncovered = [region_id for region_id in place_regions(tx, incident_id) if region_id not in place]
-    sources = [("site_regions", "region_id", region_id) for region_id in uncovered]
-    return any(
-        tx.scalar(
-            f"""SELECT 1 FROM {table} AS w CROSS JOIN sites AS s
-                WHERE w.{column} = :key AND s.id = w.site_id AND s.status = 'active' AND s.services LIKE :pattern
-                  AND NOT EXISTS (SELECT 1 FROM site_regions AS r
-                                  WHERE r.site_id = s.id AND r.region_id IN ({inside})) LIMIT 1""",
-            key=key,
-            pattern=pattern,
-        )
-        is not None
-        for table, column, key in [*sources, ("incident_sites", "incident_id", incident_id)]
-    )
-
-
-def _size(tx: Transaction, region_id: int) -> int:
-    return int(
-        tx.scalar(
-            "SELECT count(*) FROM (SELECT 1 FROM site_regions WHERE region_id = :region LIMIT 200000) AS counted",
-            region=region_id,
-        )
-    )
-
-
 def _name_place(tx: Transaction, incident_id: int) -> None:
     """Write `place` for people: the names or codes of the regions, or how many sites are listed."""
     names = [
@@ -529,24 +323,3 @@ def _name_place(tx: Transaction, incident_id: int) -> None:
 
 def _counted(sites: int) -> str:
     return "1 site" if sites == 1 else f"{sites:,} sites"
-
-
-def _insert_evidence(tx: Transaction, incident_id: int, evidence: Evidence) -> None:
-    tx.run(
-        """INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score, grade,
-                                 distinct_customers, verified, position)
-           VALUES (:incident, :region, :service, :at, :window_from, :observed, :expected, :score, :grade,
-                   :distinct_customers, :verified, :position)""",
-        incident=incident_id,
-        region=evidence.region_id,
-        service=evidence.service,
-        at=to_micros(evidence.at),
-        window_from=to_micros(evidence.window_from),
-        observed=evidence.observed,
-        expected=evidence.expected,
-        score=evidence.score,
-        grade=evidence.grade,
-        distinct_customers=evidence.distinct_customers,
-        verified=evidence.verified,
-        position=evidence.position,
-    )

@@ -10,7 +10,7 @@ from notifier.domain.errors import InvalidInput, Refused, nearest
 from notifier.domain.incident import IncidentState
 from notifier.domain.region import RegionKinds
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audience, directory, incidents
+from notifier.storage.repositories import audience, directory, incidents, overlaps
 from notifier.storage.repositories.audience import Scope
 
 UNKNOWN_SHARE_AT_MOST = 0.05
@@ -82,7 +82,7 @@ def require_free(
             region_ids=tuple(incidents.place_regions(tx, other.id)),
             channels=(),
         )
-        if incidents.overlaps(tx, other.id, service, region_ids) or is_any_in_place(tx, site_ids, scope):
+        if overlaps.overlaps(tx, other.id, service, region_ids) or is_any_in_place(tx, site_ids, scope):
             raise Refused(
                 f"incident {other.id} ({service}, {other.place}) is confirmed and lies there already; "
                 "tell its customers by `eta`, or choose regions outside it"

@@ -26,7 +26,7 @@ from notifier.domain.incident import (
 from notifier.domain.promise import PromiseKind, PromiseState, ended_by_restoration, ended_by_update
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, incidents, promises
+from notifier.storage.repositories import broadcasts, incidents, overlaps, promises
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -170,6 +170,9 @@ def out_again(tx: Transaction, incident_id: int, *, now: datetime, by: str, why:
     for held in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
         if held.kind is BroadcastKind.RESTORED and held.started_at is None:
             broadcasts.end(tx, held, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
+            if held.changes is not None and held.changes.before is not None:  # what was promised before it holds again
+                _resume_older(tx, held.changes.before)
+                _bring_back_words(tx, incident, held.changes.before)
     incidents.record(tx, incident_id, at=now, event="out_again", actor=by, detail={"why": why})
 
 
@@ -186,7 +189,7 @@ def _confirm(tx: Transaction, incident: StoredIncident, changes: Changes, *, now
     )
     if changes.regions:
         incidents.set_place(tx, incident.id, changes.regions)
-    covered = incidents.outside_of(tx, incident.id)
+    covered = overlaps.outside_of(tx, incident.id)
     for other in merged_by(covered):
         incidents.merge(tx, other, into=incident.id, now=now, actor=by)
 

@@ -1,0 +1,97 @@
+"""The evidence of incidents: kept with what it opened, attached where it comes from a wider cell, and narrowed by.
+
+Functions of an open transaction, for the detector.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from notifier.domain.incident import Evidence, IncidentState, RegionRole
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories.incidents import place_regions, record, set_place
+
+
+def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
+    """Store evidence for an incident; its region attaches when it is not part of the place.
+
+    The timeline is written only when the region or the grade is new to the incident.
+    """
+    known = tx.scalar(
+        "SELECT 1 FROM evidence WHERE incident_id = :id AND region_id = :region AND grade = :grade LIMIT 1",
+        id=incident_id,
+        region=evidence.region_id,
+        grade=evidence.grade,
+    )
+    _insert(tx, incident_id, evidence)
+    tx.run(
+        """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:incident, :region, :role)
+           ON CONFLICT (incident_id, region_id) DO NOTHING""",
+        incident=incident_id,
+        region=evidence.region_id,
+        role=RegionRole.ATTACHED,
+    )
+    tx.run("UPDATE incidents SET last_evidence_at = :at WHERE id = :id", at=to_micros(evidence.at), id=incident_id)
+    if known is None:
+        detail = {
+            "region": _region_label(tx, evidence.region_id),
+            "grade": evidence.grade,
+            "score": round(evidence.score, 2),
+            "observed": evidence.observed,
+            "expected": float(f"{evidence.expected:.2g}"),
+            "customers": evidence.distinct_customers,
+        }
+        record(tx, incident_id, at=now, event="evidence", actor="daemon", detail=detail)
+
+
+def narrow(tx: Transaction, incident_id: int, *, kinds: Sequence[str], now: datetime) -> None:
+    """Make the narrowest cells that have shown evidence the place of a suspected incident; wider ones stay attached.
+
+    `kinds` are ordered from narrow to wide. An incident that a person opened, or that is confirmed, is left as it is.
+    """
+    incident = tx.row("SELECT state, opened_by FROM incidents WHERE id = :id", id=incident_id)
+    if incident is None or incident["state"] != IncidentState.SUSPECTED or incident["opened_by"] != "daemon":
+        return
+    shown = tx.tuples(
+        """SELECT DISTINCT r.kind, r.id FROM evidence AS e JOIN regions AS r ON r.id = e.region_id
+           WHERE e.incident_id = :id ORDER BY r.id""",
+        id=incident_id,
+    )
+    for kind in kinds:
+        narrowest = [int(region_id) for each, region_id in shown if each == kind]
+        if narrowest:
+            break
+    else:
+        return
+    if narrowest == place_regions(tx, incident_id):
+        return
+    set_place(tx, incident_id, narrowest)
+    place = tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
+    record(tx, incident_id, at=now, event="place", actor="daemon", detail={"place": place})
+
+
+def _insert(tx: Transaction, incident_id: int, evidence: Evidence) -> None:
+    tx.run(
+        """INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score, grade,
+                                 distinct_customers, verified, position)
+           VALUES (:incident, :region, :service, :at, :window_from, :observed, :expected, :score, :grade,
+                   :distinct_customers, :verified, :position)""",
+        incident=incident_id,
+        region=evidence.region_id,
+        service=evidence.service,
+        at=to_micros(evidence.at),
+        window_from=to_micros(evidence.window_from),
+        observed=evidence.observed,
+        expected=evidence.expected,
+        score=evidence.score,
+        grade=evidence.grade,
+        distinct_customers=evidence.distinct_customers,
+        verified=evidence.verified,
+        position=evidence.position,
+    )
+
+
+def _region_label(tx: Transaction, region_id: int) -> str:
+    """Return a region as people are shown it: kind and code."""
+    row = tx.row("SELECT kind, code FROM regions WHERE id = :id", id=region_id)
+    return "" if row is None else f"{row['kind']} {row['code']}"
