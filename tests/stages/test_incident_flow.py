@@ -527,6 +527,22 @@ async def test_only_evidence_since_then_puts_it_back_out(room: ControlRoom) -> N
     assert room.events()[-1] == "out_again"
 
 
+async def test_what_was_promised_before_a_held_restoration_stands_when_it_is_out_again(room: ControlRoom) -> None:
+    await told(room, eta_at=MORNING + 2 * HOUR, cause="storm")
+    before = await room.incidents.show(1)
+    await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
+    await room.incidents.reopen(1, ReopenIncident(), ANN)
+    shown = await room.incidents.show(1)
+    assert (shown.card.eta_at, shown.card.next_update_by, shown.cause) == (
+        before.card.eta_at,
+        before.card.next_update_by,
+        "storm",
+    )
+    later = await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN)
+    assert later.broadcast is not None
+    assert later.broadcast.kind == "delayed"
+
+
 async def test_reopening_tells_that_it_is_out_again_and_can_be_taken_back(room: ControlRoom) -> None:
     await told(room)
     await room.deliver(await room.incidents.restored(1, RestoreIncident(), ANN))
