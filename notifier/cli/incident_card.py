@@ -232,6 +232,8 @@ def _value(value: object) -> str:
 
 
 def _due(card: IncidentCard, moment: Moment) -> str:
+    if card.part_state == "believed_back":
+        return "believed back"
     due = min((at for at in (card.eta_at, card.next_update_by) if at), default=None)
     if due is None or card.state not in _OWING:
         return ""

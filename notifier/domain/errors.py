@@ -35,10 +35,12 @@ class Refused(NotifierError):
 class TransitionRefused(Refused):
     """A state machine has no such arrow."""
 
-    def __init__(self, thing: str, current: str, wanted: str, allowed: Sequence[str]) -> None:
+    def __init__(self, thing: str, current: str, wanted: str, allowed: Sequence[str], *, instead: str = "") -> None:
+        """Build the message; `instead` is what a person can do now."""
         self.thing, self.current, self.wanted, self.allowed = thing, current, wanted, tuple(allowed)
         choices = ", ".join(allowed) if allowed else "nothing: it is final"
-        super().__init__(f"{thing} is {current} and cannot become {wanted}; from {current} it may become {choices}")
+        what = f"{thing} is {current} and cannot become {wanted}; from {current} it may become {choices}"
+        super().__init__(f"{what}; {instead}" if instead else what)
 
 
 class Forbidden(NotifierError):

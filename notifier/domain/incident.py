@@ -161,11 +161,12 @@ def require_action(action: Action, state: IncidentState, part: PartState, *, whi
     if may_act(action, state, part):
         return
     possible = actions(state, part)
+    instead = f"possible is: {', '.join(possible)}" if possible else ""
     wanted = _LEADS_TO.get(action)
     if wanted is not None and state not in _ALLOWED[action] and not INCIDENT.may(state, wanted):
-        raise TransitionRefused(f"incident {which}", state, wanted, sorted(INCIDENT.arrows[state]))
+        raise TransitionRefused(f"incident {which}", state, wanted, sorted(INCIDENT.arrows[state]), instead=instead)
     where = f"{state}, its service {_PART_WORDS[part]}"
-    instead = f"possible is: {', '.join(possible)}" if possible else "nothing more can be done with it"
+    instead = instead or "nothing more can be done with it"
     raise Refused(f"incident {which} is {where}: '{action}' is not possible now; {instead}")
 
 

@@ -232,6 +232,11 @@ def test_of_what_is_over_nothing_is_promised_any_more(notifier: Run, daemon: Fak
     assert "ETA" not in shown
 
 
+def test_what_is_believed_back_is_not_due(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents", [card(state="confirmed", part_state="believed_back", eta_at=NOON + MINUTE)])
+    assert notifier("incidents", "list").stdout.splitlines()[1].endswith("  believed back")
+
+
 def test_a_timeline_names_an_event_once(notifier: Run, daemon: FakeDaemon) -> None:
     entry = TimelineEntry(at=NOON, event="place", actor="daemon", detail={"place": "94110", "grade": "likely"})
     daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
