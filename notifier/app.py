@@ -25,6 +25,7 @@ from notifier.metrics import Metrics
 from notifier.providers import create
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
+from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.control import Control
 from notifier.stages.delivery import Delivery, Doubts, Held, Letters, Suppressions
@@ -154,6 +155,9 @@ class App:
         delivery = Delivery(database, config, clock, queue, metrics, playbooks, messages, link_secret)
         doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner)
         worker = Worker(delivery, doubts, [create(each) for each in config.providers], queue, clock, config, metrics)
+        around = Surroundings(
+            database=database, config=config, clock=clock, queue=queue, metrics=metrics, playbooks=playbooks
+        )
         parts = Parts(
             config=config,
             playbooks=playbooks,
@@ -165,8 +169,8 @@ class App:
             directory=Directory(database, config, clock, queue, playbooks),
             intake=Intake(database, config, clock, queue, metrics),
             detection=Detection(database, config, clock, queue, metrics, playbooks),
-            incidents=Incidents(database, config, clock, queue, metrics, playbooks, messages),
-            broadcasts=Broadcasts(database, config, clock, queue, metrics, playbooks, messages),
+            incidents=Incidents(around, messages),
+            broadcasts=Broadcasts(around, messages),
             held=Held(database, clock, queue, metrics),
             letters=Letters(database, config, clock, messages, link_secret),
             suppressions=Suppressions(database, clock, metrics, link_secret),

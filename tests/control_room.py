@@ -10,6 +10,7 @@ from notifier.domain.notification import Channel, NotificationFacts
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
+from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.incidents import Incidents, OpenIncident
 from notifier.stages.planning import Planning
@@ -81,8 +82,16 @@ class ControlRoom:
         self.queue, self.metrics = EmbeddedQueue(), Metrics(services=("power", "internet"))
         messages = FakeMessages()
         common = (database, config, self.clock, self.queue, self.metrics, playbooks)
-        self.incidents = Incidents(*common, messages)
-        self.broadcasts = Broadcasts(*common, messages)
+        around = Surroundings(
+            database=database,
+            config=config,
+            clock=self.clock,
+            queue=self.queue,
+            metrics=self.metrics,
+            playbooks=playbooks,
+        )
+        self.incidents = Incidents(around, messages)
+        self.broadcasts = Broadcasts(around, messages)
         self.planning = Planning(*common)
         self.promises = Promises(*common)
 

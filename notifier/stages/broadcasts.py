@@ -14,8 +14,6 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace as revise
 
-from notifier.clock import Clock
-from notifier.config import Config
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import (
     BroadcastKind,
@@ -32,9 +30,9 @@ from notifier.domain.incident import Action, Changes, PartState, may_start, requ
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import PromiseKind, PromiseState
-from notifier.metrics import Metrics
-from notifier.queue.embedded import EmbeddedQueue, Topic
-from notifier.storage.database import Database, Transaction
+from notifier.queue.embedded import Topic
+from notifier.stages import Surroundings
+from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import RenderedMessage
 from notifier.storage.repositories import audience, audit, broadcasts, control, incidents, places, updates
@@ -63,19 +61,10 @@ class Messages(Protocol):
 class Broadcasts:
     """What people and time do with broadcasts."""
 
-    def __init__(
-        self,
-        database: Database,
-        config: Config,
-        clock: Clock,
-        queue: EmbeddedQueue,
-        metrics: Metrics,
-        playbooks: Mapping[str, Playbook],
-        messages: Messages,
-    ) -> None:
-        self._database, self._config, self._clock = database, config, clock
-        self._queue, self._metrics = queue, metrics
-        self._playbooks, self._messages = playbooks, messages
+    def __init__(self, around: Surroundings, messages: Messages) -> None:
+        self._database, self._config, self._clock = around.database, around.config, around.clock
+        self._queue, self._metrics, self._playbooks = around.queue, around.metrics, around.playbooks
+        self._messages = messages
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
 from notifier.providers import create
 from notifier.queue.embedded import EmbeddedQueue
+from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.control import Control
 from notifier.stages.delivery import Claimed, Delivery, Doubts
@@ -82,9 +83,15 @@ class Bench:
             self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, messages, "a secret"
         )
         self.control = Control(self.database, self.clock, self.queue)
-        self.broadcasts = Broadcasts(
-            self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, messages
+        around = Surroundings(
+            database=self.database,
+            config=self.config,
+            clock=self.clock,
+            queue=self.queue,
+            metrics=self.metrics,
+            playbooks=PLAYBOOKS,
         )
+        self.broadcasts = Broadcasts(around, messages)
         self.provider = create(self.config.providers[0])
         self.doubts = Doubts(
             self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, self.delivery.owner

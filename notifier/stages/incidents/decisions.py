@@ -1,0 +1,291 @@
+"""What commanders decide about incidents. Each action that tells leaves a draft; nothing has happened before `send`."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from notifier.domain.actor import Actor, KeyRole
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, Facts, check_started, update_kind
+from notifier.domain.errors import InvalidInput, Refused
+from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState, require_action
+from notifier.domain.notification import Channel, NotificationFacts
+from notifier.domain.region import RegionKinds
+from notifier.queue.embedded import Topic
+from notifier.stages import Surroundings
+from notifier.stages.incidents.checks import Checks, past
+from notifier.stages.incidents.drafts import Drafts
+from notifier.stages.incidents.requests import (
+    ConfirmIncident,
+    DismissIncident,
+    OpenIncident,
+    ReopenIncident,
+    RestoreIncident,
+    SetEta,
+)
+from notifier.storage.database import Transaction
+from notifier.storage.queries import incidents as shown
+from notifier.storage.queries.broadcasts import RenderedMessage
+from notifier.storage.repositories import audit, broadcasts, incidents, places, promises, updates
+from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.views import Draft, IncidentCard, IncidentView
+
+_UNSENT = (
+    BroadcastState.DRAFT,
+    BroadcastState.AWAITING_APPROVAL,
+    BroadcastState.SENDING,
+    BroadcastState.PAUSED,
+)
+
+
+class Messages(Protocol):
+    """What is needed of the messages: the phrases there are, and samples."""
+
+    def phrase_codes(self, group: str, service: str = "", /) -> tuple[str, ...]:
+        """Return the codes of `causes` or `crews`."""
+        ...
+
+    def render(
+        self, channel: Channel, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, /
+    ) -> RenderedMessage:
+        """Return a message as one reader sees it."""
+        ...
+
+
+class Incidents:
+    """What commanders do with incidents."""
+
+    def __init__(self, around: Surroundings, messages: Messages) -> None:
+        self._database, self._clock, self._queue = around.database, around.clock, around.queue
+        self._metrics, self._playbooks = around.metrics, around.playbooks
+        self._kinds = RegionKinds(around.config.regions.kinds, country=around.config.regions.country)
+        self._checks = Checks(around.playbooks, messages.phrase_codes, around.config.delivery.take_back)
+        self._drafts = Drafts(around, self._checks, messages.render)
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    async def show(self, incident_id: int) -> IncidentView:
+        """Return one incident, whole; raise `NotFound`."""
+        return await self._database.read(lambda tx: shown.view(tx, incident_id, self._playbooks))
+
+    async def cards(self, states: Sequence[str] | None = None, *, before: int | None = None) -> list[IncidentCard]:
+        """Return at most 200 incidents in these states, newest first; None = all. `before` is an id: older ones."""
+        return await self._database.read(lambda tx: shown.cards(tx, states, before=before))
+
+    # --- is it one? -------------------------------------------------------------------------------------------------
+
+    async def open(self, request: OpenIncident, actor: Actor) -> Draft:
+        """Store an incident that a person knows of, suspected until its first message is sent."""
+        actor.require(KeyRole.COMMANDER)
+        playbook = self._checks.playbook(request.service)
+        self._checks.words(request.cause, request.crew, request.service)
+
+        def save(tx: Transaction) -> int:
+            now = self._clock.now()
+            started_at = check_started(request.started_at or now, now=now)
+            eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=started_at)
+            region_ids, listed = self._place(tx, request)
+            places.require_free(tx, request.service, region_ids, listed.site_ids)
+            incident_id = incidents.open_incident(
+                tx,
+                service=request.service,
+                impact=request.impact,
+                playbook=playbook.name,
+                state=IncidentState.SUSPECTED,
+                region_ids=region_ids,
+                site_ids=listed.site_ids,
+                started_at=started_at,
+                now=now,
+                by=actor.name,
+                correlation_id=secrets.token_hex(8),
+            )
+            changes = Changes(
+                action=Action.CONFIRM,
+                cause=request.cause,
+                crew=request.crew,
+                eta_at=eta_at,
+                unknown=listed.unknown,
+                next_update_given=request.next_update_by is not None,
+            )
+            incident = incidents.load(tx, incident_id)
+            kind = BroadcastKind.ACKNOWLEDGED if eta_at is None else BroadcastKind.ETA
+            next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
+            self._drafts.make(
+                tx, incident, kind, changes, actor, next_update_by=next_update_by, may_delay=request.may_delay
+            )
+            audit.record(tx, at=now, actor=actor, action="incidents.open", target=f"incident {incident_id}")
+            return incident_id
+
+        incident_id = await self._database.write(save)
+        self._metrics.incidents_opened.labels(request.service, "person").inc()
+        return await self._drafts.answer(incident_id)
+
+    async def confirm(self, incident_id: int, request: ConfirmIncident, actor: Actor) -> Draft:
+        """Draft the first message of a suspected incident; sending it confirms the incident."""
+
+        def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
+            service = request.service or incident.service
+            playbook = self._checks.playbook(service)
+            self._checks.words(request.cause, request.crew, service)
+            started_at = check_started(request.started_at or incident.started_at, now=now)
+            eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=started_at)
+            region_ids = () if request.regions is None else places.regions(tx, request.regions, self._kinds)
+            there = region_ids or incidents.place_regions(tx, incident_id)
+            places.require_free(tx, service, there, (), but=incident_id)
+            changes = Changes(
+                action=Action.CONFIRM,
+                service=request.service or "",
+                playbook=playbook.name,
+                impact=request.impact,
+                regions=region_ids,
+                started_at=request.started_at,
+                cause=request.cause,
+                crew=request.crew,
+                eta_at=eta_at,
+                next_update_given=request.next_update_by is not None,
+            )
+            kind = BroadcastKind.ACKNOWLEDGED if eta_at is None else BroadcastKind.ETA
+            next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
+            self._drafts.make(
+                tx, incident, kind, changes, actor, next_update_by=next_update_by, may_delay=request.may_delay
+            )
+
+        return await self._act(Action.CONFIRM, incident_id, actor, decide)
+
+    async def dismiss(self, incident_id: int, request: DismissIncident, actor: Actor) -> Draft:
+        """Dismiss what was nothing: at once when nobody was told, else by a correction to those who were."""
+        dismissed = False
+
+        def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
+            nonlocal dismissed
+            if request.note:
+                incidents.record(
+                    tx, incident_id, at=now, event="note", actor=actor.name, detail={"note": request.note[:1000]}
+                )
+            if broadcasts.was_told(tx, incident_id):
+                changes = Changes(action=Action.DISMISS)
+                self._drafts.make(tx, incident, BroadcastKind.CORRECTION, changes, actor)
+                return
+            for unsent in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
+                broadcasts.end(tx, unsent, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
+            incidents.dismiss(tx, incident_id, now=now, reason=DismissReason.BY_PERSON, actor=actor.name)
+            dismissed = True
+
+        draft = await self._act(Action.DISMISS, incident_id, actor, decide)
+        if dismissed:
+            self._metrics.incidents_dismissed.labels(DismissReason.BY_PERSON).inc()
+            self._queue.wake(Topic.BROADCASTS)
+        return draft
+
+    # --- how it goes on ---------------------------------------------------------------------------------------------
+
+    async def eta(self, incident_id: int, request: SetEta, actor: Actor) -> Draft:
+        """Draft an update of the estimate: what kind it is follows from what customers were told before."""
+
+        def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
+            playbook = self._checks.playbook(incident.service)
+            self._checks.words(request.cause, request.crew, incident.service)
+            eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=incident.started_at)
+            changes = Changes(
+                action=Action.ETA,
+                cause=request.cause,
+                crew=request.crew,
+                eta_at=eta_at,
+                next_update_given=request.next_update_by is not None,
+            )
+            told = self._drafts.last_told(tx, incident)
+            kind = update_kind(
+                None if told is None else told.eta_at,
+                eta_at,
+                is_first=told is None,
+                new_cause=bool(told and request.cause is not None and request.cause != told.cause),
+                new_crew=bool(told and request.crew is not None and request.crew != told.crew),
+            )
+            next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
+            self._drafts.make(
+                tx, incident, kind, changes, actor, next_update_by=next_update_by, may_delay=request.may_delay
+            )
+
+        return await self._act(Action.ETA, incident_id, actor, decide)
+
+    async def restored(self, incident_id: int, request: RestoreIncident, actor: Actor) -> Draft:
+        """Draft that service is back; sending it makes it believed back, and the message is held before it leaves."""
+
+        def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
+            at = past(request.restored_at, "restored_at", now=now, after=incident.started_at)
+            self._drafts.make(tx, incident, BroadcastKind.RESTORED, Changes(action=Action.RESTORED, at=at), actor)
+
+        return await self._act(Action.RESTORED, incident_id, actor, decide)
+
+    async def reopen(self, incident_id: int, request: ReopenIncident, actor: Actor) -> Draft:
+        """Draft that it is out again; while "restored" was still held, nobody was told and there is nothing to send."""
+
+        def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
+            if incident.part_state is PartState.BELIEVED_BACK:
+                updates.out_again(tx, incident_id, now=now, by=actor.name, why="a person says so")
+                return
+            playbook = self._checks.playbook(incident.service)
+            self._checks.words(request.cause, request.crew, incident.service)
+            at = past(request.reopened_at, "reopened_at", now=now, after=incident.restored_at or incident.started_at)
+            eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=at)
+            changes = Changes(
+                action=Action.REOPEN,
+                cause=request.cause,
+                crew=request.crew,
+                eta_at=eta_at,
+                at=at,
+                next_update_given=request.next_update_by is not None,
+            )
+            next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
+            self._drafts.make(
+                tx,
+                incident,
+                BroadcastKind.REOPENED,
+                changes,
+                actor,
+                next_update_by=next_update_by,
+                may_delay=request.may_delay,
+            )
+
+        draft = await self._act(Action.REOPEN, incident_id, actor, decide)
+        self._queue.wake(Topic.BROADCASTS)
+        return draft
+
+    async def close(self, incident_id: int, actor: Actor) -> Draft:
+        """Close what is resolved; tells nobody."""
+
+        def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
+            still = list(promises.open_in(promises.of_part(tx, incident_id, incident.part_id)))
+            if still:
+                raise Refused(f"incident {incident_id} has an open promise, due {still[0].due_at:%Y-%m-%d %H:%M} UTC")
+            incidents.close(tx, incident_id, now=now, actor=actor.name)
+
+        return await self._act(Action.CLOSE, incident_id, actor, decide)
+
+    # --- parts of a decision ----------------------------------------------------------------------------------------
+
+    async def _act(self, action: Action, incident_id: int, actor: Actor, decide: "_Decide") -> Draft:
+        """Load, require that the action is possible, decide and save in one transaction; answer with the draft."""
+        actor.require(KeyRole.COMMANDER)
+
+        def work(tx: Transaction) -> None:
+            now = self._clock.now()
+            incident = incidents.load(tx, incident_id)
+            require_action(action, incident.state, incident.part_state, which=incident_id)
+            decide(tx, incident, now)
+            audit.record(tx, at=now, actor=actor, action=f"incidents.{action}", target=f"incident {incident_id}")
+
+        await self._database.write(work)
+        return await self._drafts.answer(incident_id)
+
+    def _place(self, tx: Transaction, request: OpenIncident) -> tuple[tuple[int, ...], places.SiteList]:
+        if request.regions and request.sites:
+            raise InvalidInput("both regions and sites are given", field="sites", expected="one of the two")
+        if request.sites:
+            lines = [line.split(",", 1) if isinstance(line, str) else line for line in request.sites]
+            return (), places.sites(tx, lines)
+        return places.regions(tx, request.regions, self._kinds), places.SiteList(site_ids=(), unknown=())
+
+
+class _Decide(Protocol):
+    def __call__(self, tx: Transaction, incident: StoredIncident, now: datetime, /) -> None: ...

@@ -1,0 +1,141 @@
+"""From a decision to a draft: what the update will say, what sending it will change, and how it is shown.
+
+A draft says what was told before, so it reads promises and older broadcasts of the part. It changes nothing.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from notifier.domain.actor import Actor
+from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
+from notifier.domain.incident import Changes
+from notifier.domain.promise import PromiseKind, PromiseState
+from notifier.stages import Surroundings
+from notifier.stages.incidents.checks import Checks
+from notifier.storage.database import Transaction
+from notifier.storage.queries import broadcasts as shown_broadcasts
+from notifier.storage.queries import incidents as shown
+from notifier.storage.queries.broadcasts import Render
+from notifier.storage.repositories import broadcasts, incidents, promises
+from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.views import Draft
+
+
+class Drafts:
+    """Makes drafts and shows them with their preview."""
+
+    def __init__(self, around: Surroundings, checks: Checks, render: Render) -> None:
+        self._database, self._config, self._clock = around.database, around.config, around.clock
+        self._playbooks, self._checks, self._render = around.playbooks, checks, render
+
+    def make(
+        self,
+        tx: Transaction,
+        incident: StoredIncident,
+        kind: BroadcastKind,
+        changes: Changes,
+        actor: Actor,
+        *,
+        next_update_by: datetime | None = None,
+        may_delay: bool = False,
+    ) -> None:
+        """Store a draft in place of an older one of the part."""
+        now = self._clock.now()
+        facts = self._facts(tx, incident, kind, changes, next_update_by)
+        broadcast_id = broadcasts.create(
+            tx,
+            incident_id=incident.id,
+            part_id=incident.part_id,
+            kind=kind,
+            facts=facts,
+            changes=changes,
+            now=now,
+            by=actor.name,
+            correlation_id=incident.correlation_id,
+            may_delay=may_delay and (facts.next_update_by is not None or facts.eta_at is not None),
+        )
+        detail = {"broadcast": broadcast_id, "kind": str(kind)}
+        incidents.record(tx, incident.id, at=now, event="drafted", actor=actor.name, detail=detail)
+
+    async def answer(self, incident_id: int) -> Draft:
+        """Return the incident and its draft, if it has one, with the preview; keep what the preview counted."""
+
+        def look(tx: Transaction) -> Draft:
+            incident = incidents.load(tx, incident_id)
+            drafts = broadcasts.of_part(tx, incident.part_id, incident_id, BroadcastState.DRAFT)
+            view = shown.view(tx, incident_id, self._playbooks)
+            if not drafts:
+                return Draft(incident=view, broadcast=None, preview=None)
+            found = drafts[-1]
+            outlook = shown_broadcasts.outlook(
+                self._config,
+                self._checks.playbook(found.facts.service),
+                now=self._clock.now(),
+                render=self._render,
+            )
+            preview = shown_broadcasts.preview(tx, found.id, outlook)
+            return Draft(incident=view, broadcast=shown_broadcasts.view(tx, found.id), preview=preview)
+
+        draft = await self._database.read(look)
+        if draft.broadcast is None or draft.preview is None:
+            return draft
+        broadcast_id, customers = draft.broadcast.id, draft.preview.customers
+        await self._database.write(lambda tx: broadcasts.set_expected(tx, broadcast_id, customers))
+        expected = msgspec.structs.replace(draft.broadcast, expected_customers=customers)
+        return msgspec.structs.replace(draft, broadcast=expected)
+
+    def last_told(self, tx: Transaction, incident: StoredIncident) -> Facts | None:
+        """Return what customers were told last, or None when nobody was told anything."""
+        for each in reversed(broadcasts.of_part(tx, incident.part_id, incident.id, *BroadcastState)):
+            stopped = each.state is BroadcastState.CANCELLED and not broadcasts.was_told_by(tx, each.id)
+            if each.started_at is not None and not stopped:
+                return each.facts
+        return None
+
+    def _facts(
+        self,
+        tx: Transaction,
+        incident: StoredIncident,
+        kind: BroadcastKind,
+        changes: Changes,
+        next_update_by: datetime | None,
+    ) -> Facts:
+        """Return what the update says, from the incident as it is, the changes, and what was told before."""
+        told = self.last_told(tx, incident)
+        still_open = list(promises.open_in(promises.of_part(tx, incident.id, incident.part_id)))
+        facts = Facts(
+            service=changes.service or incident.service,
+            impact=changes.impact or incident.impact,
+            started_at=changes.started_at or incident.started_at,
+            cause=incident.cause if changes.cause is None else changes.cause,
+            crew=incident.crew if changes.crew is None else changes.crew,
+            eta_at=changes.eta_at,
+            next_update_by=next_update_by,
+            previous_eta_at=None if told is None else told.eta_at,
+            previous_update_by=next(  # of the newest: an older one may be open while its answer goes out
+                (promise.due_at for promise in reversed(still_open) if promise.kind is PromiseKind.NEXT_UPDATE), None
+            ),
+        )
+        match kind:
+            case BroadcastKind.RESTORED:
+                missed = self._missed_eta(tx, incident, changes.at or self._clock.now())
+                return msgspec.structs.replace(facts, restored_at=changes.at, missed_eta_at=missed)
+            case BroadcastKind.REOPENED:
+                told_at = broadcasts.first_told_at(tx, incident.id, BroadcastKind.RESTORED)
+                return msgspec.structs.replace(
+                    facts, told_at=told_at, reopened_at=changes.at, restored_at=incident.restored_at
+                )
+            case BroadcastKind.CORRECTION:
+                return msgspec.structs.replace(facts, told_at=broadcasts.first_told_at(tx, incident.id))
+            case _:
+                return facts
+
+    def _missed_eta(self, tx: Transaction, incident: StoredIncident, back_at: datetime) -> datetime | None:
+        """Return the first ETA told that service did not keep, also when it was revised in time."""
+        told = (
+            promise.due_at
+            for promise in promises.of_part(tx, incident.id, incident.part_id)
+            if promise.kind is PromiseKind.ETA and promise.state is not PromiseState.VOID
+        )
+        return min((due_at for due_at in told if due_at < back_at), default=None)

@@ -1,0 +1,73 @@
+"""What commanders ask for: the bodies of the POSTs about incidents. None leaves things as they are."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from notifier.domain.incident import Impact
+
+
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Common options of what people ask for."""
+
+
+class OpenIncident(Request, frozen=True, kw_only=True):
+    """Open an incident by hand: a service, and its place as regions or as a list of sites."""
+
+    service: str
+    regions: tuple[str, ...] = ()  # "postal_code:94110", or "94110" where only one kind has it
+    sites: tuple[str | tuple[str, ...], ...] = ()  # "C-1001", "C-1001,2" or ["C-1001", "2"]
+    impact: Impact = Impact.DOWN
+    cause: str = ""  # phrase code; "" = not known yet
+    crew: str = ""  # phrase code; "" = nothing to say
+    eta_at: datetime | None = None
+    next_update_by: datetime | None = None
+    started_at: datetime | None = None  # None = now
+    may_delay: bool = True  # authorises an automatic `delayed` before the promise lapses
+
+
+class ConfirmIncident(Request, frozen=True, kw_only=True):
+    """Confirm what is suspected, and correct the proposal where it is wrong."""
+
+    regions: tuple[str, ...] | None = None
+    service: str | None = None
+    impact: Impact | None = None
+    cause: str | None = None
+    crew: str | None = None
+    eta_at: datetime | None = None
+    next_update_by: datetime | None = None
+    started_at: datetime | None = None
+    may_delay: bool = True
+
+
+class DismissIncident(Request, frozen=True, kw_only=True):
+    """Say that it was nothing; the note is for the timeline only."""
+
+    note: str = ""
+
+
+class SetEta(Request, frozen=True, kw_only=True):
+    """Tell when service will be back; null = nobody knows, or nobody knows any more."""
+
+    eta_at: datetime | None
+    cause: str | None = None
+    crew: str | None = None
+    next_update_by: datetime | None = None
+    may_delay: bool = True
+
+
+class RestoreIncident(Request, frozen=True, kw_only=True):
+    """Say that service is back."""
+
+    restored_at: datetime | None = None  # None = now
+
+
+class ReopenIncident(Request, frozen=True, kw_only=True):
+    """Say that it is out again."""
+
+    reopened_at: datetime | None = None  # None = now
+    cause: str | None = None
+    crew: str | None = None
+    eta_at: datetime | None = None
+    next_update_by: datetime | None = None
+    may_delay: bool = True
