@@ -11,7 +11,7 @@ import click
 from notifier.cli import printing
 from notifier.cli.broadcast_card import rejection, told
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
-from notifier.cli.times import Moment
+from notifier.cli.times import Moment, instant
 from notifier.storage.views import (
     BroadcastView,
     EvidenceView,
@@ -209,23 +209,25 @@ def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | N
         printing.line(f"... {number(len(entries) - len(shown))} earlier: --timeline", indent=2)
     printing.table(
         [Column("AT"), Column("WHAT", gives=True), Column("BY")],
-        [[moment.clock(each.at), words(each.event) + _detail(each), each.actor] for each in shown],
+        [[moment.clock(each.at), words(each.event) + _detail(each, moment), each.actor] for each in shown],
         indent=2,
     )
 
 
-def _detail(entry: TimelineEntry) -> str:
+def _detail(entry: TimelineEntry, moment: Moment) -> str:
     said = [
-        _value(value) if name == entry.event else f"{words(name)} {_value(value)}"
+        _value(value, moment) if name == entry.event else f"{words(name)} {_value(value, moment)}"
         for name, value in entry.detail.items()
         if value not in (None, "", [], {})
     ]
     return f": {', '.join(said)}" if said else ""
 
 
-def _value(value: object) -> str:
+def _value(value: object, moment: Moment) -> str:
     if isinstance(value, list):
-        return " ".join(_value(each) for each in value)
+        return " ".join(_value(each, moment) for each in value)
+    if (at := instant(value)) is not None and at.tzinfo is not None:
+        return moment.clock(at)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return number(value) if isinstance(value, int | float) else str(value)

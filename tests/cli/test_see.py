@@ -237,6 +237,13 @@ def test_what_is_believed_back_is_not_due(notifier: Run, daemon: FakeDaemon) -> 
     assert notifier("incidents", "list").stdout.splitlines()[1].endswith("  believed back")
 
 
+def test_a_timeline_shows_times_as_its_reader_does(notifier: Run, daemon: FakeDaemon) -> None:
+    detail = {"due_at": NOON.isoformat().replace("+00:00", "Z"), "reason": "2026"}
+    entry = TimelineEntry(at=NOON, event="promise_missed", actor="daemon", detail=detail)
+    daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
+    assert "promise missed: due at 03:39, reason 2026" in notifier("incidents", "show", "42").stdout
+
+
 def test_a_timeline_names_an_event_once(notifier: Run, daemon: FakeDaemon) -> None:
     entry = TimelineEntry(at=NOON, event="place", actor="daemon", detail={"place": "94110", "grade": "likely"})
     daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
