@@ -1,0 +1,82 @@
+"""What needs a person now, most urgent first, each with the commands to type next.
+
+Texts are one line for people at three in the morning: no names, no addresses, no words of customers.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from notifier.domain.playbook import Playbook
+from notifier.storage.database import Transaction
+from notifier.storage.queries.needs import promised, suspicions, updates
+from notifier.storage.queries.needs.subject import clock, waiting
+from notifier.storage.repositories import control
+from notifier.storage.views import Need
+
+_URGENCY = (
+    "paused_all",
+    "promise_missed",
+    "promise",
+    "approval",
+    "rejected",
+    "nobody_told",
+    "cut_short",
+    "paused",
+    "delayed",
+    "late_joiners",
+    "suspected",
+    "complaints_again",
+    "held",
+    "draft",
+)
+
+
+def needs(
+    tx: Transaction, now: datetime, playbooks: Mapping[str, Playbook], *, time_zone: str = "UTC", reader: str = ""
+) -> list[Need]:
+    """Return everything that waits for a person; times in the texts are in `time_zone`.
+
+    `playbooks`, by service, say how often the daemon may go on by itself. `reader` is the name of the key that asks:
+    what that key has sent is "yours".
+    """
+    zone = ZoneInfo(time_zone)
+    due = [*promised.missed(tx, zone), *promised.in_danger(tx, now, zone, playbooks)]
+    named = {need.incident_id for need in due}
+    found = [
+        *_paused_all(tx, zone),
+        *due,
+        *updates.approvals(tx, reader),
+        *updates.rejected(tx, reader),
+        *updates.nobody_told(tx),
+        *updates.cut_short(tx),
+        *updates.paused(tx),
+        *(need for need in promised.delayed(tx, zone) if need.incident_id not in named),
+        *updates.left_out(tx),
+        *suspicions.suspected(tx, zone),
+        *suspicions.complaints_again(tx, now),
+        *updates.held(tx),
+        *updates.drafts(tx, now),
+    ]
+    return sorted(found, key=lambda need: (_URGENCY.index(need.kind), need.due_at or now))
+
+
+def _paused_all(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    since = control.since(tx, control.PAUSED)
+    if since is None:
+        return
+    messages = tx.scalar(
+        """SELECT count(*) FROM broadcasts AS b JOIN notifications AS n ON n.broadcast_id = b.id AND n.state = 'pending'
+           WHERE b.state IN ('sending', 'paused')"""
+    )
+    yield Need(
+        kind="paused_all",
+        incident_id=None,
+        broadcast_id=None,
+        text=(
+            f"everything is paused since {clock(since.at, zone)} by {since.by}: nothing is sent to anyone, "
+            f"{waiting(messages)}"
+        ),
+        due_at=None,
+        next=["notifier resume-all"],
+    )

@@ -1,0 +1,109 @@
+"""Times that customers were given: missed ones, those about to be, and those that only the daemon has spoken of."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from notifier.domain.broadcast import Facts
+from notifier.domain.incident import PartState
+from notifier.domain.playbook import Playbook
+from notifier.domain.promise import Answer, Promise, PromiseKind
+from notifier.storage.database import Transaction
+from notifier.storage.instants import from_json, to_instant
+from notifier.storage.queries.needs.subject import Subject, clock
+from notifier.storage.repositories import control, incidents, promises
+from notifier.storage.views import Need
+
+_PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next update"}
+
+
+def missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    """Parts that are still out and whose newest promise was missed: customers wait for a word."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, p.kind, p.due_at FROM promises AS p
+           JOIN incidents AS i ON i.id = p.incident_id AND i.state = 'confirmed'
+           JOIN parts AS t ON t.id = p.part_id AND t.state = 'out'
+           WHERE p.state = 'missed'
+             AND p.id = (SELECT MAX(n.id) FROM promises AS n WHERE n.part_id = p.part_id)
+           ORDER BY p.due_at"""
+    )
+    for row in rows:
+        due_at = to_instant(row["due_at"])
+        what = _PROMISES[PromiseKind(row["kind"])]
+        subject = Subject.of(row)
+        yield subject.need(
+            "promise_missed",
+            f"{what} by {clock(due_at, zone)} was missed, and customers have heard nothing since",
+            *_speak(subject),
+            due_at=due_at,
+        )
+
+
+def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> Iterator[Need]:
+    """Promises that the watcher has warned about and that no authorised update will keep."""
+    paused = control.is_paused(tx)  # then nothing that is authorised starts
+    for watched in promises.open_ones(tx):
+        promise = watched.promise
+        starts_in_time = watched.update_at is not None and watched.update_at < promise.due_at
+        coming = (starts_in_time or watched.answer in (Answer.GOING_OUT, Answer.HANDED_OVER)) and not paused
+        if promise.warned_at is None or watched.part_state is not PartState.OUT or coming:
+            continue
+        incident = incidents.load(tx, promise.incident_id)
+        minutes = max(0, round((promise.due_at - now).total_seconds() / 60))
+        limit = playbooks[incident.service].automatic_delays if incident.service in playbooks else 0
+        subject, by = Subject.of_incident(incident), clock(promise.due_at, zone)
+        yield subject.need(
+            "promise",
+            f"{_PROMISES[promise.kind]} by {by} is due in {minutes} min; {_by_itself(promise, limit)}",
+            *_speak(subject),
+            broadcast_id=promise.broadcast_id,
+            due_at=promise.due_at,
+        )
+
+
+def _speak(subject: Subject) -> tuple[str, ...]:
+    """Return the commands that give customers a new word."""
+    return f"eta {subject.id} TIME", f"eta {subject.id} none", f"restored {subject.id}"
+
+
+def _by_itself(promise: Promise, limit: int) -> str:
+    """Say what the daemon does when nobody speaks before the promise lapses."""
+    if not promise.may_delay:
+        return "the daemon may not go on by itself"
+    if promise.automatic_in_row >= limit:
+        return "the daemon has gone on by itself as often as it may: only a person can tell customers now"
+    if promise.automatic_in_row == limit - 1:
+        return "the daemon will say that it takes longer, for the last time"
+    return "the daemon will say that it takes longer"
+
+
+def delayed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    """Parts that are still out and of which the daemon has spoken last: it can give no new time, a person can."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.facts, p.next_update_by FROM broadcasts AS b
+           JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
+           JOIN parts AS p ON p.id = b.part_id AND p.state = 'out'
+           WHERE b.automatic = 1 AND b.started_at IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c WHERE c.part_id = b.part_id AND c.id <> b.id
+                 AND (c.started_at > b.started_at OR c.started_at = b.started_at AND c.id > b.id
+                      OR c.started_at IS NULL AND c.state IN ('sending', 'paused', 'awaiting_approval')))
+           ORDER BY b.id"""
+    )
+    for row in rows:
+        facts = from_json(row["facts"], Facts)
+        if facts.eta_at is not None:  # it stands
+            continue
+        lapsed, gone = facts.previous_eta_at, facts.previous_update_by
+        if lapsed is not None:
+            said = f"the ETA by {clock(lapsed, zone)} has lapsed and customers have no new one"
+        else:
+            due = f" by {clock(gone, zone)}" if gone is not None else ""
+            said = f"the daemon alone gave the update that was due{due}, and customers have no ETA"
+        yield Subject.of(row).need(
+            "delayed",
+            said,
+            f"eta {row['id']} TIME",
+            f"restored {row['id']}",
+            broadcast_id=row["broadcast_id"],
+            due_at=to_instant(row["next_update_by"]),
+        )

@@ -1,0 +1,89 @@
+"""What customers say that nobody has answered: suspected incidents, and complaints after it was said to be over."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from notifier.domain.incident import IncidentState
+from notifier.domain.text import figure
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.queries import incidents as shown
+from notifier.storage.queries.needs.subject import Subject, clock, customers
+from notifier.storage.repositories import incidents
+from notifier.storage.repositories.incidents import service_pattern
+from notifier.storage.views import Need
+
+AGAIN_WITHIN = timedelta(hours=24)  # after restoration, complaints are news
+AGAIN_FROM = 3  # customers
+
+
+def suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    for incident in incidents.with_state(tx, IncidentState.SUSPECTED):
+        if _waits_for_approval(tx, incident.id):
+            continue
+        card = shown.card(tx, incident.id)
+        evidence = shown.newest_evidence(tx, incident.id)
+        parts = [f"#{incident.id} suspected  {incident.service}, {incident.place}"]
+        parts.append(f"since about {clock(incident.started_at, zone)}")
+        if evidence:
+            best = evidence[0]
+            minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
+            parts.append(
+                f"- {best.grade}: {best.observed} complaints in {minutes} min ({figure(best.expected)} expected), "
+                f"{best.verified} verified"
+            )
+        else:
+            parts.append(f"- opened by {incident.opened_by}")
+        parts.append(f"- {customers(card.customers)}, nobody told")
+        yield Need(
+            kind="suspected",
+            incident_id=incident.id,
+            broadcast_id=None,
+            text=" ".join(parts),
+            due_at=None,
+            next=[
+                f"notifier confirm {incident.id}",
+                f"notifier incidents show {incident.id}",
+                f"notifier dismiss {incident.id}",
+            ],
+        )
+
+
+def _waits_for_approval(tx: Transaction, incident_id: int) -> bool:
+    """Tell whether a commander has confirmed it already, and another one is asked."""
+    waiting = "SELECT 1 FROM broadcasts WHERE incident_id = :id AND state = 'awaiting_approval' LIMIT 1"
+    return tx.scalar(waiting, id=incident_id) is not None
+
+
+def complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
+    """Incidents said to be over whose customers go on complaining."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place, p.restored_at FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
+           WHERE i.state = 'resolved' AND i.resolved_at >= :since AND p.restored_at IS NOT NULL ORDER BY i.id""",
+        since=to_micros(now - AGAIN_WITHIN),
+    )
+    for row in rows:
+        complaining = tx.scalar(
+            """SELECT count(DISTINCT c.customer_id) FROM complaints AS c
+               WHERE c.effective_at > :since AND c.service = :service
+                 AND EXISTS (SELECT 1 FROM sites AS s
+                             WHERE s.customer_id = c.customer_id AND s.services LIKE :pattern
+                               AND (EXISTS (SELECT 1 FROM site_regions AS r JOIN incident_regions AS ir
+                                              ON ir.region_id = r.region_id AND ir.incident_id = :incident
+                                             AND ir.role = 'place'
+                                            WHERE r.site_id = s.id)
+                                    OR EXISTS (SELECT 1 FROM incident_sites AS l
+                                               WHERE l.incident_id = :incident AND l.site_id = s.id)))""",
+            since=row["restored_at"],
+            service=row["service"],
+            pattern=service_pattern(row["service"]),
+            incident=row["id"],
+        )
+        if complaining >= AGAIN_FROM:
+            yield Subject.of(row).need(
+                "complaints_again",
+                f"{complaining:,} customers complained after they were told that it is back",
+                f"reopen {row['id']}",
+                f"incidents show {row['id']}",
+            )
