@@ -26,7 +26,7 @@ from notifier.providers import create
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
 from notifier.stages import Surroundings
-from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.control import Control
 from notifier.stages.delivery import Delivery, Doubts, Held, Letters, Suppressions
 from notifier.stages.detection import Detection
@@ -170,7 +170,7 @@ class App:
             intake=Intake(database, config, clock, queue, metrics),
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             incidents=Incidents(around, messages),
-            broadcasts=Broadcasts(around, messages),
+            broadcasts=Broadcasts(around, messages.render),
             held=Held(database, clock, queue, metrics),
             letters=Letters(database, config, clock, messages, link_secret),
             suppressions=Suppressions(database, clock, metrics, link_secret),
@@ -181,7 +181,7 @@ class App:
         )
         planning = Planning(database, config, clock, queue, metrics, playbooks)
         promises = Promises(database, config, clock, queue, metrics, playbooks)
-        scheduler = build_scheduler(parts, planning, promises, queue)
+        scheduler = build_scheduler(parts, Course(around), planning, promises, queue)
         return Machine(
             parts=parts, doubts=doubts, planning=planning, promises=promises, worker=worker, scheduler=scheduler
         )
@@ -240,13 +240,15 @@ def build_metrics(config: Config) -> Metrics:
     return metrics
 
 
-def build_scheduler(parts: Parts, planning: Planning, promises: Promises, queue: EmbeddedQueue) -> Scheduler:
+def build_scheduler(
+    parts: Parts, course: Course, planning: Planning, promises: Promises, queue: EmbeddedQueue
+) -> Scheduler:
     """Return everything that happens because time passed."""
 
     async def look_after_broadcasts() -> bool:
-        await parts.broadcasts.start_due()
+        await course.start_due()
         more = await planning.step()
-        await parts.broadcasts.sweep()
+        await course.sweep()
         return more
 
     return Scheduler(

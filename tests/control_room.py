@@ -11,7 +11,7 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages import Surroundings
-from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.incidents import Incidents, OpenIncident
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
@@ -91,7 +91,8 @@ class ControlRoom:
             playbooks=playbooks,
         )
         self.incidents = Incidents(around, messages)
-        self.broadcasts = Broadcasts(around, messages)
+        self.broadcasts = Broadcasts(around, messages.render)
+        self.course = Course(around)
         self.planning = Planning(*common)
         self.promises = Promises(*common)
 
@@ -128,11 +129,11 @@ class ControlRoom:
 
     async def work(self) -> None:
         """Start what is due, plan everything, hand over what is pending, sweep."""
-        await self.broadcasts.start_due()
+        await self.course.start_due()
         while await self.planning.step():
             pass
         self.hand_over()
-        await self.broadcasts.sweep()
+        await self.course.sweep()
 
     def hand_over(self, *, state: str = "sent") -> None:
         """Pretend that a provider took what is pending in broadcasts that send."""

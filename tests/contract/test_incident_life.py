@@ -58,11 +58,11 @@ async def test_taking_back_and_cancelling_leave_nothing_pending(room: ControlRoo
     await room.broadcasts.cancel(taken.id, ANN)
     view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     await room.planning.step()
     await room.broadcasts.pause(view.id, ANN)
     await room.broadcasts.cancel(view.id, ANN)
-    await room.broadcasts.sweep()
+    await room.course.sweep()
     states = {row["state"] for row in room.rows("SELECT state FROM notifications WHERE broadcast_id > 1")}
     assert states == {"cancelled"}
 
@@ -162,14 +162,14 @@ async def test_an_update_cancelled_on_its_way_is_a_need_until_the_next_one(room:
     await room.deliver(await room.open())
     view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     while await room.planning.step():
         pass
     room.database.write_now(
         lambda tx: tx.run("UPDATE notifications SET state = 'sent' WHERE id = 4 AND broadcast_id = :b", b=view.id)
     )
     await room.broadcasts.cancel(view.id, ANN)
-    await room.broadcasts.sweep()
+    await room.course.sweep()
     (need,) = room.needs()
     assert (need.kind, need.broadcast_id, need.next[0]) == ("cut_short", view.id, "notifier eta 1 none")
     assert need.text == "#1 power, 94110: `eta` was cancelled on its way: 2 of 3 customers were not told"

@@ -153,7 +153,7 @@ async def test_nobody_is_told_a_time_that_has_passed_or_joins_what_was_stopped(
     await room.deliver(await room.open())
     view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN))
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     await room.broadcasts.cancel(view.id, ANN)
     await load(directory, home())
     assert written(room) == []

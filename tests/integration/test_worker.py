@@ -23,7 +23,7 @@ from notifier.metrics import Metrics
 from notifier.providers import create
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages import Surroundings
-from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.control import Control
 from notifier.stages.delivery import Claimed, Delivery, Doubts
 from notifier.storage.database import SqliteDatabase
@@ -91,7 +91,8 @@ class Bench:
             metrics=self.metrics,
             playbooks=PLAYBOOKS,
         )
-        self.broadcasts = Broadcasts(around, messages)
+        self.broadcasts = Broadcasts(around, messages.render)
+        self.course = Course(around)
         self.provider = create(self.config.providers[0])
         self.doubts = Doubts(
             self.database, self.config, self.clock, self.queue, self.metrics, PLAYBOOKS, self.delivery.owner
@@ -260,7 +261,7 @@ async def test_what_is_claimed_and_not_begun_goes_back_when_it_is_stopped(make: 
             await bench.until(lambda: bench.count("sending") == 0)
             await asyncio.sleep(0.2)
         assert bench.count("sent") == len(relay.received) == len(relay.senders) == 2
-        await bench.broadcasts.sweep()
+        await bench.course.sweep()
         assert bench.count("cancelled" if stop is cancel else "pending") == 18
         assert bench.count("in_doubt") == 0
 

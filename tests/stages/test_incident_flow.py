@@ -128,7 +128,7 @@ async def test_sending_confirms_waits_for_the_take_back_time_and_tells_everybody
     view = await room.send(await room.open())
     assert (view.state, view.not_before_at) == ("sending", MORNING + TAKE_BACK)
     assert (await room.incidents.show(1)).card.state == "confirmed"
-    assert await room.broadcasts.start_due() == 0
+    assert await room.course.start_due() == 0
     room.clock.go_on(TAKE_BACK)
     await room.work()
     card = (await room.incidents.show(1)).card
@@ -368,12 +368,12 @@ async def test_pause_stops_planning_and_resume_goes_on(room: ControlRoom) -> Non
 async def test_cancelling_a_started_broadcast_stops_what_has_not_left(room: ControlRoom) -> None:
     view = await room.send(await room.open())
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     while await room.planning.step():
         pass
     stopped = await room.broadcasts.cancel(view.id, ANN)
     assert (stopped.state, stopped.reason) == ("cancelled", "by_person")
-    assert await room.broadcasts.sweep() == 6
+    assert await room.course.sweep() == 6
     shown = await room.broadcasts.show(view.id)
     assert shown.progress.states == {"cancelled": 5}
     assert shown.finished_at is not None
@@ -385,14 +385,14 @@ async def test_nothing_starts_while_everything_is_paused(room: ControlRoom) -> N
         lambda tx: tx.run("INSERT INTO control (name, value, changed_at, changed_by) VALUES ('paused', '1', 0, 'x')")
     )
     room.clock.go_on(HOUR)
-    assert await room.broadcasts.start_due() == 0
+    assert await room.course.start_due() == 0
 
 
 async def test_a_daemon_that_was_killed_goes_on_with_the_next_chunk(room: ControlRoom) -> None:
     room.homes(40, "94112")
     await room.send(await room.open("94110", "94112"))
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     steps = 0
     while await restarted(room).step():
         steps += 1
@@ -427,7 +427,7 @@ async def test_what_was_stopped_before_anyone_heard_it_was_not_told(room: Contro
     await told(room)
     view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN))
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     await room.broadcasts.cancel(view.id, ANN)
     draft = await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN)
     assert draft.broadcast is not None
@@ -443,7 +443,7 @@ async def test_an_update_that_says_nothing_new_is_refused(room: ControlRoom) -> 
 async def test_an_update_carries_what_it_replaces_and_supersedes_what_is_pending(room: ControlRoom) -> None:
     view = await room.send(await room.open(eta_at=MORNING + HOUR))
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     await room.planning.step()
     draft = await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN)
     assert draft.broadcast is not None
@@ -596,7 +596,7 @@ async def test_a_confirmed_incident_nobody_was_told_of_is_dismissed_without_a_wo
 async def test_a_correction_goes_to_those_who_were_told_and_to_no_one_else(room: ControlRoom) -> None:
     await room.send(await room.open(eta_at=MORNING + HOUR))
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     while await room.planning.step():
         pass
     room.database.write_now(
@@ -622,7 +622,7 @@ async def test_a_correction_goes_to_those_who_were_told_and_to_no_one_else(room:
 async def test_a_correction_taken_back_lets_the_older_broadcast_go_on(room: ControlRoom) -> None:
     await room.send(await room.open())
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     await room.planning.step()
     room.hand_over(state="in_doubt")
     view = await room.send(await room.incidents.dismiss(1, DismissIncident(), ANN))
@@ -669,7 +669,7 @@ async def test_a_correction_of_what_is_resolved_meanwhile_is_given_up_and_says_w
     ]
     last = room.rows("SELECT event, detail FROM timeline ORDER BY id DESC LIMIT 1")[0]
     assert (last["event"], "the incident is resolved" in last["detail"]) == ("no_longer_true", True)
-    assert await room.broadcasts.start_due() == 0
+    assert await room.course.start_due() == 0
 
 
 async def test_a_broadcast_that_cannot_start_holds_up_no_other(room: ControlRoom) -> None:
@@ -710,7 +710,7 @@ async def test_nobody_hears_that_it_is_back_once_it_is_known_to_be_out_again(roo
     incident_id = await told(room)
     restored = await room.send(await room.incidents.restored(incident_id, RestoreIncident(), ANN))
     room.clock.go_on(HOUR)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     reopened = await room.send(await room.incidents.reopen(incident_id, ReopenIncident(), ANN))
     assert (await room.broadcasts.show(restored.id)).state == "paused"
     await room.broadcasts.cancel(reopened.id, ANN)
@@ -755,7 +755,7 @@ async def test_an_update_whose_time_has_passed_is_not_started_and_what_is_older_
 async def test_whoever_is_told_while_a_correction_can_be_taken_back_is_corrected_too(room: ControlRoom) -> None:
     await room.send(await room.open())
     room.clock.go_on(TAKE_BACK)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     while await room.planning.step():
         pass
     room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'sent' WHERE id = 1"))

@@ -337,7 +337,7 @@ async def going_out(room: ControlRoom, minutes: int) -> int:
     room.clock.time = MORNING + minutes * MINUTE
     view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
     room.clock.go_on(MINUTE)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     while await room.planning.step():
         pass
     return view.id
@@ -346,12 +346,12 @@ async def going_out(room: ControlRoom, minutes: int) -> int:
 async def test_a_promise_is_revised_when_the_last_message_of_its_update_was_handed_over(room: ControlRoom) -> None:
     update = await going_out(room, 30)
     sent(room, update, but=1)
-    await room.broadcasts.sweep()
+    await room.course.sweep()
     assert room.promise_states() == [("eta", "open"), ("eta", "open")]
     room.clock.time = MORNING + 45 * MINUTE
     sent(room, update)
     room.clock.time = MORNING + 46 * MINUTE
-    await room.broadcasts.sweep()
+    await room.course.sweep()
     assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
     assert (await room.incidents.show(1)).promises[0].ended_at == MORNING + 45 * MINUTE
 
@@ -369,7 +369,7 @@ async def test_while_an_update_goes_out_no_other_is_sent_and_what_it_reaches_too
     await room.promises.watch()
     assert room.promise_states() == [("eta", "missed"), ("eta", "open")]
     sent(room, update)
-    await room.broadcasts.sweep()
+    await room.course.sweep()
     assert kinds(room) == [("eta", "completed"), ("delayed", "completed")]
     assert room.promise_states() == [("eta", "missed"), ("eta", "open")]
 
@@ -379,7 +379,7 @@ async def test_a_daemon_that_died_after_the_last_message_knows_that_it_was_in_ti
     sent(room, update)
     room.clock.time = MORNING + 2 * HOUR
     await room.promises.watch()
-    await room.broadcasts.sweep()
+    await room.course.sweep()
     assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
 
 
@@ -411,7 +411,7 @@ async def test_while_a_person_has_paused_the_update_a_person_is_asked(room: Cont
 async def test_an_update_that_reached_nobody_keeps_no_promise(room: ControlRoom) -> None:
     update = await going_out(room, 30)
     sent(room, update, state="failed")
-    await room.broadcasts.sweep()
+    await room.course.sweep()
     assert room.promise_states()[0] == ("eta", "open")
     await watched_until(room, 56)
     assert kinds(room)[2:] == [("delayed", "completed")]
@@ -421,7 +421,7 @@ async def test_a_word_about_restoration_that_was_stopped_leaves_the_next_update_
     await room.deliver(await room.open())
     view = await room.send(await room.incidents.restored(1, RestoreIncident(), ANN))
     room.clock.go_on(15 * MINUTE)
-    await room.broadcasts.start_due()
+    await room.course.start_due()
     await room.planning.step()
     await room.broadcasts.cancel(view.id, ANN)
     with pytest.raises(Refused, match="open promise"):

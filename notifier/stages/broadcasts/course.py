@@ -1,0 +1,159 @@
+"""What time does with broadcasts: they start when their not-before time has passed, and end when all is settled."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, is_overtaken
+from notifier.domain.incident import PartState, may_start
+from notifier.domain.notification import NotificationReason, NotificationState
+from notifier.domain.promise import PromiseKind, PromiseState
+from notifier.queue.embedded import Topic
+from notifier.stages import Surroundings
+from notifier.storage.database import Transaction
+from notifier.storage.repositories import broadcasts, control, incidents, updates
+from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.updates import Ended, Started
+
+SWEPT_AT_MOST = 2_000  # notifications in one transaction
+ENDED = (BroadcastState.SUPERSEDED, BroadcastState.CANCELLED)
+
+log = structlog.get_logger(__name__)
+
+
+class Course:
+    """Starts, sweeps and completes broadcasts."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._database, self._clock = around.database, around.clock
+        self._queue, self._metrics = around.queue, around.metrics
+
+    async def start_due(self) -> int:
+        """Start the broadcasts whose not-before time has passed; return how many. Waits while everything is paused."""
+        now = self._clock.now()
+        started = []
+        for due in await self._database.read(lambda tx: broadcasts.due(tx, now)):
+            try:
+                each = await self._database.write(lambda tx, which=due.id: self._start(tx, which))  # type: ignore[misc]
+            except Exception:  # one that cannot start must not hold up the others
+                log.exception("a broadcast could not be started", broadcast=due.id)
+                continue
+            if each is not None:
+                started.append(each)
+        for each in started:
+            self._metrics.broadcasts_sent.labels(each.broadcast.kind).inc()
+            self._count_promises(each.ended)
+            if each.dismissed:
+                self._metrics.incidents_dismissed.labels("by_person").inc()
+        if started:
+            self._queue.recall()  # of what they supersede
+            self._queue.wake(Topic.BROADCASTS)
+            self._queue.wake(Topic.NOTIFICATIONS)
+        return len(started)
+
+    async def sweep(self) -> int:
+        """Settle what ended broadcasts left pending, a chunk at a time, and complete those that are done.
+
+        Return how many notifications and broadcasts were brought to an end.
+        """
+        ended = 0
+        for each in await self._database.read(_to_sweep):
+            ended += await self._sweep(each)
+        return ended
+
+    def _start(self, tx: Transaction, broadcast_id: int) -> Started | None:
+        """Start a broadcast that was due a moment ago, unless it was paused, taken back or superseded since."""
+        found, now = broadcasts.load(tx, broadcast_id), self._clock.now()
+        if control.is_paused(tx) or found.state is not BroadcastState.SENDING or found.started_at is not None:
+            return None
+        if found.kind is BroadcastKind.RESTORED and not _is_believed_back(tx, found):
+            broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
+            return None
+        state = incidents.load(tx, found.incident_id).state
+        if not may_start(None if found.changes is None else found.changes.action, state):
+            updates.give_up(tx, found, now=now, why=f"the incident is {state}")
+            return None
+        if is_overtaken(found.facts, now):  # everything was paused, or the daemon was down; what is older stands
+            updates.give_up(tx, found, now=now, why="a time it gives has passed")
+            return None
+        return updates.start(tx, found, now=now)
+
+    async def _sweep(self, one: "_ToSweep") -> int:
+        """Sweep one broadcast until nothing of it is pending, then finish it when it is settled."""
+        total = 0
+        while True:
+            swept = await self._database.write(lambda tx: self._sweep_chunk(tx, one))
+            for (channel, state, reason), number in swept.notifications.items():
+                self._metrics.notifications.labels(channel, state, reason).inc(number)
+            self._count_promises(swept.promises)
+            total += swept.number + int(swept.is_finished)
+            if swept.number < SWEPT_AT_MOST:
+                return total
+
+    def _sweep_chunk(self, tx: Transaction, one: "_ToSweep") -> "_Swept":
+        found, now = broadcasts.load(tx, one.broadcast_id), self._clock.now()
+        swept: Counter[tuple[str, str, str]] = Counter()
+        if found.state in ENDED:
+            by_channel = broadcasts.sweep(tx, found, at_most=SWEPT_AT_MOST, now=now)
+            state, reason = _END[found.state]
+            swept = Counter({(channel, state, reason): number for channel, number in by_channel.items()})
+        elif found.state is not BroadcastState.SENDING or found.started_at is None or found.planned_at is None:
+            return _Swept()
+        if sum(swept.values()) == SWEPT_AT_MOST or not broadcasts.is_settled(tx, found.id):
+            return _Swept(notifications=swept)
+        broadcasts.finish(tx, found, now=now)
+        ended: Ended = ()
+        if found.state is BroadcastState.SENDING and one.handed_over_at is not None:
+            ended = updates.handed_over(tx, found, at=one.handed_over_at)
+        return _Swept(notifications=swept, is_finished=True, promises=ended)
+
+    def _count_promises(self, ended: Iterable[tuple[PromiseKind, PromiseState]]) -> None:
+        for kind, state in ended:
+            self._metrics.promises.labels(kind, state).inc()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ToSweep:
+    """A broadcast that has ended, or is settled; `handed_over_at`: when its last message had its outcome."""
+
+    broadcast_id: int
+    handed_over_at: datetime | None = None  # None: not one was handed over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Swept:
+    """What one transaction brought to an end: notifications by (channel, state, reason), and promises."""
+
+    notifications: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    is_finished: bool = False
+    promises: Ended = ()
+
+    @property
+    def number(self) -> int:
+        """How many notifications."""
+        return sum(self.notifications.values())
+
+
+_END: Mapping[BroadcastState, tuple[str, str]] = {
+    BroadcastState.SUPERSEDED: (NotificationState.SUPERSEDED, NotificationReason.NEWER_UPDATE),
+    BroadcastState.CANCELLED: (NotificationState.CANCELLED, NotificationReason.BROADCAST_CANCELLED),
+}
+
+
+def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:
+    return incidents.load(tx, found.incident_id).part_state is PartState.BELIEVED_BACK
+
+
+def _to_sweep(tx: Transaction) -> list[_ToSweep]:
+    """Return the broadcasts that have ended, or are planned and settled: only these are worth a write."""
+    found = []
+    for each in broadcasts.unfinished(tx):
+        if each.state in ENDED:
+            found.append(_ToSweep(broadcast_id=each.id))
+        elif each.planned_at is not None and broadcasts.is_settled(tx, each.id):
+            # beside the writer: it walks every message
+            found.append(_ToSweep(broadcast_id=each.id, handed_over_at=broadcasts.handed_over_at(tx, each)))
+    return found
