@@ -43,11 +43,11 @@ class Rejects:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.path is None:
-            return
+        if self._unsent is not None and self.path is not None and self._refused is None:
+            self._refused = self._made(self.path)
         if self._unsent is not None:
-            self._merge(self.path, self._unsent)
-        elif self._refused is None and error is None:
+            self._merge(self._unsent)
+        elif self.path is not None and self._refused is None and error is None:
             self.path.unlink(missing_ok=True)  # that of an earlier attempt: nothing is refused any more
         for file in (self._refused, self._unsent):
             if file is not None:
@@ -56,8 +56,7 @@ class Rejects:
     def add(self, line: int, column: str, value: object, reason: str) -> None:
         """Write down a line that the daemon refused; lines ascend."""
         if self.path is not None and self._refused is None:
-            self._refused = self.path.open("w+", encoding="utf-8", errors="replace", newline="")
-            csv.writer(self._refused).writerow(COLUMNS)
+            self._refused = self._made(self.path)
         self._write(self._refused, line, column, value, reason)
 
     def sift(self, lines: Iterable[Numbered | Unreadable]) -> Iterator[Numbered]:
@@ -72,35 +71,52 @@ class Rejects:
                 )
             self._write(self._unsent, *each)
 
+    def _made(self, path: Path) -> IO[str] | None:
+        """Make the file; where none can be, refused lines are said on standard error from here on."""
+        try:
+            file = path.open("w+", encoding="utf-8", errors="replace", newline="")
+        except OSError as error:
+            self.path = None
+            click.echo(f"warning: cannot write {path}: {error.strerror}; refused lines are said here", err=True)
+            return None
+        csv.writer(file).writerow(COLUMNS)
+        return file
+
     def _write(self, file: IO[str] | None, line: int, column: str, value: object, reason: str) -> None:
         text = "" if value is None else str(value)
         with self._lock:
             self.count += 1
             if file is None:
-                what = f" {column} '{text}':" if column and not reason.startswith(f"{column} '{text}'") else ""
-                click.echo(printing.safe(f"line {line}:{what} {reason}"), err=True)
+                _say(line, column, text, reason)
             else:
                 csv.writer(file).writerow((line, column, _inert(text), _inert(reason)))
 
-    def _merge(self, path: Path, unsent: IO[str]) -> None:
+    def _merge(self, unsent: IO[str]) -> None:
         """Put both lists into one; until that is done, the file has what the daemon refused."""
-        refused: Iterable[list[str]] = ()
-        if self._refused is not None:
-            self._refused.seek(0)
-            refused = csv.reader(self._refused)
-            next(iter(refused))  # the names of the columns
         unsent.seek(0)
-        whole = path.with_name(f"{path.name}.part")
+        if self.path is None or self._refused is None:
+            for line, column, value, reason in csv.reader(unsent):
+                _say(line, column, value, reason)
+            return
+        self._refused.seek(0)
+        refused = csv.reader(self._refused)
+        next(refused)  # the names of the columns
+        whole = self.path.with_name(f"{self.path.name}.part")
         with whole.open("w", encoding="utf-8", errors="replace", newline="") as file:
             writer: Any = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows(merge(refused, csv.reader(unsent), key=lambda row: int(row[0])))
-        whole.replace(path)
+        whole.replace(self.path)
 
 
 def rejected_path(path: Path) -> Path:
     """Return where the refused lines of a file go."""
     return path.with_name(path.name.removesuffix(".csv") + ".rejected.csv")
+
+
+def _say(line: int | str, column: str, value: str, reason: str) -> None:
+    what = f" {column} '{value}':" if column and not reason.startswith(f"{column} '{value}'") else ""
+    click.echo(printing.safe(f"line {line}:{what} {reason}"), err=True)
 
 
 def _inert(text: str) -> str:

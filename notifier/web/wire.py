@@ -77,7 +77,8 @@ def decode(type_: type[T], body: bytes) -> T:
     except RecursionError:
         raise Rejected(400, f"nested deeper than {NESTED_AT_MOST} levels") from None
     except msgspec.DecodeError as error:
-        raise Rejected(400, f"not JSON: {error}", expected="one JSON object") from None
+        what = str(error).removeprefix("JSON is malformed: ")
+        raise Rejected(400, f"not JSON: {what}", expected="one JSON object") from None
     if schema.needs_a_closer_look(body, value):
         _look_closer(body)
     return value

@@ -189,6 +189,17 @@ def test_rejects_are_in_the_order_of_the_file_whoever_found_them(
     assert [each.name for each in tmp_path.iterdir() if each.name.endswith(".part")] == []
 
 
+def test_where_no_list_of_rejects_can_be_written_they_are_said(notifier: Run, complaints: Bulk, tmp_path: Path) -> None:
+    (tmp_path / "file.rejected.csv").mkdir()
+    complaints.wrong[3] = {"detail": "is odd"}
+    result = notifier("complaints", "import", str(written(tmp_path, "service\npower\npower\nx,y\n")))
+    assert result.exit_code == 1
+    assert "2 lines were refused\n" in result.stderr
+    assert "cannot write" in result.stderr
+    assert "line 3: is odd\n" in result.stderr
+    assert "line 4: there are 2 cells under 1 columns" in result.stderr
+
+
 def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(
     notifier: Run, complaints: Bulk, tmp_path: Path
 ) -> None:
