@@ -187,6 +187,7 @@ async def test_while_everything_is_paused_a_person_is_asked(room: ControlRoom) -
     await watched_until(room, 58)
     assert len(kinds(room)) == 1
     assert "promise_needs_a_person" in room.events()
+    assert room.needs()[1].text.endswith("is due in 2 min; everything is paused: nobody hears anything")
 
 
 async def test_the_metrics_tell_what_became_of_promises(room: ControlRoom) -> None:

@@ -51,7 +51,7 @@ def test_a_text_that_looks_like_a_field_is_a_text(text: str) -> None:
     [
         (b"", "not JSON"),
         (b'{"service":', "not JSON"),
-        (b'{"service":"power"} x', "not JSON: trailing characters (byte 20)"),
+        (b'{"service":"power"} x', "not JSON: trailing characters (byte 21)"),
         (b'\xef\xbb\xbf{"service":"power"}', "not JSON"),
         (b'{"service":"power","count":NaN}', "not JSON"),
         (b'{"service":"\xff"}', "not UTF-8"),

@@ -52,9 +52,10 @@ def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping
         minutes = max(0, round((promise.due_at - now).total_seconds() / 60))
         limit = playbooks[incident.service].automatic_delays if incident.service in playbooks else 0
         subject, by = Subject.of_incident(incident), clock(promise.due_at, zone)
+        then = "everything is paused: nobody hears anything" if paused else _by_itself(promise, limit)
         yield subject.need(
             "promise",
-            f"{_PROMISES[promise.kind]} by {by} is due in {minutes} min; {_by_itself(promise, limit)}",
+            f"{_PROMISES[promise.kind]} by {by} is due in {minutes} min; {then}",
             *_speak(subject),
             broadcast_id=promise.broadcast_id,
             due_at=promise.due_at,
