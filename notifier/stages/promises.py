@@ -21,9 +21,9 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.repositories import broadcasts, control, incidents, promises, updates
+from notifier.storage.repositories import broadcasts, control, course, incidents, promises
+from notifier.storage.repositories.course import Ended
 from notifier.storage.repositories.promises import Watched
-from notifier.storage.repositories.updates import Ended
 
 _log = structlog.get_logger(__name__)
 WATCHER = "daemon"
@@ -175,7 +175,7 @@ class Promises:
             reason=BroadcastReason.BY_PROMISE,
         )
         incidents.set_times(tx, promise.part_id, eta_at=standing, next_update_by=facts.next_update_by)
-        updates.start(tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=promise.automatic_in_row + 1)
+        course.start(tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=promise.automatic_in_row + 1)
 
     def _tell(self, acted: Acted) -> None:
         for kind, state in acted.ended:

@@ -14,9 +14,9 @@ from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import broadcasts, control, incidents, updates
+from notifier.storage.repositories import broadcasts, control, course, incidents
 from notifier.storage.repositories.broadcasts import StoredBroadcast
-from notifier.storage.repositories.updates import Ended, Started
+from notifier.storage.repositories.course import Ended, Started
 
 SWEPT_AT_MOST = 2_000  # notifications in one transaction
 ENDED = (BroadcastState.SUPERSEDED, BroadcastState.CANCELLED)
@@ -74,12 +74,12 @@ class Course:
             return None
         state = incidents.load(tx, found.incident_id).state
         if not may_start(None if found.changes is None else found.changes.action, state):
-            updates.give_up(tx, found, now=now, why=f"the incident is {state}")
+            course.give_up(tx, found, now=now, why=f"the incident is {state}")
             return None
         if is_overtaken(found.facts, now):  # everything was paused, or the daemon was down; what is older stands
-            updates.give_up(tx, found, now=now, why="a time it gives has passed")
+            course.give_up(tx, found, now=now, why="a time it gives has passed")
             return None
-        return updates.start(tx, found, now=now)
+        return course.start(tx, found, now=now)
 
     async def _sweep(self, one: "_ToSweep") -> int:
         """Sweep one broadcast until nothing of it is pending, then finish it when it is settled."""
@@ -107,7 +107,7 @@ class Course:
         broadcasts.finish(tx, found, now=now)
         ended: Ended = ()
         if found.state is BroadcastState.SENDING and one.handed_over_at is not None:
-            ended = updates.handed_over(tx, found, at=one.handed_over_at)
+            ended = course.handed_over(tx, found, at=one.handed_over_at)
         return _Swept(notifications=swept, is_finished=True, promises=ended)
 
     def _count_promises(self, ended: Iterable[tuple[PromiseKind, PromiseState]]) -> None:

@@ -18,7 +18,7 @@ from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import Render
-from notifier.storage.repositories import audience, audit, broadcasts, incidents, places, updates
+from notifier.storage.repositories import audience, audit, broadcasts, course, incidents, places, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import BroadcastView, Preview
@@ -128,7 +128,7 @@ class Broadcasts:
             if taken_back:
                 updates.take_back(tx, found, now=now, by=actor.name)
             else:
-                ended.extend(updates.stop(tx, found, now=now, by=actor.name))
+                ended.extend(course.stop(tx, found, now=now, by=actor.name))
 
         ended: list[tuple[PromiseKind, PromiseState]] = []
         view = await self._act("cancel", broadcast_id, actor, decide)

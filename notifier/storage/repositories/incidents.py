@@ -13,6 +13,7 @@ from notifier.domain.broadcast import BroadcastReason, BroadcastState
 from notifier.domain.errors import NotFound
 from notifier.domain.incident import (
     INCIDENT,
+    PART,
     DismissReason,
     Impact,
     IncidentState,
@@ -236,6 +237,19 @@ def set_state(tx: Transaction, incident_id: int, wanted: IncidentState) -> None:
         raise NotFound("incident", incident_id)
     INCIDENT.require(IncidentState(current), wanted, which=incident_id)
     tx.run("UPDATE incidents SET state = :state WHERE id = :id", state=wanted, id=incident_id)
+
+
+def move_part(
+    tx: Transaction, incident: StoredIncident, wanted: PartState, *, believed_back_at: datetime | None
+) -> None:
+    """Move the part of an incident along an arrow of its table; raise `TransitionRefused`."""
+    PART.require(incident.part_state, wanted, which=incident.part_id)
+    tx.run(
+        "UPDATE parts SET state = :state, believed_back_at = :back WHERE id = :id",
+        state=wanted,
+        back=to_micros(believed_back_at),
+        id=incident.part_id,
+    )
 
 
 def set_times(tx: Transaction, part_id: int, *, eta_at: datetime | None, next_update_by: datetime | None) -> None:

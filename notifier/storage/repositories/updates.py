@@ -1,53 +1,34 @@
-"""What an update does to its incident: at `send`, when it is taken back, and when it starts.
+"""What people decide meets an incident: when an update is sent or taken back, or service is not back after all.
 
-The decisions are those of `domain`; here they meet the rows of one incident, its part, its older broadcasts and its
-promises, in one transaction. Shared by the stage of persons (`broadcasts`) and that of the watcher (`promises`).
+The decisions are those of `domain`; here they meet one incident, its part and its older broadcasts, in one transaction.
+Nobody has been told yet; what telling does is in `course`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
-from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, BroadcastReason, BroadcastState
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.incident import (
     INCIDENT,
     PART,
     Action,
     Before,
     Changes,
-    DismissReason,
     Evidence,
     IncidentState,
     PartState,
     merged_by,
 )
-from notifier.domain.promise import PromiseKind, PromiseState, ended_by_restoration, ended_by_update
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, incidents, overlaps, promises
+from notifier.storage.repositories import broadcasts, incidents, overlaps
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
 _FINAL = (BroadcastState.COMPLETED, BroadcastState.CANCELLED, BroadcastState.SUPERSEDED)
 _UNSENT = tuple(state for state in BroadcastState if state not in _FINAL)
-
-
-Ended = tuple[tuple[PromiseKind, PromiseState], ...]
-"""Which promises have ended, and how; for metrics."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """What a start changed, for metrics."""
-
-    broadcast: StoredBroadcast
-    ended: Ended
-    dismissed: bool
-
-
-# --- at send --------------------------------------------------------------------------------------------------------
 
 
 def apply(
@@ -64,7 +45,7 @@ def apply(
         case Action.ETA:
             pass
         case Action.RESTORED:
-            _move_part(tx, incident, PartState.BELIEVED_BACK, believed_back_at=changes.at or now)
+            incidents.move_part(tx, incident, PartState.BELIEVED_BACK, believed_back_at=changes.at or now)
         case Action.REOPEN:
             _reopen(tx, incident)
             paused = _pause_older(tx, found)  # "it is back" is not said while we know better
@@ -83,30 +64,15 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
     if found.changes is None or found.changes.before is None:
         return
     before = found.changes.before
-    _resume_older(tx, before)
+    resume_older(tx, before)
     incident = incidents.load(tx, found.incident_id)
     if incident.state is IncidentState.CONFIRMED and before.state in (IncidentState.RESOLVED, IncidentState.CLOSED):
         _back_to_resolved(tx, incident, before)
     elif found.changes.action is Action.RESTORED and incident.part_state is PartState.BELIEVED_BACK:
-        _move_part(tx, incident, PartState.OUT, believed_back_at=None)
+        incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     if not _is_overtaken(tx, found):
         _bring_back_words(tx, incident, before)
     incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
-
-
-def stop(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str) -> Ended:
-    """Stop a broadcast of which something may have left, or a draft; what it promised to nobody is void.
-
-    What it promised to somebody stands, and so does what older ones promised to those it did not reach.
-    """
-    ended = []
-    if not broadcasts.was_told_by(tx, found.id):
-        for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
-            if promise.broadcast_id == found.id:
-                promises.end(tx, promise, PromiseState.VOID, now=now)
-                ended.append((promise.kind, PromiseState.VOID))
-    incidents.record(tx, found.incident_id, at=now, event="cancelled", actor=by, detail={"broadcast": found.id})
-    return tuple(ended)
 
 
 def _is_overtaken(tx: Transaction, found: StoredBroadcast) -> bool:
@@ -116,16 +82,7 @@ def _is_overtaken(tx: Transaction, found: StoredBroadcast) -> bool:
     return any(other.id > found.id for other in others)
 
 
-def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str) -> None:
-    """Cancel an authorised broadcast that is not true any more before it has started; what is older stands."""
-    broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.NO_LONGER_TRUE, now=now)
-    if found.kind in ONLY_TO_TOLD and found.changes is not None and found.changes.before is not None:
-        _resume_older(tx, found.changes.before)
-    detail = {"broadcast": found.id, "why": why}
-    incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)
-
-
-def _resume_older(tx: Transaction, before: Before) -> None:
+def resume_older(tx: Transaction, before: Before) -> None:
     """Let what was paused for a broadcast go on, unless something else has become of it."""
     for broadcast_id in before.paused:
         older = broadcasts.load(tx, broadcast_id)
@@ -166,12 +123,12 @@ def doubt_restoration(tx: Transaction, incident_id: int, evidence: Evidence, *, 
 def out_again(tx: Transaction, incident_id: int, *, now: datetime, by: str, why: str) -> None:
     """Put a part that was believed back out again; the message that it is back is cancelled before anyone read it."""
     incident = incidents.load(tx, incident_id)
-    _move_part(tx, incident, PartState.OUT, believed_back_at=None)
+    incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     for held in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
         if held.kind is BroadcastKind.RESTORED and held.started_at is None:
             broadcasts.end(tx, held, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
             if held.changes is not None and held.changes.before is not None:  # what was promised before it holds again
-                _resume_older(tx, held.changes.before)
+                resume_older(tx, held.changes.before)
                 _bring_back_words(tx, incident, held.changes.before)
     incidents.record(tx, incident_id, at=now, event="out_again", actor=by, detail={"why": why})
 
@@ -197,7 +154,7 @@ def _confirm(tx: Transaction, incident: StoredIncident, changes: Changes, *, now
 def _reopen(tx: Transaction, incident: StoredIncident) -> None:
     incidents.set_state(tx, incident.id, IncidentState.CONFIRMED)
     if incident.part_state is not PartState.OUT:
-        _move_part(tx, incident, PartState.OUT, believed_back_at=None)
+        incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     tx.run("UPDATE incidents SET resolved_at = NULL, closed_at = NULL WHERE id = :id", id=incident.id)
     tx.run("UPDATE parts SET restored_at = NULL, eta_at = NULL WHERE id = :id", id=incident.part_id)
 
@@ -250,18 +207,6 @@ def _save_words(
     )
 
 
-def _move_part(
-    tx: Transaction, incident: StoredIncident, wanted: PartState, *, believed_back_at: datetime | None
-) -> None:
-    PART.require(incident.part_state, wanted, which=incident.part_id)
-    tx.run(
-        "UPDATE parts SET state = :state, believed_back_at = :back WHERE id = :id",
-        state=wanted,
-        back=to_micros(believed_back_at),
-        id=incident.part_id,
-    )
-
-
 def _before(incident: StoredIncident, paused: Iterable[int]) -> Before:
     return Before(
         state=incident.state,
@@ -278,89 +223,3 @@ def _before(incident: StoredIncident, paused: Iterable[int]) -> Before:
         closed_at=incident.closed_at,
         paused=tuple(paused),
     )
-
-
-# --- at the start, and when the last message has left ---------------------------------------------------------------
-
-
-def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int = 0) -> Started:
-    """Start a broadcast: its messages may leave, older ones of the part are superseded, its promises stand.
-
-    Older promises stay open until it has been handed over; only a correction, or service that is back, ends them now.
-    """
-    incident = incidents.load(tx, found.incident_id)
-    is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
-    broadcasts.mark_started(tx, found.id, now)
-    if found.kind in ONLY_TO_TOLD:
-        broadcasts.plan_again(tx, found.id)  # who has been told is certain only now that nothing older is claimed
-    for other in broadcasts.of_part(
-        tx, found.part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED
-    ):
-        # what a person has authorised and has not started yet is news to come, not an older update of the daemon's
-        is_older = other.started_at is not None or (other.id < found.id and not found.automatic)
-        if other.id != found.id and is_older:
-            broadcasts.end(tx, other, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
-        elif other.id != found.id and is_dismissal:  # there is no news to come of what was nothing
-            broadcasts.end(tx, other, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
-    ended = []
-    back_at = (incident.believed_back_at or now) if found.kind is BroadcastKind.RESTORED else None
-    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
-        if is_dismissal:
-            state = PromiseState.VOID
-        elif back_at is not None and promise.kind is PromiseKind.ETA:
-            state = ended_by_restoration(promise.due_at, back_at=back_at)
-        else:
-            continue
-        promises.end(tx, promise, state, now=now)
-        ended.append((promise.kind, state))
-    if is_dismissal:
-        incidents.dismiss(
-            tx, incident.id, now=now, reason=DismissReason.BY_PERSON, actor=found.sent_by or found.created_by
-        )
-    elif found.kind is BroadcastKind.RESTORED:
-        _restore(tx, incident, now=now)
-    else:
-        _promise(tx, found, now=now, automatic_in_row=automatic_in_row)
-    detail = {"broadcast": found.id, "kind": str(found.kind)}
-    incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
-    return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
-
-
-def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> Ended:
-    """End the older promises of the part: the last message of a newer update was handed over at this time."""
-    ended = []
-    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
-        if promise.broadcast_id != found.id:
-            state = ended_by_update(promise.kind, promise.due_at, handed_over_at=at)
-            promises.end(tx, promise, state, now=at)
-            ended.append((promise.kind, state))
-    return tuple(ended)
-
-
-def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> None:
-    _move_part(tx, incident, PartState.RESTORED, believed_back_at=incident.believed_back_at)
-    tx.run(
-        "UPDATE parts SET restored_at = :at, eta_at = NULL, next_update_by = NULL WHERE id = :id",
-        at=to_micros(incident.believed_back_at or now),
-        id=incident.part_id,
-    )
-    incidents.set_state(tx, incident.id, IncidentState.RESOLVED)
-    tx.run("UPDATE incidents SET resolved_at = :now WHERE id = :id", now=to_micros(now), id=incident.id)
-
-
-def _promise(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int) -> None:
-    """Store every time that the broadcast gives."""
-    times = ((PromiseKind.ETA, found.facts.eta_at), (PromiseKind.NEXT_UPDATE, found.facts.next_update_by))
-    for kind, due_at in times:
-        if due_at is not None:
-            promises.make(
-                tx,
-                incident_id=found.incident_id,
-                part_id=found.part_id,
-                broadcast_id=found.id,
-                kind=kind,
-                due_at=due_at,
-                now=now,
-                automatic_in_row=automatic_in_row,
-                may_delay=found.may_delay,
-            )

@@ -1,0 +1,136 @@
+"""What the course of an update does to its incident: when it starts, has been handed over, is stopped, or given up.
+
+The decisions are those of `domain`; here they meet the rows of one incident, its part, its older broadcasts and its
+promises, in one transaction. Shared by the stage of broadcasts and that of the watcher (`promises`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, BroadcastReason, BroadcastState
+from notifier.domain.incident import Action, DismissReason, IncidentState, PartState
+from notifier.domain.promise import PromiseKind, PromiseState, ended_by_restoration, ended_by_update
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories import broadcasts, incidents, promises, updates
+from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.incidents import StoredIncident
+
+Ended = tuple[tuple[PromiseKind, PromiseState], ...]
+"""Which promises have ended, and how; for metrics."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What a start changed, for metrics."""
+
+    broadcast: StoredBroadcast
+    ended: Ended
+    dismissed: bool
+
+
+def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int = 0) -> Started:
+    """Start a broadcast: its messages may leave, older ones of the part are superseded, its promises stand.
+
+    Older promises stay open until it has been handed over; only a correction, or service that is back, ends them now.
+    """
+    incident = incidents.load(tx, found.incident_id)
+    is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
+    broadcasts.mark_started(tx, found.id, now)
+    if found.kind in ONLY_TO_TOLD:
+        broadcasts.plan_again(tx, found.id)  # who has been told is certain only now that nothing older is claimed
+    for other in broadcasts.of_part(
+        tx, found.part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED
+    ):
+        # what a person has authorised and has not started yet is news to come, not an older update of the daemon's
+        is_older = other.started_at is not None or (other.id < found.id and not found.automatic)
+        if other.id != found.id and is_older:
+            broadcasts.end(tx, other, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
+        elif other.id != found.id and is_dismissal:  # there is no news to come of what was nothing
+            broadcasts.end(tx, other, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
+    ended = []
+    back_at = (incident.believed_back_at or now) if found.kind is BroadcastKind.RESTORED else None
+    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+        if is_dismissal:
+            state = PromiseState.VOID
+        elif back_at is not None and promise.kind is PromiseKind.ETA:
+            state = ended_by_restoration(promise.due_at, back_at=back_at)
+        else:
+            continue
+        promises.end(tx, promise, state, now=now)
+        ended.append((promise.kind, state))
+    if is_dismissal:
+        incidents.dismiss(
+            tx, incident.id, now=now, reason=DismissReason.BY_PERSON, actor=found.sent_by or found.created_by
+        )
+    elif found.kind is BroadcastKind.RESTORED:
+        _restore(tx, incident, now=now)
+    else:
+        _promise(tx, found, now=now, automatic_in_row=automatic_in_row)
+    detail = {"broadcast": found.id, "kind": str(found.kind)}
+    incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
+    return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
+
+
+def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> Ended:
+    """End the older promises of the part: the last message of a newer update was handed over at this time."""
+    ended = []
+    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+        if promise.broadcast_id != found.id:
+            state = ended_by_update(promise.kind, promise.due_at, handed_over_at=at)
+            promises.end(tx, promise, state, now=at)
+            ended.append((promise.kind, state))
+    return tuple(ended)
+
+
+def stop(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str) -> Ended:
+    """Stop a broadcast of which something may have left, or a draft; what it promised to nobody is void.
+
+    What it promised to somebody stands, and so does what older ones promised to those it did not reach.
+    """
+    ended = []
+    if not broadcasts.was_told_by(tx, found.id):
+        for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+            if promise.broadcast_id == found.id:
+                promises.end(tx, promise, PromiseState.VOID, now=now)
+                ended.append((promise.kind, PromiseState.VOID))
+    incidents.record(tx, found.incident_id, at=now, event="cancelled", actor=by, detail={"broadcast": found.id})
+    return tuple(ended)
+
+
+def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str) -> None:
+    """Cancel an authorised broadcast that is not true any more before it has started; what is older stands."""
+    broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.NO_LONGER_TRUE, now=now)
+    if found.kind in ONLY_TO_TOLD and found.changes is not None and found.changes.before is not None:
+        updates.resume_older(tx, found.changes.before)
+    detail = {"broadcast": found.id, "why": why}
+    incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)
+
+
+def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> None:
+    incidents.move_part(tx, incident, PartState.RESTORED, believed_back_at=incident.believed_back_at)
+    tx.run(
+        "UPDATE parts SET restored_at = :at, eta_at = NULL, next_update_by = NULL WHERE id = :id",
+        at=to_micros(incident.believed_back_at or now),
+        id=incident.part_id,
+    )
+    incidents.set_state(tx, incident.id, IncidentState.RESOLVED)
+    tx.run("UPDATE incidents SET resolved_at = :now WHERE id = :id", now=to_micros(now), id=incident.id)
+
+
+def _promise(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int) -> None:
+    """Store every time that the broadcast gives."""
+    times = ((PromiseKind.ETA, found.facts.eta_at), (PromiseKind.NEXT_UPDATE, found.facts.next_update_by))
+    for kind, due_at in times:
+        if due_at is not None:
+            promises.make(
+                tx,
+                incident_id=found.incident_id,
+                part_id=found.part_id,
+                broadcast_id=found.id,
+                kind=kind,
+                due_at=due_at,
+                now=now,
+                automatic_in_row=automatic_in_row,
+                may_delay=found.may_delay,
+            )
