@@ -76,9 +76,17 @@ class LazyGroup(click.Group):
         if args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
             from notifier.domain.errors import nearest
 
-            hint = nearest(args[0], self.list_commands(ctx))
+            hint = self._within_groups(ctx, args[0]) or nearest(args[0], self.list_commands(ctx))
             raise click.UsageError(f"there is no command '{args[0]}'{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def _within_groups(self, ctx: click.Context, name: str) -> str:
+        """Return a hint where the word is a command of groups: `reject` -> `broadcasts reject`."""
+        groups = ((top, self.get_command(ctx, top)) for top in self.list_commands(ctx))
+        found = [
+            f"'{top} {name}'" for top, group in groups if isinstance(group, click.Group) and name in group.commands
+        ]
+        return f"; did you mean {' or '.join(found)}?" if found else ""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - Click's signature
         """List the commands by section, from the table alone."""

@@ -69,6 +69,13 @@ def test_an_unknown_command_names_the_nearest_one(notifier: Run) -> None:
     assert "there is no command 'incidnts'; did you mean 'incidents'?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("reject", "'broadcasts reject'"), ("import", "'customers import' or 'complaints import'")]
+)
+def test_a_command_of_a_group_is_named_with_its_group(notifier: Run, typed: str, meant: str) -> None:
+    assert f"there is no command '{typed}'; did you mean {meant}?" in notifier(typed).stderr
+
+
 def test_a_terminal_that_cannot_show_a_letter_shows_a_question_mark(notifier: Run, tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "notifier", "customers", "find", "ü"],
