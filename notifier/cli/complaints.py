@@ -10,21 +10,12 @@ import msgspec
 
 from notifier.cli import complaint_file, printing, times
 from notifier.cli.client import Client
+from notifier.cli.counting import why_not
 from notifier.cli.options import connect, json_option
-from notifier.cli.printing import GOOD, WARN, number, plural, words
+from notifier.cli.printing import GOOD, WARN, number, plural
 from notifier.cli.rejects import Rejects, rejected_path
 from notifier.cli.upload import is_stdin, numbered, opened, progress
 from notifier.domain.errors import InvalidInput
-
-_WHY_NOT = {
-    "history": "history: baseline only",
-    "late": "over 15 minutes old: baseline only",
-    "repeat": "the same reporter counted there within 24 hours",
-    "unverified_cap": "strangers count only up to a cap",
-    "no_region": "nobody knows where: no region is named or on file",
-    "not_served": "no active site of theirs has this service",
-    "ambiguous_customer": "several customers share the address",
-}
 
 
 class _Accepted(msgspec.Struct, kw_only=True):
@@ -166,7 +157,7 @@ def _end(tally: Counter[str], rejects: Rejects, *, as_json: bool) -> None:
         printing.fields(
             [
                 ("evidence", number(tally["counted"]) if tally["counted"] else ""),
-                *((_WHY_NOT.get(why, words(why)), number(n)) for why, n in sorted(not_counted.items())),
+                *((why_not(why), number(n)) for why, n in sorted(not_counted.items())),
                 ("known already", number(tally["duplicate"]) if tally["duplicate"] else ""),
             ]
         )
@@ -186,8 +177,7 @@ def _show(accepted: _Accepted) -> None:
     if accepted.counted:
         printing.line(f"It counts in {regions}.", hang=2)
     else:
-        why = _WHY_NOT.get(accepted.not_counted or "", words(accepted.not_counted or "no reason given"))
-        printing.line(f"It is no evidence: {why}.", hang=2)
+        printing.line(f"It is no evidence: {why_not(accepted.not_counted)}.", hang=2)
     if accepted.incident is not None:
         printing.line(f"Open incident #{accepted.incident}: notifier incidents show {accepted.incident}")
     elif accepted.customer:

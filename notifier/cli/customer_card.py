@@ -6,6 +6,7 @@ The only place where addresses are shown in full: the agent must be able to say 
 import click
 
 from notifier.cli import printing
+from notifier.cli.counting import why_not
 from notifier.cli.incident_card import show_promises
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, Column, plural, safe, words
@@ -73,7 +74,7 @@ def _complaints(complaints: list[ComplaintView], moment: Moment) -> None:
     if not complaints:
         printing.line("nothing", indent=2)
     for each in complaints[:_SHOWN]:
-        counted = "counted" if each.counted else f"not counted: {words(each.not_counted or '')}"
+        counted = "counted" if each.counted else f"not counted: {why_not(each.not_counted)}"
         printing.line(f"{moment.short(each.occurred_at)}  {each.service} by {each.source}, {counted}", indent=2, hang=4)
         if each.text:
             printing.line(f'"{each.text}"', indent=4)

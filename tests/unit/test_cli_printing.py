@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.cli import printing
+from notifier.cli.counting import why_not
 from notifier.cli.printing import Column
+from notifier.domain.complaint import NotCounted
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +90,8 @@ def test_json_for_a_terminal_holds_nothing_that_it_would_obey(
     monkeypatch.setattr(printing.sys.stdout, "isatty", lambda: True)
     printing.answer(document)
     assert "\\u009b" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("reason", NotCounted)
+def test_every_reason_not_to_count_has_words(reason: NotCounted) -> None:
+    assert why_not(reason) != printing.words(reason)
