@@ -75,7 +75,7 @@ class Promises:
         paused = control.is_paused(tx)
         return [
             each.promise.id
-            for each in promises.open_ones(tx)
+            for each in promises.open_ones(tx, now)
             if self._verdict(tx, each, now, paused) is not Verdict.NOTHING
         ]
 
@@ -103,7 +103,7 @@ class Promises:
     def _act(self, tx: Transaction, promise_id: int) -> Acted | None:
         """Decide again on what is stored now, then do it."""
         now = self._clock.now()
-        watched = next((each for each in promises.open_ones(tx) if each.promise.id == promise_id), None)
+        watched = next((each for each in promises.open_ones(tx, now) if each.promise.id == promise_id), None)
         if watched is None:
             return None
         promise = watched.promise

@@ -314,6 +314,17 @@ async def test_a_persons_update_that_is_about_to_start_speaks_instead(room: Cont
     assert (await room.broadcasts.show(2)).automatic is False
 
 
+async def test_a_persons_update_whose_time_has_passed_too_does_not_silence_the_daemon(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + HOUR - timedelta(seconds=40)
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 80 * MINUTE), ANN))
+    room.clock.time = MORNING + 100 * MINUTE
+    await room.promises.watch()
+    await room.work()
+    assert kinds(room) == [("eta", "completed"), ("delayed", "cancelled"), ("delayed", "completed")]
+    assert (await room.broadcasts.show(3)).facts["late"] is True
+
+
 # --- an update takes its time ---------------------------------------------------------------------------------------
 
 
@@ -407,6 +418,7 @@ async def test_while_a_person_has_paused_the_update_a_person_is_asked(room: Cont
     await watched_until(room, 57)
     assert len(kinds(room)) == 2
     assert "promise_needs_a_person" in room.events()
+    assert "the update that answers it is paused: only a person can go on" in room.needs()[0].text
 
 
 async def test_an_update_that_reached_nobody_keeps_no_promise(room: ControlRoom) -> None:

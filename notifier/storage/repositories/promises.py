@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.broadcast import BroadcastState
+from notifier.domain.broadcast import BroadcastState, Facts, is_overtaken
 from notifier.domain.incident import PartState
 from notifier.domain.promise import PROMISE, Answer, Promise, PromiseId, PromiseKind, PromiseState
 from notifier.storage.database import Row, Transaction
-from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.repositories import broadcasts
 
 
@@ -23,13 +23,10 @@ class Watched:
     answer: Answer  # how far one has come that has started since
 
 
-def open_ones(tx: Transaction) -> list[Watched]:
+def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
     """Return every open promise, the next due first; not those of what a person has authorised to be corrected."""
     rows = tx.rows(
         """SELECT p.*, i.service, t.state AS part_state,
-                  (SELECT MIN(b.not_before_at) FROM broadcasts AS b
-                   WHERE b.incident_id = p.incident_id AND b.part_id = p.part_id AND b.state = 'sending'
-                     AND b.started_at IS NULL) AS update_at,
                   u.id AS newest, u.state AS newest_state, u.planned_at AS newest_planned_at
            FROM promises AS p
            JOIN incidents AS i ON i.id = p.incident_id
@@ -48,7 +45,7 @@ def open_ones(tx: Transaction) -> list[Watched]:
             promise=_promise(row),
             service=row["service"],
             part_state=PartState(row["part_state"]),
-            update_at=to_instant(row["update_at"]),
+            update_at=_update_at(tx, row, now),
             answer=_answer(tx, row),
         )
         for row in rows
@@ -63,14 +60,6 @@ def of_part(tx: Transaction, incident_id: int, part_id: int) -> list[Promise]:
         part=part_id,
     )
     return [_promise(row) for row in rows]
-
-
-def load(tx: Transaction, promise_id: int) -> Promise:
-    """Return a promise that is known to exist."""
-    row = tx.row("SELECT * FROM promises WHERE id = :id", id=promise_id)
-    if row is None:
-        raise LookupError(f"promise {promise_id}")
-    return _promise(row)
 
 
 def make(
@@ -120,6 +109,18 @@ def mark_warned(tx: Transaction, promise_id: int, now: datetime) -> None:
 def open_in(promises: list[Promise]) -> Iterator[Promise]:
     """Yield those that are open."""
     return (promise for promise in promises if promise.state is PromiseState.OPEN)
+
+
+def _update_at(tx: Transaction, row: Row, now: datetime) -> datetime | None:
+    """Return when the next authorised update starts; not one that will be given up, because its time has passed."""
+    waiting = tx.tuples(
+        """SELECT not_before_at, facts FROM broadcasts
+           WHERE incident_id = :incident AND part_id = :part AND state = 'sending' AND started_at IS NULL""",
+        incident=row["incident_id"],
+        part=row["part_id"],
+    )
+    starts = (to_instant(at) for at, facts in waiting if not is_overtaken(from_json(facts, Facts), now))
+    return min(starts, default=None)
 
 
 def _answer(tx: Transaction, row: Row) -> Answer:

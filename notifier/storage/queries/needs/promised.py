@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from notifier.domain.broadcast import Facts
 from notifier.domain.incident import PartState
 from notifier.domain.playbook import Playbook
-from notifier.domain.promise import Answer, Promise, PromiseKind
+from notifier.domain.promise import Answer, PromiseKind
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries.needs.subject import Subject, clock
 from notifier.storage.repositories import control, incidents, promises
+from notifier.storage.repositories.promises import Watched
 from notifier.storage.views import Need
 
 _PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next update"}
@@ -42,7 +43,7 @@ def missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
 def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> Iterator[Need]:
     """Promises that the watcher has warned about and that no authorised update will keep."""
     paused = control.is_paused(tx)  # then nothing that is authorised starts
-    for watched in promises.open_ones(tx):
+    for watched in promises.open_ones(tx, now):
         promise = watched.promise
         starts_in_time = watched.update_at is not None and watched.update_at < promise.due_at
         coming = (starts_in_time or watched.answer in (Answer.GOING_OUT, Answer.HANDED_OVER)) and not paused
@@ -52,7 +53,7 @@ def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping
         minutes = max(0, round((promise.due_at - now).total_seconds() / 60))
         limit = playbooks[incident.service].automatic_delays if incident.service in playbooks else 0
         subject, by = Subject.of_incident(incident), clock(promise.due_at, zone)
-        then = "everything is paused: nobody hears anything" if paused else _by_itself(promise, limit)
+        then = "everything is paused: nobody hears anything" if paused else _by_itself(watched, limit)
         yield subject.need(
             "promise",
             f"{_PROMISES[promise.kind]} by {by} is due in {minutes} min; {then}",
@@ -67,8 +68,11 @@ def _speak(subject: Subject) -> tuple[str, ...]:
     return f"eta {subject.id} TIME", f"eta {subject.id} none", f"restored {subject.id}"
 
 
-def _by_itself(promise: Promise, limit: int) -> str:
+def _by_itself(watched: Watched, limit: int) -> str:
     """Say what the daemon does when nobody speaks before the promise lapses."""
+    promise = watched.promise
+    if watched.answer is Answer.PAUSED:
+        return "the update that answers it is paused: only a person can go on"
     if not promise.may_delay:
         return "the daemon may not go on by itself"
     if promise.automatic_in_row >= limit:
