@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from notifier.clock import Clock
 from notifier.domain.actor import Actor
-from notifier.domain.broadcast import BroadcastReason, BroadcastState
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.delivery import Next, end_of
 from notifier.domain.errors import NotFound, Refused
 from notifier.domain.notification import NOTIFICATION, Channel, NotificationReason, NotificationState
@@ -15,7 +15,7 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.delivery.counting import count
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import audit, doubts, notifications
+from notifier.storage.repositories import audit, broadcasts, doubts, notifications
 
 GIVEN_UP = Next(state=NotificationState.ABANDONED, reason=NotificationReason.ABANDONED_BY_PERSON)
 
@@ -125,4 +125,4 @@ def _send_again(tx: Transaction, broadcast_id: int) -> None:
     if (newer := doubts.newer_update(tx, broadcast_id)) is not None:
         raise Refused(f"broadcast {newer} is newer than {broadcast_id}: its message is no longer true")
     if state is BroadcastState.COMPLETED:
-        doubts.extend_broadcast(tx, broadcast_id, reason=BroadcastReason.EXTENDED)
+        broadcasts.send_again(tx, broadcasts.load(tx, broadcast_id))

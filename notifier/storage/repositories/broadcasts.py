@@ -260,7 +260,7 @@ def plan_again(tx: Transaction, broadcast_id: int) -> None:
 
 
 def send_again(tx: Transaction, found: StoredBroadcast) -> None:
-    """Let a completed broadcast send again, for late joiners."""
+    """Let a completed broadcast send again: to late joiners, or what was held."""
     _move(tx, found, BroadcastState.SENDING, BroadcastReason.EXTENDED)
     tx.run("UPDATE broadcasts SET finished_at = NULL WHERE id = :id", id=found.id)
 

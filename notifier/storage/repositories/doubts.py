@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.broadcast import BroadcastReason, BroadcastState
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.delivery import Next
 from notifier.domain.errors import NotFound
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
@@ -106,16 +106,6 @@ def newer_update(tx: Transaction, broadcast_id: int) -> int | None:
         id=broadcast_id,
     )
     return found
-
-
-def extend_broadcast(tx: Transaction, broadcast_id: int, *, reason: BroadcastReason) -> None:
-    """Let a completed broadcast send again."""
-    tx.run(
-        "UPDATE broadcasts SET state = 'sending', reason = :reason, finished_at = NULL"
-        " WHERE id = :id AND state = 'completed'",
-        reason=reason,
-        id=broadcast_id,
-    )
 
 
 def state_of(tx: Transaction, notification_id: int) -> tuple[NotificationState, int, Channel]:
