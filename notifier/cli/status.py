@@ -16,6 +16,7 @@ _LABELS = {
     "nobody_told": ("NOT TOLD", BAD),
     "cut_short": ("CUT SHORT", BAD),
     "delayed": ("DELAYED", WARN),
+    "late_joiners": ("NEWCOMERS", WARN),
     "provider": ("PROVIDER", BAD),
     "ledger": ("LEDGER", BAD),
     "approval": ("APPROVAL", WARN),
