@@ -16,7 +16,7 @@ from notifier.config import Config
 from notifier.domain.broadcast import BroadcastKind, BroadcastReason, Facts, time_to_finish
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
-from notifier.domain.promise import Promise, PromiseKind, PromiseState, Verdict, watch
+from notifier.domain.promise import Answer, Promise, PromiseKind, PromiseState, Verdict, watch
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
@@ -82,7 +82,8 @@ class Promises:
     def _verdict(self, tx: Transaction, watched: Watched, now: datetime, paused: bool) -> Verdict:
         playbook = self._playbooks.get(watched.service)
         if playbook is None:
-            return Verdict.MISSED if now >= watched.promise.due_at else Verdict.NOTHING
+            has_lapsed = now >= watched.promise.due_at and watched.answer is not Answer.HANDED_OVER
+            return Verdict.MISSED if has_lapsed else Verdict.NOTHING
         far = watched.promise.due_at - max(playbook.warn_before, playbook.delay_before) * 2
         to_finish = timedelta() if now < far else self._to_finish(tx, watched.promise)
         return watch(

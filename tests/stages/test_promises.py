@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from notifier.config import Config
 from notifier.domain.errors import Refused
 from notifier.domain.playbook import Playbook
 from notifier.stages.incidents import DismissIncident, ReopenIncident, RestoreIncident, SetEta
+from notifier.stages.promises import Promises
 from notifier.storage.database import SqliteDatabase
 from notifier.storage.instants import to_micros
 from notifier.storage.migrate import upgrade
@@ -393,6 +395,19 @@ async def test_a_daemon_that_died_after_the_last_message_knows_that_it_was_in_ti
     await room.promises.watch()
     await room.course.sweep()
     assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
+
+
+async def test_a_service_that_lost_its_playbook_is_judged_by_the_same_times(room: ControlRoom) -> None:
+    update = await going_out(room, 50)
+    sent(room, update)
+    room.clock.time = MORNING + 2 * HOUR
+    without = Promises(room.database, Config(), room.clock, room.queue, room.metrics, {})
+    await without.watch()
+    await room.course.sweep()
+    room.clock.time = MORNING + 4 * HOUR
+    await without.watch()
+    assert room.promise_states() == [("eta", "revised"), ("eta", "missed")]
+    assert len(kinds(room)) == 2
 
 
 async def test_when_an_update_is_stopped_on_its_way_the_older_promise_stands(room: ControlRoom) -> None:
