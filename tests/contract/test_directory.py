@@ -11,8 +11,6 @@ from notifier.stages.directory import ROWS_AT_MOST, Directory, DirectoryRow, Loa
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import directory as repository
 
-KINDS = Config().regions.kinds
-
 
 class StillClock:
     """A clock that shows what it is set to."""
@@ -317,33 +315,6 @@ async def test_reach_counts_each_customer_once_by_the_best_channel_of_its_active
 
 async def test_reach_of_an_empty_directory_is_nobody(directory: Directory) -> None:
     assert await directory.reach() == Reach(customers=0, email=0, sms=0, landline=0, none=0, suppressed=0)
-
-
-async def test_the_regions_of_a_customer_are_those_of_active_sites_with_the_service_narrowest_first(
-    database: Database, directory: Directory
-) -> None:
-    await load(
-        directory,
-        row(site="1", services="internet|power", regions={"state": "CA", "node": "N1", "postal_code": "94110"}),
-        row(site="2", services="power", regions={"node": "N2"}),
-        row(site="3", status="ended", regions={"node": "N3"}),
-        row("C-2", regions={"node": "N4"}),
-    )
-
-    def look(tx: Transaction) -> None:
-        customer_id = repository.find_by_reference(tx, "C-1")
-        assert customer_id is not None
-        names = dict(tx.tuples("SELECT id, code FROM regions"))
-
-        def codes(service: str, kinds: tuple[str, ...] = KINDS) -> list[str]:
-            return [names[each] for each in repository.regions_of_customer(tx, customer_id, service, kinds)]
-
-        assert codes("internet") == ["N1", "94110", "CA"]
-        assert sorted(codes("power")) == ["94110", "CA", "N1", "N2"]
-        assert codes("water") == codes("inter") == []
-        assert codes("internet", ("state", "postal_code")) == ["CA", "94110", "N1"]
-
-    await database.read(look)
 
 
 def test_a_region_is_made_once_and_keeps_a_name_it_was_given(database: Database) -> None:

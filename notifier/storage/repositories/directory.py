@@ -31,23 +31,6 @@ def find_by_reference(tx: Transaction, reference: str) -> int | None:
     return found
 
 
-def regions_of_customer(tx: Transaction, customer_id: int, service: str, kinds: Sequence[str]) -> list[int]:
-    """Return the region ids of a customer's active sites with this service, narrowest kind first.
-
-    `kinds` is the configured order from narrow to wide; regions of other kinds come last.
-    """
-    found = tx.tuples(
-        "SELECT DISTINCT r.kind, r.id FROM sites s JOIN site_regions sr ON sr.site_id = s.id "
-        "JOIN regions r ON r.id = sr.region_id "
-        "WHERE s.customer_id = :customer_id AND s.status = :active AND s.services LIKE :service",
-        customer_id=customer_id,
-        active=SiteStatus.ACTIVE,
-        service=f"%|{service}|%",
-    )
-    order = {kind: place for place, kind in enumerate(kinds)}
-    return [region for _, region in sorted((order.get(kind, len(order)), region) for kind, region in found)]
-
-
 def region_id(tx: Transaction, kind: str, code: str) -> int | None:
     """Return the id of a region, or None; cities are found without regard to capitals."""
     found: int | None = tx.scalar("SELECT id FROM regions WHERE kind = :kind AND code = :code", kind=kind, code=code)
