@@ -21,9 +21,10 @@ from notifier.metrics import Metrics
 from notifier.providers import create
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.delivery import Delivery, Doubts
-from notifier.storage.database import SqliteDatabase, Transaction
+from notifier.storage.database import Transaction
 from notifier.storage.instants import to_json, to_micros
 from notifier.storage.migrate import upgrade
+from notifier.storage.sqlite import SqliteDatabase
 from notifier.worker import Worker
 
 CHUNK = 10_000

@@ -24,8 +24,9 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.planning import Planning
-from notifier.storage.database import SqliteDatabase, Transaction
+from notifier.storage.database import Transaction
 from notifier.storage.migrate import upgrade
+from notifier.storage.sqlite import SqliteDatabase
 
 FLOOR = 15.0  # times the bare INSERT..SELECT
 FIRST_SECONDS = 1.0

@@ -36,9 +36,9 @@ from notifier.sandbox.processes import Process, Rehearsal
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory, DirectoryRow
 from notifier.stages.intake import ComplaintRequest, Intake
-from notifier.storage.database import SqliteDatabase
 from notifier.storage.instants import to_instant
 from notifier.storage.migrate import upgrade
+from notifier.storage.sqlite import SqliteDatabase
 
 LINES_AT_ONCE = 2_000
 MINUTE = timedelta(minutes=1)

@@ -38,8 +38,10 @@ from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.upkeep import Upkeep
 from notifier.storage import migrate
-from notifier.storage.database import Database, SqliteDatabase, exclusive, sqlite_path
+from notifier.storage.database import Database
 from notifier.storage.queries.newest import newest
+from notifier.storage.sqlite import SqliteDatabase
+from notifier.storage.sqlite_file import exclusive, sqlite_path
 from notifier.token_file import TokenFile
 from notifier.web.exposition import build_metrics_app
 from notifier.web.listener import Listener

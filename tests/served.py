@@ -15,7 +15,7 @@ from notifier.clock import SystemClock
 from notifier.config import Config, Provider, ProviderKind, Sender, Server, Storage
 from notifier.domain.actor import DAEMON, KeyRole
 from notifier.settings import load_playbooks
-from notifier.storage.database import SqliteDatabase
+from notifier.storage.sqlite import SqliteDatabase
 from notifier.web.server import build_app
 
 ROWS = [

@@ -28,7 +28,7 @@ def upgrade(file: Path | None) -> None:
     """
     from notifier.domain.errors import NotifierError
     from notifier.storage import migrate
-    from notifier.storage.database import exclusive
+    from notifier.storage.sqlite_file import exclusive
 
     url, path = _database(file)
     try:
@@ -62,7 +62,7 @@ def _database(file: Path | None) -> tuple[str, Path]:
     """Return address and file of the database that is configured."""
     from notifier.domain.errors import ConfigError
     from notifier.settings import load
-    from notifier.storage.database import sqlite_path
+    from notifier.storage.sqlite_file import sqlite_path
 
     try:
         url = load(file, os.environ).storage.url

@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from notifier.domain.errors import ConfigError
-from notifier.storage.database import sqlite_path
+from notifier.storage.sqlite_file import sqlite_path
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

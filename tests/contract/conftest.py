@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from notifier.storage.database import Database, PostgresDatabase, SqliteDatabase
+from notifier.storage.database import Database
 from notifier.storage.migrate import upgrade
+from notifier.storage.postgres import PostgresDatabase
 from notifier.storage.schema import metadata
+from notifier.storage.sqlite import SqliteDatabase
 
 
 @pytest.fixture(scope="session")

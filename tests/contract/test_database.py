@@ -128,3 +128,35 @@ async def test_a_read_sees_one_snapshot_while_others_write(database: Database) -
     seen, _ = await asyncio.gather(database.read(look_twice), write_meanwhile())
     assert seen == ([], [])
     assert await database.read(codes) == ["a"]
+
+
+async def test_work_done_here_is_stored_or_raises_like_any_other(database: Database) -> None:
+    def bad(tx: Transaction) -> None:
+        tx.run(INSERT, kind="city", code="never stored")
+        raise ValueError("bad row")
+
+    assert await database.write_here(add("a")) == 1
+    with pytest.raises(ValueError, match="bad row"):
+        await database.write_here(bad)
+    assert await database.write_here(add("b")) == 1
+    assert await database.read(codes) == ["a", "b"]
+
+
+async def test_work_done_here_and_in_groups_leaves_nothing_out(database: Database) -> None:
+    await asyncio.gather(
+        *(database.write(add(f"a{n}")) for n in range(20)),
+        *(database.write_here(add(f"b{n}")) for n in range(20)),
+    )
+    assert len(await database.read(codes)) == 40
+
+
+def test_the_mark_of_what_was_written_changes_with_every_write_of_another(database: Database) -> None:
+    mark = database.write_now(lambda tx: (add("a")(tx), tx.written())[1])
+    database.write_now(add("b"))
+    assert database.write_now(lambda tx: tx.written()) != mark
+
+
+def test_rows_are_inserted_in_the_order_of_their_columns(database: Database) -> None:
+    rows = [("city", "a", "Ames"), ("city", "b", "Boone")]
+    database.write_now(lambda tx: tx.insert_many("regions", ("kind", "code", "name"), rows))
+    assert database.read_now(lambda tx: tx.tuples("SELECT kind, code, name FROM regions ORDER BY code")) == rows

@@ -26,9 +26,9 @@ from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.control import Control
 from notifier.stages.delivery import Claimed, Delivery, Doubts
-from notifier.storage.database import SqliteDatabase
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import control
+from notifier.storage.sqlite import SqliteDatabase
 from notifier.worker import Worker
 from tests.broadcasts import NOW, broadcast, contact_point, incident, notification, states
 from tests.integration.relay import HANG_UP, Relay, running

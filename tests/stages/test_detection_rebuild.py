@@ -14,8 +14,9 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifier.storage.database import Row, SqliteDatabase
+from notifier.storage.database import Row
 from notifier.storage.migrate import upgrade
+from notifier.storage.sqlite import SqliteDatabase
 from tests.complaint_desk import SYSTEM, Desk, request
 
 MINUTE = timedelta(minutes=1)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from notifier.stages import detection as stage
-from notifier.storage.database import SqliteDatabase
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import detector
+from notifier.storage.sqlite import SqliteDatabase
 from tests.complaint_desk import Desk
 
 

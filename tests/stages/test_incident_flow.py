@@ -20,9 +20,9 @@ from notifier.stages.incidents import (
     SetEta,
 )
 from notifier.stages.planning import Planning, next_size
-from notifier.storage.database import SqliteDatabase
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import incidents, updates
+from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import AGENT, ANN, BOB, MINUTE, TAKE_BACK, ControlRoom
 from tests.incident_town import MORNING, evidence
 

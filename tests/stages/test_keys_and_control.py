@@ -12,8 +12,9 @@ from notifier.domain.errors import InvalidInput, NotFound, Refused, Unauthentica
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.control import Control
 from notifier.stages.keys import Keys
-from notifier.storage.database import Database, SqliteDatabase
+from notifier.storage.database import Database
 from notifier.storage.migrate import upgrade
+from notifier.storage.sqlite import SqliteDatabase
 
 ANN = Actor(name="ann", role=KeyRole.MANAGER, key_id=1, origin="127.0.0.1")
 

@@ -12,9 +12,9 @@ from notifier.domain.errors import Refused
 from notifier.domain.playbook import Playbook
 from notifier.stages.incidents import DismissIncident, ReopenIncident, RestoreIncident, SetEta
 from notifier.stages.promises import Promises
-from notifier.storage.database import SqliteDatabase
 from notifier.storage.instants import to_micros
 from notifier.storage.migrate import upgrade
+from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import ANN, MINUTE, ControlRoom
 from tests.incident_town import MORNING
 

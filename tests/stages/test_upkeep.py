@@ -12,10 +12,11 @@ from notifier.config import Config, Retention
 from notifier.domain.actor import DAEMON
 from notifier.metrics import Metrics
 from notifier.stages.upkeep import Upkeep
-from notifier.storage.database import SqliteDatabase, Transaction
+from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import control
+from notifier.storage.sqlite import SqliteDatabase
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

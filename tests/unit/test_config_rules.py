@@ -8,7 +8,7 @@ from notifier.config import Config
 from notifier.domain.errors import ConfigError
 from notifier.settings import warnings
 from notifier.settings.addresses import is_host, is_loopback, is_mail, is_zone, split_listen
-from notifier.storage.database import sqlite_path
+from notifier.storage.sqlite_file import sqlite_path
 from tests.config_file import problems, settings
 
 RELAY = "providers: [{name: a, kind: smtp, host: mx.valley.net, tls: starttls}]\n"
