@@ -28,6 +28,8 @@ CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
 _chance = random.Random().getrandbits  # noqa: S311  # no system call for every request
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+_log = structlog.get_logger(__name__)
+_requests: "Lines | None" = None  # where the lines of requests go; None = to structlog
 
 Event = MutableMapping[str, Any]
 
@@ -54,7 +56,7 @@ def configure(settings: Log, *, stream: TextIO | None = None) -> None:
     level = getattr(logging, settings.level.upper())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level if settings.format == "text" else structlog.processors.add_log_level,
-        Stamp(),
+        _stamp,
         add_correlation_id,
         exception_without_message,
     ]
@@ -67,6 +69,8 @@ def configure(settings: Log, *, stream: TextIO | None = None) -> None:
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
+    global _requests  # noqa: PLW0603  # like the configuration of structlog, of which this is a part
+    _requests = lines if settings.format == "json" and level <= logging.INFO else None
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -78,6 +82,22 @@ def configure(settings: Log, *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))  # libraries speak only when something is wrong
+
+
+def request(method: str, route: str, status: int, milliseconds: float) -> None:
+    """Log that a request was answered. `method` and `route` are our own names of them, never the caller's words.
+
+    It is the one event that comes thousands of times a second: its line is written here as structlog would make it, at
+    a third of the price.
+    """
+    if _requests is None:
+        _log.info("request", method=method, route=route, status=status, milliseconds=round(milliseconds, 2))
+        return
+    _requests.info(
+        f'{{"event":"request","method":"{method}","route":"{route}","status":{status}'
+        f',"milliseconds":{milliseconds:.2f},"level":"info","timestamp":"{_stamp.text()}"'
+        f',"correlation_id":"{_current.get()}"}}'
+    )
 
 
 class Lines:
@@ -129,12 +149,18 @@ class Stamp:
 
     def __call__(self, _logger: object, _method: str, event: Event) -> Event:
         """Add `timestamp`, UTC."""
-        now = time.time_ns()
-        second, rest = divmod(now, 1_000_000_000)
+        event["timestamp"] = self.text()
+        return event
+
+    def text(self) -> str:
+        """Return the time, UTC."""
+        second, rest = divmod(time.time_ns(), 1_000_000_000)
         if second != self._second:
             self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        event["timestamp"] = f"{self._text}.{rest // 1000:06d}Z"
-        return event
+        return f"{self._text}.{rest // 1000:06d}Z"
+
+
+_stamp = Stamp()
 
 
 def without_origin(record: logging.LogRecord) -> bool:

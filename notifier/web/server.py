@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from notifier.clock import Clock
 from notifier.logs import CORRELATION_ID, new_correlation_id, set_correlation_id
+from notifier.logs import request as log_request
 from notifier.metrics import Metrics
 from notifier.web import health, links
 from notifier.web.api import broadcasts, complaints, control, customers, incidents, keys, notifications, status
@@ -78,7 +79,6 @@ def _start_at_zero(metrics: Metrics, endpoints: Iterable[tuple[str, str]]) -> No
 def _edge(metrics: Metrics, clock: Clock, time_zone: str) -> Middleware:
     """Return the one middleware, outermost, so that nothing gets past it."""
     counters: dict[tuple[str, str, int], Callable[[], None]] = {}
-    logger = log.bind()
 
     def count(method: str, route: str, status: int) -> None:
         key = (method, route, status // 100)
@@ -101,7 +101,7 @@ def _edge(metrics: Metrics, clock: Clock, time_zone: str) -> Middleware:
             raise
         except ConnectionError:  # the client is gone; what it was told is stored
             count(method, route, 499)
-            logger.info("client left", method=method, route=route)
+            log.info("client left", method=method, route=route)
             raise
         except web.HTTPException as error:
             response = _of_aiohttp(error, request)
@@ -112,13 +112,7 @@ def _edge(metrics: Metrics, clock: Clock, time_zone: str) -> Middleware:
             response.headers["Notifier-Now"] = clock.now().isoformat()  # perhaps rehearsed; `Date` never is
             response.headers["Notifier-Time-Zone"] = time_zone
         count(method, route, response.status)
-        logger.info(
-            "request",
-            method=method,
-            route=route,
-            status=response.status,
-            milliseconds=round((time.perf_counter() - began) * 1000, 2),
-        )
+        log_request(method, route, response.status, (time.perf_counter() - began) * 1000)
         return response
 
     return edge

@@ -41,8 +41,11 @@ class _Schema(Generic[T]):
         """Tell whether a field may be there twice, or NUL may be in a text: exact for "no", a guess for "yes"."""
         count = body.count
         objects = count(b"{")
-        if objects > (2 if self._map else 1) or b"\\u" in body or any(count(name) > 1 for name in self._quoted):
+        if objects > (2 if self._map else 1) or b"\\u" in body:
             return True
+        for name in self._quoted:  # any() would cost as much again
+            if count(name) > 1:
+                return True
         return objects == 2 and _has_more_names(body, len(getattr(value, self._map)))
 
 

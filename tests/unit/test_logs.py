@@ -35,6 +35,16 @@ def test_an_event_is_one_line_of_json_with_its_fields(lines: io.StringIO) -> Non
     assert str(line["timestamp"]).endswith("Z")
 
 
+def test_the_line_of_a_request_is_what_structlog_would_make_of_it(lines: io.StringIO) -> None:
+    logs.set_correlation_id("abc-1")
+    logs.request("POST", "/v1/complaints", 201, 1.234)
+    structlog.get_logger("x").info("request", method="POST", route="/v1/complaints", status=201, milliseconds=1.23)
+    ours, theirs = (json.loads(line) for line in lines.getvalue().splitlines())
+    assert ours.pop("timestamp")[:16] == theirs.pop("timestamp")[:16]
+    assert ours == theirs
+    assert list(ours) == list(theirs)
+
+
 def test_a_line_carries_the_correlation_id(lines: io.StringIO) -> None:
     logs.set_correlation_id("abc")
     structlog.get_logger().info("one")
