@@ -5,10 +5,10 @@ follow: when it counts as having happened (`effective`), where its reporter is (
 counts (`count`). Nothing here reads the directory or the store: the stage brings what they know.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, NamedTuple, NewType
 
 from msgspec import Meta, Struct
@@ -84,8 +84,7 @@ class CandidateSite(NamedTuple):
     regions: tuple[Region, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whereabouts:
+class Whereabouts(Struct, frozen=True, kw_only=True):
     """Who complained, and in which regions the trouble is."""
 
     customer: KnownCustomer | None
@@ -95,8 +94,7 @@ class Whereabouts:
     unknown: NotCounted | None = None  # why there are no regions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counting:
+class Counting(Struct, frozen=True, kw_only=True):
     """In which regions a complaint counts, and why it is no evidence anywhere."""
 
     regions: tuple[int, ...]  # as evidence; for the baseline only when `not_counted` is history or late
@@ -123,6 +121,11 @@ def check(request: ComplaintRequest) -> ComplaintRequest:
             value=request.occurred_at.isoformat(),
             expected="a time with an offset, such as 2026-03-01T18:30:00-08:00 or ...Z",
         )
+    names = f"{request.service}{request.source}{request.customer_id}{request.reporter}"
+    names += f"{request.region}{request.external_id}"
+    text = clean_text(request.text)
+    if len(names) <= NAME_AT_MOST and " " not in names and names.isprintable() and text == request.text:
+        return request  # nothing to strip, to cut or to refuse in any of them
     cleaned = {
         name: _identifier(name, getattr(request, name), most)
         for name, most in (
@@ -134,7 +137,7 @@ def check(request: ComplaintRequest) -> ComplaintRequest:
             ("source", NAME_AT_MOST),
         )
     }
-    return ComplaintRequest(**cleaned, text=clean_text(request.text), occurred_at=request.occurred_at)
+    return ComplaintRequest(**cleaned, text=text, occurred_at=request.occurred_at)
 
 
 def clean_text(text: str) -> str:
@@ -191,6 +194,15 @@ def locate(
     that all its sites in question share; several customers behind one address count where a region is named, or where
     all their regions are the same.
     """
+    if named is None and len(sites) == 1:  # nearly every customer has one site
+        site = sites[0]
+        return Whereabouts(
+            customer=site.customer,
+            on_file=True,
+            regions=_narrow_first(site.regions, tuple(kinds)),
+            site_ids=(site.id,),
+            unknown=None if site.regions else NotCounted.NO_REGION,
+        )
     meant = [site for site in sites if named is None or _may_lie_in(site, named)]
     if not meant:
         if named is not None:
@@ -209,10 +221,15 @@ def locate(
     return Whereabouts(
         customer=customers[min(customers)],
         on_file=True,
-        regions=tuple(sorted(shared, key=lambda region: (_rank(region.kind, kinds), region.id))),
+        regions=_narrow_first(tuple(shared), tuple(kinds)),
         site_ids=tuple(site.id for site in meant),
         unknown=None if shared else NotCounted.NO_REGION,
     )
+
+
+@lru_cache(maxsize=4096)
+def _narrow_first(regions: tuple[Region, ...], kinds: tuple[str, ...]) -> tuple[Region, ...]:
+    return tuple(sorted(set(regions), key=lambda region: (_rank(region.kind, kinds), region.id)))
 
 
 def _may_lie_in(site: CandidateSite, named: Region) -> bool:
@@ -236,7 +253,7 @@ def count(
     *,
     verified: bool,
     feeds_only: NotCounted | None,
-    counted_before: Iterable[int],
+    counted_before: Container[int],
     strangers_before: int,
     strangers_at_most: int,
 ) -> Counting:
@@ -248,8 +265,7 @@ def count(
     """
     if where.unknown is not None:
         return Counting(regions=(), not_counted=where.unknown)
-    before = set(counted_before)
-    regions = tuple(region.id for region in where.regions if region.id not in before)
+    regions = tuple([region.id for region in where.regions if region.id not in counted_before])
     if not regions:
         return Counting(regions=(), not_counted=NotCounted.REPEAT)
     if feeds_only is NotCounted.LATE and not verified:

@@ -246,7 +246,14 @@ complaints = Table(
     Column("not_counted", Text),  # why it is evidence nowhere
     Column("correlation_id", Text, nullable=False),
     UniqueConstraint("source", "external_id"),
-    UniqueConstraint("api_key_id", "idempotency_key"),
+    Index(
+        "uq_complaints_idempotency_key",  # most come without one
+        "api_key_id",
+        "idempotency_key",
+        unique=True,
+        sqlite_where=text("idempotency_key IS NOT NULL"),
+        postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
     Index(
         "ix_complaints_reporter",
         "reporter",

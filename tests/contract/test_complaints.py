@@ -1,6 +1,7 @@
 """What intake promises on every database: found, counted, stored once, answered again."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,11 @@ from notifier.domain.baseline import LocalTime
 from notifier.domain.errors import InvalidInput, NotifierError
 from notifier.queue.embedded import Topic
 from notifier.stages.intake import Accepted
-from notifier.storage.database import Database
+from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import complaints as shown
+from notifier.storage.repositories import complaints
+from notifier.storage.repositories.complaints import StoredComplaint
 from tests.complaint_desk import NOON, SYSTEM, Desk, request
 
 HOUR = timedelta(hours=1)
@@ -253,14 +256,14 @@ async def test_a_bad_row_does_not_stop_the_others(desk: Desk) -> None:
 
 
 async def test_a_row_that_the_database_refuses_is_isolated(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = desk.intake._store
+    insert = complaints.insert
 
-    def fail_for_one(tx: object, one: object, *args: object, **options: object) -> Accepted:
-        if one.request.customer_id == "94110-2":  # type: ignore[attr-defined]
+    def refuse_one(tx: Transaction, stored: Iterable[StoredComplaint]) -> None:
+        if any(one.reporter == "customer:94110-2" for one in stored):
             raise ValueError("no such luck")
-        return store(tx, one, *args, **options)  # type: ignore[arg-type]
+        insert(tx, stored)
 
-    monkeypatch.setattr(desk.intake, "_store", fail_for_one)
+    monkeypatch.setattr(complaints, "insert", refuse_one)
     rows = [request(customer_id=f"94110-{number}") for number in (1, 2, 3)]
     results = await desk.intake.submit_many(rows, actor=SYSTEM)
     assert [isinstance(result, Accepted) for result in results] == [True, False, True]

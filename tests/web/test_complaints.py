@@ -58,7 +58,7 @@ async def test_a_full_writer_is_503_with_retry_after_and_nothing_is_stored(
     async def full(_work: object) -> None:
         raise Overloaded("the writer's queue", retry_after_seconds=3)
 
-    monkeypatch.setattr(town.database, "write", full)
+    monkeypatch.setattr(town.database, "write_here", full)
     answer = await town.post("/v1/complaints", COMPLAINT)
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "3"

@@ -1,15 +1,18 @@
 """Who complains, and where they are served: the directory as intake reads it. Functions of an open transaction."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+
+from msgspec import structs
 
 from notifier.domain.complaint import CandidateSite, KnownCustomer, NotCounted, Region, Whereabouts, locate
 from notifier.domain.errors import InvalidInput, nearest
 from notifier.domain.region import RegionKinds, label
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import directory
+from notifier.storage.sets import look_up
 
 SITE_REGIONS_AT_MOST = 5_000  # rows looked at for one reporter; an address shared by more says nothing about a place
+SITES_AT_MOST = 1_000  # of all reporters of a batch; when there are more, each is looked up alone
 HINTS_AT_MOST = 500  # codes compared with a wrong one
 EXAMPLES = 5
 
@@ -32,6 +35,57 @@ def of_customer(
     return _located(sites, named, kinds, KnownCustomer(customer_id, reference))
 
 
+class Served:
+    """Where customers are served, looked up for many references at once.
+
+    `regions` are those met before, by id; it grows.
+    """
+
+    def __init__(self, tx: Transaction, references: Sequence[str], regions: dict[int, Region]) -> None:
+        self._tx, self._regions = tx, regions
+        self._known: dict[str, KnownCustomer] = {}
+        self._sites: dict[str, list[tuple[int, str, Sequence[int]]]] = {}  # id, services, regions
+        found = look_up(
+            tx,
+            "reference, customer_id, site_id, services, json(regions)",
+            _SERVED,
+            [(one,) for one in set(references)],
+        )
+        if len(found) == SITES_AT_MOST:
+            return
+        for reference, customer_id, site_id, services, region_ids in found:
+            if reference not in self._known:
+                self._known[reference] = KnownCustomer(customer_id, reference)
+                self._sites[reference] = []
+            if site_id is not None:
+                self._sites[reference].append((site_id, services, region_ids or ()))
+        listed = [region_id for *_, region_ids in found for region_id in region_ids or ()]
+        if len(found) + len(listed) >= SITE_REGIONS_AT_MOST:
+            self._known.clear()
+            return
+        new = set(listed).difference(regions)
+        if new:
+            regions.update(_regions(tx, new))
+
+    def of(self, reference: str, service: str, named: Region | None, kinds: Sequence[str]) -> Whereabouts:
+        """Return where a customer is served; raise `InvalidInput` when there is none of this reference."""
+        known = self._known.get(reference)
+        if known is None:  # or there are too many sites in the batch to have them all
+            return of_customer(self._tx, reference, service, named, kinds)
+        name = f"|{service}|"
+        sites = [
+            CandidateSite(site_id, known, tuple([self._regions[region_id] for region_id in of_site]))
+            for site_id, services, of_site in sorted(self._sites[reference])
+            if name in services
+        ]
+        return _located(sites, named, kinds, known)
+
+
+def _regions(tx: Transaction, region_ids: Collection[int]) -> dict[int, Region]:
+    keys = [(region_id,) for region_id in region_ids]
+    return {found[0]: Region(*found) for found in look_up(tx, "id, kind, code", _REGIONS, keys)}
+
+
 def of_address(tx: Transaction, address: str, service: str, named: Region | None, kinds: Sequence[str]) -> Whereabouts:
     """Return where the customers behind a normalised address are served; a stranger is where the request says."""
     sites = _sites(tx.tuples(_SITES_OF_ADDRESS, address=address, service=f"%|{service}|%"))
@@ -41,7 +95,7 @@ def of_address(tx: Transaction, address: str, service: str, named: Region | None
     found = directory.find_by_address(tx, address)
     where = _located(sites, named, kinds, customer(tx, found[0]) if len(found) == 1 else None)
     if where.unknown is NotCounted.NO_REGION and found:  # several share the address, and none has the service
-        where = replace(where, unknown=NotCounted.NOT_SERVED)
+        where = structs.replace(where, unknown=NotCounted.NOT_SERVED)
     return where
 
 
@@ -123,6 +177,15 @@ _SITES_OF_ADDRESS = f"""{_SITES}
             AND s.id IN (SELECT l.site_id FROM contact_points AS p JOIN links AS l ON l.contact_point_id = p.id
                          WHERE p.address = :address) LIMIT {SITE_REGIONS_AT_MOST}"""
 _SITES_OF_CUSTOMER = f"{_SITES} AND c.reference = :reference LIMIT {SITE_REGIONS_AT_MOST}"
+
+
+_SERVED = f"""SELECT c.reference, c.id AS customer_id, s.id AS site_id, s.services,
+                     (SELECT {{array}}(sr.region_id) FROM site_regions AS sr WHERE sr.site_id = s.id) AS regions
+              FROM {{each}} CROSS JOIN customers AS c
+              LEFT JOIN sites AS s ON s.customer_id = c.id AND s.status = 'active'
+              WHERE c.reference = k.value ->> 0 LIMIT {SITES_AT_MOST}"""
+_REGIONS = """SELECT r.id, r.kind, r.code FROM {each} CROSS JOIN regions AS r
+              WHERE r.id = CAST(k.value ->> 0 AS BIGINT)"""
 
 
 def _sites(rows: list[tuple[int, str, int, int | None, str, str]]) -> list[CandidateSite] | None:

@@ -201,7 +201,6 @@ def upgrade() -> None:
             ["customer_id"], ["customers.id"], name=op.f("fk_complaints_customer_id"), ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_complaints")),
-        sa.UniqueConstraint("api_key_id", "idempotency_key", name=op.f("uq_complaints_api_key_id_idempotency_key")),
         sa.UniqueConstraint("source", "external_id", name=op.f("uq_complaints_source_external_id")),
         sqlite_autoincrement=True,
     )
@@ -222,6 +221,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("verified = 0 AND not_counted IS NULL"),
         postgresql_where=sa.text("verified = 0 AND not_counted IS NULL"),
+    )
+    op.create_index(
+        "uq_complaints_idempotency_key",
+        "complaints",
+        ["api_key_id", "idempotency_key"],
+        unique=True,
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )
     op.create_table(
         "consents",
@@ -805,6 +812,12 @@ def downgrade() -> None:
     op.drop_index("ix_incidents_state", table_name="incidents")
     op.drop_table("incidents")
     op.drop_table("consents")
+    op.drop_index(
+        "uq_complaints_idempotency_key",
+        table_name="complaints",
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
     op.drop_index(
         "ix_complaints_unverified",
         table_name="complaints",

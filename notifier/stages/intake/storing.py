@@ -1,0 +1,251 @@
+"""Storing complaints that have been checked: many in one transaction, each as if it were the only one.
+
+What they need to know is read for all of them together, in a few statements; then each is decided in turn by the
+functions of the domain, knowing what those before it did; then all are written. A complaint that cannot be taken is
+answered with its error and leaves the others alone.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from notifier.config import Config
+from notifier.domain.baseline import LocalTime
+from notifier.domain.complaint import (
+    ComplaintRequest,
+    NotCounted,
+    Region,
+    Whereabouts,
+    baseline_only,
+    count,
+    effective,
+)
+from notifier.domain.errors import InvalidInput, NotifierError
+from notifier.domain.region import RegionKinds
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.queries import reporters
+from notifier.storage.repositories.complaint_batch import Batch, Claim
+from notifier.storage.repositories.complaints import OpenIncidents, StoredComplaint
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a complaint: what became of it."""
+
+    id: int
+    duplicate: bool  # it had been stored before; this is the first answer again
+    customer: str | None  # the company's reference
+    verified: bool
+    counted: bool  # it is evidence
+    not_counted: str | None  # why it is none
+    regions: list[str]  # in which it counts, narrow before wide: "postal_code 94110"
+    incident: int | None  # the open incident at this place
+    correlation_id: str
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that passed every check that needs no store."""
+
+    request: ComplaintRequest
+    address: str  # normalised, or empty
+    trusted: bool
+    api_key_id: int | None
+    idempotency_key: str | None
+    body_hash: str | None
+    correlation_id: str
+
+
+class _Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """A complaint whose reporter has been found."""
+
+    where: Whereabouts
+    occurred_at: datetime
+    effective_at: datetime
+    feeds_only: NotCounted | None
+    claim: Claim
+
+
+class _Known(msgspec.Struct, kw_only=True):
+    """What batches have read and may use again."""
+
+    incidents: OpenIncidents
+    regions: dict[int, Region] = {}
+    written: object = None  # the mark of the database at the end of the last batch
+
+
+class Storing:
+    """Stores complaints in an open transaction, one batch at a time."""
+
+    def __init__(self, config: Config, kinds: RegionKinds) -> None:
+        self._config, self._kinds = config, kinds
+        self._local = LocalTime(config.regions.time_zone)
+        self._known: _Known | None = None
+
+    def store(
+        self, tx: Transaction, prepared: Sequence[Prepared], now: datetime, *, history: bool
+    ) -> list[Accepted | NotifierError]:
+        """Store complaints and return a result for each, in order."""
+        requests = [one.request for one in prepared]
+        batch = Batch(
+            tx,
+            [(request.source, request.external_id) for request in requests if request.external_id],
+            [
+                (one.api_key_id, one.idempotency_key)
+                for one in prepared
+                if one.api_key_id is not None and one.idempotency_key is not None
+            ],
+        )
+        references = [request.customer_id for request in requests if request.customer_id]
+        known = self._still_known(tx)
+        served = reporters.Served(tx, references, known.regions)
+        placed = [self._try_to_place(tx, one, served, now, history=history) for one in prepared]
+        batch.expect(one.claim for one in placed if isinstance(one, _Placed) and one.where.regions)
+        incidents = known.incidents
+        results: list[Accepted | NotifierError] = []
+        for one, place in zip(prepared, placed, strict=True):
+            try:
+                stored = _stored_before(batch, one)
+                if stored is not None:
+                    site_ids = place.where.site_ids if isinstance(place, _Placed) else ()
+                    results.append(_answer_again(tx, stored, site_ids, incidents))
+                elif isinstance(place, NotifierError):
+                    results.append(place)
+                else:
+                    complaint = self._decide(batch, one, place, now)
+                    batch.add(complaint, len(prepared) - len(results))
+                    results.append(_answer(tx, complaint, place.where, None if history else incidents))
+            except InvalidInput as error:
+                results.append(error)
+        batch.save()
+        known.written = tx.written()  # by this batch, which changes no incident and no region
+        self._known = known
+        return results
+
+    def _still_known(self, tx: Transaction) -> _Known:
+        """Return what earlier batches have read, or nothing when anything but complaints was written since."""
+        if self._known is not None and self._known.written == tx.written():
+            return self._known
+        return _Known(incidents=OpenIncidents(tx))
+
+    def _try_to_place(
+        self, tx: Transaction, one: Prepared, served: reporters.Served, now: datetime, *, history: bool
+    ) -> _Placed | NotifierError:
+        request = one.request
+        try:
+            occurred_at, effective_at = effective(request.occurred_at, now, history=history)
+            where = self._locate(tx, one, served)
+        except NotifierError as error:  # which counts only when it was not stored before
+            return error
+        feeds_only = baseline_only(effective_at, now, history=history, late_after=self._config.detection.late_after)
+        return _Placed(
+            where=where,
+            occurred_at=occurred_at,
+            effective_at=effective_at,
+            feeds_only=feeds_only,
+            claim=Claim(
+                reporter=f"customer:{where.customer.reference}" if where.customer is not None else one.address,
+                service=request.service,
+                at=to_micros(effective_at),
+                verified=where.on_file and one.trusted,
+                with_baseline=feeds_only is not None,
+            ),
+        )
+
+    def _locate(self, tx: Transaction, one: Prepared, served: reporters.Served) -> Whereabouts:
+        request, kinds = one.request, self._config.regions.kinds
+        named = reporters.region_named(tx, request.region, self._kinds) if request.region else None
+        if request.customer_id:
+            return served.of(request.customer_id, request.service, named, kinds)
+        return reporters.of_address(tx, one.address, request.service, named, kinds)
+
+    def _decide(self, batch: Batch, one: Prepared, place: _Placed, now: datetime) -> StoredComplaint:
+        request, where, claim = one.request, place.where, place.claim
+        strangers = 0
+        if where.regions and not claim.verified and place.feeds_only is None:
+            strangers = batch.strangers_before(where.regions[0].id, request.service, place.effective_at)
+        counting = count(
+            where,
+            verified=claim.verified,
+            feeds_only=place.feeds_only,
+            counted_before=batch.counted_before(claim) if where.regions else (),
+            strangers_before=strangers,
+            strangers_at_most=self._config.detection.unverified_at_most,
+        )
+        if counting.regions:
+            batch.count(request.service, counting.regions, self._local.day(claim.at), self._local.hour(claim.at))
+        return StoredComplaint(
+            id=0,
+            source=request.source,
+            external_id=request.external_id or None,
+            api_key_id=one.api_key_id,
+            idempotency_key=one.idempotency_key,
+            body_hash=one.body_hash,
+            reporter=claim.reporter,
+            customer_id=None if where.customer is None else where.customer.id,
+            service=request.service,
+            text=request.text,
+            occurred_at=place.occurred_at,
+            received_at=now,
+            effective_at=place.effective_at,
+            verified=claim.verified,
+            regions=tuple([region.id for region in where.regions]),
+            counted_regions=counting.regions,
+            not_counted=counting.not_counted,
+            correlation_id=one.correlation_id,
+        )
+
+
+def _stored_before(batch: Batch, one: Prepared) -> StoredComplaint | None:
+    """Return what was stored under the same key or external id; raise `InvalidInput` when it was another body."""
+    if one.idempotency_key is not None and one.api_key_id is not None:
+        stored = batch.by_idempotency_key(one.api_key_id, one.idempotency_key)
+        if stored is not None:
+            if stored.body_hash != one.body_hash:
+                raise InvalidInput(
+                    f"this Idempotency-Key was used for complaint {stored.id}, which had another body",
+                    field="Idempotency-Key",
+                    value=one.idempotency_key,
+                    expected="a new key for a new complaint, or the same body",
+                )
+            return stored
+    if one.request.external_id:
+        return batch.by_external_id(one.request.source, one.request.external_id)
+    return None
+
+
+def _answer(
+    tx: Transaction, complaint: StoredComplaint, where: Whereabouts, incidents: OpenIncidents | None
+) -> Accepted:
+    return Accepted(
+        id=complaint.id,
+        duplicate=False,
+        customer=None if where.customer is None else where.customer.reference,
+        verified=complaint.verified,
+        counted=complaint.not_counted is None,
+        not_counted=complaint.not_counted,
+        regions=[region.label for region in where.regions if region.id in complaint.counted_regions],
+        incident=None if incidents is None else incidents.of(tx, complaint.service, complaint.regions, where.site_ids),
+        correlation_id=complaint.correlation_id,
+    )
+
+
+def _answer_again(
+    tx: Transaction, stored: StoredComplaint, site_ids: tuple[int, ...], incidents: OpenIncidents
+) -> Accepted:
+    reference = None
+    if stored.customer_id is not None:
+        reference = reporters.customer(tx, stored.customer_id).reference
+    regions = [reporters.region(tx, region_id) for region_id in stored.counted_regions]
+    history = stored.not_counted is NotCounted.HISTORY
+    return Accepted(
+        id=stored.id,
+        duplicate=True,
+        customer=reference,
+        verified=stored.verified,
+        counted=stored.not_counted is None,
+        not_counted=stored.not_counted,
+        regions=[region.label for region in regions if region is not None],
+        incident=None if history else incidents.of(tx, stored.service, stored.regions, site_ids),
+        correlation_id=stored.correlation_id,
+    )

@@ -1,0 +1,144 @@
+"""Complaints that one transaction stores together, as if they were stored one after another.
+
+What was there before is looked up for all of them at once; what earlier complaints of the batch do to later ones is
+remembered here; at the end the rows are written in order. A batch lives as long as its transaction.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from notifier.domain.complaint import COUNTS_AGAIN_AFTER, UNVERIFIED_WITHIN
+from notifier.storage.database import Transaction
+from notifier.storage.instants import MICROSECOND, from_json, to_micros
+from notifier.storage.repositories import complaints
+from notifier.storage.repositories.complaints import Counts, StoredComplaint
+from notifier.storage.sets import look_up
+
+_AGAIN = COUNTS_AGAIN_AFTER // MICROSECOND
+_STRANGERS = UNVERIFIED_WITHIN // MICROSECOND
+
+
+class Claim(NamedTuple):
+    """What it takes to say where a reporter counted within 24 hours of a time.
+
+    What a stranger says in a customer's name never stands in that customer's way: only verified complaints count
+    before a verified one. `with_baseline` looks at history and late rows, too.
+    """
+
+    reporter: str
+    service: str
+    at: int  # microseconds
+    verified: bool
+    with_baseline: bool
+
+
+@dataclass(slots=True)
+class _Earlier:
+    """What complaints of the batch itself have done."""
+
+    external_ids: dict[tuple[str, str], StoredComplaint] = field(default_factory=dict)
+    keys: dict[tuple[int, str], StoredComplaint] = field(default_factory=dict)
+    counted: defaultdict[tuple[str, str], list[StoredComplaint]] = field(default_factory=lambda: defaultdict(list))
+    strangers: defaultdict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+
+
+class Batch:
+    """The complaints of one transaction.
+
+    `external_ids` are the (source, external id) pairs that may be asked for, `keys` the (API key,
+    Idempotency-Key) ones.
+    """
+
+    def __init__(
+        self, tx: Transaction, external_ids: Sequence[tuple[str, str]], keys: Sequence[tuple[int, str]]
+    ) -> None:
+        self._tx = tx
+        self._external_ids = {external_ids[n] for (n,) in look_up(tx, "n", _EXTERNAL_IDS, external_ids)}
+        self._keys = {keys[n] for (n,) in look_up(tx, "n", _KEYS, keys)}
+        self._earlier = _Earlier()
+        self._counted: defaultdict[Claim, set[int]] = defaultdict(set)
+        self._new: list[StoredComplaint] = []
+        self._ids: Sequence[int] = ()
+        self._counts = Counts()
+
+    def by_external_id(self, source: str, external_id: str) -> StoredComplaint | None:
+        """Return the complaint that a source gave this id."""
+        key = source, external_id
+        if key in self._external_ids:
+            return complaints.by_external_id(self._tx, source, external_id)
+        return self._earlier.external_ids.get(key)
+
+    def by_idempotency_key(self, api_key_id: int, key: str) -> StoredComplaint | None:
+        """Return the complaint that an API key stored under this Idempotency-Key."""
+        if (api_key_id, key) in self._keys:
+            return complaints.by_idempotency_key(self._tx, api_key_id, key)
+        return self._earlier.keys.get((api_key_id, key))
+
+    def expect(self, claims: Iterable[Claim]) -> None:
+        """Look up where the reporters of these claims counted before the batch."""
+        distinct = list(dict.fromkeys(claims))
+        keys = [
+            (claim.reporter, claim.service, claim.at - _AGAIN, claim.at + _AGAIN, +claim.verified, +claim.with_baseline)
+            for claim in distinct
+        ]
+        for n, regions in look_up(self._tx, "n, counted_regions", _COUNTED, keys):
+            self._counted[distinct[n]].update(from_json(regions, list[int]))
+
+    def counted_before(self, claim: Claim) -> set[int]:
+        """Return the regions in which a reporter counted within 24 hours of a time; the claim must be expected."""
+        found = set(self._counted.get(claim, ()))
+        for other in self._earlier.counted.get((claim.reporter, claim.service), ()):
+            if (
+                abs(to_micros(other.effective_at) - claim.at) < _AGAIN
+                and other.verified >= claim.verified
+                and (other.not_counted is None or claim.with_baseline)
+            ):
+                found.update(other.counted_regions)
+        return found
+
+    def strangers_before(self, place_region_id: int, service: str, effective_at: datetime) -> int:
+        """Return how many unverified complaints counted in a place and service within four hours of a time."""
+        at = to_micros(effective_at)
+        before = complaints.strangers_before(self._tx, place_region_id, service, effective_at)
+        earlier = self._earlier.strangers.get((place_region_id, service), ())
+        return before + sum(abs(other - at) < _STRANGERS for other in earlier)
+
+    def add(self, complaint: StoredComplaint, at_most: int) -> None:
+        """Give a complaint its id and take it in; `at_most` more will come, with this one."""
+        if not self._ids:
+            self._ids = complaints.next_ids(self._tx, at_most)
+        complaint.id = self._ids[len(self._new)]
+        self._new.append(complaint)
+        if complaint.external_id is not None:
+            self._earlier.external_ids[complaint.source, complaint.external_id] = complaint
+        if complaint.api_key_id is not None and complaint.idempotency_key is not None:
+            self._earlier.keys[complaint.api_key_id, complaint.idempotency_key] = complaint
+        if complaint.counted_regions:
+            self._earlier.counted[complaint.reporter, complaint.service].append(complaint)
+            if not complaint.verified and complaint.not_counted is None:
+                at = to_micros(complaint.effective_at)
+                self._earlier.strangers[complaint.regions[0], complaint.service].append(at)
+
+    def count(self, service: str, regions: tuple[int, ...], day: int, hour: int) -> None:
+        """Add a complaint to the facts of the baseline."""
+        self._counts.add(service, regions, day, hour)
+
+    def save(self) -> None:
+        """Write what was added, in order."""
+        complaints.insert(self._tx, self._new)
+        complaints.add_counts(self._tx, self._counts)
+
+
+# CROSS JOIN keeps SQLite from reading the table before the keys.
+_EXTERNAL_IDS = """SELECT k.key - {first} AS n FROM {each} CROSS JOIN complaints AS c
+                   WHERE c.source = k.value ->> 0 AND c.external_id = k.value ->> 1"""
+_KEYS = """SELECT k.key - {first} AS n FROM {each} CROSS JOIN complaints AS c
+           WHERE c.api_key_id = CAST(k.value ->> 0 AS BIGINT) AND c.idempotency_key = k.value ->> 1"""
+_COUNTED = """SELECT k.key - {first} AS n, c.counted_regions FROM {each} CROSS JOIN complaints AS c
+              WHERE c.reporter = k.value ->> 0 AND c.service = k.value ->> 1
+                AND c.effective_at > CAST(k.value ->> 2 AS BIGINT) AND c.effective_at < CAST(k.value ->> 3 AS BIGINT)
+                AND c.counted_regions <> '[]' AND c.verified >= CAST(k.value ->> 4 AS BIGINT)
+                AND (c.not_counted IS NULL OR CAST(k.value ->> 5 AS BIGINT) = 1)"""
