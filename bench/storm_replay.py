@@ -44,6 +44,7 @@ LINES_AT_ONCE = 2_000
 MINUTE = timedelta(minutes=1)
 DRAIN = timedelta(hours=3)  # after the last ticket, so that what subsides is dismissed
 LEAD = timedelta(seconds=3)  # of real time for the daemon to start
+IMPORT_AT_MOST = timedelta(minutes=10)  # of real time for customers and history
 
 
 class Feed(Protocol):
@@ -174,19 +175,24 @@ class Daemon:
         self._rehearsal = Rehearsal(folder, settings={"regions": {"watched": list(watched)}}, playbook=playbook)
 
     async def prepare(self, storm: Storm) -> None:
-        """Import customers and history into a daemon that runs at real speed, then start it again at the storm's."""
+        """Import customers and history into a daemon that runs at real speed, then start it again at the storm's.
+
+        No clock goes back: the import is over before the lead begins, and tickets of the lead are no history.
+        """
         self._rehearsal.start_receiver()
-        importing = self._start(storm.begin, 1)
+        lead_begins = storm.begin - LEAD * self._rate
+        importing = self._start(lead_begins - IMPORT_AT_MOST, 1)
+        history = [one for one in storm.history if one.at <= lead_begins - IMPORT_AT_MOST]
         async with self._session() as session:
             began = time.monotonic()
             await self._send(session, "/v1/customers/bulk", list(storm.customers()))
             print(f"customers: {time.monotonic() - began:.1f} s", flush=True)
             began = time.monotonic()
-            await self._send(session, "/v1/complaints/bulk?history=1", [_body(one) for one in storm.history])
-            print(f"history: {len(storm.history) / (time.monotonic() - began):,.0f} complaints/s", flush=True)
+            await self._send(session, "/v1/complaints/bulk?history=1", [_body(one) for one in history])
+            print(f"history: {len(history) / (time.monotonic() - began):,.0f} complaints/s", flush=True)
         importing.stop()
         self._rehearsal.forget(importing)
-        self._start(storm.begin - LEAD * self._rate, self._rate)
+        self._start(lead_begins, self._rate)
 
     def _start(self, at: datetime, rate: float) -> Process:
         start = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
