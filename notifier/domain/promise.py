@@ -66,7 +66,8 @@ class Answer(StrEnum):
 
     NONE = "none"  # there is none, or it was stopped on its way
     GOING_OUT = "going_out"  # it is being handed over
-    PAUSED = "paused"  # a person stopped it for now
+    PAUSED = "paused"  # a person stopped it for now, or what made the promise, or a correction of that
+    IN_VAIN = "in_vain"  # the daemon has answered already: not one message was handed over, or a person stopped it
     HANDED_OVER = "handed_over"  # to everyone it is for: the promise ends at once
 
 
@@ -101,7 +102,8 @@ def watch(
 
     `to_finish` is how long an update to the same people takes; `update_at` is when an update that is already
     authorised starts, `answer` how far one has come that has started. While everything is paused nothing can be handed
-    over, so the daemon asks for a person; so it does while a person has paused the answer.
+    over, so the daemon asks for a person; so it does while a person has paused the answer, and when it has answered
+    the promise in vain: it does so once.
 
     A promise that lapsed while nobody looked (the daemon was down, or service seemed to be back) is missed, and what
     was authorised with it is said late, as long as a message is news (`stale_after`) and nothing else is on its way.
@@ -109,7 +111,8 @@ def watch(
     if promise.state is not PromiseState.OPEN or part is PartState.BELIEVED_BACK or answer is Answer.HANDED_OVER:
         return Verdict.NOTHING
     paused = paused or answer is Answer.PAUSED
-    may_delay = promise.may_delay and promise.automatic_in_row < playbook.automatic_delays and not paused
+    may_delay = promise.may_delay and promise.automatic_in_row < playbook.automatic_delays
+    may_delay = may_delay and not paused and answer is not Answer.IN_VAIN
     if now >= promise.due_at:
         is_answered = part is PartState.RESTORED or answer is Answer.GOING_OUT or update_at is not None
         is_news = now < promise.due_at + playbook.stale_after

@@ -433,7 +433,7 @@ async def test_while_a_person_has_paused_the_update_a_person_is_asked(room: Cont
     await watched_until(room, 57)
     assert len(kinds(room)) == 2
     assert "promise_needs_a_person" in room.events()
-    assert "the update that answers it is paused: only a person can go on" in room.needs()[0].text
+    assert "its update is paused: only a person can go on" in room.needs()[0].text
 
 
 async def test_an_update_that_reached_nobody_keeps_no_promise(room: ControlRoom) -> None:
@@ -458,3 +458,97 @@ async def test_a_word_about_restoration_that_was_stopped_leaves_the_next_update_
     await room.promises.watch()
     assert room.promise_states() == [("next_update", "missed")]
     assert (await room.incidents.close(1, ANN)).incident.card.state == "closed"
+
+
+# --- stopped by people, and by the end of the daemon ----------------------------------------------------------------
+
+
+async def test_what_was_claimed_but_went_back_when_its_update_was_cancelled_has_promised_nothing(
+    room: ControlRoom,
+) -> None:
+    view = await room.send(await room.open(eta_at=MORNING + HOUR))
+    room.clock.go_on(MINUTE)
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    room.hand_over(state="sending")
+    await room.broadcasts.cancel(view.id, ANN)
+    await room.course.sweep()
+    assert room.promise_states() == [("eta", "open")]  # somebody may be reading it
+    room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'pending'"))
+    await room.course.sweep()
+    assert room.promise_states() == [("eta", "void")]
+    await watched_until(room, 61)
+    assert kinds(room) == [("eta", "cancelled")]
+
+
+async def test_a_delayed_that_reached_nobody_is_not_sent_again_and_again(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 55 * MINUTE
+    for _ in range(8):
+        room.clock.go_on(timedelta(seconds=10))
+        await room.promises.watch()
+        while await room.planning.step():
+            pass
+        room.hand_over(state="failed")
+        await room.course.sweep()
+    assert [kind for kind, _ in kinds(room)] == ["eta", "delayed"]
+    assert room.events().count("promise_needs_a_person") == 1
+
+
+async def test_while_a_person_has_paused_what_made_the_promise_a_person_is_asked(room: ControlRoom) -> None:
+    view = await room.send(await room.open(eta_at=MORNING + HOUR))
+    room.clock.go_on(MINUTE)
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    sent(room, view.id, but=2)
+    await room.broadcasts.pause(view.id, ANN)
+    await watched_until(room, 57)
+    assert kinds(room) == [("eta", "paused")]
+    assert "promise_needs_a_person" in room.events()
+
+
+async def test_while_a_correction_is_paused_the_daemon_repeats_nothing_of_what_it_corrects(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    view = await room.send(await room.incidents.dismiss(1, DismissIncident(), ANN))
+    await room.broadcasts.pause(view.id, ANN)
+    await watched_until(room, 57)
+    assert kinds(room) == [("eta", "completed"), ("correction", "paused")]
+    assert "promise_needs_a_person" in room.events()
+
+
+async def test_what_was_handed_over_before_the_daemon_died_counts_though_a_newer_update_starts_first(
+    room: ControlRoom,
+) -> None:
+    update = await going_out(room, 50)
+    later = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 4 * HOUR), ANN))
+    sent(room, update)
+    room.clock.time = MORNING + 62 * MINUTE
+    await room.work()
+    assert (await room.broadcasts.show(later.id)).state == "completed"
+    assert room.promise_states() == [("eta", "revised"), ("eta", "revised"), ("eta", "open")]
+    assert kinds(room)[1] == ("delayed", "completed")
+
+
+async def test_a_promise_to_nobody_does_not_hide_one_that_was_missed(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR, may_delay=False))
+    room.clock.time = MORNING + 50 * MINUTE
+    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    room.clock.go_on(MINUTE)
+    await room.course.start_due()
+    await room.broadcasts.cancel(view.id, ANN)
+    room.clock.time = MORNING + 61 * MINUTE
+    await room.promises.watch()
+    assert room.promise_states() == [("eta", "missed"), ("eta", "void")]
+    assert "promise_missed" in [need.kind for need in room.needs()]
+
+
+async def test_what_a_person_stops_of_the_daemons_is_not_sent_again(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR))
+    room.clock.time = MORNING + 56 * MINUTE
+    await room.promises.watch()
+    await room.broadcasts.cancel(2, ANN)
+    await watched_until(room, 58)
+    assert kinds(room) == [("eta", "completed"), ("delayed", "cancelled")]
+    assert room.needs()[0].text.endswith("was stopped or reached nobody: only a person can go on")

@@ -111,6 +111,8 @@ def test_when_service_is_back_only_what_nobody_was_told_in_time_is_missed(minute
         ("going_out", 0, "missed"),
         ("paused", -4, "person"),
         ("paused", 0, "missed"),
+        ("in_vain", -4, "person"),  # the daemon speaks once
+        ("in_vain", 0, "missed"),
         ("handed_over", -4, "nothing"),
         ("handed_over", 90, "nothing"),  # when it was, decides
         ("none", -4, "delay"),

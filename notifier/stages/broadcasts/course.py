@@ -1,7 +1,7 @@
 """What time does with broadcasts: they start when their not-before time has passed, and end when all is settled."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -35,7 +35,10 @@ class Course:
         """Start the broadcasts whose not-before time has passed; return how many. Waits while everything is paused."""
         now = self._clock.now()
         started = []
-        for due in await self._database.read(lambda tx: broadcasts.due(tx, now)):
+        all_due = await self._database.read(lambda tx: broadcasts.due(tx, now))
+        if all_due:  # what is settled ends older promises, which it would not any more once it is superseded
+            await self._sweep_all(BroadcastState.SENDING)
+        for due in all_due:
             try:
                 each = await self._database.write(lambda tx, which=due.id: self._start(tx, which))  # type: ignore[misc]
             except Exception:  # one that cannot start must not hold up the others
@@ -59,8 +62,11 @@ class Course:
 
         Return how many notifications and broadcasts were brought to an end.
         """
+        return await self._sweep_all(BroadcastState.SENDING, *ENDED)
+
+    async def _sweep_all(self, *states: BroadcastState) -> int:
         ended = 0
-        for each in await self._database.read(_to_sweep):
+        for each in await self._database.read(lambda tx: _to_sweep(tx, states)):
             ended += await self._sweep(each)
         return ended
 
@@ -108,6 +114,8 @@ class Course:
         ended: Ended = ()
         if found.state is BroadcastState.SENDING and one.handed_over_at is not None:
             ended = course.handed_over(tx, found, at=one.handed_over_at)
+        elif found.state is BroadcastState.CANCELLED:
+            ended = course.void_unread(tx, found, now=now)  # what was in hand when it was stopped went back
         return _Swept(notifications=swept, is_finished=True, promises=ended)
 
     def _count_promises(self, ended: Iterable[tuple[PromiseKind, PromiseState]]) -> None:
@@ -147,10 +155,12 @@ def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:
     return incidents.load(tx, found.incident_id).part_state is PartState.BELIEVED_BACK
 
 
-def _to_sweep(tx: Transaction) -> list[_ToSweep]:
-    """Return the broadcasts that have ended, or are planned and settled: only these are worth a write."""
+def _to_sweep(tx: Transaction, states: Collection[BroadcastState]) -> list[_ToSweep]:
+    """Return the broadcasts in these states that have ended, or are planned and settled: only these need a write."""
     found = []
     for each in broadcasts.unfinished(tx):
+        if each.state not in states:
+            continue
         if each.state in ENDED:
             found.append(_ToSweep(broadcast_id=each.id))
         elif each.planned_at is not None and broadcasts.is_settled(tx, each.id):

@@ -86,15 +86,23 @@ def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> End
 def stop(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str) -> Ended:
     """Stop a broadcast of which something may have left, or a draft; what it promised to nobody is void.
 
-    What it promised to somebody stands, and so does what older ones promised to those it did not reach.
+    What it promised to somebody stands, and so does what older ones promised to those it did not reach. Somebody may
+    be reading what is in hand now: that is judged again when nothing is any more.
     """
-    ended = []
-    if not broadcasts.was_told_by(tx, found.id):
-        for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
-            if promise.broadcast_id == found.id:
-                promises.end(tx, promise, PromiseState.VOID, now=now)
-                ended.append((promise.kind, PromiseState.VOID))
+    ended = void_unread(tx, found, now=now)
     incidents.record(tx, found.incident_id, at=now, event="cancelled", actor=by, detail={"broadcast": found.id})
+    return ended
+
+
+def void_unread(tx: Transaction, found: StoredBroadcast, *, now: datetime) -> Ended:
+    """End what a stopped broadcast has promised, unless a message of it was handed over or may have been."""
+    if broadcasts.was_told_by(tx, found.id):
+        return ()
+    ended = []
+    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+        if promise.broadcast_id == found.id:
+            promises.end(tx, promise, PromiseState.VOID, now=now)
+            ended.append((promise.kind, PromiseState.VOID))
     return tuple(ended)
 
 

@@ -27,7 +27,11 @@ def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
     """Return every open promise, the next due first; not those of what a person has authorised to be corrected."""
     rows = tx.rows(
         """SELECT p.*, i.service, t.state AS part_state,
-                  u.id AS newest, u.state AS newest_state, u.planned_at AS newest_planned_at
+                  u.id AS newest, u.state AS newest_state, u.planned_at AS newest_planned_at,
+                  u.automatic AS newest_automatic,
+                  EXISTS (SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id
+                          AND c.part_id = p.part_id AND c.kind = 'correction' AND c.state = 'paused'
+                          AND c.started_at IS NULL) AS correction_paused
            FROM promises AS p
            JOIN incidents AS i ON i.id = p.incident_id
            JOIN parts AS t ON t.id = p.part_id
@@ -124,16 +128,16 @@ def _update_at(tx: Transaction, row: Row, now: datetime) -> datetime | None:
 
 
 def _answer(tx: Transaction, row: Row) -> Answer:
+    state = BroadcastState(row["newest_state"])
+    if state is BroadcastState.PAUSED or row["correction_paused"]:
+        return Answer.PAUSED
     if row["newest"] == row["broadcast_id"]:
         return Answer.NONE
-    match BroadcastState(row["newest_state"]):
-        case BroadcastState.SENDING:
-            is_done = row["newest_planned_at"] is not None and broadcasts.is_settled(tx, row["newest"])
-            return Answer.HANDED_OVER if is_done else Answer.GOING_OUT
-        case BroadcastState.PAUSED:
-            return Answer.PAUSED
-        case _:  # cancelled on its way; or completed, though not one message of it was handed over
-            return Answer.NONE
+    if state is BroadcastState.SENDING:
+        is_done = row["newest_planned_at"] is not None and broadcasts.is_settled(tx, row["newest"])
+        return Answer.HANDED_OVER if is_done else Answer.GOING_OUT
+    # cancelled on its way; or completed, though not one message of it was handed over
+    return Answer.IN_VAIN if row["newest_automatic"] else Answer.NONE
 
 
 def _promise(row: Row) -> Promise:

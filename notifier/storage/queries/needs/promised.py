@@ -25,7 +25,7 @@ def missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
            JOIN incidents AS i ON i.id = p.incident_id AND i.state = 'confirmed'
            JOIN parts AS t ON t.id = p.part_id AND t.state = 'out'
            WHERE p.state = 'missed'
-             AND p.id = (SELECT MAX(n.id) FROM promises AS n WHERE n.part_id = p.part_id)
+             AND p.id = (SELECT MAX(n.id) FROM promises AS n WHERE n.part_id = p.part_id AND n.state <> 'void')
            ORDER BY p.due_at"""
     )
     for row in rows:
@@ -72,7 +72,9 @@ def _by_itself(watched: Watched, limit: int) -> str:
     """Say what the daemon does when nobody speaks before the promise lapses."""
     promise = watched.promise
     if watched.answer is Answer.PAUSED:
-        return "the update that answers it is paused: only a person can go on"
+        return "its update is paused: only a person can go on"
+    if watched.answer is Answer.IN_VAIN:
+        return "what the daemon sent by itself was stopped or reached nobody: only a person can go on"
     if not promise.may_delay:
         return "the daemon may not go on by itself"
     if promise.automatic_in_row >= limit:
