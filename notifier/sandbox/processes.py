@@ -7,6 +7,7 @@ that whatever was started is stopped again. What an interrupted run left behind 
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 from notifier.domain.errors import NotifierError
 
 READY_SECONDS = 60.0
+PORTS = (20_000, 32_000)
 STOP_SECONDS = 25.0  # a daemon drains for up to 20 s
 TAIL_LINES = 12
 
@@ -35,10 +37,16 @@ def notifier(*arguments: str) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port that nobody listens on now.
+
+    It is not one that the system hands out by itself, to whoever asks before it is used.
+    """
+    for _ in range(100):
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no free port was found between {PORTS[0]} and {PORTS[1]}")
 
 
 class Process:
