@@ -3,6 +3,7 @@
 import email
 import email.policy
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import cast
@@ -509,8 +510,9 @@ async def hold_some(hold: Desk, messages: int) -> int:
 async def test_a_person_sends_all_held_messages_of_a_broadcast_again_by_their_count(hold: Desk) -> None:
     id_ = await hold_some(hold, 3)
     hold.run("UPDATE broadcasts SET state = 'completed', finished_at = 1")
-    with pytest.raises(Refused, match="has 3 held messages now, and 2 was given"):
-        await hold.held.resend_all(id_, 2, ANN)
+    for wrong in (2, 0):
+        with pytest.raises(Refused, match=f"has 3 held messages now, and {wrong} was given"):
+            await hold.held.resend_all(id_, wrong, ANN)
     await hold.held.resend_all(id_, 3, ANN)
     assert states(hold.database) == [("pending", "resent_by_person")] * 3
     assert len(await hold.claim()) == 3
@@ -531,6 +533,30 @@ async def test_a_person_gives_all_held_messages_of_a_broadcast_up(hold: Desk) ->
     assert ended == [(to_micros(NOW),)]
     with pytest.raises(NotFound):
         await hold.held.abandon_all(99, 2, ANN)
+
+
+async def test_all_held_messages_are_settled_chunk_by_chunk(hold: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notifier.stages.delivery.held.SETTLED_AT_MOST", 2)
+    id_ = await hold_some(hold, 5)
+    write, written = hold.database.write, 0
+
+    async def stopped_meanwhile(work: Callable[[Transaction], object]) -> object:
+        nonlocal written
+        result, written = await write(work), written + 1
+        if written == 1:  # one is claimed at once, and is in doubt again; then its update is replaced
+            hold.run("UPDATE notifications SET state = 'held' WHERE id = 1")
+        if written == 2:
+            hold.run("UPDATE broadcasts SET state = 'superseded'")
+        return result
+
+    hold.database.write = stopped_meanwhile  # type: ignore[method-assign,assignment]
+    with pytest.raises(Refused, match="no longer true"):
+        await hold.held.resend_all(id_, 5, ANN)
+    held, again = ("held", "held_by_policy"), ("pending", "resent_by_person")
+    assert states(hold.database) == [("held", "resent_by_person"), again, again, again, held]
+    await hold.held.abandon_all(id_, 2, ANN)
+    assert hold.counted("abandoned", "abandoned_by_person") == 2
+    assert hold.database.read_now(lambda tx: tx.scalar("SELECT COUNT(*) FROM audit")) == 2
 
 
 async def test_held_messages_of_a_superseded_update_are_not_sent_again(hold: Desk) -> None:

@@ -1,6 +1,7 @@
 """Messages in doubt that are held for a person: sent again or given up, one of them or all of a broadcast.
 
-What is no longer true is not sent again: of a broadcast that was replaced or stopped, or after newer news.
+What is no longer true is not sent again: of a broadcast that was replaced or stopped, or after newer news. All of a
+broadcast are settled in chunks: what a stop leaves over is held still, and is settled by its own count.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.delivery.counting import count
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import audit, broadcasts, doubts, notifications
+from notifier.storage.repositories.doubts import Settled
 
+SETTLED_AT_MOST = 2_000  # held messages in one transaction
 GIVEN_UP = Next(state=NotificationState.ABANDONED, reason=NotificationReason.ABANDONED_BY_PERSON)
 
 
@@ -53,37 +56,41 @@ class Held:
 
     async def resend_all(self, broadcast_id: int, counted: int, actor: Actor) -> None:
         """Send all held messages of a broadcast again. Raises `NotFound`, `Refused`."""
-        again = self._again()
-
-        def decide(tx: Transaction) -> None:
-            _require_count(tx, broadcast_id, counted)
-            _send_again(tx, broadcast_id)
-            self._settle_all(tx, broadcast_id, again)
-            self._audit(tx, actor, "resend", f"broadcast {broadcast_id}", {"count": counted})
-
-        await self._database.write(decide)
-        self._queue.wake(Topic.NOTIFICATIONS)
+        await self._settle_all("resend", broadcast_id, counted, self._again(), actor)
 
     async def abandon_all(self, broadcast_id: int, counted: int, actor: Actor) -> None:
         """Give all held messages of a broadcast up. Raises `NotFound`, `Refused`."""
-
-        def decide(tx: Transaction) -> Mapping[Channel, int]:
-            _require_count(tx, broadcast_id, counted)
-            settled = self._settle_all(tx, broadcast_id, GIVEN_UP)
-            self._audit(tx, actor, "abandon", f"broadcast {broadcast_id}", {"count": counted})
-            return settled
-
-        for channel, number in (await self._database.write(decide)).items():
-            count(self._metrics, channel, [GIVEN_UP] * number)
+        await self._settle_all("abandon", broadcast_id, counted, GIVEN_UP, actor)
 
     def _again(self) -> Next:
         return Next(
             state=NotificationState.PENDING, reason=NotificationReason.RESENT_BY_PERSON, due_at=self._clock.now()
         )
 
-    def _settle_all(self, tx: Transaction, broadcast_id: int, next_: Next) -> Mapping[Channel, int]:
+    async def _settle_all(self, action: str, broadcast_id: int, counted: int, next_: Next, actor: Actor) -> None:
+        """Settle so many chunk by chunk, each held one once: what is held again meanwhile was not counted."""
         NOTIFICATION.require(NotificationState.HELD, next_.state)
-        return doubts.settle_held(tx, broadcast_id, next_, now=self._clock.now())
+        sends = next_.state is NotificationState.PENDING
+        left, upto = counted, 0
+
+        def settle_chunk(tx: Transaction) -> Settled:
+            if upto == 0:
+                _require_count(tx, broadcast_id, counted)
+                self._audit(tx, actor, action, f"broadcast {broadcast_id}", {"count": counted})
+            if sends:
+                _send_again(tx, broadcast_id)  # it may have been replaced or stopped since the last chunk
+            most = min(left, SETTLED_AT_MOST)
+            return doubts.settle_held(tx, broadcast_id, next_, after=upto, at_most=most, now=self._clock.now())
+
+        while left > 0 or upto == 0:  # whoever has typed 0 is refused too
+            settled = await self._database.write(settle_chunk)
+            for channel, number in settled.by_channel.items():
+                count(self._metrics, channel, [next_] * number)
+            if sends:
+                self._queue.wake(Topic.NOTIFICATIONS)
+            if settled.upto is None:
+                return
+            left, upto = left - settled.by_channel.total(), settled.upto
 
     def _audit(
         self,

@@ -82,19 +82,32 @@ def held(tx: Transaction, broadcast_id: int) -> int:
     )
 
 
-def settle_held(tx: Transaction, broadcast_id: int, next_: Next, *, now: datetime) -> Counter[Channel]:
-    """Bring all held messages of a broadcast into the next state; return how many per channel."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What one chunk of held messages came to: how many per channel, and the last of them."""
+
+    by_channel: Counter[Channel]
+    upto: int | None  # None: there was nothing more to settle
+
+
+def settle_held(tx: Transaction, broadcast_id: int, next_: Next, *, after: int, at_most: int, now: datetime) -> Settled:
+    """Bring the next held messages of a broadcast, those with ids from `after` on, into the next state."""
     rows = tx.tuples(
         """UPDATE notifications SET state = :state, reason = :reason, due_at = COALESCE(:due, due_at),
                   ended_at = :ended
-           WHERE state = 'held' AND broadcast_id = :id RETURNING channel""",
+           WHERE id IN (SELECT id FROM notifications WHERE state = 'held' AND broadcast_id = :id AND id > :after
+                        ORDER BY id LIMIT :most)
+           RETURNING id, channel""",
         state=next_.state,
         reason=next_.reason,
         due=to_micros(next_.due_at),
         ended=ended(next_, now),
         id=broadcast_id,
+        after=after,
+        most=at_most,
     )
-    return Counter(Channel(channel) for (channel,) in rows)
+    by_channel = Counter(Channel(channel) for _, channel in rows)
+    return Settled(by_channel=by_channel, upto=max((int(id_) for id_, _ in rows), default=None))
 
 
 def newer_update(tx: Transaction, broadcast_id: int) -> int | None:
