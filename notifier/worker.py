@@ -347,6 +347,7 @@ class Lane:
             except LeaseLost as error:
                 log.error("outcomes not recorded", provider=self.name, reason=str(error))  # noqa: TRY400
             except (NotifierError, OSError) as error:
+                log.warning("outcomes not recorded yet", provider=self.name, reason=type(error).__name__)
                 await self._keep(group, error)
                 return
             except Exception as error:  # the store may be full: the outcomes are kept

@@ -59,6 +59,13 @@ class Overloaded(NotifierError):
         super().__init__(f"{what} is full; try again in {retry_after_seconds} s")
 
 
+class StoreUnavailable(NotifierError):
+    """The store takes nothing now: its disk is full or fails, or another process is writing (HTTP 503)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the store takes nothing now ({reason})")
+
+
 class LeaseLost(NotifierError):
     """The lease lapsed or another owner has the row: this owner may no longer write it."""
 

@@ -59,7 +59,8 @@ class Database(Protocol):
     async def write(self, work: Callable[[Transaction], T], /) -> T:
         """Run `work` in a write transaction and return its result after the commit.
 
-        Raises `Overloaded` when too much waits, and whatever `work` raises (then nothing of it is stored).
+        Raises `Overloaded` when too much waits, `StoreUnavailable` when the disk is full or another process keeps
+        writing, and whatever `work` raises; then nothing of it is stored.
         """
         ...
 

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from notifier.domain.errors import NotifierError, Overloaded
+from notifier.domain.errors import NotifierError, Overloaded, StoreUnavailable
 from notifier.storage.database import Parameters, Row, T, Transaction, insertion
 
 WAITING_AT_MOST = 10_000  # functions in front of the writer; beyond it callers are told to come back
@@ -172,9 +172,12 @@ class SqliteDatabase:
         try:
             result = work(SqliteTransaction(self._connection, self._undone))
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self._roll_back()
-            raise
+            known = _as_callers_know_it(error)
+            if known is error:
+                raise
+            raise known from error
         self._commits_here += 1
         if self._commits_here >= COMMITS_HERE_AT_MOST:
             self._commits_here = 0
@@ -329,10 +332,20 @@ class SqliteDatabase:
         self._connection.execute("RELEASE job")
 
 
+def _as_callers_know_it(error: BaseException) -> BaseException:
+    """Return `StoreUnavailable` for what has nothing to do with the work: a full disk, another process that writes."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return error
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:  # a statement that is wrong
+        return error
+    return StoreUnavailable(str(error))
+
+
 def _hand_out(group: Sequence[_Job]) -> None:
     """Give every caller its result: callers in threads directly, callers on a loop in one call each loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
     for job in group:
+        job.error = job.error and _as_callers_know_it(job.error)
         if job.loop is not None:
             by_loop.setdefault(job.loop, []).append(job)
         elif job.error is not None:

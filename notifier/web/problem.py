@@ -18,6 +18,7 @@ from notifier.domain.errors import (
     NotifierError,
     Overloaded,
     Refused,
+    StoreUnavailable,
     Unauthenticated,
 )
 
@@ -69,8 +70,9 @@ def problem_of(error: BaseException) -> Problem | None:
             problem = _problem(503, str(error))
             problem.retry_after = error.retry_after_seconds
             return problem
-        case sqlite3.OperationalError():  # the disk is full or does not answer: nothing was stored
-            problem = _problem(503, "the store does not answer; nothing was accepted")
+        case StoreUnavailable() | sqlite3.OperationalError():  # the second when reading
+            reason = str(error) if isinstance(error, StoreUnavailable) else "the store does not answer"
+            problem = _problem(503, f"{reason}; nothing was accepted")
             problem.retry_after = STORE_RETRY_SECONDS
             return problem
     return None

@@ -1,15 +1,16 @@
 """What intake promises on every database: found, counted, stored once, answered again."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from notifier.domain.baseline import LocalTime
-from notifier.domain.errors import InvalidInput, NotifierError
+from notifier.domain.errors import InvalidInput, NotifierError, StoreUnavailable
 from notifier.queue.embedded import Topic
-from notifier.stages.intake import Accepted
+from notifier.stages.intake import Accepted, taking_in
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import complaints as shown
@@ -269,6 +270,42 @@ async def test_a_row_that_the_database_refuses_is_isolated(desk: Desk, monkeypat
     assert [isinstance(result, Accepted) for result in results] == [True, False, True]
     assert isinstance(results[1], NotifierError)
     assert desk.rows("SELECT SUM(complaints) AS n FROM service_hours")[0]["n"] == 2
+
+
+async def test_when_the_store_takes_no_more_what_it_took_is_answered_and_the_rest_is_not_tried(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_in, "ROWS_IN_A_TRANSACTION", 2)
+    write_here, tries = desk.database.write_here, []
+
+    async def full(work: Callable[[Transaction], Any]) -> Any:
+        tries.append(work)
+        if len(tries) > 1:
+            raise StoreUnavailable("database or disk is full")
+        return await write_here(work)
+
+    monkeypatch.setattr(desk.database, "write_here", full)
+    rows = [request(customer_id=f"94110-{number}") for number in (1, 2, 3, 4, 5, 6)]
+    results = await desk.intake.submit_many(rows, actor=SYSTEM)
+    assert [type(result) for result in results] == [Accepted] * 2 + [StoreUnavailable] * 4
+    assert len(desk.rows("SELECT 1 FROM complaints")) == 2
+    assert len(tries) == 2
+
+
+async def test_complaints_that_wait_together_are_not_tried_one_by_one_on_a_full_disk(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    async def full(work: Callable[[Transaction], Any]) -> Any:
+        tries.append(work)
+        raise StoreUnavailable("database or disk is full")
+
+    monkeypatch.setattr(desk.database, "write_here", full)
+    group = [desk.intake.submit(request(customer_id=f"94110-{number}"), actor=SYSTEM) for number in (1, 2, 3)]
+    results = await asyncio.gather(*group, return_exceptions=True)
+    assert [type(result) for result in results] == [StoreUnavailable] * 3
+    assert len(tries) == 1
 
 
 async def test_rows_of_one_list_see_each_other(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from notifier.domain.errors import StoreUnavailable
 from notifier.storage import sqlite
 from notifier.storage.database import Transaction
 from notifier.storage.migrate import upgrade
@@ -106,6 +107,41 @@ async def test_a_first_function_that_fails_takes_nothing_of_its_group_with_it(da
     )
     assert isinstance(results[0], ValueError)
     assert await database.read(lambda tx: tx.scalar("SELECT count(*) FROM regions")) == 3
+
+
+async def test_a_full_disk_takes_nothing_and_is_said_to_be_full_by_the_loop_and_by_the_writer(
+    database: SqliteDatabase,
+) -> None:
+    def much(tx: Transaction) -> None:
+        tx.insert_many("regions", ("kind", "code"), [("city", f"{n:0500}") for n in range(1_000)])
+
+    database._connection.execute("PRAGMA max_page_count = 1")  # as many as there are
+    with pytest.raises(StoreUnavailable, match="database or disk is full"):
+        await database.write_here(much)
+    group = await asyncio.gather(*(database.write(work) for work in (where, much, where)), return_exceptions=True)
+    assert StoreUnavailable in [type(result) for result in group]
+    assert set(map(type, group)) <= {StoreUnavailable, str}
+    database._connection.execute("PRAGMA max_page_count = 100000")
+    await database.write_here(much)
+    assert await database.read(lambda tx: tx.scalar("SELECT count(*) FROM regions")) == 1_000
+
+
+async def test_what_another_process_keeps_locked_takes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_MILLISECONDS", 20)
+    database = SqliteDatabase(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        await database.write_here(where)
+    other.close()
+    assert await database.write_here(where)
+    database.close()
+
+
+async def test_a_statement_that_is_wrong_is_not_taken_for_a_store_that_is_full(database: SqliteDatabase) -> None:
+    for write in (database.write, database.write_here):
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            await write(lambda tx: tx.run("DELETE FROM nowhere"))
 
 
 def test_what_was_undone_changes_the_mark_of_what_was_written(database: SqliteDatabase) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
 from notifier.domain.actor import KeyRole
-from notifier.domain.errors import Overloaded
+from notifier.domain.errors import Overloaded, StoreUnavailable
+from notifier.stages.intake import taking_in
+from notifier.storage.database import Transaction
 from tests.served import Served
 
 COMPLAINT = {"customer_id": "C-1", "service": "internet", "text": "no connection"}
@@ -63,6 +66,36 @@ async def test_a_full_writer_is_503_with_retry_after_and_nothing_is_stored(
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "3"
     assert town.rows("SELECT id FROM complaints") == []
+
+
+async def test_a_full_writer_in_the_middle_of_a_list_stores_no_line_twice(
+    town: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_in, "ROWS_IN_A_TRANSACTION", 2)
+    write_here, tries = town.database.write_here, []
+
+    async def full_at_times(work: Callable[[Transaction], Any]) -> Any:
+        tries.append(work)
+        if len(tries) % 2 == 0:
+            raise Overloaded("the writer's queue")
+        return await write_here(work)
+
+    monkeypatch.setattr(town.database, "write_here", full_at_times)
+    answer = await town.ndjson("/v1/complaints/bulk", *[COMPLAINT] * 6)  # without ids of their source
+    assert [line["status"] for line in answer.lines] == [201] * 6
+    assert len(town.rows("SELECT id FROM complaints")) == 6
+
+
+async def test_a_store_that_takes_nothing_is_503_for_every_line(town: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(_work: object) -> None:
+        raise StoreUnavailable("database or disk is full")
+
+    monkeypatch.setattr(town.database, "write_here", full)
+    answer = await town.ndjson("/v1/complaints/bulk", *[COMPLAINT] * 3)
+    assert [line["status"] for line in answer.lines] == [503] * 3
+    single = await town.post("/v1/complaints", COMPLAINT)
+    assert (single.status, single.headers["Retry-After"]) == (503, "5")
+    assert single.json["detail"] == "the store takes nothing now (database or disk is full); nothing was accepted"
 
 
 async def test_every_line_has_its_own_result_and_a_bad_one_stops_nothing(town: Served) -> None:

@@ -19,7 +19,7 @@ from notifier.config import Config
 from notifier.domain.actor import Actor
 from notifier.domain.complaint import NAME_AT_MOST, ComplaintRequest, check
 from notifier.domain.contact import normalise_email, normalise_phone
-from notifier.domain.errors import InvalidInput, NotifierError, Overloaded, nearest
+from notifier.domain.errors import InvalidInput, NotifierError, Overloaded, StoreUnavailable, nearest
 from notifier.domain.numbering import NumberingPlan
 from notifier.domain.region import RegionKinds
 from notifier.logs import correlation_id, new_correlation_id
@@ -77,12 +77,16 @@ class Intake:
     ) -> list[Accepted | NotifierError]:
         """Store a list of complaints and return a result for each, in order; a bad one does not stop the others.
 
-        `history` rows feed the baseline only. An entry that already is an error is returned as it is.
+        `history` rows feed the baseline only. An entry that already is an error is returned as it is. When the store
+        takes no more, every row that it did not take has that error: those before it are stored.
         """
         results: list[Accepted | NotifierError] = []
         for first in range(0, len(requests), ROWS_IN_A_TRANSACTION):
             chunk = [self._try_to_prepare(one, actor) for one in requests[first : first + ROWS_IN_A_TRANSACTION]]
-            results += await self._store_chunk(chunk, history=history)
+            try:
+                results += await self._store_chunk(chunk, history=history)
+            except (Overloaded, StoreUnavailable) as error:
+                return results + [error] * (len(requests) - first)
             self._queue.wake(Topic.COMPLAINTS)
         return results
 
@@ -153,8 +157,8 @@ class Intake:
         for one in prepared:
             try:
                 results += await self._store_or_isolate([one], history=history)
-            except NotifierError:
-                raise
+            except NotifierError as error:  # that of this row only: those before it are stored
+                results.append(error)
             except Exception as error:  # noqa: BLE001  # whatever the database says of this row, it is this row's
                 results.append(NotifierError(f"could not be stored: {type(error).__name__}"))
         return results

@@ -65,13 +65,21 @@ def _parse(line: Line) -> ComplaintRequest | Rejected:
 async def _submit(
     call: Call, requests: Sequence[ComplaintRequest | InvalidInput], *, history: bool
 ) -> Sequence[Accepted | NotifierError]:
-    """Submit a chunk; a full writer makes the sender wait, because nothing more is read meanwhile."""
+    """Submit a chunk; a full writer makes the sender wait, because nothing more is read meanwhile.
+
+    What is stored is not submitted again: a complaint without an id of its source would be stored twice.
+    """
+    results = list(await call.parts.intake.submit_many(requests, actor=call.actor, history=history))
     for _ in range(PATIENCE):
-        try:
-            return await call.parts.intake.submit_many(requests, actor=call.actor, history=history)
-        except Overloaded:
-            await asyncio.sleep(PATIENCE_SECONDS)
-    return [Overloaded("the writer's queue")] * len(requests)
+        left = [number for number, result in enumerate(results) if isinstance(result, Overloaded)]
+        if not left:
+            break
+        await asyncio.sleep(PATIENCE_SECONDS)
+        again = [requests[number] for number in left]
+        stored = await call.parts.intake.submit_many(again, actor=call.actor, history=history)
+        for number, result in zip(left, stored, strict=True):
+            results[number] = result
+    return results
 
 
 def _result(line: int, result: Accepted | NotifierError) -> bytes:
