@@ -83,7 +83,7 @@ def _problem(status: int, detail: str, field: str = "", value: object = None, ex
         type="about:blank",
         title=_TITLES.get(status) or HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
+        detail=_sayable(detail),
         field=field,
         value=shown(value),
         expected=expected,
@@ -103,9 +103,14 @@ def shown(value: object) -> object:
         case int():
             return value if abs(value) < 2**53 else f"{str(value)[:20]}..."
         case str():
-            return value if len(value) <= VALUE_AT_MOST else value[:VALUE_AT_MOST] + "..."
+            return _sayable(value if len(value) <= VALUE_AT_MOST else value[:VALUE_AT_MOST] + "...")
         case dict():
             return "an object"
         case list() | tuple():
             return "a list"
     return str(value)[:VALUE_AT_MOST]
+
+
+def _sayable(text: str) -> str:
+    """Return a text without what no JSON can hold: the bytes of a header that are no UTF-8."""
+    return text.encode("utf-8", "replace").decode()

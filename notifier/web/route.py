@@ -114,11 +114,13 @@ def answer(value: object, status: int = 200) -> web.Response:
 
 async def read_within(request: web.Request) -> bytes:
     """Return the whole body; a client that stops in the middle is not waited for for ever."""
-    if request.content.is_eof():  # everything has arrived with the head: no need for a timer
-        return await request.read()
     try:
+        if request.content.is_eof():  # everything has arrived with the head: no need for a timer
+            return await request.read()
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()
+    except web.RequestPayloadError:
+        raise Rejected(400, "the body is not what its headers say", expected="a body as announced") from None
     except TimeoutError:
         raise Rejected(408, f"the body did not arrive within {READ_SECONDS:.0f} s") from None
 

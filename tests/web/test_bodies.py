@@ -1,6 +1,8 @@
 """Wrong input of each kind is refused with what was wrong, where, and what would be right; nothing of it is stored."""
 
+import asyncio
 import gzip
+import json
 from typing import Any
 
 import pytest
@@ -154,6 +156,28 @@ async def test_a_request_brings_its_own_id_and_gets_one_otherwise(served: Served
         answer = await served.get("/v1/status", headers={"X-Request-Id": wrong})
         assert len(answer.headers["X-Request-Id"]) == 16
     assert (await served.get("/nowhere", role=None)).headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_what_its_headers_say_is_400(served: Served, encoding: str) -> None:
+    answer = await served.post("/v1/complaints", COMPLAINT, headers={"Content-Encoding": encoding})
+    assert_problem(answer, 400, detail="the body is not what its headers say")
+
+
+async def test_a_header_that_is_not_utf_8_is_refused_in_words(served: Served) -> None:
+    await served.import_customers()
+    body = json.dumps(COMPLAINT).encode()
+    reader, writer = await asyncio.open_connection(served.server.host, served.server.port)
+    writer.write(
+        b"POST /v1/complaints HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %b\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\nIdempotency-Key: k\xe9\r\n\r\n%b"
+        % (served.keys[KeyRole.SYSTEM].encode(), len(body), body)
+    )
+    head, _, answer = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 422 ")
+    assert b"application/problem+json" in head
+    assert json.loads(answer)["field"] == "Idempotency-Key"
 
 
 async def test_an_idempotency_key_used_for_another_body_is_422(served: Served) -> None:
