@@ -15,7 +15,7 @@ import structlog
 from notifier.clock import Clock, sleep
 from notifier.config import Config
 from notifier.domain.delivery import Outcome, Result, claim_size
-from notifier.domain.errors import LeaseLost, NotifierError, Overloaded
+from notifier.domain.errors import LeaseLost, NotifierError, Overloaded, StoreUnavailable
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.messages import RenderFailed
 from notifier.metrics import Metrics
@@ -372,6 +372,10 @@ class Lane:
         reason = NotificationReason.PROVIDER_STOPPED if self._brake.is_stopped else NotificationReason.PLANNED
         try:
             await self._delivery.release(unbegun, reason=reason)
+        except (Overloaded, StoreUnavailable):  # not stored: given back twice, one could be claimed and sent meanwhile
+            self._unbegun = unbegun + self._unbegun
+            self._something.set()
+            await asyncio.sleep(RECORD_AGAIN_SECONDS)
         except Exception:  # they stay `sending` until their lease lapses, and are settled then
             log.exception("claimed messages could not be given back", provider=self.name)
 

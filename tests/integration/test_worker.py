@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,8 @@ from notifier.config import Config, InDoubt, InDoubtPolicy, Provider, ProviderKi
 from notifier.config import Delivery as DeliverySettings
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.delivery import Outcome, Result
-from notifier.domain.notification import Channel
+from notifier.domain.errors import Overloaded
+from notifier.domain.notification import Channel, NotificationReason
 from notifier.domain.playbook import Playbook
 from notifier.messages import Messages
 from notifier.messages.mime import Mail
@@ -67,7 +68,7 @@ class Bench:
             "name": "relay",
             "kind": ProviderKind.SMTP,
             "port": port,
-            "timeout": timedelta(seconds=5),
+            "timeout": timedelta(seconds=60),  # longer than any test: a busy machine must not put anything in doubt
             "directory": str(folder / "outbox"),
         }
         self.config = Config(
@@ -252,12 +253,14 @@ async def cancel(bench: Bench) -> None:
 
 @pytest.mark.parametrize("stop", [pause_all, pause, cancel])
 async def test_what_is_claimed_and_not_begun_goes_back_when_it_is_stopped(make: Make, stop: Command) -> None:
-    async with running(SlowRelay(0.5)) as relay:
+    async with running(WaitingRelay()) as relay:
         bench = make(relay.port, connections=2)
         bench.plan(20)
         async with bench.working():
             await bench.until(lambda: len(relay.offered) == 2 and bench.count("sending") == 8)
             await stop(bench)
+            await bench.until(lambda: bench.count("sending") == 4)  # two are being answered, two wait for their turn
+            relay.go.set()
             await bench.until(lambda: bench.count("sending") == 0)
             await asyncio.sleep(0.2)
         assert bench.count("sent") == len(relay.received) == len(relay.senders) == 2
@@ -267,16 +270,60 @@ async def test_what_is_claimed_and_not_begun_goes_back_when_it_is_stopped(make: 
 
 
 async def test_what_went_back_leaves_after_resume(make: Make) -> None:
-    async with running(SlowRelay(0.3)) as relay:
+    async with running(WaitingRelay()) as relay:
         bench = make(relay.port, connections=2)
         bench.plan(12)
         async with bench.working():
             await bench.until(lambda: len(relay.offered) == 2)
             await bench.control.pause(ANN)
-            await bench.until(lambda: bench.count("pending") == 10)
+            await bench.until(lambda: bench.count("pending") == 8)
+            relay.go.set()
             await bench.control.resume(ANN)
             await bench.until(lambda: bench.count("sent") == 12)
     assert set(recipients(relay).values()) == {1}
+
+
+async def test_paused_and_resumed_quickly_and_cancelled_at_last_nobody_is_told_twice_or_kept_back(make: Make) -> None:
+    async with running(SlowRelay(0.02)) as relay:
+        bench = make(relay.port, connections=3)
+        bench.plan(200)
+        async with bench.working():
+            await bench.until(lambda: len(relay.received) > 3)
+            for number in range(40):
+                await pause(bench)
+                await asyncio.sleep(0.003 * (number % 3))
+                await bench.broadcasts.resume(1, ANN)
+                await asyncio.sleep(0.003 * (number % 5))
+            await bench.until(lambda: len(relay.received) > 60)
+            await asyncio.gather(pause(bench), cancel(bench))
+            await bench.until(lambda: bench.count("sending") == 0)
+            await bench.course.sweep()
+            told = len(relay.received)
+            await asyncio.sleep(0.2)
+        assert told == len(relay.received) == bench.count("sent") < 200
+        assert bench.count("cancelled") == 200 - told
+        assert set(recipients(relay).values()) == {1}
+        assert bench.sample("notifier_attempts_total", provider="relay", outcome="unknown") == 0
+
+
+async def test_what_the_store_is_too_busy_to_take_back_goes_back_later(make: Make) -> None:
+    async with running(WaitingRelay()) as relay:
+        bench = make(relay.port, connections=2)
+        bench.plan(20)
+        release, busy = bench.delivery.release, iter([Overloaded("the writer's queue")] * 2)
+
+        async def refused(unbegun: Sequence[Claimed], *, reason: NotificationReason) -> None:
+            for error in busy:
+                raise error
+            await release(unbegun, reason=reason)
+
+        bench.delivery.release = refused  # type: ignore[method-assign]
+        async with bench.working():
+            await bench.until(lambda: bench.count("sending") == 8)
+            await bench.control.pause(ANN)
+            await bench.until(lambda: bench.count("pending") == 16)
+            relay.go.set()
+            await bench.until(lambda: bench.count("sent") == 2 and bench.count("pending") == 18)
 
 
 async def test_a_message_that_waits_for_its_place_under_the_rate_goes_back_at_once(make: Make) -> None:
@@ -418,6 +465,20 @@ async def test_drain_ends_the_run(make: Make) -> None:
         await bench.until(lambda: bench.count("sent") == 5)
         await bench.worker.drain(2)
         await task
+
+
+class WaitingRelay(Relay):
+    """A relay that answers no message before it is told to go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def handle_DATA(self, server, session, envelope):  # type: ignore[no-untyped-def]  # noqa: N802
+        self.offered.append((envelope.rcpt_tos[0], b""))
+        await self.go.wait()
+        self.offered.pop()
+        return await super().handle_DATA(server, session, envelope)
 
 
 class SlowRelay(Relay):
