@@ -1,103 +1,26 @@
-"""The delivery loop: claim, render, send, record, drain. One lane for each channel that has a provider.
+"""One provider at work: claim, render, send.
 
-A lane claims no more than its provider took in the last second, hands over with bounded concurrency and rate, and
-writes outcomes in groups. When something is paused or cancelled, or the worker stops, what is in flight finishes and
-what was not begun goes back. What the deadline of a stop cuts off stays `sending` in the store: the next daemon finds
-it in doubt.
+A lane claims no more than its provider took in the last second, and hands over with bounded concurrency and rate. What
+becomes of its messages goes into its `books`. When something is paused or cancelled, or the worker stops, what is in
+flight finishes and what was not begun goes back.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 
 import structlog
 
 from notifier.clock import Clock, sleep
-from notifier.config import Config
 from notifier.domain.delivery import Outcome, Result, claim_size
-from notifier.domain.errors import LeaseLost, NotifierError, Overloaded, StoreUnavailable
-from notifier.domain.notification import Channel, NotificationReason
 from notifier.messages import RenderFailed
 from notifier.metrics import Metrics
 from notifier.providers import Provider, Recalled
 from notifier.providers.brake import Brake, Bucket
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
-from notifier.stages.delivery import Claimed, Delivery, Doubts, Handed
-
-RECORD_EVERY_SECONDS = 0.03  # outcomes wait this long for company
-RECORD_AGAIN_SECONDS = 1.0  # after the store refused them
-RECORD_AT_MOST = 1_000  # outcomes in one transaction
+from notifier.stages.delivery import Claimed, Delivery, Handed
+from notifier.worker.books import Books
 
 log = structlog.get_logger(__name__)
-
-
-class Worker:
-    """Hands over what is due, on every channel that has a provider; the first of a channel is used."""
-
-    def __init__(
-        self,
-        delivery: Delivery,
-        doubts: Doubts,
-        providers: Sequence[Provider],
-        queue: EmbeddedQueue,
-        clock: Clock,
-        config: Config,
-        metrics: Metrics,
-    ) -> None:
-        self._doubts, self._queue = doubts, queue
-        first: dict[Channel, Provider] = {}
-        for provider in providers:
-            first.setdefault(provider.settings.channel, provider)
-        self._lanes = [Lane(delivery, provider, queue, clock, metrics) for provider in first.values()]
-        self._unused = [one.settings.name for one in providers if one not in first.values()]
-        self._drain_seconds = config.server.drain.total_seconds()
-        self._stop = asyncio.Event()
-        self._finished = asyncio.Event()
-
-    def provider_states(self) -> dict[str, str]:
-        """Return, by provider, "up", or why it is stopped."""
-        states = {lane.name: lane.state() for lane in self._lanes}
-        return states | dict.fromkeys(self._unused, "not used: another one has its channel")
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is in flight within `server.drain`."""
-        self._finished.clear()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for lane in self._lanes:
-                    tasks.create_task(lane.run(self._stop), name=f"lane {lane.name}")
-                tasks.create_task(self._settle_until_stop(), name="settlement")
-                await self._until(stop)
-                self._stop.set()
-                self._queue.wake(Topic.NOTIFICATIONS)
-                for lane in self._lanes:
-                    lane.finish_within(self._drain_seconds)
-        finally:
-            self._stop.clear()
-            self._finished.set()
-
-    async def drain(self, seconds: float) -> None:
-        """Stop claiming, and return when what is in flight has finished, or after `seconds`."""
-        self._drain_seconds = seconds
-        self._stop.set()
-        self._queue.wake(Topic.NOTIFICATIONS)
-        await self._finished.wait()
-
-    async def _until(self, stop: asyncio.Event) -> None:
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._stop)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-
-    async def _settle_until_stop(self) -> None:
-        while not await sleep(POLL_SECONDS, self._stop):
-            try:
-                while await self._doubts.settle():
-                    pass
-            except Exception:  # the edge of a loop: tried again after the next wait
-                log.exception("could not settle what is in doubt")
 
 
 class Lane:
@@ -118,17 +41,12 @@ class Lane:
         self._rate = settings.rate
         self._bucket = Bucket(settings.rate)
         self._brake = Brake()
+        self._books = Books(self.name, delivery, clock, self._brake)
         self._ready: asyncio.Queue[Claimed | None] = asyncio.Queue()
         self._room = asyncio.Event()  # little is left in `_ready`, or the brake was pulled
         self._low_water = 0
         self._recalled = asyncio.Event()  # set, and replaced, at each recall: of what is waiting at that moment
-        self._in_hand: set[int] = set()  # notifications that a sender is busy with
-        self._unbegun: list[Claimed] = []
-        self._outcomes: list[Handed] = []
-        self._something = asyncio.Event()  # to record or to give back
-        self._taken: deque[tuple[float, int]] = deque()  # when, how many the provider took
         self._stop = asyncio.Event()
-        self._ending = False
         self._deadline = 0.0
         queue.on_recall(self.recall)
 
@@ -150,10 +68,11 @@ class Lane:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
-        self._stop, self._ending = stop, False
+        self._stop = stop
+        self._books.open()
         await self._open()
-        recorder = asyncio.create_task(self._record_until_end(), name=f"{self.name} recorder")
-        renewer = asyncio.create_task(self._renew_until_end(), name=f"{self.name} leases")
+        recorder = asyncio.create_task(self._books.run(), name=f"{self.name} recorder")
+        renewer = asyncio.create_task(self._books.renew(), name=f"{self.name} leases")
         senders = [
             asyncio.create_task(self._send_until_end(), name=f"{self.name} sender {number}")
             for number in range(self._capacity)
@@ -164,8 +83,7 @@ class Lane:
             for _ in senders:
                 self._ready.put_nowait(None)
             await self._finish(senders)
-            self._ending = True
-            self._something.set()
+            self._books.close()
             await recorder
         finally:
             for task in (*senders, recorder, renewer):
@@ -214,8 +132,7 @@ class Lane:
             log.exception("could not claim", provider=self.name)
             return False
         if recalled.is_set():  # something was stopped meanwhile, perhaps a broadcast of these
-            self._unbegun += claimed
-            self._something.set()
+            self._books.give_back(claimed)
             return bool(claimed)
         self._low_water = len(claimed) // 2
         for one in claimed:
@@ -225,22 +142,19 @@ class Lane:
     def _claim_size(self) -> int:
         if self._brake.is_stopped:
             return 1  # a probe
-        now = self._clock.monotonic()
-        while self._taken and self._taken[0][0] < now - 1.0:
-            self._taken.popleft()
-        size = claim_size(taken_last_second=sum(count for _, count in self._taken), concurrency=self._capacity)
+        size = claim_size(taken_last_second=self._books.taken_last_second(), concurrency=self._capacity)
         return min(size, max(1, int(self._rate * self._lease_seconds / 4))) if self._rate else size
 
     def _take_back_waiting(self) -> None:
         """Give back what is claimed but not begun."""
+        unbegun = []
         while not self._ready.empty():
             waiting = self._ready.get_nowait()
             if waiting is None:  # the senders are told to end: nothing else is put after that
                 self._ready.put_nowait(None)
                 break
-            self._unbegun.append(waiting)
-        if self._unbegun:
-            self._something.set()
+            unbegun.append(waiting)
+        self._books.give_back(unbegun)
 
     # --- send
 
@@ -254,10 +168,9 @@ class Lane:
             except Recalled:
                 handed = None
             if handed is None:
-                self._unbegun.append(claimed)
+                self._books.give_back([claimed])
             else:
-                self._outcomes.append(handed)
-            self._something.set()
+                self._books.record(handed)
 
     async def _may_begin(self, claimed: Claimed, recalled: asyncio.Event) -> bool:
         """Wait for a place under the rate; return False when it must go back instead.
@@ -274,11 +187,11 @@ class Lane:
 
     async def _hand_over(self, claimed: Claimed, recalled: asyncio.Event) -> Handed:
         began_at, began = self._clock.now(), self._clock.monotonic()
-        self._in_hand.add(claimed.id)
+        self._books.begin(claimed)
         try:
             outcome, version = await self._try(claimed, recalled)
         finally:
-            self._in_hand.discard(claimed.id)
+            self._books.end(claimed)
         ended = self._clock.monotonic()
         self._observe(outcome, began=began)
         self._attempts[outcome.result].inc()
@@ -327,63 +240,3 @@ class Lane:
             self._is_up.set(0 if self._brake.is_stopped else 1)
         if self._brake.is_stopped:
             self._room.set()
-
-    # --- record
-
-    async def _record_until_end(self) -> None:
-        while not (self._ending and not self._outcomes and not self._unbegun):
-            await self._something.wait()
-            if not self._ending:
-                await asyncio.sleep(RECORD_EVERY_SECONDS)
-            self._something.clear()
-            await self._record()
-            await self._give_back()
-
-    async def _record(self) -> None:
-        while self._outcomes:
-            group, self._outcomes = self._outcomes[:RECORD_AT_MOST], self._outcomes[RECORD_AT_MOST:]
-            try:
-                await self._delivery.record(group)
-            except LeaseLost as error:
-                log.error("outcomes not recorded", provider=self.name, reason=str(error))  # noqa: TRY400
-            except (NotifierError, OSError) as error:
-                log.warning("outcomes not recorded yet", provider=self.name, reason=type(error).__name__)
-                await self._keep(group, error)
-                return
-            except Exception as error:  # the store may be full: the outcomes are kept
-                log.exception("outcomes not recorded yet", provider=self.name)
-                await self._keep(group, error)
-                return
-            accepted = sum(1 for one in group if one.outcome.result is Result.ACCEPTED)
-            self._taken.append((self._clock.monotonic(), accepted))
-
-    async def _keep(self, group: list[Handed], error: Exception) -> None:
-        """Try again soon; when its lease lapses before, its message is in doubt and the outcome refused."""
-        if self._ending and not isinstance(error, Overloaded):
-            return
-        self._outcomes = group + self._outcomes
-        self._something.set()
-        await asyncio.sleep(RECORD_AGAIN_SECONDS)
-
-    async def _give_back(self) -> None:
-        unbegun, self._unbegun = self._unbegun, []
-        if not unbegun:
-            return
-        reason = NotificationReason.PROVIDER_STOPPED if self._brake.is_stopped else NotificationReason.PLANNED
-        try:
-            await self._delivery.release(unbegun, reason=reason)
-        except (Overloaded, StoreUnavailable):  # not stored: given back twice, one could be claimed and sent meanwhile
-            self._unbegun = unbegun + self._unbegun
-            self._something.set()
-            await asyncio.sleep(RECORD_AGAIN_SECONDS)
-        except Exception:  # they stay `sending` until their lease lapses, and are settled then
-            log.exception("claimed messages could not be given back", provider=self.name)
-
-    async def _renew_until_end(self) -> None:
-        """Prolong the leases of what is in hand, however slow the provider is: well before half of one is over."""
-        while True:
-            await asyncio.sleep(self._lease_seconds / 4)
-            try:
-                await self._delivery.renew([*self._in_hand, *(one.claimed.id for one in self._outcomes)])
-            except Exception:  # tried again, and once more, before the first lease lapses
-                log.exception("leases could not be renewed", provider=self.name)
