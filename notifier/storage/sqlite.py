@@ -112,7 +112,7 @@ class SqliteDatabase:
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._closed = False
         self._turn = threading.Lock()  # whose turn it is to use the writing connection
-        self._undone = 0  # transactions that were rolled back
+        self._undone = 0  # transactions, and functions of a group, that were rolled back
         self._writer_wants_it = False
         self._set_up_for_here = False
         self._not_here = 0.0  # monotonic: until then the loop leaves everything to the writer
@@ -328,6 +328,7 @@ class SqliteDatabase:
             job.error = error
             if not self._connection.in_transaction:  # a full disk rolls everything back by itself
                 raise sqlite3.OperationalError(f"the transaction was lost: {error}") from error
+            self._undone += 1
             self._connection.execute("ROLLBACK TO job")
         self._connection.execute("RELEASE job")
 

@@ -1,5 +1,7 @@
 """Complaints stored together are stored as if one after another, whatever they are and whatever was there before."""
 
+import asyncio
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -9,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.errors import InvalidInput
+from notifier.domain.incident import IncidentState
 from notifier.stages.intake import Accepted
-from notifier.stages.intake.storing import Prepared
+from notifier.stages.intake.storing import Prepared, Storing
 from notifier.storage.database import Database, Row, Transaction
 from notifier.storage.queries import reporters
-from notifier.storage.repositories import complaints
+from notifier.storage.repositories import complaints, incidents
 from tests.complaint_desk import NOON, SYSTEM, Desk, request
 
 HOURS = (None, 0, -0.2, -2, -23.9, -24, -30, 1, 30)
@@ -34,6 +37,19 @@ what = st.fixed_dictionaries(
 )
 keyed = st.sampled_from([("", b""), ("", b""), ("k", b"one"), ("k", b"two"), ("l", b"one")])
 complaint = st.tuples(who, what, keyed)
+happening = st.one_of(  # between two groups
+    st.tuples(
+        st.just("open"),
+        st.sampled_from(["power", "water"]),
+        st.sampled_from(["94110", "94112", "listed"]),
+        st.sampled_from([IncidentState.SUSPECTED, IncidentState.CONFIRMED]),
+    ),
+    st.tuples(st.just("close"), st.integers(1, 3)),
+    st.tuples(st.just("move"), st.sampled_from(["94110", "94112", "94199"])),
+    st.tuples(st.just("rename"), st.sampled_from(["two-places", "2-places"])),
+    st.just(("forget",)),
+)
+group = st.tuples(st.lists(complaint, max_size=5), st.booleans())
 
 
 class RollBack(Exception):
@@ -99,6 +115,131 @@ def test_a_group_is_stored_as_if_one_by_one(desk: Desk, before: list[Any], group
     assert stored(desk, earlier, ones, history=history, together=True) == stored(
         desk, earlier, ones, history=history, together=False
     )
+
+
+def happen(tx: Transaction, desk: Desk, what: Sequence[Any]) -> None:
+    """Let somebody else write between two groups."""
+    match what:
+        case ("open", service, place, state):
+            regions = () if place == "listed" else (tx.scalar("SELECT id FROM regions WHERE code = :c", c=place),)
+            sites = tx.tuples("SELECT id FROM sites ORDER BY id") if place == "listed" else []
+            incidents.open_incident(
+                tx,
+                service=service,
+                impact="down",
+                playbook="standard",
+                state=state,
+                region_ids=regions,
+                site_ids=[site for (site,) in sites[::2]],
+                started_at=NOON,
+                now=NOON,
+                by="ann",
+                correlation_id="c",
+            )
+        case ("close", number):
+            tx.run(
+                """UPDATE incidents SET state = 'dismissed'
+                   WHERE id = (SELECT MAX(id) FROM incidents WHERE state <> 'dismissed') - :back""",
+                back=number - 1,
+            )
+        case ("move", code):  # whoever lived in 94110 lives there now, in a region that may be new
+            tx.run("INSERT INTO regions (kind, code) VALUES ('postal_code', :c) ON CONFLICT DO NOTHING", c=code)
+            tx.run(
+                """UPDATE site_regions SET region_id = (SELECT id FROM regions WHERE code = :c)
+                   WHERE region_id = (SELECT id FROM regions WHERE code = '94110')""",
+                c=code,
+            )
+        case ("rename", reference):
+            tx.run("UPDATE customers SET reference = :r WHERE reference IN ('two-places', '2-places')", r=reference)
+        case ("forget",):
+            tx.run("DELETE FROM complaints WHERE id = (SELECT MIN(id) FROM complaints)")
+
+
+def played(desk: Desk, steps: Sequence[Any], *, together: bool) -> tuple[list[tuple[Any, ...]], list[list[Row]]]:
+    """Return answers and rows of groups between which other things happen, and leave nothing behind.
+
+    Together they are stored by one stage, which remembers; else each complaint by a stage that knows nothing.
+    """
+    answers: list[tuple[Any, ...]] = []
+    rows: list[list[Row]] = []
+    remembering = Storing(desk.config, desk.intake._kinds)
+
+    def work(tx: Transaction) -> None:
+        first = tx.scalar("SELECT COALESCE(MAX(id), 0) FROM incidents")
+        results: list[Any] = []
+        for step in steps:
+            if not isinstance(step[0], list):
+                happen(tx, desk, step)
+                continue
+            ones, history = step
+            if together:
+                results += remembering.store(tx, ones, NOON, history=history)
+            else:
+                for one in ones:
+                    results += Storing(desk.config, desk.intake._kinds).store(tx, [one], NOON, history=history)
+        rows.append(tx.rows("SELECT * FROM complaints ORDER BY id"))
+        rows.append(tx.rows("SELECT * FROM cell_days ORDER BY region_id, service, day"))
+        rows.append(tx.rows("SELECT * FROM service_hours ORDER BY service, hour"))
+        opened = [row["id"] for row in tx.rows("SELECT id FROM incidents WHERE id > :first ORDER BY id", first=first)]
+        taken = sorted({one.id for one in results if isinstance(one, Accepted)})
+        regions = {row["id"]: row["code"] for row in tx.rows("SELECT id, code FROM regions")}
+        for row in rows[0]:
+            row["id"] = taken.index(row["id"])
+            for name in ("regions", "counted_regions"):
+                row[name] = [regions[region] for region in json.loads(row[name])]
+            row["place_region_id"] = regions.get(row["place_region_id"])
+        rows[1] = sorted([{**row, "region_id": regions[row["region_id"]]} for row in rows[1]], key=str)
+        for one in results:
+            if isinstance(one, Accepted):
+                incident = None if one.incident is None else opened.index(one.incident)
+                fields = {name: getattr(one, name) for name in one.__struct_fields__}
+                answers.append(tuple((fields | {"id": taken.index(one.id), "incident": incident}).values()))
+            else:
+                assert isinstance(one, InvalidInput)
+                answers.append((type(one), one.field, one.value, one.expected))
+        raise RollBack
+
+    with pytest.raises(RollBack):
+        desk.database.write_now(work)
+    return answers, rows
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(st.one_of(group, group, happening), min_size=2, max_size=9))
+def test_groups_between_which_others_write_are_stored_and_answered_as_if_nothing_was_remembered(
+    desk: Desk, steps: list[Any]
+) -> None:
+    prepared = [
+        (
+            [
+                desk.intake._prepare(request(**who, **what), SYSTEM, key, body, f"{number}-{place}")
+                for place, (who, what, (key, body)) in enumerate(step[0])
+            ],
+            step[1],
+        )
+        if isinstance(step[0], list)
+        else step
+        for number, step in enumerate(steps)
+    ]
+    assert played(desk, prepared, together=True) == played(desk, prepared, together=False)
+
+
+async def test_what_was_read_in_a_transaction_that_is_undone_is_not_remembered(desk: Desk) -> None:
+    (before,) = await desk.complain("94110-1")
+    prepared = desk.intake._prepare(request(customer_id="94110-2"), SYSTEM, "", b"", "c")
+
+    def undone(tx: Transaction) -> None:
+        happen(tx, desk, ("open", "power", "94110", IncidentState.SUSPECTED))
+        (seen,) = desk.intake._store.store(tx, [prepared], NOON, history=False)
+        assert isinstance(seen, Accepted)
+        assert seen.incident is not None
+        raise RollBack
+
+    group = (lambda _tx: None, undone)  # in which the second one is undone alone
+    results = await asyncio.gather(*map(desk.database.write, group), return_exceptions=True)
+    assert isinstance(results[1], RollBack)
+    (after,) = await desk.complain("94110-2")
+    assert (before.incident, after.incident) == (None, None)
 
 
 async def test_a_customer_of_very_many_sites_is_looked_up_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
