@@ -567,6 +567,30 @@ async def test_held_messages_of_a_superseded_update_are_not_sent_again(hold: Des
     await hold.held.abandon_all(id_, 2, ANN)
 
 
+# --- two updates of one incident
+
+
+@pytest.mark.parametrize("kind", [BroadcastKind.CORRECTION, BroadcastKind.DELAYED])
+async def test_who_is_just_being_told_hears_the_newer_update_when_it_is_certain_what_became_of_the_older(
+    desk: Desk, kind: BroadcastKind
+) -> None:
+    first = incident(desk.database)
+    points = [contact_point(desk.database, number) for number in (1, 2)]
+    older = broadcast(desk.database, first)
+    for point in points:
+        notification(desk.database, older, point)
+    claimed = await desk.claim()
+    desk.run("UPDATE broadcasts SET state = 'superseded'")
+    newer = broadcast(desk.database, first, kind=kind)
+    for point in points:
+        notification(desk.database, newer, point)
+    assert await desk.claim() == []
+    await desk.record(claimed[0], Outcome(result=Result.ACCEPTED))
+    await desk.delivery.release(claimed[1:], reason=NotificationReason.PLANNED)  # called back: never told
+    told = [(one.contact_point_id, one.personal.first_contact) for one in await desk.claim()]
+    assert told == [(points[0], False)] + ([] if kind is BroadcastKind.CORRECTION else [(points[1], True)])
+
+
 # --- opting out
 
 

@@ -31,6 +31,11 @@ _CANDIDATE = f"""
                    WHERE a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id)
     FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id"""
 
+_HEARS_ANOTHER = """AND NOT EXISTS (
+    SELECT 1 FROM notifications AS h JOIN broadcasts AS hb ON hb.id = h.broadcast_id
+    WHERE h.contact_point_id = n.contact_point_id AND h.id <> n.id AND h.state = 'sending'
+      AND hb.incident_id = :incident)"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingBroadcast:
@@ -96,14 +101,19 @@ def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
 def candidates(
     tx: Transaction, broadcast: SendingBroadcast, channel: Channel, *, now: datetime, limit: int
 ) -> list[Candidate]:
-    """Return pending notifications that are due, oldest first, with consent and suppression as they are now."""
+    """Return pending notifications that are due, oldest first, with consent and suppression as they are now.
+
+    A contact point to which another update of the incident is being handed over waits for what becomes of that: only
+    then it is certain whether this is its first message, and the newer one never overtakes the older.
+    """
+    waits = _HEARS_ANOTHER if _is_another_in_hand(tx, broadcast) else ""
     lock = "FOR UPDATE OF n SKIP LOCKED" if tx.dialect == "postgresql" else ""
     return [
         Candidate(*row)
         for row in tx.tuples(
             f"""{_CANDIDATE}
                 WHERE n.broadcast_id = :broadcast AND n.channel = :channel AND n.state = 'pending'
-                      AND n.due_at <= :now
+                      AND n.due_at <= :now {waits}
                 ORDER BY n.due_at, n.id LIMIT :limit {lock}""",
             incident=broadcast.incident_id,
             broadcast=broadcast.id,
@@ -112,6 +122,18 @@ def candidates(
             limit=limit,
         )
     ]
+
+
+def _is_another_in_hand(tx: Transaction, broadcast: SendingBroadcast) -> bool:
+    """Tell whether messages of other updates of the incident are with a worker: seldom, and read from an index."""
+    found = tx.scalar(
+        """SELECT 1 FROM broadcasts AS o CROSS JOIN notifications AS e
+           WHERE o.incident_id = :incident AND o.id <> :broadcast AND e.state = 'sending' AND e.broadcast_id = o.id
+           LIMIT 1""",
+        incident=broadcast.incident_id,
+        broadcast=broadcast.id,
+    )
+    return found is not None
 
 
 def as_candidate(tx: Transaction, notification_id: int, incident_id: int) -> Candidate:
