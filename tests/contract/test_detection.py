@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from notifier.config import Regions
 from notifier.domain.baseline import LocalTime
 from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.playbook import Mode
@@ -81,6 +83,22 @@ async def test_a_place_inside_a_wide_incident_attaches(desk: Desk) -> None:
         )
     }
     assert roles == {"city": "attached", "postal_code": "place"}
+
+
+async def test_a_narrow_cell_inside_one_place_leaves_the_others_in(desk: Desk) -> None:
+    kinds = ("node", "postal_code", "city")
+    desk.config = replace(desk.config, regions=Regions(kinds=kinds, watched=kinds))
+    desk.detection = desk.new_detection()
+    at = [desk.town.region("94110"), desk.town.region("San Francisco", kind="city")]
+    for number in range(9, 12):
+        desk.town.household(f"94110-{number}", desk.town.region("OLT-1", kind="node"), *at)
+    for number, code in enumerate(("94110", "94112") * 2, 1):  # the city opens it, then both codes are its place
+        desk.clock.at += MINUTE
+        await desk.complain(f"{code}-{number}")
+        await desk.decide()
+    await outage(desk, "94112", first=5)
+    await outage(desk, first=9, customers=3)
+    assert desk.incidents() == [(1, "94112, OLT-1", "suspected")]
 
 
 async def test_a_place_that_was_confirmed_is_not_narrowed(desk: Desk) -> None:

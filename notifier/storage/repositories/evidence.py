@@ -10,6 +10,7 @@ from notifier.domain.incident import Evidence, IncidentState, RegionRole
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import place_regions, record, set_place
+from notifier.storage.repositories.overlaps import share_a_site
 
 
 def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
@@ -47,9 +48,11 @@ def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, no
 def narrow(tx: Transaction, incident_id: int, *, kinds: Sequence[str], now: datetime) -> None:
     """Make the narrowest cells that have shown evidence the place of a suspected incident; wider ones stay attached.
 
-    `kinds` are ordered from narrow to wide. An incident that a person opened, or that is confirmed, is left as it is.
+    A cell whose place no narrower one shares stays part of the place: a node that shows itself in one postal code
+    does not take the others out. `kinds` are ordered from narrow to wide. An incident that a person opened, or that
+    is confirmed, is left as it is.
     """
-    incident = tx.row("SELECT state, opened_by FROM incidents WHERE id = :id", id=incident_id)
+    incident = tx.row("SELECT state, opened_by, service FROM incidents WHERE id = :id", id=incident_id)
     if incident is None or incident["state"] != IncidentState.SUSPECTED or incident["opened_by"] != "daemon":
         return
     shown = tx.tuples(
@@ -57,11 +60,12 @@ def narrow(tx: Transaction, incident_id: int, *, kinds: Sequence[str], now: date
            WHERE e.incident_id = :id ORDER BY r.id""",
         id=incident_id,
     )
+    narrowest: list[int] = []
     for kind in kinds:
-        narrowest = [int(region_id) for each, region_id in shown if each == kind]
-        if narrowest:
-            break
-    else:
+        wider = [int(region_id) for each, region_id in shown if each == kind]
+        narrowest += [one for one in wider if not share_a_site(tx, incident["service"], one, narrowest)]
+    narrowest.sort()
+    if not narrowest:
         return
     if narrowest == place_regions(tx, incident_id):
         return

@@ -36,6 +36,12 @@ def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequen
     return any(_overlaps(tx, incident_id, service, region_id) for region_id in region_ids)
 
 
+def share_a_site(tx: Transaction, service: str, region_id: int, others: Sequence[int]) -> bool:
+    """Tell whether an active site with the service lies both in a region and in one of others, all different."""
+    pattern = service_pattern(service)
+    return any(_share_a_site(tx, region_id, other, pattern) for other in others)
+
+
 def suspected_around(tx: Transaction, *, service: str, region_id: int) -> int | None:
     """Return the newest suspected incident of a service whose first evidence, of a wider cell, covers part of a region.
 
