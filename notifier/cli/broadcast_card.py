@@ -25,8 +25,8 @@ def finished(view: BroadcastView) -> bool:
     return view.progress.planned and not any(view.progress.states.get(state) for state in _OPEN)
 
 
-def show_broadcast(view: BroadcastView, moment: Moment) -> None:
-    """Print the card of one broadcast."""
+def show_broadcast(view: BroadcastView, moment: Moment, *, all_paused: bool = False) -> None:
+    """Print the card of one broadcast; `all_paused` while `pause-all` holds it."""
     printing.heading(
         f"Broadcast {view.id}, {words(view.kind)}, incident #{view.incident_id}",
         words(view.state),
@@ -42,7 +42,7 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
             ("made", _by(view.created_at, moment, "the daemon by itself" if view.automatic else view.created_by)),
             ("sent", _by(view.sent_at, moment, view.sent_by)),
             ("approved", f"by {view.approved_by}" if view.approved_by else ""),
-            ("begins", _by(view.not_before_at, moment) if view.state == "sending" and not view.started_at else ""),
+            ("begins", _begins(view, moment, all_paused=all_paused)),
             ("began", _by(view.started_at, moment)),
             ("finished", _by(view.finished_at, moment)),
             ("why", rejection(view) or ("" if view.state == "completed" else words(view.reason))),
@@ -55,6 +55,8 @@ def show_broadcast(view: BroadcastView, moment: Moment) -> None:
             ("in doubt", f"{number(view.progress.in_doubt_ever)} at some time" if view.progress.in_doubt_ever else ""),
         ]
     )
+    if all_paused:
+        show_pause()
 
 
 def show_outcome(view: BroadcastView, moment: Moment) -> None:
@@ -94,6 +96,20 @@ def told(progress: Progress) -> str:
 def _customers(view: BroadcastView) -> str:
     told_of = f"{told(view.progress)} of {plural(view.expected_customers, 'customer')}"
     return told_of + ("" if view.progress.planned or view.state != "sending" else ", still finding recipients")
+
+
+def show_pause() -> None:
+    """Say that nothing leaves, and how it goes on."""
+    printing.line("PAUSED: nothing is sent to anyone until: notifier resume-all", hang=8, style=BAD)
+
+
+def _begins(view: BroadcastView, moment: Moment, *, all_paused: bool) -> str:
+    """Return when a broadcast begins that has not; a time that has passed is none, whatever holds it up."""
+    if view.state != "sending" or view.started_at or view.not_before_at is None:
+        return ""
+    if view.not_before_at > moment.now:
+        return moment.short(view.not_before_at)
+    return "when everything is resumed" if all_paused else "now"
 
 
 def _by(at: datetime | None, moment: Moment, who: str | None = "") -> str:

@@ -3,14 +3,14 @@
 import click
 
 from notifier.cli import dialogue, printing
-from notifier.cli.broadcast_card import show_broadcast
+from notifier.cli.broadcast_card import finished, show_broadcast
 from notifier.cli.client import Client
 from notifier.cli.options import broadcast_argument, connect, json_option, sending_options
 from notifier.cli.preview import show_preview
-from notifier.cli.printing import words
 from notifier.cli.take_back import say_what_is_left
 from notifier.domain.actor import KeyRole
-from notifier.storage.views import AskerView, BroadcastView, Preview
+from notifier.domain.broadcast import BroadcastState, not_possible
+from notifier.storage.views import AskerView, BroadcastView, Preview, StatusView
 
 _MAY_SEND = (KeyRole.COMMANDER, KeyRole.MANAGER)
 _WANTED = {"send": ("draft", "sent"), "approve": ("awaiting_approval", "approved")}
@@ -130,8 +130,7 @@ def _send(broadcast_id: int, how: dialogue.Sending, action: str) -> None:
     view = client.get(f"/v1/broadcasts/{broadcast_id}").read(BroadcastView)
     wanted, done = _WANTED[action]
     if view.state != wanted:  # said before anybody reads a preview and types its count
-        said = f"broadcast {view.id} is {words(view.state)}: only one that is {words(wanted)} can be {done}"
-        raise click.ClickException(said)
+        raise click.ClickException(not_possible(view.id, BroadcastState(view.state), done))
     _require_may(client, view, action)
     reply = client.get(f"/v1/broadcasts/{broadcast_id}/preview")
     dialogue.send(client, reply.read(Preview), how, action=action)
@@ -159,5 +158,7 @@ def _show(
         printing.answer(reply.body)
         return client, None
     view = reply.read(BroadcastView)
-    show_broadcast(view, client.moment())
+    waits = view.state == "sending" and not finished(view)
+    all_paused = waits and client.get("/v1/status").read(StatusView).paused
+    show_broadcast(view, client.moment(), all_paused=all_paused)
     return client, view

@@ -223,7 +223,7 @@ def _tell(client: Client, path: str, body: dict[str, object] | None, options: di
     how = dialogue.Sending(yes=options["yes"], count=options["count"], no_wait=options["no_wait"], as_json=as_json)
     if as_json and how.asks:
         printing.answer(reply.body)
-    dialogue.send(client, draft.preview, how)
+    dialogue.send(client, draft.preview, how, is_new=True)
 
 
 def _said(client: Client, options: dict[str, Any]) -> dict[str, object]:

@@ -20,6 +20,8 @@ from notifier.cli.take_back import NotSent, tell_and_wait
 from notifier.storage.views import BroadcastView, Preview
 
 _TRIES = 3
+_CONFLICT = 409
+_MAY_TELL_NOBODY = ("restored", "correction")  # they end an incident, also one that nobody heard of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +39,8 @@ class Sending:
         return not self.yes and self.count is None
 
 
-def send(client: Client, preview: Preview, how: Sending, *, action: str = "send") -> None:
-    """Run the dialogue for a draft that was just made, or for one that waits (`action` send or approve)."""
+def send(client: Client, preview: Preview, how: Sending, *, action: str = "send", is_new: bool = False) -> None:
+    """Run the dialogue for a draft that was just made (`is_new`), or for one that waits (`action` send or approve)."""
     ident = preview.broadcast_id
     if not how.as_json:
         show_preview(preview, client.moment())
@@ -47,7 +49,7 @@ def send(client: Client, preview: Preview, how: Sending, *, action: str = "send"
             f"not sent: the count must be typed at a terminal. Broadcast {ident} waits;"
             f" send it with: notifier broadcasts {action} {ident} --count {preview.customers}"
         )
-    view = _ask(client, preview, action) if how.asks else _send(client, preview, how, action)
+    view = _ask(client, preview, action) if how.asks else _send(client, preview, how, action, is_new=is_new)
     if how.as_json:
         printing.answer(client.get(f"/v1/broadcasts/{ident}").body)
         return
@@ -63,9 +65,24 @@ class NotAsked(click.ClickException):
     exit_code = 2
 
 
-def _send(client: Client, preview: Preview, how: Sending, action: str) -> BroadcastView:
+def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new: bool) -> BroadcastView:
+    """Send with the count that was given; a draft of this command that is refused is cancelled with it."""
+    ident = preview.broadcast_id
+    if how.count is None and not preview.customers and preview.kind not in _MAY_TELL_NOBODY:
+        if is_new:
+            _cancel_draft(client, ident)
+        raise click.ClickException(
+            f"not sent: it is for 0 customers; look at the place again."
+            f" When it is meant: --count 0{'. The draft is cancelled' if is_new else ''}"
+        )
     count = preview.customers if how.count is None else how.count
-    return client.post(f"/v1/broadcasts/{preview.broadcast_id}/{action}", {"count": count}).read(BroadcastView)
+    try:
+        return client.post(f"/v1/broadcasts/{ident}/{action}", {"count": count}).read(BroadcastView)
+    except Problem as problem:
+        if not is_new or problem.status != _CONFLICT:
+            raise
+        _cancel_draft(client, ident)
+        raise click.ClickException(f"{problem.format_message()}. Not sent; the draft is cancelled") from problem
 
 
 def _ask(client: Client, preview: Preview, action: str) -> BroadcastView:
@@ -105,7 +122,7 @@ def typed(question: str) -> str:
 
 def _changed(client: Client, before: Preview, problem: Problem) -> Preview:
     """Show the new preview when the count is another by now; raise the problem when it is something else."""
-    if problem.status != 409:
+    if problem.status != _CONFLICT:
         raise problem
     with suppress(Problem):
         preview = client.get(f"/v1/broadcasts/{before.broadcast_id}/preview").read(Preview)

@@ -13,7 +13,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from notifier.cli import printing
-from notifier.cli.broadcast_card import finished, show_outcome
+from notifier.cli.broadcast_card import finished, show_outcome, show_pause
 from notifier.cli.client import Client, Problem, Unreachable
 from notifier.cli.keyboard import Keyboard
 from notifier.cli.printing import BAD, GOOD, WARN
@@ -74,7 +74,7 @@ def _count_down(client: Client, view: BroadcastView) -> None:
     view = _shown(client, view.id) if is_paused else _followed(client, view.id)
     show_outcome(view, client.moment())
     if is_paused and not finished(view):
-        printing.line("PAUSED: nothing is sent to anyone until: notifier resume-all", hang=8, style=BAD)
+        show_pause()
 
 
 def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]) -> bool:

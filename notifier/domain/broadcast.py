@@ -99,6 +99,22 @@ BROADCAST = Lifecycle(
 )
 
 
+_POSSIBLE: Mapping[BroadcastState, tuple[str, ...]] = {
+    BroadcastState.DRAFT: ("send", "cancel"),
+    BroadcastState.AWAITING_APPROVAL: ("approve", "reject", "cancel"),
+    BroadcastState.SENDING: ("pause", "cancel"),
+    BroadcastState.PAUSED: ("resume", "cancel"),
+}
+
+
+def not_possible(which: int, state: BroadcastState, done: str) -> str:
+    """Return why a person cannot do something (`done` as in "cannot be sent") with a broadcast, and what they can."""
+    possible = _POSSIBLE.get(state, ())
+    instead = f"possible is: {', '.join(possible)}" if possible else "nothing more can be done with it"
+    is_now = {BroadcastState.DRAFT: "a draft", BroadcastState.AWAITING_APPROVAL: "waiting for approval"}
+    return f"broadcast {which} is {is_now.get(state, state)} and cannot be {done}; {instead}"
+
+
 class BroadcastReason(StrEnum):
     """Why a broadcast came to its present state."""
 

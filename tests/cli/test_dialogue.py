@@ -71,7 +71,34 @@ def test_a_count_given_beforehand_is_what_the_daemon_compares(notifier: Run, dae
     daemon.on("POST", "/v1/broadcasts/17/send", problem(409, "the count is 1214 now, not 1200"))
     result = notifier("confirm", "42", "--count", "1200")
     assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 1200}
+    said = "Error: the count is 1214 now, not 1200. Not sent; the draft is cancelled\n"
+    assert (result.exit_code, result.stderr) == (1, said)
+    assert daemon.paths()[-1] == "POST /v1/broadcasts/17/cancel"
+
+
+def test_a_wrong_count_leaves_a_draft_that_stood_before(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(state="draft"))
+    daemon.on("GET", "/v1/me", asker(role="manager"))
+    daemon.on("POST", "/v1/broadcasts/17/send", problem(409, "the count is 1214 now, not 1200"))
+    result = notifier("broadcasts", "send", "17", "--count", "1200")
     assert (result.exit_code, result.stderr) == (1, "Error: the count is 1214 now, not 1200\n")
+    assert daemon.paths()[-1] == "POST /v1/broadcasts/17/send"
+
+
+def test_yes_does_not_send_to_nobody(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=preview(customers=0)))
+    result = notifier("confirm", "42", "--yes")
+    assert result.exit_code == 1
+    assert "it is for 0 customers" in result.stderr
+    assert not sent(daemon)
+    assert daemon.paths()[-1] == "POST /v1/broadcasts/17/cancel"
+
+
+@pytest.mark.parametrize(("kind", "options"), [("restored", ["--yes"]), ("acknowledged", ["--count", "0"])])
+def test_nobody_is_told_when_that_is_meant(notifier: Run, daemon: FakeDaemon, kind: str, options: list[str]) -> None:
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=preview(kind=kind, customers=0)))
+    assert notifier("confirm", "42", *options).exit_code == 0
+    assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 0}
 
 
 def test_json_with_yes_prints_the_broadcast_alone(notifier: Run) -> None:
@@ -162,9 +189,13 @@ def test_a_key_that_may_not_is_told_before_the_count_is_asked_for(
 @pytest.mark.parametrize(
     ("action", "state", "said"),
     [
-        ("send", "superseded", "is superseded: only one that is draft can be sent"),
-        ("send", "awaiting_approval", "is awaiting approval: only one that is draft can be sent"),
-        ("approve", "draft", "is draft: only one that is awaiting approval can be approved"),
+        ("send", "superseded", "is superseded and cannot be sent; nothing more can be done with it"),
+        (
+            "send",
+            "awaiting_approval",
+            "is waiting for approval and cannot be sent; possible is: approve, reject, cancel",
+        ),
+        ("approve", "draft", "is a draft and cannot be approved; possible is: send, cancel"),
     ],
 )
 def test_what_can_no_longer_be_sent_is_refused_before_its_count_is_asked_for(

@@ -21,6 +21,7 @@ from tests.cli_views import (
     progress,
     promise,
     status,
+    within_take_back,
 )
 from tests.fake_daemon import NOON, FakeDaemon, problem
 
@@ -280,3 +281,15 @@ def test_an_id_that_is_no_number_is_wrong_usage(notifier: Run, daemon: FakeDaemo
     assert result.exit_code == 2
     assert "'abc' is not a valid number" in result.stderr
     assert daemon.asked == []
+
+
+def test_a_broadcast_that_pause_all_holds_does_not_begin_in_the_past(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", within_take_back(-120))
+    daemon.on("GET", "/v1/status", status(paused=True))
+    text = notifier("broadcasts", "show", "17").stdout
+    assert "begins          when everything is resumed\n" in text
+    assert "PAUSED: nothing is sent to anyone until: notifier resume-all" in text
+    daemon.on("GET", "/v1/status", status())
+    text = notifier("broadcasts", "show", "17").stdout
+    assert "begins          now\n" in text
+    assert "PAUSED" not in text

@@ -274,7 +274,7 @@ async def test_a_rejected_broadcast_changes_nothing(database: SqliteDatabase) ->
     view = await room.broadcasts.reject((await room.send(await room.open())).id, "wrong town", BOB)
     assert (view.state, view.reason) == ("cancelled", "rejected")
     assert (await room.incidents.show(1)).card.state == "suspected"
-    with pytest.raises(Refused, match="only one that is awaiting approval can be"):
+    with pytest.raises(Refused, match="is cancelled and cannot be approved; nothing more can be done"):
         await room.broadcasts.approve(view.id, 5, BOB)
 
 
@@ -352,7 +352,7 @@ async def test_a_newer_draft_supersedes_an_older_one(room: ControlRoom) -> None:
     await told(room)
     first = await room.incidents.eta(1, SetEta(eta_at=MORNING + HOUR), ANN)
     await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN)
-    with pytest.raises(Refused, match="is superseded: only one that is draft can be sent"):
+    with pytest.raises(Refused, match="is superseded and cannot be sent; nothing more can be done with it"):
         await room.send(first)
 
 

@@ -8,7 +8,15 @@ from typing import Protocol
 from msgspec.structs import replace as revise
 
 from notifier.domain.actor import Actor, KeyRole
-from notifier.domain.broadcast import BroadcastReason, BroadcastState, check_eta, check_next_update, not_before
+from notifier.domain.broadcast import (
+    BROADCAST,
+    BroadcastReason,
+    BroadcastState,
+    check_eta,
+    check_next_update,
+    not_before,
+    not_possible,
+)
 from notifier.domain.errors import Forbidden, NotifierError, Refused
 from notifier.domain.incident import Action, Changes, require_action
 from notifier.domain.playbook import Playbook
@@ -102,6 +110,7 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             del now
+            _require(found, BroadcastState.SENDING, "paused")
             broadcasts.pause(tx, found)
 
         return await self._act("pause", broadcast_id, actor, decide)
@@ -120,10 +129,13 @@ class Broadcasts:
         """Take a broadcast back before it has started, or stop what has not left yet; let a rejected one rest."""
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
+            is_rejected = found.reason is BroadcastReason.REJECTED
+            if not is_rejected and not BROADCAST.may(found.state, BroadcastState.CANCELLED):
+                raise Refused(not_possible(found.id, found.state, "cancelled"))
             authorised = found.state in (BroadcastState.SENDING, BroadcastState.PAUSED)
             taken_back = authorised and found.started_at is None
             reason = BroadcastReason.TAKEN_BACK if taken_back else BroadcastReason.BY_PERSON
-            if found.reason is not BroadcastReason.REJECTED:  # that one is cancelled; nobody needs to be told again
+            if not is_rejected:  # that one is cancelled; nobody needs to be told again
                 broadcasts.end(tx, found, BroadcastState.CANCELLED, reason, now=now)
             if taken_back:
                 updates.take_back(tx, found, now=now, by=actor.name)
@@ -232,8 +244,7 @@ class _Decide(Protocol):
 
 def _require(found: StoredBroadcast, state: BroadcastState, verb: str) -> None:
     if found.state is not state:
-        said, wanted = (each.replace("_", " ") for each in (found.state, state))
-        raise Refused(f"broadcast {found.id} is {said}: only one that is {wanted} can be {verb}")
+        raise Refused(not_possible(found.id, found.state, verb))
 
 
 def _require_count(found: StoredBroadcast, typed: int, counted: int) -> None:
