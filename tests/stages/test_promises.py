@@ -552,3 +552,11 @@ async def test_what_a_person_stops_of_the_daemons_is_not_sent_again(room: Contro
     await watched_until(room, 58)
     assert kinds(room) == [("eta", "completed"), ("delayed", "cancelled")]
     assert room.needs()[0].text.endswith("was stopped or reached nobody: only a person can go on")
+
+
+async def test_an_eta_that_was_given_up_is_not_shown_as_told(room: ControlRoom) -> None:
+    await room.deliver(await room.open(eta_at=MORNING + HOUR, cause="storm"))
+    await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 80 * MINUTE, cause="cable-cut"), ANN))
+    room.clock.time = MORNING + 90 * MINUTE
+    await room.course.start_due()
+    assert room.rows("SELECT eta_at, cause FROM parts") == [{"eta_at": to_micros(MORNING + HOUR), "cause": "storm"}]

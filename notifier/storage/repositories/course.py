@@ -111,6 +111,7 @@ def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str)
     broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.NO_LONGER_TRUE, now=now)
     if found.kind in ONLY_TO_TOLD and found.changes is not None and found.changes.before is not None:
         updates.resume_older(tx, found.changes.before)
+    updates.bring_back_words(tx, found)
     detail = {"broadcast": found.id, "why": why}
     incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)
 

@@ -70,9 +70,14 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
         _back_to_resolved(tx, incident, before)
     elif found.changes.action is Action.RESTORED and incident.part_state is PartState.BELIEVED_BACK:
         incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
-    if not _is_overtaken(tx, found):
-        _bring_back_words(tx, incident, before)
+    bring_back_words(tx, found)
     incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
+
+
+def bring_back_words(tx: Transaction, found: StoredBroadcast) -> None:
+    """Let an incident say again what it said before a broadcast that nobody has been told, unless a newer one says."""
+    if found.changes is not None and found.changes.before is not None and not _is_overtaken(tx, found):
+        _bring_back_words(tx, incidents.load(tx, found.incident_id), found.changes.before)
 
 
 def _is_overtaken(tx: Transaction, found: StoredBroadcast) -> bool:
