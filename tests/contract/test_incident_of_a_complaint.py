@@ -58,6 +58,13 @@ async def test_an_incident_that_lists_sites_is_named_to_those_it_lists_alone(des
     assert await named(desk, "94110-3") is None
 
 
+async def test_one_that_lists_sites_and_was_given_regions_is_named_to_both(desk: Desk) -> None:
+    desk.place("94112", households=1)
+    both = opened(desk, sites=("94112-1",), regions=("94110",))
+    assert await named(desk, "94112-1") == both
+    assert await named(desk, "94110-1") == both
+
+
 async def test_an_incident_of_another_service_is_not_named(desk: Desk) -> None:
     opened(desk, sites=("94110-1",), service="internet")
     assert await named(desk, "94110-1") is None

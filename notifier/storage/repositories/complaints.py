@@ -211,9 +211,10 @@ class OpenIncidents:
     def __init__(self, tx: Transaction) -> None:
         self._by_region: dict[tuple[str, int], tuple[int, int]] = {}  # -> the incident to name first: rank, minus id
         self._with_lists: set[str] = set()  # services with an incident whose place is a list of sites
-        for incident_id, rank, service, region_id in at_once(tx, "id, rank, service, region_id", _OPEN):
-            if region_id is None:
+        for incident_id, rank, service, region_id, lists in at_once(tx, "id, rank, service, region_id, lists", _OPEN):
+            if lists:  # also one that has got regions since
                 self._with_lists.add(service)
+            if region_id is None:
                 continue
             first = self._by_region.get((service, region_id))
             if first is None or (rank, -incident_id) < first:
@@ -235,7 +236,10 @@ def _of_lists(tx: Transaction, service: str, region_ids: tuple[int, ...], site_i
 
 
 _RANK = "CASE i.state WHEN 'confirmed' THEN 0 ELSE 1 END"
-_OPEN = f"""SELECT i.id, {_RANK} AS rank, i.service, r.region_id FROM incidents AS i
+_OPEN = f"""SELECT i.id, {_RANK} AS rank, i.service, r.region_id,
+                   CASE WHEN EXISTS (SELECT 1 FROM incident_sites AS s WHERE s.incident_id = i.id)
+                   THEN 1 ELSE 0 END AS lists
+            FROM incidents AS i
             LEFT JOIN incident_regions AS r ON r.incident_id = i.id AND r.role = 'place'
             WHERE i.state IN ('confirmed', 'suspected')"""
 
