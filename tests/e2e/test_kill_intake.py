@@ -1,0 +1,82 @@
+"""`kill -9` and SIGTERM under load: every complaint that was answered with 201 is in the store, once, under its id."""
+
+import contextlib
+import http.client
+import json
+import sqlite3
+import threading
+import time
+
+import pytest
+
+from notifier.sandbox.processes import Rehearsal
+
+PLAYBOOK = {"name": "test", "services": ["internet", "power", "water"]}
+CALLERS = 12
+ANSWERS = 300  # before each end
+
+pytestmark = [pytest.mark.timeout(120)]
+
+
+class Callers:
+    """Threads that complain until the daemon is gone."""
+
+    def __init__(self, rehearsal: Rehearsal, name: str) -> None:
+        self.accepted: dict[str, int] = {}  # external id -> id in the answer
+        self._port, self._name = rehearsal.port, name
+        self._headers = {"Authorization": f"Bearer {rehearsal.token}", "Content-Type": "application/json"}
+        self._threads = [threading.Thread(target=self._call, args=(number,)) for number in range(CALLERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def wait_for(self, answers: int) -> None:
+        """Wait until so many complaints were accepted."""
+        until = time.monotonic() + 30
+        while len(self.accepted) < answers:
+            assert time.monotonic() < until, f"{len(self.accepted)} answers"
+            time.sleep(0.005)
+
+    def join(self) -> None:
+        """Wait until every caller has noticed."""
+        for thread in self._threads:
+            thread.join(30)
+
+    def _call(self, caller: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):  # it is gone
+            for number in range(100_000):
+                self._complain(connection, f"{caller}-{number}")
+
+    def _complain(self, connection: http.client.HTTPConnection, number: str) -> None:
+        external_id = f"{self._name}-{number}"
+        complaint = {"reporter": f"c{number}@example.net", "service": "power", "external_id": external_id}
+        connection.request("POST", "/v1/complaints", json.dumps(complaint), self._headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status == 201:
+            self.accepted[external_id] = json.loads(body)["id"]
+
+
+def test_what_was_answered_is_stored_once_whatever_ends_the_daemon(tmp_path):
+    rehearsal = Rehearsal(tmp_path, playbook=PLAYBOOK)
+    accepted: dict[str, int] = {}
+    try:
+        for name in ("kill", "kill again", "stop"):
+            daemon = rehearsal.start_daemon()
+            callers = Callers(rehearsal, name)
+            callers.wait_for(ANSWERS)
+            if name == "stop":
+                assert daemon.stop() == 0
+            else:
+                daemon.kill()
+            rehearsal.forget(daemon)
+            callers.join()
+            accepted |= callers.accepted
+    finally:
+        rehearsal.stop()
+    with sqlite3.connect(rehearsal.database) as connection:
+        rows = connection.execute("SELECT external_id, id FROM complaints").fetchall()
+    connection.close()
+    stored = dict(rows)
+    assert len(stored) == len(rows)
+    assert {external_id: stored.get(external_id) for external_id in accepted} == accepted
