@@ -7,6 +7,7 @@ without their message, because messages quote what was wrong. Lines of libraries
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import random
 import re
@@ -133,8 +134,8 @@ class Lines:
     error = critical = exception = msg = warning
 
     def flush(self) -> None:
-        """Write everything that waits."""
-        with self._lock:
+        """Write everything that waits; what cannot be written is lost, because a full disk must not stop the work."""
+        with self._lock, contextlib.suppress(OSError):
             waiting, self._waiting = self._waiting, []
             if waiting and not self._stream.closed:
                 self._stream.write("\n".join(waiting) + "\n")

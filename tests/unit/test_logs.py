@@ -117,3 +117,21 @@ def test_what_aiohttp_says_of_a_client_that_left_is_no_event(lines: io.StringIO)
     left = ConnectionResetError("the client is gone")
     logging.getLogger("aiohttp.server").error("Error handling request from %s", "192.0.2.7", exc_info=left)
     assert read(lines) == []
+
+
+def test_a_log_on_a_full_disk_stops_nobody() -> None:
+    class Full(io.StringIO):
+        is_full = True
+
+        def write(self, text: str) -> int:
+            if self.is_full:
+                raise OSError(28, "No space left on device")
+            return super().write(text)
+
+    stream = Full()
+    written = logs.Lines(stream)
+    written.info("lost")
+    written.error("lost")
+    stream.is_full = False
+    written.error("said")
+    assert stream.getvalue() == "said\n"
