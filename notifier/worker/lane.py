@@ -51,8 +51,12 @@ class Lane:
         queue.on_recall(self.recall)
 
     def state(self) -> str:
-        """Return "up", or why the provider is stopped."""
-        return f"stopped: {self._brake.reason}" if self._brake.is_stopped else "up"
+        """Return "up", or why the provider is stopped and when it is tried again."""
+        if not self._brake.is_stopped:
+            return "up"
+        wait = round(self._brake.wait(monotonic=self._clock.monotonic()))
+        again = f"in {wait} s" if wait else "with the next message"
+        return f"stopped: {self._brake.reason}; tried again by itself {again}"
 
     def finish_within(self, seconds: float) -> None:
         """Stop claiming, and give what is in flight this long from now on."""

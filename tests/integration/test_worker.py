@@ -194,6 +194,7 @@ async def test_a_login_that_fails_stops_the_provider_and_costs_nobody_anything(m
             await bench.until(lambda: bench.worker.provider_states()["relay"].startswith("stopped: 530 5.7.0"))
             await bench.until(lambda: bench.count("pending") == 40)
             assert bench.sample("notifier_provider_up", provider="relay") == 0
+            assert "; tried again by itself " in bench.worker.provider_states()["relay"]
             relay.mail = lambda _: None
             bench.clock.skip(timedelta(minutes=2))
             await bench.until(lambda: bench.count("sent") == 40)
