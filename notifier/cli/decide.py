@@ -153,12 +153,15 @@ def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
     """
     client = connect()
     typed = " ".join(when)
-    before = client.get(f"/v1/incidents/{incident_id}").read(IncidentView).card
+    incident = client.get(f"/v1/incidents/{incident_id}").read(IncidentView)
+    before = incident.card
     body = {"eta_at": None, **_said(client, {**options, "eta": None if typed.lower() == "none" else typed})}
     if not options["as_json"]:
         moment = client.moment()
         if before.eta_at is not None:
-            printing.line(f"They were told {moment.in_full(before.eta_at)}.", hang=4)
+            coming = [one.id for one in incident.broadcasts if one.state == "sending" and one.started_at is None]
+            heard = f"Broadcast {coming[-1]}, which has not begun, will tell them" if coming else "They were told"
+            printing.line(f"{heard} {moment.in_full(before.eta_at)}.", hang=4)
             if before.eta_at <= moment.now:
                 printing.line("That has passed: this message says that we missed it.", style=printing.WARN)
     _tell(client, f"/v1/incidents/{incident_id}/eta", body, options)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli_views import MINUTE, card, draft, incident
+from tests.cli_views import MINUTE, broadcast, card, draft, incident
 from tests.fake_daemon import NOON, FakeDaemon, problem
 
 ACTIONS = ("confirm", "dismiss", "eta", "restored", "reopen")
@@ -139,6 +139,15 @@ def test_a_missed_eta_is_pointed_out(notifier: Run, daemon: FakeDaemon) -> None:
     text = notifier("eta", "42", "+2h").stdout
     assert "They were told 03:34 PDT today, Sat 27 June 2026 (5 min ago)." in text
     assert "That has passed: this message says that we missed it." in text
+
+
+def test_an_eta_that_can_still_be_taken_back_has_been_told_to_nobody(notifier: Run, daemon: FakeDaemon) -> None:
+    coming = broadcast(id=7, state="sending", started_at=None)
+    confirmed = card(state="confirmed", eta_at=NOON + 5 * MINUTE)
+    daemon.on("GET", "/v1/incidents/42", incident(card=confirmed, broadcasts=[coming]))
+    text = notifier("eta", "42", "+2h").stdout
+    assert "Broadcast 7, which has not begun, will tell them 03:44 PDT" in text
+    assert "They were told" not in text
 
 
 @pytest.mark.parametrize(("command", "field"), [("restored", "restored_at"), ("reopen", "reopened_at")])
