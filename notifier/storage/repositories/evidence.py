@@ -10,7 +10,7 @@ from notifier.domain.incident import Evidence, IncidentState, RegionRole
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import place_regions, record, set_place
-from notifier.storage.repositories.overlaps import share_a_site
+from notifier.storage.repositories.overlaps import covers_part_of
 
 
 def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
@@ -63,7 +63,7 @@ def narrow(tx: Transaction, incident_id: int, *, kinds: Sequence[str], now: date
     narrowest: list[int] = []
     for kind in kinds:
         wider = [int(region_id) for each, region_id in shown if each == kind]
-        narrowest += [one for one in wider if not share_a_site(tx, incident["service"], one, narrowest)]
+        narrowest += [one for one in wider if not covers_part_of(tx, incident["service"], one, narrowest)]
     narrowest.sort()
     if not narrowest:
         return

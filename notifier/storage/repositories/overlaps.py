@@ -12,6 +12,8 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import load, place_regions, service_pattern, with_state
 
+SITES_LOOKED_AT = 256  # of a narrow region, to tell whether it lies in a wide one
+
 
 def overlapping(
     tx: Transaction, *, service: str, region_ids: Sequence[int], now: datetime, resolved_within: timedelta
@@ -36,10 +38,27 @@ def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequen
     return any(_overlaps(tx, incident_id, service, region_id) for region_id in region_ids)
 
 
-def share_a_site(tx: Transaction, service: str, region_id: int, others: Sequence[int]) -> bool:
-    """Tell whether an active site with the service lies both in a region and in one of others, all different."""
+def covers_part_of(tx: Transaction, service: str, region_id: int, narrower: Sequence[int]) -> bool:
+    """Tell whether a region holds an active site with the service of one of several narrower ones.
+
+    Of each, `SITES_LOOKED_AT` sites are looked at: narrow regions lie inside wide ones or outside, and this is asked
+    in the middle of a storm. One that is inside by less than that does not explain what the wide one shows.
+    """
     pattern = service_pattern(service)
-    return any(_share_a_site(tx, region_id, other, pattern) for other in others)
+    return any(
+        tx.scalar(
+            """SELECT 1 FROM (SELECT site_id FROM site_regions WHERE region_id = :narrow LIMIT :most) AS a
+               CROSS JOIN site_regions AS b CROSS JOIN sites AS s
+               WHERE b.site_id = a.site_id AND b.region_id = :wide
+                 AND s.id = a.site_id AND s.status = 'active' AND s.services LIKE '' || :pattern LIMIT 1""",
+            narrow=narrow,
+            wide=region_id,
+            most=SITES_LOOKED_AT,
+            pattern=pattern,
+        )
+        is not None
+        for narrow in narrower
+    )
 
 
 def suspected_around(tx: Transaction, *, service: str, region_id: int) -> int | None:
