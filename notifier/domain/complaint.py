@@ -39,10 +39,6 @@ class NotCounted(StrEnum):
     AMBIGUOUS_CUSTOMER = "ambiguous_customer"  # several customers share the address and it does not say which
 
 
-BASELINE_ONLY = (NotCounted.HISTORY, NotCounted.LATE)
-"""Reasons for which a complaint is no evidence but still feeds the baseline."""
-
-
 class ComplaintRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One complaint as it is sent: the body of `POST /v1/complaints`, a line of NDJSON, a row of CSV."""
 

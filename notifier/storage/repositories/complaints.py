@@ -7,17 +7,15 @@ and per service and local hour: those of every complaint that is evidence, and o
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from msgspec import Struct
 
-from notifier.domain.complaint import BASELINE_ONLY, UNVERIFIED_WITHIN, NotCounted
+from notifier.domain.complaint import UNVERIFIED_WITHIN, NotCounted
 from notifier.storage.database import Transaction
-from notifier.storage.instants import from_json, to_instant, to_json, to_micros
+from notifier.storage.instants import MICROSECOND, from_json, to_instant, to_json, to_micros
 from notifier.storage.sets import at_once
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class StoredComplaint(Struct, kw_only=True):  # thousands a second: a struct is made in C
@@ -63,7 +61,7 @@ class Counts:
 def strangers_before(tx: Transaction, place_region_id: int, service: str, effective_at: datetime) -> int:
     """Return how many unverified complaints counted in a place and service within four hours of a time."""
     at = to_micros(effective_at)
-    within = UNVERIFIED_WITHIN // _MICROSECOND
+    within = UNVERIFIED_WITHIN // MICROSECOND
     return int(
         tx.scalar(
             """SELECT COUNT(*) FROM complaints
@@ -128,11 +126,6 @@ def _values(one: StoredComplaint) -> tuple[object, ...]:
 def _ids(region_ids: tuple[int, ...]) -> str:
     """Return region ids as stored; a place has few combinations, and a storm hits the same ones again and again."""
     return to_json(region_ids)
-
-
-def feeds_baseline(not_counted: NotCounted | None) -> bool:
-    """Tell whether a complaint with this reason belongs into the counts of the baseline."""
-    return not_counted is None or not_counted in BASELINE_ONLY
 
 
 def add_counts(tx: Transaction, counts: Counts) -> None:
