@@ -211,7 +211,8 @@ class ProviderKind(StrEnum):
     """What carries messages."""
 
     SMTP = "smtp"  # a mail relay
-    FILE = "file"  # a maildir on this machine: nothing leaves it
+    TWILIO = "twilio"  # SMS by Twilio's API
+    FILE = "file"  # a folder on this machine: nothing leaves it
 
 
 class Tls(StrEnum):
@@ -227,13 +228,16 @@ class Provider(Settings, frozen=True):
 
     name: Annotated[str, Meta(description="Name in the ledger and in metrics.", min_length=1)]
     kind: Annotated[
-        ProviderKind, Meta(description="smtp (a mail relay) or file (a maildir on this machine: nothing leaves it).")
+        ProviderKind,
+        Meta(
+            description="smtp (a mail relay), twilio (SMS) or file (a maildir, or a folder of texts, on this machine: nothing leaves it)."
+        ),
     ]
     channel: Annotated[Channel, Meta(description="What it carries.")] = Channel.EMAIL
     rate: Annotated[float, Meta(description="Most messages per second; 0 = as fast as it takes them.", ge=0)] = 0
     connections: Annotated[int, Meta(description="Most connections, and messages in flight.", ge=1, le=64)] = 8
     timeout: Annotated[timedelta, Meta(description="Longest wait for any answer of it.")] = timedelta(seconds=60)
-    directory: Annotated[str, Meta(description="file: the maildir.")] = "var/outbox"
+    directory: Annotated[str, Meta(description="file: the maildir, or the folder of texts.")] = "var/outbox"
     host: Annotated[str, Meta(description="smtp: name or address of the relay.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="smtp: its port.", ge=1, le=65535)] = 25
     tls: Annotated[Tls, Meta(description="smtp: none, starttls or implicit.")] = Tls.NONE
@@ -243,6 +247,161 @@ class Provider(Settings, frozen=True):
     messages_per_connection: Annotated[
         int, Meta(description="smtp: a connection is closed after this many messages.", ge=1)
     ] = 10_000
+    base_url: Annotated[str, Meta(description="twilio: address of its API.")] = "https://api.twilio.com"
+    account_sid: Annotated[str, Meta(description="twilio: the account, `AC` and 32 hexadecimal digits.")] = ""
+    auth_token: Annotated[
+        str,
+        Meta(
+            description="twilio: its token, which also signs what Twilio sends us; better auth_token_file.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    auth_token_secondary: Annotated[
+        str,
+        Meta(
+            description="twilio: a second token that signatures may be made with, while tokens are changed.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    sender: Annotated[
+        str, Meta(description="twilio: the number that sends, such as +14155550100; or give messaging_service_sid.")
+    ] = ""
+    messaging_service_sid: Annotated[
+        str, Meta(description="twilio: the Messaging Service that sends, `MG` and 32 hexadecimal digits.")
+    ] = ""
+    segments_per_second: Annotated[
+        float,
+        Meta(
+            description="twilio: most segments per second; 0 = by the sender: 1 for a long code, 3 for toll-free, 100 for a short code.",
+            ge=0,
+        ),
+    ] = 0
+    price_per_segment: Annotated[
+        str,
+        Meta(
+            description="What one segment costs, in sms.currency, for previews; such as 0.0079. Empty = not known.",
+            pattern=r"^([0-9]{1,4}(\.[0-9]{1,6})?)?$",
+        ),
+    ] = ""
+    risk_check: Annotated[
+        bool,
+        Meta(
+            description="twilio: let its protection against SMS pumping judge each message; a burst to one area code can trip it."
+        ),
+    ] = False
+
+
+class Alphabet(StrEnum):
+    """The alphabet of SMS."""
+
+    GSM7 = "gsm7"  # 160 characters in one segment; letters that it lacks are written without their accents
+    UNICODE = "unicode"  # every letter as it is; 70 characters in one segment as soon as one needs it
+
+
+class Sms(Settings, frozen=True):
+    """How texts are written."""
+
+    alphabet: Annotated[
+        Alphabet,
+        Meta(
+            description="gsm7 (accents that it lacks are dropped, 160 characters a segment) or unicode (70 as soon as one letter needs it)."
+        ),
+    ] = Alphabet.GSM7
+    segments_at_most: Annotated[int, Meta(description="Most segments of one text.", ge=1, le=6)] = 2
+    currency: Annotated[
+        str, Meta(description="Currency of price_per_segment, three letters.", pattern="^[A-Z]{3}$")
+    ] = "USD"
+
+
+class Inbound(Settings, frozen=True):
+    """What customers and mail servers send us."""
+
+    lmtp_listen: Annotated[
+        str, Meta(description="Address and port for bounces and replies by LMTP; empty switches it off.")
+    ] = ""
+    helpdesk_address: Annotated[
+        str, Meta(description="Mail address that gets what customers write and no rule answers; empty = only stored.")
+    ] = ""
+    personal_every: Annotated[
+        timedelta, Meta(description="Who writes again is told the newest facts at most this often.")
+    ] = timedelta(minutes=30)
+    wrote_within: Annotated[
+        timedelta, Meta(description="Who wrote within this time is answered and told also at night.")
+    ] = timedelta(minutes=60)
+
+
+class OptOutScope(StrEnum):
+    """What an opt-out stops."""
+
+    PURPOSE = "purpose"  # messages of the purpose that it answered
+    ALL = "all"  # every message
+
+
+class Consent(Settings, frozen=True):
+    """What customers have agreed to where nothing is stored for them."""
+
+    outage: Annotated[
+        bool, Meta(description="Whether the contract is the basis for messages about unplanned outages.")
+    ] = True
+    planned: Annotated[bool, Meta(description="Whether it is the basis for messages about planned work.")] = True
+    survey: Annotated[bool, Meta(description="Whether it is the basis for asking if they are satisfied.")] = True
+    offer: Annotated[bool, Meta(description="Whether it is the basis for offers.")] = False
+    basis: Annotated[
+        str, Meta(description="Name of that basis, as it is shown beside each decision.", min_length=1)
+    ] = "service contract"
+    optout_scope: Annotated[
+        OptOutScope, Meta(description="What an opt-out stops: purpose (the kind of message it answers) or all.")
+    ] = OptOutScope.PURPOSE
+    optout_all_from: Annotated[
+        str,
+        Meta(
+            description="Day (YYYY-MM-DD, local) from which an opt-out stops everything, whatever optout_scope says; empty = never. 47 CFR 64.1200(a)(10) names 2027-01-31.",
+            pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+        ),
+    ] = ""
+
+
+class Caps(Settings, frozen=True):
+    """How often one contact point may hear from us, over all incidents."""
+
+    every: Annotated[
+        timedelta, Meta(description="At most one message in this time; what would exceed is merged into the next.")
+    ] = timedelta(minutes=20)
+    sms_per_day: Annotated[
+        int, Meta(description="Most texts in 24 hours; restored, corrections and safety are exempt.", ge=1)
+    ] = 6
+
+
+class WebhookKind(StrEnum):
+    """What a webhook of a person on call understands."""
+
+    PAGERDUTY = "pagerduty"  # Events API v2
+    SLACK = "slack"  # {"text": ...}; Mattermost and others take the same
+    TEAMS = "teams"  # an Adaptive Card
+
+
+class Person(Settings, frozen=True):
+    """One person on call."""
+
+    name: Annotated[str, Meta(description="Name, as shown to the others.", min_length=1)]
+    sms: Annotated[str, Meta(description="Mobile number.")] = ""
+    email: Annotated[str, Meta(description="Mail address.")] = ""
+    webhook: Annotated[str, Meta(description="Address that is posted to.", extra={"secret": True})] = ""
+    webhook_kind: Annotated[WebhookKind, Meta(description="What it understands: pagerduty, slack or teams.")] = (
+        WebhookKind.SLACK
+    )
+    webhook_key: Annotated[
+        str, Meta(description="pagerduty: the routing key; better webhook_key_file.", extra={"secret": True})
+    ] = ""
+
+
+class OnCall(Settings, frozen=True):
+    """Who is woken, in order."""
+
+    answer_within: Annotated[
+        timedelta, Meta(description="How long one person has to answer before the next one is called.")
+    ] = timedelta(minutes=10)
+    people: Annotated[tuple[Person, ...], Meta(description="People of the company, the first one first.")] = ()
 
 
 class InDoubt(StrEnum):
@@ -268,6 +427,12 @@ class Delivery(Settings, frozen=True):
     take_back: Annotated[
         timedelta, Meta(description="How long after `send` nothing leaves, so that it can be taken back.")
     ] = timedelta(seconds=30)
+    only_to: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Guest list: real providers write to these addresses only, everyone else is recorded as not_on_guest_list. Empty = everyone."
+        ),
+    ] = ()
     lease: Annotated[
         timedelta,
         Meta(
@@ -348,6 +513,8 @@ class Config(Settings, frozen=True):
         Source(name="cli", trusted=True),
         Source(name="import", trusted=True),
         Source(name="web", trusted=False),
+        Source(name="sms", trusted=True),
+        Source(name="email", trusted=False),
     )
     regions: Annotated[Regions, Meta(description="How places are divided.")] = field(default_factory=Regions)
     services: Annotated[tuple[Service, ...], Meta(description="What customers are served with.", min_length=1)] = (
@@ -366,6 +533,17 @@ class Config(Settings, frozen=True):
         tuple[Provider, ...], Meta(description="What carries messages; the first of a channel is used.")
     ] = (Provider(name="outbox", kind=ProviderKind.FILE),)
     delivery: Annotated[Delivery, Meta(description="How messages are handed over.")] = field(default_factory=Delivery)
+    sms: Annotated[Sms, Meta(description="How texts are written.")] = field(default_factory=Sms)
+    inbound: Annotated[Inbound, Meta(description="What customers and mail servers send us.")] = field(
+        default_factory=Inbound
+    )
+    consent: Annotated[Consent, Meta(description="What customers have agreed to where nothing is stored for them.")] = (
+        field(default_factory=Consent)
+    )
+    caps: Annotated[Caps, Meta(description="How often one contact point may hear from us, over all incidents.")] = (
+        field(default_factory=Caps)
+    )
+    on_call: Annotated[OnCall, Meta(description="Who is woken, in order.")] = field(default_factory=OnCall)
     sender: Annotated[Sender, Meta(description="In whose name messages are sent.")] = field(default_factory=Sender)
     locales: Annotated[Locales, Meta(description="Languages of messages.")] = field(default_factory=Locales)
     retention: Annotated[

@@ -17,3 +17,7 @@ class AudienceOutcome(StrEnum):
     NOT_ON_GUEST_LIST = "not_on_guest_list"
     FREQUENCY_CAP = "frequency_cap"
     DUPLICATE_CONTACT_POINT = "duplicate_contact_point"
+    PAUSED_BY_CUSTOMER = "paused_by_customer"  # wants nothing more about this incident
+    HEARS_OF_ANOTHER = (
+        "hears_of_another"  # its sites lie in another incident too, of which it hears until both are over
+    )

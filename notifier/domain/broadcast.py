@@ -24,7 +24,6 @@ class BroadcastKind(StrEnum):
     RESTORED = "restored"  # service is believed back
     REOPENED = "reopened"  # it is out again after we said it was back
     CORRECTION = "correction"  # what we told was wrong
-    RECEIVED = "received"  # we have your report and are looking (an answer, never to an audience)
     REPEAT = "repeat"  # acknowledged, for the third incident in 90 days
     OVERNIGHT = "overnight"  # what happened while we let you sleep
     ASSESSING = "assessing"  # storm: first estimate by ...

@@ -107,6 +107,16 @@ class NotificationReason(StrEnum):
     SITE_ENDED = "site_ended"  # none of its sites is served, or linked to it, any more
     NO_LONGER_TRUE = "no_longer_true"  # a time it gives passed before it could be handed over
     NOT_TOLD_BEFORE = "not_told_before"  # a correction: what it corrects was never handed over
+    ANSWER = "answer"  # to something this contact point did
+    WROTE = "wrote"  # it wrote to us: not held by the night any more
+    QUIET_HOURS = "quiet_hours"  # pending until the night, or its own quiet hours, are over
+    OVER_BEFORE_RELEASE = "over_before_release"  # it was over before the night was
+    FREQUENCY_CAP = "frequency_cap"  # pending until it may hear from us again
+    FALLBACK = "fallback"  # on the next channel, because the one before failed
+    PROVIDER_REPORTED = "provider_reported"  # a receipt: what the provider said later
+    NOT_ON_GUEST_LIST = "not_on_guest_list"
+    PAUSED_BY_CUSTOMER = "paused_by_customer"  # wants nothing more about this incident
+    CHANNEL_OFF = "channel_off"  # does not want this channel
 
 
 class SiteName(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,6 +17,50 @@ class Mode(StrEnum):
     AUTOMATIC = "automatic"  # confirms by itself; refused until a backtest allows it
 
 
+class NightRule(StrEnum):
+    """What happens at night to a message that would wake somebody."""
+
+    WAKE = "wake"  # it goes out
+    HOLD = "hold"  # texts wait for the morning; mails go out
+    EMAIL_ONLY = "email_only"  # who has a mail address gets a mail instead; texts to the others wait
+
+
+class NightDecision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rule for one impact."""
+
+    rule: Annotated[NightRule, Meta(description="wake, hold or email_only.")] = NightRule.HOLD
+    safety: Annotated[
+        bool, Meta(description="Life may depend on it: goes out at any hour, also in a contact's own quiet hours.")
+    ] = False
+
+
+class Night(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When it is night at a site, and what is done then."""
+
+    begins: Annotated[
+        str, Meta(description="Local time at which the night begins.", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    ] = "21:00"
+    ends: Annotated[
+        str,
+        Meta(
+            description="Local time at which it ends; the same as `begins` = there is no night.",
+            pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$",
+        ),
+    ] = "08:00"
+    down: Annotated[NightDecision, Meta(description="When the service is out.")] = field(default_factory=NightDecision)
+    degraded: Annotated[NightDecision, Meta(description="When it works badly.")] = field(default_factory=NightDecision)
+    intermittent: Annotated[NightDecision, Meta(description="When it comes and goes.")] = field(
+        default_factory=NightDecision
+    )
+
+
+class Overnight(StrEnum):
+    """What somebody hears in the morning of an outage that came and went while they were not woken."""
+
+    NOTHING = "nothing"
+    EMAIL = "email"  # one mail, where there is an address
+
+
 class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The recovery plan for one or more services."""
 
@@ -88,6 +132,17 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="A message that could not be handed over for this long is given up as no longer news; up to this long after a promise lapsed while the daemon was down, the authorised `delayed` is sent late."
         ),
     ] = timedelta(hours=4)
+    night: Annotated[Night, Meta(description="When texts wait for the morning.")] = field(default_factory=Night)
+    overnight: Annotated[
+        Overnight,
+        Meta(description="What an outage that began and ended in the night is worth in the morning: nothing or email."),
+    ] = Overnight.EMAIL
+    received: Annotated[
+        bool,
+        Meta(
+            description="Whether somebody who reports a problem before any incident is known gets `we have your report and are looking`."
+        ),
+    ] = False
     safety: Annotated[
         tuple[str, ...], Meta(description="Phrase codes of safety advice shown in the first message, in order.")
     ] = ()

@@ -1,7 +1,7 @@
-"""The file provider: a maildir on this machine. Nothing leaves it.
+"""The file provider: a maildir, or a folder of texts, on this machine. Nothing leaves it.
 
-Each message is written to tmp/, synced, and moved to new/ under a name made of its Message-ID, so that the same
-message handed over again takes its own place: this provider can never deliver twice.
+Each message is written to tmp/, synced, and moved to new/ under a name made of its Message-ID or notification, so that
+the same message handed over again takes its own place: this provider can never deliver twice.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 from notifier.config import Provider as ProviderSettings
 from notifier.domain.delivery import Outcome, Result
 from notifier.messages.mime import Mail
-from notifier.providers.registry import Recalled
+from notifier.providers.registry import Message, Recalled
 
 GROUP_AT_MOST = 64  # messages in one trip to the disk
 
@@ -22,7 +22,7 @@ class FileProvider:
     def __init__(self, settings: ProviderSettings) -> None:
         self.settings = settings
         self._root = Path(settings.directory)
-        self._waiting: list[tuple[Mail, asyncio.Event, asyncio.Future[Outcome]]] = []
+        self._waiting: list[tuple[Message, asyncio.Event, asyncio.Future[Outcome]]] = []
         self._writer: asyncio.Task[None] | None = None
 
     @property
@@ -38,10 +38,10 @@ class FileProvider:
         for name in ("tmp", "new", "cur"):
             (self._root / name).mkdir(parents=True, exist_ok=True)
 
-    async def send(self, mail: Mail, recalled: asyncio.Event) -> Outcome:
+    async def send(self, message: Message, recalled: asyncio.Event) -> Outcome:
         """Store one message and return after it is on the disk; raise `Recalled` when it is called back before."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((mail, recalled, future))
+        self._waiting.append((message, recalled, future))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_waiting(), name=f"provider {self.settings.name}")
         return await future
@@ -54,26 +54,24 @@ class FileProvider:
     async def _write_waiting(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting[:GROUP_AT_MOST], self._waiting[GROUP_AT_MOST:]
-            going = [(mail, future) for mail, recalled, future in group if not recalled.is_set()]
+            going = [(message, future) for message, recalled, future in group if not recalled.is_set()]
             for _, recalled, future in group:
                 if recalled.is_set() and not future.done():
                     future.set_exception(Recalled())
-            outcomes = await asyncio.to_thread(self._write, [mail for mail, _ in going])
+            outcomes = await asyncio.to_thread(self._write, [message for message, _ in going])
             for (_, future), outcome in zip(going, outcomes, strict=True):
                 if not future.done():
                     future.set_result(outcome)
 
-    def _write(self, mails: list[Mail]) -> list[Outcome]:
-        outcomes = [self._write_one(mail) for mail in mails]
+    def _write(self, messages: list[Message]) -> list[Outcome]:
+        outcomes = [self._write_one(*_as_file(message)) for message in messages]
         try:
             _sync(self._root / "new")
         except OSError as error:
-            return [_failed(error)] * len(mails)
+            return [_failed(error)] * len(messages)
         return outcomes
 
-    def _write_one(self, mail: Mail) -> Outcome:
-        name = f"{mail.sender.partition('@')[0].rpartition('+')[2]}.eml"
-        data = b"".join((f"Return-Path: <{mail.sender}>\r\nDelivered-To: {mail.recipient}\r\n".encode(), mail.data))
+    def _write_one(self, name: str, data: bytes) -> Outcome:
         written = self._root / "tmp" / name
         try:
             with written.open("wb") as file:
@@ -83,7 +81,16 @@ class FileProvider:
             written.rename(self._root / "new" / name)
         except OSError as error:
             return _failed(error)
-        return Outcome(result=Result.ACCEPTED, code="250", provider_id=name, size=len(mail.data))
+        return Outcome(result=Result.ACCEPTED, code="250", provider_id=name, size=len(data))
+
+
+def _as_file(message: Message) -> tuple[str, bytes]:
+    """Return the name and the content of the file of a message."""
+    if isinstance(message, Mail):
+        envelope = f"Return-Path: <{message.sender}>\r\nDelivered-To: {message.recipient}\r\n"
+        return f"{message.sender.partition('@')[0].rpartition('+')[2]}.eml", envelope.encode() + message.data
+    head = f"To: {message.recipient}\nSegments: {message.segments}\n\n"
+    return f"{message.notification_id}.txt", f"{head}{message.body}\n".encode()
 
 
 def _failed(error: OSError) -> Outcome:

@@ -8,9 +8,14 @@ from notifier.config import Provider as ProviderSettings
 from notifier.config import ProviderKind
 from notifier.domain.delivery import Outcome
 from notifier.messages.mime import Mail
+from notifier.messages.sms import Text
+
+Message = Mail | Text
+"""What is handed over: by e-mail a `Mail`, by SMS a `Text`."""
 
 _MODULES = {  # imported only when configured
     ProviderKind.SMTP: ("notifier.providers.smtp", "SmtpProvider"),
+    ProviderKind.TWILIO: ("notifier.providers.twilio", "TwilioProvider"),
     ProviderKind.FILE: ("notifier.providers.file", "FileProvider"),
 }
 
@@ -36,7 +41,7 @@ class Provider(Protocol):
         """Make ready; cheap, and does not talk to the carrier yet."""
         ...
 
-    async def send(self, mail: Mail, recalled: asyncio.Event) -> Outcome:
+    async def send(self, message: Message, recalled: asyncio.Event) -> Outcome:
         """Hand one message over and return what became of it. At most `capacity` run at once.
 
         Raises `Recalled` when `recalled` is set before it begins; later it is too late, and the message goes on.

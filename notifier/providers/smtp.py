@@ -17,6 +17,7 @@ from notifier.config import Provider as ProviderSettings
 from notifier.config import Tls
 from notifier.domain.delivery import Outcome, Result
 from notifier.messages.mime import Mail
+from notifier.providers.registry import Message
 from notifier.providers.smtp_replies import Stage, masked, outcome_of
 from notifier.providers.smtp_session import ConnectionGone, Offer, SmtpSession
 
@@ -60,12 +61,14 @@ class SmtpProvider:
     async def open(self) -> None:
         """Do nothing: connections are made when there is something to send."""
 
-    async def send(self, mail: Mail, recalled: asyncio.Event) -> Outcome:
+    async def send(self, message: Message, recalled: asyncio.Event) -> Outcome:
         """Hand one mail over and return what became of it; raise `Recalled` when it is called back before its turn."""
+        if not isinstance(message, Mail):
+            raise TypeError("a mail relay carries mails only")
         seat = min(self._seats, key=lambda seat: (seat.messages, not seat.is_open))
         seat.messages += 1
         try:
-            return await self._send(mail, seat, recalled)
+            return await self._send(message, seat, recalled)
         except _Unreachable as error:
             return error.outcome
         finally:

@@ -7,10 +7,10 @@ that it stays silent while one of them is wrong by itself.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from urllib.parse import urlsplit
 
-from notifier.config import Config, Provider, ProviderKind
+from notifier.config import Config, Provider, ProviderKind, WebhookKind
 from notifier.domain.errors import nearest
 from notifier.domain.notification import Channel
 from notifier.settings.addresses import is_host, is_mail, is_zone, nearest_zone, split_listen
@@ -28,6 +28,9 @@ ZERO = timedelta()
 
 _KIND = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _LOCALE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_[A-Z]{2})?", re.ASCII)
+_ACCOUNT_SID = re.compile(r"AC[0-9a-f]{32}", re.ASCII)
+_SERVICE_SID = re.compile(r"MG[0-9a-f]{32}", re.ASCII)
+_SENDER = re.compile(r"\+[1-9][0-9]{6,14}|[0-9]{5,6}", re.ASCII)
 _AREA_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
@@ -206,7 +209,7 @@ def _detection(config: Config) -> Iterator[Finding]:
 
 def _providers(config: Config) -> Iterator[Finding]:
     for index, provider in enumerate(config.providers):
-        check = _smtp if provider.kind is ProviderKind.SMTP else _file
+        check = {ProviderKind.SMTP: _smtp, ProviderKind.TWILIO: _twilio, ProviderKind.FILE: _file}[provider.kind]
         for key, reason in check(provider):
             yield below(f"providers[{index}]", key), reason
         if not ZERO < provider.timeout <= timedelta(hours=1):
@@ -224,7 +227,26 @@ def _smtp(provider: Provider) -> Iterator[Finding]:
         yield missing, f"is missing though {given} is given; expected both or none"
 
 
+def _twilio(provider: Provider) -> Iterator[Finding]:
+    if provider.channel is not Channel.SMS:
+        yield "channel", f"this provider cannot carry {provider.channel}; expected sms"
+    if not _ACCOUNT_SID.fullmatch(provider.account_sid):
+        yield "account_sid", "is no account; expected AC and 32 hexadecimal digits, as the console shows it"
+    if not provider.auth_token:
+        yield "auth_token", "is missing; expected the account's token, better in auth_token_file"
+    if bool(provider.sender) == bool(provider.messaging_service_sid):
+        yield "sender", "expected one of sender and messaging_service_sid, not both or none"
+    elif provider.sender and not _SENDER.fullmatch(provider.sender):
+        yield "sender", f"'{provider.sender}' is no sender; expected a number such as +14155550100, or a short code"
+    elif provider.messaging_service_sid and not _SERVICE_SID.fullmatch(provider.messaging_service_sid):
+        yield "messaging_service_sid", "is no Messaging Service; expected MG and 32 hexadecimal digits"
+    if urlsplit(provider.base_url).scheme not in ("http", "https"):
+        yield "base_url", f"'{provider.base_url}' is no http(s) address; expected https://api.twilio.com"
+
+
 def _file(provider: Provider) -> Iterator[Finding]:
+    if provider.channel is Channel.VOICE:
+        yield "channel", "no provider of this release carries voice; expected email or sms"
     if not provider.directory:
         yield "directory", "is empty; expected a folder such as var/outbox"
 
@@ -247,6 +269,47 @@ def _retention(config: Config) -> Iterator[Finding]:
     if ZERO < kept < REBUILD_NEEDS:
         wrong = f"{format_duration(kept)} is too short for a restarted detector"
         yield "retention.complaints", f"{wrong}; expected at least 2 days, or 0 days to keep them for ever"
+
+
+# People on call
+
+
+def _on_call(config: Config) -> Iterator[Finding]:
+    names = [person.name for person in config.on_call.people]
+    for index, name in repeated(names):
+        yield f"on_call.people[{index}].name", f"'{name}' is used twice; expected another name"
+    for index, person in enumerate(config.on_call.people):
+        path = f"on_call.people[{index}]"
+        if not (person.sms or person.email or person.webhook):
+            yield path, f"there is no way to reach {person.name}; expected sms, email or webhook"
+        if person.email and not is_mail(person.email):
+            yield f"{path}.email", f"'{person.email}' is no mail address"
+        if person.webhook and urlsplit(person.webhook).scheme not in ("http", "https"):
+            yield f"{path}.webhook", "is no http(s) address"
+        if person.webhook and person.webhook_kind is WebhookKind.PAGERDUTY and not person.webhook_key:
+            yield f"{path}.webhook_key", "is missing; expected the routing key of the PagerDuty service"
+    if not ZERO < config.on_call.answer_within <= timedelta(hours=2):
+        wrong = f"{format_duration(config.on_call.answer_within)} is out of bounds"
+        yield "on_call.answer_within", f"{wrong}; expected above 0 s, up to 2 h"
+
+
+# What comes in
+
+
+def _inbound(config: Config) -> Iterator[Finding]:
+    inbound = config.inbound
+    if inbound.lmtp_listen:
+        yield from _listen("inbound.lmtp_listen", inbound.lmtp_listen)
+    if inbound.helpdesk_address and not is_mail(inbound.helpdesk_address):
+        yield "inbound.helpdesk_address", f"'{inbound.helpdesk_address}' is no mail address"
+
+
+def _consent(config: Config) -> Iterator[Finding]:
+    day = config.consent.optout_all_from
+    try:
+        date.fromisoformat(day or "2027-01-31")
+    except ValueError:
+        yield "consent.optout_all_from", f"'{day}' is no day; expected one such as 2027-01-31"
 
 
 # Sender and languages
@@ -310,6 +373,9 @@ RULES = (
     Rule(("sender.address", "sender.reply_to", "sender.bounce_domain", "sender.link_secret"), _sender),
     Rule(("sender.public_url",), _public_url),
     Rule(("locales",), _locales),
+    Rule(("on_call",), _on_call),
+    Rule(("inbound",), _inbound),
+    Rule(("consent",), _consent),
 )
 
 

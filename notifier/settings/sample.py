@@ -94,6 +94,8 @@ def _described_items(struct: type[Struct], indent: str) -> Iterator[str]:
         first, *more = wrap(description(hint), WIDTH - 22)
         yield f"{indent}#   {mark}{child + ':':<12}{first}"
         yield from (f"{indent}#   {'':<14}{line}" for line in more)
+        if child in secrets(struct):
+            yield f"{indent}#   {'':<2}{child}_file: FILE"
         mark = "  "
 
 

@@ -171,6 +171,7 @@ contact_points = Table(
     Column("suppressed", Text),  # the reason of the suppression in force, or NULL
     Column("quiet_from", SmallInteger),  # minutes after local midnight; own hours win
     Column("quiet_until", SmallInteger),
+    Column("channels_off", Text, nullable=False, server_default=""),  # "|sms|": not by these, by its own wish
     Column("soft_bounces", SmallInteger, nullable=False, server_default="0"),
     Column("created_at", Instant, nullable=False),
     _one_of("kind", ContactKind),
@@ -547,9 +548,9 @@ notifications = Table(
     Column("channel", Text, nullable=False),
     Column("state", Text, nullable=False, server_default=NotificationState.PENDING),
     Column("reason", Text, nullable=False, server_default=NotificationReason.PLANNED),
-    # for an order of hearing within a broadcast; 0 until a release gives it one, and claims go by due_at and id
-    Column("rank", SmallInteger, nullable=False, server_default="0"),
-    Column("due_at", Instant, nullable=False),
+    Column("answer", Text),  # JSON of domain.answer.Answer, of an answer
+    Column("fallback_of", BigInteger),  # the notification that failed on the channel before
+    Column("due_at", Instant, nullable=False),  # its microseconds are the order of hearing within a broadcast
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("owner", Text),
     Column("lease_until", Float),  # monotonic seconds of the owner's host
@@ -611,6 +612,15 @@ attempts = Table(  # one hand-over of a notification to a provider; append-only
     Index("ix_attempts_notification_id", "notification_id"),
 )
 
+pauses = Table(  # a contact point that wants nothing more about one incident
+    "pauses",
+    metadata,
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="CASCADE"), primary_key=True),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 editions = Table(  # the sources of every template version that was used, so that what was sent can be shown again
     "editions",
     metadata,
@@ -640,11 +650,15 @@ replies = Table(  # what customers answer
     Column("source", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="SET NULL")),
+    Column("customer_id", BigInteger, ForeignKey("customers.id", ondelete="SET NULL")),
+    Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="SET NULL")),
     Column("incident_id", BigInteger, ForeignKey("incidents.id")),
     Column("meaning", Text, nullable=False),
     Column("text", Text, nullable=False, server_default=""),
     Column("received_at", Instant, nullable=False),
     UniqueConstraint("source", "external_id"),
+    Index("ix_replies_contact_point_id", "contact_point_id", "received_at"),
+    Index("ix_replies_incident_id", "incident_id", "meaning"),
 )
 
 # --- people on call, recovery ---------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(tmp_path: Pat
         ("providers: {name: a}\n", "notifier.yaml:1: providers: is a map; expected a list, each with keys such as"),
         ("providers:\n", "notifier.yaml:1: providers: has no value; expected a list"),
         ("providers: [{kind: file}]\n", "providers[0]: the key 'name' is missing; expected a text that is not empty"),
-        ("providers: [{name: a, kind: smpt}]\n", "expected smtp or file; did you mean 'smtp'?"),
+        ("providers: [{name: a, kind: smpt}]\n", "expected smtp, twilio or file; did you mean 'smtp'?"),
         ("providers: [{name: a, kind: file, port: 0}]\n", "'0' is out of bounds; expected a whole number from 1 to"),
         ("providers: [{name: a, kind: file, port: 2.5}]\n", "'2.5' is no whole number"),
         (f"providers: [{{name: a, kind: file, port: {'9' * 5000}}}]\n", "is no whole number"),

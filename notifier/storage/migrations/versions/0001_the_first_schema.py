@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("suppressed", sa.Text(), nullable=True),
         sa.Column("quiet_from", sa.SmallInteger(), nullable=True),
         sa.Column("quiet_until", sa.SmallInteger(), nullable=True),
+        sa.Column("channels_off", sa.Text(), server_default="", nullable=False),
         sa.Column("soft_bounces", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
@@ -506,11 +507,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_parts_incident_id", "parts", ["incident_id"], unique=False)
     op.create_table(
+        "pauses",
+        sa.Column("contact_point_id", sa.BigInteger(), nullable=False),
+        sa.Column("incident_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_point_id"], ["contact_points.id"], name=op.f("fk_pauses_contact_point_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_pauses_incident_id")),
+        sa.PrimaryKeyConstraint("contact_point_id", "incident_id", name=op.f("pk_pauses")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "replies",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
         sa.Column("contact_point_id", sa.BigInteger(), nullable=True),
+        sa.Column("customer_id", sa.BigInteger(), nullable=True),
+        sa.Column("site_id", sa.BigInteger(), nullable=True),
         sa.Column("incident_id", sa.BigInteger(), nullable=True),
         sa.Column("meaning", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), server_default="", nullable=False),
@@ -518,10 +533,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["contact_point_id"], ["contact_points.id"], name=op.f("fk_replies_contact_point_id"), ondelete="SET NULL"
         ),
+        sa.ForeignKeyConstraint(
+            ["customer_id"], ["customers.id"], name=op.f("fk_replies_customer_id"), ondelete="SET NULL"
+        ),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_replies_incident_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_replies_site_id"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_replies")),
         sa.UniqueConstraint("source", "external_id", name=op.f("uq_replies_source_external_id")),
     )
+    op.create_index("ix_replies_contact_point_id", "replies", ["contact_point_id", "received_at"], unique=False)
+    op.create_index("ix_replies_incident_id", "replies", ["incident_id", "meaning"], unique=False)
     op.create_table(
         "site_regions",
         sa.Column("region_id", sa.BigInteger(), nullable=False),
@@ -573,7 +594,7 @@ def upgrade() -> None:
         sa.Column("plan_after", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "kind = 'acknowledged' OR kind = 'eta' OR kind = 'eta_changed' OR kind = 'delayed' OR kind = 'restored' OR kind = 'reopened' OR kind = 'correction' OR kind = 'received' OR kind = 'repeat' OR kind = 'overnight' OR kind = 'assessing' OR kind = 'follow_up' OR kind = 'planned_notice' OR kind = 'planned_reminder' OR kind = 'planned_changed' OR kind = 'planned_cancelled' OR kind = 'planned_overrun' OR kind = 'planned_restored'",
+            "kind = 'acknowledged' OR kind = 'eta' OR kind = 'eta_changed' OR kind = 'delayed' OR kind = 'restored' OR kind = 'reopened' OR kind = 'correction' OR kind = 'repeat' OR kind = 'overnight' OR kind = 'assessing' OR kind = 'follow_up' OR kind = 'planned_notice' OR kind = 'planned_reminder' OR kind = 'planned_changed' OR kind = 'planned_cancelled' OR kind = 'planned_overrun' OR kind = 'planned_restored'",
             name=op.f("ck_broadcasts_kind"),
         ),
         sa.CheckConstraint(
@@ -610,7 +631,7 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "outcome = 'told' OR outcome = 'no_contact_point' OR outcome = 'no_channel' OR outcome = 'opted_out' OR outcome = 'suppressed' OR outcome = 'site_ended' OR outcome = 'not_told_before' OR outcome = 'quiet_hours' OR outcome = 'not_on_guest_list' OR outcome = 'frequency_cap' OR outcome = 'duplicate_contact_point'",
+            "outcome = 'told' OR outcome = 'no_contact_point' OR outcome = 'no_channel' OR outcome = 'opted_out' OR outcome = 'suppressed' OR outcome = 'site_ended' OR outcome = 'not_told_before' OR outcome = 'quiet_hours' OR outcome = 'not_on_guest_list' OR outcome = 'frequency_cap' OR outcome = 'duplicate_contact_point' OR outcome = 'paused_by_customer' OR outcome = 'hears_of_another'",
             name=op.f("ck_audience_outcome"),
         ),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_audience_broadcast_id")),
@@ -628,7 +649,8 @@ def upgrade() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
         sa.Column("reason", sa.Text(), server_default="planned", nullable=False),
-        sa.Column("rank", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("fallback_of", sa.BigInteger(), nullable=True),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("owner", sa.Text(), nullable=True),
@@ -645,7 +667,7 @@ def upgrade() -> None:
             "channel = 'email' OR channel = 'sms' OR channel = 'voice'", name=op.f("ck_notifications_channel")
         ),
         sa.CheckConstraint(
-            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed' OR reason = 'site_ended' OR reason = 'no_longer_true' OR reason = 'not_told_before'",
+            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed' OR reason = 'site_ended' OR reason = 'no_longer_true' OR reason = 'not_told_before' OR reason = 'answer' OR reason = 'wrote' OR reason = 'quiet_hours' OR reason = 'over_before_release' OR reason = 'frequency_cap' OR reason = 'fallback' OR reason = 'provider_reported' OR reason = 'not_on_guest_list' OR reason = 'paused_by_customer' OR reason = 'channel_off'",
             name=op.f("ck_notifications_reason"),
         ),
         sa.CheckConstraint(
@@ -791,7 +813,10 @@ def downgrade() -> None:
     op.drop_table("timeline")
     op.drop_index("ix_site_regions_site_id", table_name="site_regions")
     op.drop_table("site_regions")
+    op.drop_index("ix_replies_incident_id", table_name="replies")
+    op.drop_index("ix_replies_contact_point_id", table_name="replies")
     op.drop_table("replies")
+    op.drop_table("pauses")
     op.drop_index("ix_parts_incident_id", table_name="parts")
     op.drop_table("parts")
     op.drop_index("ix_links_site_id", table_name="links")
