@@ -86,8 +86,8 @@ def simulate(
 ) -> None:
     """Make up a town, weeks of complaints, a live stream, and the truth about its outages.
 
-    Only reserved addresses are used: mail at example.com and telephone numbers 555-01XX. There are 100 of those per
-    area code, so most customers have mail only. truth.csv lists every affected site and the mail address that must
+    Only reserved addresses are used: mail at example.com and telephone numbers 555-01XX. About half of the
+    customers have a telephone. truth.csv lists every affected site and the mail address that must
     hear of it, so that what a rehearsal did can be checked against what was right.
     """
     if context.invoked_subcommand is not None:

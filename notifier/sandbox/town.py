@@ -2,8 +2,8 @@
 
 The same plan and seed give the same town on every machine. Postal codes lie in cities, cities in the regions of area
 codes, and each postal code has its own network nodes. Only reserved addresses are used: mail at example.com, and
-telephone numbers NPA-555-01XX. Of those there are only 100 per area code, so 600 in the whole town: nearly every
-customer of a large town is reached by mail alone.
+telephone numbers NPA-555-01XX. Of those there are only 100 per area code: once the town's own are given out, people
+have kept a number of another area code from where they lived before, as many do.
 
 In: `TownPlan`. Out: `TownSite` values, or the directory file of `notifier customers import`.
 """
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from notifier.domain.numbering import PUBLIC_PLAN
+
 STATE = "CA"
 FIRST_POSTAL_CODE = 94110
 POSTAL_CODES_PER_CITY = 5
@@ -22,8 +24,9 @@ SHARED_AREA_CODES = ("415", "628")  # an overlay: two codes, one region
 OTHER_AREA_CODES = ("650", "661", "831", "925")
 PHONES_PER_AREA_CODE = 100  # 555-0100 to 555-0199 are reserved for fiction
 CARER_PHONES = 10  # of those, the ones kept for carers
+LOCALES = (("en", 74), ("es", 22), ("fr", 4))  # and how many of a hundred read it
 
-PHONE_SHARE = 0.5  # of the customers met while there are phones left, so that a small town has mail-only ones too
+PHONE_SHARE = 0.5  # of the customers, while there are phones left
 PHONE_ONLY_SHARE = 0.25  # of those who have a phone
 UNREACHABLE_SHARE = 0.02
 SHARED_HOUSEHOLD_SHARE = 0.03  # live at the address of the customer before and share its mail address
@@ -91,6 +94,7 @@ class TownSite:
     phone2: str
     phone2_role: str
     phone_kind: str
+    locale: str
     plan: str
     monthly_price: str
     regions: tuple[str, ...]  # codes, in the order of REGION_KINDS
@@ -108,7 +112,7 @@ class TownSite:
         return (
             *(self.customer_id, self.site_id, self.name, self.label, self.address, "|".join(self.services)),
             *(self.status, self.account_type, "yes" if self.priority else "no", self.email, self.phone),
-            *(self.phone2, self.phone2_role, self.phone_kind, "en", "", self.plan, self.monthly_price, "USD"),
+            *(self.phone2, self.phone2_role, self.phone_kind, self.locale, "", self.plan, self.monthly_price, "USD"),
             *self.regions,
         )
 
@@ -180,7 +184,7 @@ def _area_code(index: int, count: int, random: Random) -> str:
 
 
 class _Phones:
-    """The reserved telephone numbers, each given out once."""
+    """The reserved telephone numbers, each given out once: those of the town first, then those brought along."""
 
     def __init__(self, random: Random) -> None:
         self._left: dict[str, list[int]] = {}
@@ -188,17 +192,27 @@ class _Phones:
             self._left[code] = list(range(CARER_PHONES, PHONES_PER_AREA_CODE))
             random.shuffle(self._left[code])
         self._carers = {code: list(range(CARER_PHONES)) for code in self._left}
+        elsewhere = sorted(
+            known.code
+            for known in PUBLIC_PLAN
+            if known.in_service and known.is_geographic and known.code not in self._left
+        )
+        self._brought = [f"+1{code}55501{line:02d}" for code in elsewhere for line in range(PHONES_PER_AREA_CODE)]
+        random.shuffle(self._brought)
 
     def draw(self, area_code: str) -> str:
         """Return a number nobody has yet, or nothing when they have run out."""
-        return self._take(self._left, area_code)
+        return self._take(self._left, area_code) or self._another()
 
     def draw_carer(self, area_code: str) -> str:
         """Return a number for a carer, or nothing when they have run out."""
-        return self._take(self._carers, area_code)
+        return self._take(self._carers, area_code) or self._another()
 
     def _take(self, pool: dict[str, list[int]], area_code: str) -> str:
         return f"+1{area_code}55501{pool[area_code].pop():02d}" if pool[area_code] else ""
+
+    def _another(self) -> str:
+        return self._brought.pop() if self._brought else ""
 
 
 def _extra_sites(plan: TownPlan, random: Random) -> dict[int, int]:
@@ -239,10 +253,16 @@ def _customer(number: int, places: _Places, phones: _Phones, random: Random, *, 
         phone2=carer,
         phone2_role="carer" if carer else "",
         phone_kind="" if not phone else random.choice(("mobile", "mobile", "mobile", "landline")),
+        locale=_locale(random),
         plan=plan,
         monthly_price=price,
         regions=regions,
     )
+
+
+def _locale(random: Random) -> str:
+    names, shares = zip(*LOCALES, strict=True)
+    return random.choices(names, weights=shares)[0]
 
 
 def _same_household(number: int, before: TownSite, random: Random) -> TownSite:
@@ -263,6 +283,7 @@ def _same_household(number: int, before: TownSite, random: Random) -> TownSite:
         phone2="",
         phone2_role="",
         phone_kind="",
+        locale=before.locale,
         plan=plan,
         monthly_price=price,
         regions=before.regions,
@@ -288,6 +309,7 @@ def _further_site(first: TownSite, index: int, places: _Places, random: Random) 
         phone2=first.phone2,
         phone2_role=first.phone2_role,
         phone_kind=first.phone_kind,
+        locale=first.locale,
         plan=first.plan,
         monthly_price=first.monthly_price,
         regions=regions,

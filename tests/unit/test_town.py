@@ -48,6 +48,8 @@ def test_the_town_has_the_cases_that_matter():
     assert any(not site.email and not site.phone for site in town), "nobody can be reached"
     assert any(site.phone2_role == "carer" for site in town)
     assert {site.status for site in town} == {"active", "paused", "ended"}
+    assert {site.locale for site in town} == {"en", "es", "fr"}
+    assert 0.4 < sum(1 for site in town if site.phone) / len(town) < 0.55
 
 
 def test_postal_codes_lie_in_one_city_each_and_nodes_in_one_postal_code_each():
