@@ -20,7 +20,10 @@ from notifier.settings.durations import EXPECTED, parse_duration
 
 COMPLAINT_COLUMNS = ("occurred_at", "reporter", "customer_id", "service", "region", "text", "external_id", "source")
 """The columns of history and live files: field names of POST /v1/complaints."""
-TRUTH_COLUMNS = ("outage", "service", "place", "started_at", "customer_id", "site_id", "email")
+TRUTH_COLUMNS = (
+    *("outage", "service", "place", "started_at", "customer_id", "site_id"),
+    *("email", "mobile", "carer", "locale", "priority"),
+)
 
 HOURS = (
     *(0.25, 0.18, 0.14, 0.12, 0.14, 0.3, 0.6, 0.9, 1.2, 1.35, 1.35, 1.3),
@@ -107,7 +110,7 @@ class Complaint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affected:
-    """One site that an outage affects, and the mail address that has to hear of it, if there is one."""
+    """One site that an outage affects, and the addresses at which somebody has to hear of it, where there are any."""
 
     outage: int
     service: str
@@ -116,6 +119,10 @@ class Affected:
     customer_id: str
     site_id: str
     email: str
+    mobile: str  # of the customer; a landline takes no texts
+    carer: str  # the mobile number of somebody who looks after the customer
+    locale: str
+    priority: str  # yes or no
 
 
 def parse_outage(text: str, live_from: datetime) -> Outage:
@@ -218,6 +225,10 @@ def truth(plan: StreamPlan, sites: Iterable[TownSite]) -> Iterator[Affected]:
                     customer_id=site.customer_id,
                     site_id=site.site_id,
                     email=site.email,
+                    mobile=site.phone if site.phone_kind == "mobile" else "",
+                    carer=site.phone2,
+                    locale=site.locale,
+                    priority="yes" if site.priority else "no",
                 )
 
 

@@ -35,7 +35,10 @@ def truth(folder, *rows):
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(TRUTH_COLUMNS)
-        writer.writerows((1, "power", "postal_code:94112", "", customer, site, email) for customer, site, email in rows)
+        writer.writerows(
+            (1, "power", "postal_code:94112", "", customer, site, email, "", "", "en", "no")
+            for customer, site, email in rows
+        )
     return path
 
 
