@@ -35,6 +35,8 @@ class Suppress(StrEnum):
     NO = "no"
     AT_ONCE = "at_once"  # the provider says there is no such address
     REPEATED = "repeated"  # only when it has been said before
+    OPTED_OUT = "opted_out"  # the provider knows of an opt-out that we did not
+    NOT_MOBILE = "not_mobile"  # a landline: no texts, other channels go on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,8 @@ def after(
     match outcome.result:
         case Result.ACCEPTED:
             return Next(state=NotificationState.SENT, reason=NotificationReason.ACCEPTED)
+        case Result.PERMANENT if outcome.suppress is Suppress.OPTED_OUT:
+            return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.OPTED_OUT)
         case Result.PERMANENT:
             return Next(state=NotificationState.FAILED, reason=NotificationReason.PERMANENT_FAILURE)
         case Result.RENDER_FAILED:

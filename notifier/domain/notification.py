@@ -42,7 +42,18 @@ _N = NotificationState
 NOTIFICATION = Lifecycle(
     name="notification",
     arrows={
-        _N.PENDING: frozenset({_N.SENDING, _N.SUPERSEDED, _N.CANCELLED, _N.EXPIRED, _N.SUPPRESSED}),
+        _N.PENDING: frozenset(
+            {
+                _N.SENDING,
+                _N.SUPERSEDED,
+                _N.CANCELLED,
+                _N.EXPIRED,
+                _N.SUPPRESSED,
+                # a receipt for an earlier try came before the next one was begun
+                _N.SENT,
+                _N.DELIVERED,
+            }
+        ),
         _N.SENDING: frozenset(
             {
                 _N.SENT,
@@ -59,7 +70,13 @@ NOTIFICATION = Lifecycle(
                 _N.SUPPRESSED,
             }
         ),
-        _N.SENT: frozenset({_N.DELIVERED, _N.UNDELIVERED}),
+        _N.SENT: frozenset(
+            {
+                _N.DELIVERED,
+                _N.UNDELIVERED,
+                _N.PENDING,  # the phone was out of reach; tried again while it is news
+            }
+        ),
         _N.IN_DOUBT: frozenset(
             {_N.SENT, _N.DELIVERED, _N.UNDELIVERED, _N.PENDING, _N.HELD, _N.SUPERSEDED, _N.CANCELLED, _N.EXPIRED}
         ),

@@ -39,7 +39,8 @@ def test_a_state_without_arrows_is_final():
 
 
 def test_nothing_that_may_have_been_handed_over_can_become_pending_without_being_in_doubt_or_refused_first():
-    assert NOTIFICATION.sources(NotificationState.PENDING) == ("held", "in_doubt", "sending")
+    # from `sent` only when its provider has reported that it did not arrive
+    assert NOTIFICATION.sources(NotificationState.PENDING) == ("held", "in_doubt", "sending", "sent")
 
 
 def test_a_cancelled_broadcast_never_sends_again():
