@@ -11,6 +11,7 @@ from notifier.domain.notification import NOTIFICATION, NotificationReason, Notif
 from notifier.domain.receipt import Fate, ReceiptStatus, Reported, Standing, after_receipt, standing
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+FINAL = Fate()
 TRY_AGAIN = Fate(tries=2, wait=timedelta(minutes=30))
 N, S = NotificationState, ReceiptStatus
 
@@ -20,14 +21,12 @@ def _reported(state: NotificationState, **changes: object) -> Reported:
     return Reported(**{"state": state, "reason": reason, "attempts": 1} | changes)  # type: ignore[arg-type]
 
 
-def _next(
-    state: NotificationState, found: Standing, fate: Fate = Fate(), attempt: int = 1, **changes: object
-) -> object:
+def _next(state: NotificationState, found: Standing, fate: Fate = FINAL, attempt: int = 1, **changes: object) -> object:
     next_ = after_receipt(found, fate, attempt=attempt, reported=_reported(state, **changes), now=NOW)
     return next_.state if next_ else None
 
 
-@pytest.mark.parametrize("order", permutations([S.QUEUED, S.SENT, S.DELIVERED, S.SENT]))
+@pytest.mark.parametrize("order", list(permutations([S.QUEUED, S.SENT, S.DELIVERED, S.SENT])))
 def test_the_order_of_receipts_makes_no_difference(order: tuple[ReceiptStatus, ...]) -> None:
     assert standing(order) is Standing.ARRIVED
 
