@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 from msgspec import Meta, Struct, field
 
+from notifier.domain.consent import Basis, OptOutScope, Purpose
 from notifier.domain.notification import Channel
 
 
@@ -330,13 +331,6 @@ class Inbound(Settings, frozen=True):
     ] = timedelta(minutes=60)
 
 
-class OptOutScope(StrEnum):
-    """What an opt-out stops."""
-
-    PURPOSE = "purpose"  # messages of the purpose that it answered
-    ALL = "all"  # every message
-
-
 class Consent(Settings, frozen=True):
     """What customers have agreed to where nothing is stored for them."""
 
@@ -359,6 +353,10 @@ class Consent(Settings, frozen=True):
             pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
         ),
     ] = ""
+
+    def covers(self) -> Basis:
+        """Return the purposes that the basis covers, as decisions need them."""
+        return Basis(name=self.basis, purposes=frozenset(each for each in Purpose if getattr(self, each)))
 
 
 class Caps(Settings, frozen=True):

@@ -32,7 +32,12 @@ END_REASONS = {
         NotificationReason.NOT_TOLD_BEFORE,
         NotificationReason.SITE_ENDED,
     ),
-    NotificationState.SUPPRESSED: (NotificationReason.OPTED_OUT, NotificationReason.SUPPRESSED),
+    NotificationState.SUPPRESSED: (
+        NotificationReason.OPTED_OUT,
+        NotificationReason.SUPPRESSED,
+        NotificationReason.PAUSED_BY_CUSTOMER,
+        NotificationReason.CHANNEL_OFF,
+    ),
     NotificationState.ABANDONED: (NotificationReason.ABANDONED_BY_PERSON,),
 }
 INTAKE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)

@@ -75,7 +75,7 @@ class Directory:
     ) -> None:
         """Keep the parts; `playbooks` are by service."""
         self._database, self._clock, self._queue, self._playbooks = database, clock, queue, playbooks
-        self._rules = rules_of(config)
+        self._rules, self._basis = rules_of(config), config.consent.covers()
         self._rows_at_once = ROWS_AT_LEAST * 2
         self._region_ids: dict[RegionKey, int] = {}
 
@@ -113,7 +113,9 @@ class Directory:
             began = self._clock.monotonic()
             found, joined = directory.save(tx, entries, now, self._region_ids), []
             if late_joiners.is_any_incident_told(tx):
-                joined = late_joiners.join(tx, directory.stored_sites(tx), self._playbooks, now=now)
+                joined = late_joiners.join(
+                    tx, directory.stored_sites(tx), self._playbooks, now=now, basis=self._basis
+                )
             return self._clock.monotonic() - began, found, joined
 
         seconds, found, joined = await self._database.write(work)

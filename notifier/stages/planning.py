@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.broadcast import ONLY_TO_TOLD
+from notifier.domain.consent import purpose_of
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
@@ -85,6 +86,8 @@ class Planning:
             channels=self._channels(incident.service),
             only_told=found.kind in ONLY_TO_TOLD,
             but=found.id,
+            purpose=purpose_of(found.kind),
+            basis=self._config.consent.covers(),
         )
         chunk = planning.plan_chunk(
             tx,

@@ -28,6 +28,7 @@ from sqlalchemy import (
 from notifier.domain.audience import AudienceOutcome
 from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.complaint import NotCounted
+from notifier.domain.consent import ConsentState, Purpose
 from notifier.domain.customer import ContactKind, Role, SiteStatus, SuppressionReason
 from notifier.domain.incident import (
     DismissReason,
@@ -172,6 +173,7 @@ contact_points = Table(
     Column("quiet_from", SmallInteger),  # minutes after local midnight; own hours win
     Column("quiet_until", SmallInteger),
     Column("channels_off", Text, nullable=False, server_default=""),  # "|sms|": not by these, by its own wish
+    Column("chosen", Text, nullable=False, server_default=""),  # "|locale|quiet|": chosen by itself, not by a file
     Column("soft_bounces", SmallInteger, nullable=False, server_default="0"),
     Column("created_at", Instant, nullable=False),
     _one_of("kind", ContactKind),
@@ -204,8 +206,37 @@ consents = Table(  # no row means the configured basis, never yes
     Column("source", Text, nullable=False),
     Column("wording", Text, nullable=False, server_default=""),
     Column("changed_at", Instant, nullable=False),
-    _one_of("purpose", ("outage", "planned", "survey", "offer")),
-    _one_of("state", ("granted", "refused")),
+    _one_of("purpose", Purpose),
+    _one_of("state", ConsentState),
+)
+
+consent_log = Table(  # every word said about consent; append-only, survives the contact point by its keyed hash
+    "consent_log",
+    metadata,
+    _id(),
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="SET NULL")),
+    Column("address_hash", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("basis", Text, nullable=False, server_default=""),
+    Column("source", Text, nullable=False),
+    Column("wording", Text, nullable=False, server_default=""),
+    Column("actor", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    _one_of("purpose", Purpose),
+    _one_of("state", ConsentState),
+    Index("ix_consent_log_contact_point_id", "contact_point_id"),
+    Index("ix_consent_log_address_hash", "address_hash"),
+)
+
+muted_sites = Table(  # sites that a contact point does not want to hear about, whatever the directory says
+    "muted_sites",
+    metadata,
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="CASCADE"), primary_key=True),
+    Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_muted_sites_site_id", "site_id"),
+    sqlite_with_rowid=False,
 )
 
 suppressions = Table(  # the log behind contact_points.suppressed; survives the contact point by its keyed hash
@@ -216,10 +247,14 @@ suppressions = Table(  # the log behind contact_points.suppressed; survives the 
     Column("address_hash", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("source", Text, nullable=False),
+    Column("wording", Text, nullable=False, server_default=""),
+    Column("actor", Text, nullable=False, server_default="daemon"),
     Column("created_at", Instant, nullable=False),
     Column("lifted_at", Instant),
+    Column("lifted_source", Text, nullable=False, server_default=""),
     _one_of("reason", SuppressionReason),
     Index("ix_suppressions_address_hash", "address_hash"),
+    Index("ix_suppressions_contact_point_id", "contact_point_id"),
 )
 
 # --- intake and detection -------------------------------------------------------------------------------------------

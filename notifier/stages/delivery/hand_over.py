@@ -14,6 +14,7 @@ from datetime import datetime
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, BroadcastState, Facts, is_overtaken
+from notifier.domain.consent import Basis, ConsentState, purpose_of
 from notifier.domain.customer import SuppressionReason
 from notifier.domain.delivery import Next, after, stale_after
 from notifier.domain.errors import LeaseLost
@@ -56,6 +57,7 @@ class Delivery:
         self._personal = PersonalFacts(config, messages)
         self._suppressions = Suppressions(database, clock, metrics, link_secret)
         self._playbooks = playbooks
+        self._basis = config.consent.covers()
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._facts: dict[int, Facts] = {}  # of broadcasts that send: frozen with them
         self._kept_versions: set[str] = set()
@@ -90,7 +92,7 @@ class Delivery:
             suppressed |= {
                 one.id: stop
                 for one in found
-                if (stop := _stopped(one, broadcast.kind, overtaken=overtaken)) is not None
+                if (stop := _stopped(one, broadcast.kind, channel, self._basis, overtaken=overtaken)) is not None
             }
             may_be_told = [one for one in found if one.id not in suppressed]
             if may_be_told:
@@ -223,12 +225,17 @@ class Delivery:
         return mail, message.template_version
 
 
-def _stopped(one: Candidate, kind: str, *, overtaken: bool) -> Next | None:
+def _stopped(one: Candidate, kind: str, channel: Channel, basis: Basis, *, overtaken: bool) -> Next | None:
     """Return why a message may not be handed over at this very moment; None when it may."""
-    if one.refused or one.suppressed == SuppressionReason.OPTED_OUT:
+    consent = one.consent or basis.default(purpose_of(BroadcastKind(kind)))
+    if consent == ConsentState.REFUSED or one.suppressed == SuppressionReason.OPTED_OUT:
         return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.OPTED_OUT)
     if one.suppressed:
         return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.SUPPRESSED)
+    if one.paused:
+        return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.PAUSED_BY_CUSTOMER)
+    if f"|{channel}|" in one.channels_off:
+        return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.CHANNEL_OFF)
     if overtaken:
         return Next(state=NotificationState.EXPIRED, reason=NotificationReason.NO_LONGER_TRUE)
     if kind in ONLY_TO_TOLD and not one.told_before:

@@ -16,6 +16,7 @@ from notifier.domain.broadcast import (
     not_before,
     time_to_finish,
 )
+from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotifierError
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
@@ -63,6 +64,7 @@ class Outlook:
     default_locale: str
     now: datetime
     render: Render
+    basis: Basis = CONTRACT
 
 
 def outlook(config: Config, playbook: Playbook, *, now: datetime, render: Render) -> Outlook:
@@ -79,6 +81,7 @@ def outlook(config: Config, playbook: Playbook, *, now: datetime, render: Render
         default_locale=config.locales.default,
         now=now,
         render=render,
+        basis=config.consent.covers(),
     )
 
 
@@ -96,7 +99,7 @@ def of_incident(tx: Transaction, incident_id: int) -> list[BroadcastView]:
     return [_view(tx, row) for row in rows]
 
 
-def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook) -> Scope:
+def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis: Basis = CONTRACT) -> Scope:
     """Return whose audience a broadcast has: with the corrections of a draft that has not been applied yet."""
     incident = incidents.load(tx, found.incident_id)
     changes = found.changes
@@ -108,13 +111,15 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook) -> Sco
         channels=playbook.channels,
         only_told=found.kind in ONLY_TO_TOLD,
         but=found.id,
+        purpose=purpose_of(found.kind),
+        basis=basis,
     )
 
 
 def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook) -> Preview:
     """Return what a broadcast would do; reads only."""
     found = broadcasts.load(tx, broadcast_id)
-    scope = scope_of(tx, found, seen_from.playbook)
+    scope = scope_of(tx, found, seen_from.playbook, seen_from.basis)
     values: dict[str, object] = {"incident": scope.incident_id}
     if not scope.only_told:
         values["pattern"] = scope.pattern

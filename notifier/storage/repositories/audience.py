@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from notifier.domain.audience import AudienceOutcome
+from notifier.domain.consent import CONTRACT, Basis, Purpose
 from notifier.domain.notification import TOLD_STATES, Channel
 from notifier.storage.database import Transaction
 from notifier.storage.repositories.incidents import service_pattern
@@ -19,6 +20,7 @@ POSITION = 2**10 * POINT  # positions in a row stay below 1,024
 UNREACHED = 2**60
 REASONS = (  # in the order in which the first that applies is given
     AudienceOutcome.DUPLICATE_CONTACT_POINT,
+    AudienceOutcome.PAUSED_BY_CUSTOMER,
     AudienceOutcome.OPTED_OUT,
     AudienceOutcome.SUPPRESSED,
     AudienceOutcome.NO_CHANNEL,
@@ -37,6 +39,8 @@ class Scope:
     channels: tuple[Channel, ...]  # in the playbook's order
     only_told: bool = False
     but: int = 0  # the broadcast itself: what it told is not what was told before
+    purpose: Purpose = Purpose.OUTAGE  # of the broadcast's kind
+    basis: Basis = CONTRACT  # what holds where a contact point said nothing about the purpose
 
     @property
     def pattern(self) -> str:
@@ -44,13 +48,14 @@ class Scope:
         return service_pattern(self.service)
 
 
-def reach(scope: Scope, *, point: str = "c", link: str = "l", consent: str = "o") -> str:
-    """Return the SQL of the reach of one link; the aliases are those of its three outer-joined tables."""
+def reach(scope: Scope, *, point: str = "c", link: str = "l") -> str:
+    """Return the SQL of the reach of one link; the aliases are its own and its contact point's, beside `wishes`."""
     return f"""CASE WHEN {point}.id IS NULL THEN {code(AudienceOutcome.NO_CONTACT_POINT)}
                     WHEN {_rank(scope.channels, point)} IS NULL THEN {code(AudienceOutcome.NO_CHANNEL)}
-                    WHEN {point}.suppressed = 'opted_out' OR {consent}.state = 'refused'
-                         THEN {code(AudienceOutcome.OPTED_OUT)}
+                    WHEN {point}.suppressed = 'opted_out' OR {refused("o.state", scope.purpose, scope.basis)}
+                         OR m.site_id IS NOT NULL THEN {code(AudienceOutcome.OPTED_OUT)}
                     WHEN {point}.suppressed IS NOT NULL THEN {code(AudienceOutcome.SUPPRESSED)}
+                    WHEN z.incident_id IS NOT NULL THEN {code(AudienceOutcome.PAUSED_BY_CUSTOMER)}
                     ELSE {_rank(scope.channels, point)} * {POSITION} + {link}.position * {POINT} + {point}.id END"""
 
 
@@ -132,17 +137,26 @@ def best(scope: Scope, *, most: int | None = None) -> str:
         return f"""SELECT t.site_id, t.customer_id, MIN({reach(scope, link="t")}) AS reach
                    FROM ({told_before(scope)} {limit}) AS t
                    JOIN contact_points AS c ON c.id = t.contact_point_id
-                   {CONSENT}
+                   {wishes(scope, link="t")}
                    GROUP BY t.site_id, t.customer_id, t.contact_point_id"""
     return f"""SELECT a.site_id, a.customer_id, MIN({reach(scope)}) AS reach
                FROM ({_limited(affected(scope), limit)}) AS a
                LEFT JOIN links AS l ON l.site_id = a.site_id
                LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
-               {CONSENT}
+               {wishes(scope)}
                GROUP BY a.site_id, a.customer_id, l.role"""
 
 
-CONSENT = "LEFT JOIN consents AS o ON o.contact_point_id = c.id AND o.purpose = 'outage' AND o.state = 'refused'"
+def wishes(scope: Scope, *, link: str = "l") -> str:
+    """Return the SQL that joins what a contact point said: of the purpose (o), the incident (z) and the site (m)."""
+    return f"""LEFT JOIN consents AS o ON o.contact_point_id = c.id AND o.purpose = '{scope.purpose}'
+               LEFT JOIN pauses AS z ON z.contact_point_id = c.id AND z.incident_id = {int(scope.incident_id)}
+               LEFT JOIN muted_sites AS m ON m.contact_point_id = c.id AND m.site_id = {link}.site_id"""
+
+
+def refused(state: str, purpose: Purpose, basis: Basis) -> str:
+    """Return the SQL condition that a purpose may not be written for: nothing stored means the basis, never yes."""
+    return f"COALESCE({state}, '{basis.default(purpose)}') = 'refused'"
 
 
 def customers(tx: Transaction, scope: Scope) -> int:
@@ -171,12 +185,25 @@ def _limited(sql: str, limit: str) -> str:
     return f"SELECT * FROM ({sql}) AS every {limit}" if limit else sql
 
 
+_CARRIES = {"email": (Channel.EMAIL,), "mobile": (Channel.SMS, Channel.VOICE), "landline": (Channel.VOICE,)}
+
+
 def _rank(channels: Sequence[Channel], point: str) -> str:
-    """Return the SQL of the place of a contact point's best channel in the playbook's order, or NULL."""
-    carries = {"email": (Channel.EMAIL,), "mobile": (Channel.SMS, Channel.VOICE), "landline": (Channel.VOICE,)}
-    places = {
-        kind: min(channels.index(name) for name in names if name in channels)
-        for kind, names in carries.items()
-        if any(name in channels for name in names)
-    }
-    return f"CASE {point}.kind " + " ".join(f"WHEN '{kind}' THEN {place}" for kind, place in places.items()) + " END"
+    """Return the SQL of the place of a contact point's best channel in the playbook's order, or NULL.
+
+    Few have switched a channel off: only theirs are looked at one by one.
+    """
+    places = [
+        (kind, place, name)
+        for kind, names in _CARRIES.items()
+        for place, name in sorted((channels.index(name), name) for name in names if name in channels)
+    ]
+    best: dict[str, int] = {}
+    for kind, place, _ in places:
+        best.setdefault(kind, place)
+    usual = " ".join(f"WHEN '{kind}' THEN {place}" for kind, place in best.items())
+    still_on = " ".join(
+        f"WHEN {point}.kind = '{kind}' AND {point}.channels_off NOT LIKE '%|{name}|%' THEN {place}"
+        for kind, place, name in places
+    )
+    return f"CASE WHEN {point}.channels_off = '' THEN CASE {point}.kind {usual} END {still_on} END"

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifier.domain.broadcast import BroadcastKind
+from notifier.domain.consent import Purpose, purpose_of
 from notifier.domain.errors import NotFound
 from notifier.domain.lease import Lease
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
@@ -20,8 +22,9 @@ REGION_KINDS_UNKNOWN = 1_000  # order of a kind of region that the configuration
 _CANDIDATE = f"""
     SELECT n.id, n.contact_point_id, n.attempts, n.due_at, n.planned_at,
            c.address, c.locale, c.time_zone, c.suppressed,
-           EXISTS (SELECT 1 FROM consents AS o WHERE o.contact_point_id = c.id
-                   AND o.purpose = 'outage' AND o.state = 'refused'),
+           (SELECT o.state FROM consents AS o WHERE o.contact_point_id = c.id AND o.purpose = :purpose),
+           c.channels_off,
+           EXISTS (SELECT 1 FROM pauses AS z WHERE z.contact_point_id = c.id AND z.incident_id = :incident),
            EXISTS (SELECT 1 FROM notifications AS e JOIN broadcasts AS eb ON eb.id = e.broadcast_id
                    WHERE e.contact_point_id = n.contact_point_id AND e.id <> n.id
                    AND eb.incident_id = :incident AND {may_have_been_told("e")}),
@@ -63,7 +66,9 @@ class Candidate:
     locale: str
     time_zone: str
     suppressed: str | None
-    refused: bool
+    consent: str | None  # what it said about the purpose of this update, if anything
+    channels_off: str
+    paused: bool  # wants nothing more about this incident
     told_before: bool
     is_served: bool  # at least one of the sites it carries is active and still linked to it
 
@@ -116,6 +121,7 @@ def candidates(
                       AND n.due_at <= :now {waits}
                 ORDER BY n.due_at, n.id LIMIT :limit {lock}""",
             incident=broadcast.incident_id,
+            purpose=purpose_of(BroadcastKind(broadcast.kind)),
             broadcast=broadcast.id,
             channel=channel,
             now=to_micros(now),
@@ -138,7 +144,9 @@ def _is_another_in_hand(tx: Transaction, broadcast: SendingBroadcast) -> bool:
 
 def as_candidate(tx: Transaction, notification_id: int, incident_id: int) -> Candidate:
     """Return one notification as a claim would see it, whatever its state; raise `NotFound`."""
-    found = tx.tuples(f"{_CANDIDATE} WHERE n.id = :id", id=notification_id, incident=incident_id)
+    found = tx.tuples(
+        f"{_CANDIDATE} WHERE n.id = :id", id=notification_id, incident=incident_id, purpose=Purpose.OUTAGE
+    )
     if not found:
         raise NotFound("notification", notification_id)
     return Candidate(*found[0])

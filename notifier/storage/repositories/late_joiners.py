@@ -17,6 +17,7 @@ from notifier.domain.broadcast import (
     is_overtaken,
     may_be_joined_by,
 )
+from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.incident import PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
@@ -43,7 +44,14 @@ def is_any_incident_told(tx: Transaction) -> bool:
     return tx.scalar("SELECT 1 FROM incidents WHERE state = 'confirmed' LIMIT 1") is not None
 
 
-def join(tx: Transaction, site_ids: Sequence[int], playbooks: Mapping[str, Playbook], *, now: datetime) -> list[Joined]:
+def join(
+    tx: Transaction,
+    site_ids: Sequence[int],
+    playbooks: Mapping[str, Playbook],
+    *,
+    now: datetime,
+    basis: Basis = CONTRACT,
+) -> list[Joined]:
     """Add the customers of these sites to what is told where they lie; `playbooks` are by service.
 
     Sites that are carried already, are not active, or lack the service change nothing.
@@ -55,7 +63,7 @@ def join(tx: Transaction, site_ids: Sequence[int], playbooks: Mapping[str, Playb
         if playbook is None:
             continue
         for found in _told_now(tx, incident, now):
-            each = _join(tx, incident, found, site_ids, playbook, now)
+            each = _join(tx, incident, found, site_ids, playbook, now, basis)
             if each is not None:
                 joined.append(each)
     return joined
@@ -111,6 +119,7 @@ def _join(
     site_ids: Sequence[int],
     playbook: Playbook,
     now: datetime,
+    basis: Basis,
 ) -> Joined | None:
     scope = Scope(
         incident_id=incident.id,
@@ -118,6 +127,8 @@ def _join(
         region_ids=tuple(incidents.place_regions(tx, incident.id)),
         channels=playbook.channels,
         but=found.id,
+        purpose=purpose_of(found.kind),
+        basis=basis,
     )
     new = _new_customers(tx, scope, found.id, site_ids)
     told = max(audience.size(tx, found.id), found.expected_customers)

@@ -16,7 +16,7 @@ from notifier.domain.notification import NotificationReason
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import audience, incidents
-from notifier.storage.repositories.audience import CONSENT, POINT, POSITION, TOLD, UNREACHED, Scope
+from notifier.storage.repositories.audience import POINT, POSITION, TOLD, UNREACHED, Scope
 
 LISTED_SITES = 0  # the first source; then region ids, ascending
 ENDED_SITES = 2**31 - 1  # the last source
@@ -141,7 +141,7 @@ class _Chunk:
                 FROM ({audience.told_before(self.scope)} AND n.contact_point_id > :after
                                                          AND n.contact_point_id <= :until) AS t
                 JOIN contact_points AS c ON c.id = t.contact_point_id
-                {CONSENT}
+                {audience.wishes(self.scope, link="t")}
                 GROUP BY t.site_id, t.customer_id, t.contact_point_id""",
             incident=self.scope.incident_id,
             after=cursor.after,
@@ -209,7 +209,7 @@ class _Chunk:
                 FROM {walked} CROSS JOIN sites AS s
                 LEFT JOIN links AS l ON l.site_id = s.id
                 LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
-                {CONSENT}
+                {audience.wishes(self.scope)}
                 WHERE {condition} AND s.id = w.site_id AND s.status = 'active' AND s.services LIKE :pattern
                   AND {_NOT_CARRIED}
                 GROUP BY w.site_id, l.role""",

@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("quiet_from", sa.SmallInteger(), nullable=True),
         sa.Column("quiet_until", sa.SmallInteger(), nullable=True),
         sa.Column("channels_off", sa.Text(), server_default="", nullable=False),
+        sa.Column("chosen", sa.Text(), server_default="", nullable=False),
         sa.Column("soft_bounces", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
@@ -232,6 +233,33 @@ def upgrade() -> None:
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )
     op.create_table(
+        "consent_log",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("contact_point_id", sa.BigInteger(), nullable=True),
+        sa.Column("address_hash", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("basis", sa.Text(), server_default="", nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("wording", sa.Text(), server_default="", nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "purpose = 'outage' OR purpose = 'planned' OR purpose = 'survey' OR purpose = 'offer'",
+            name=op.f("ck_consent_log_purpose"),
+        ),
+        sa.CheckConstraint("state = 'granted' OR state = 'refused'", name=op.f("ck_consent_log_state")),
+        sa.ForeignKeyConstraint(
+            ["contact_point_id"],
+            ["contact_points.id"],
+            name=op.f("fk_consent_log_contact_point_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_log")),
+    )
+    op.create_index("ix_consent_log_address_hash", "consent_log", ["address_hash"], unique=False)
+    op.create_index("ix_consent_log_contact_point_id", "consent_log", ["contact_point_id"], unique=False)
+    op.create_table(
         "consents",
         sa.Column("contact_point_id", sa.BigInteger(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
@@ -316,8 +344,11 @@ def upgrade() -> None:
         sa.Column("address_hash", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("wording", sa.Text(), server_default="", nullable=False),
+        sa.Column("actor", sa.Text(), server_default="daemon", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("lifted_at", sa.BigInteger(), nullable=True),
+        sa.Column("lifted_source", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "reason = 'opted_out' OR reason = 'bad_address' OR reason = 'complaint' OR reason = 'by_person'",
             name=op.f("ck_suppressions_reason"),
@@ -331,6 +362,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppressions")),
     )
     op.create_index("ix_suppressions_address_hash", "suppressions", ["address_hash"], unique=False)
+    op.create_index("ix_suppressions_contact_point_id", "suppressions", ["contact_point_id"], unique=False)
     op.create_table(
         "audience_notifications",
         sa.Column("broadcast_id", sa.BigInteger(), nullable=False),
@@ -487,6 +519,22 @@ def upgrade() -> None:
     op.create_index(
         "ix_links_site_id", "links", ["site_id", "role", "contact_point_id", "customer_id", "position"], unique=False
     )
+    op.create_table(
+        "muted_sites",
+        sa.Column("contact_point_id", sa.BigInteger(), nullable=False),
+        sa.Column("site_id", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_point_id"],
+            ["contact_points.id"],
+            name=op.f("fk_muted_sites_contact_point_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_muted_sites_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("contact_point_id", "site_id", name=op.f("pk_muted_sites")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_muted_sites_site_id", "muted_sites", ["site_id"], unique=False)
     op.create_table(
         "parts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -819,6 +867,8 @@ def downgrade() -> None:
     op.drop_table("pauses")
     op.drop_index("ix_parts_incident_id", table_name="parts")
     op.drop_table("parts")
+    op.drop_index("ix_muted_sites_site_id", table_name="muted_sites")
+    op.drop_table("muted_sites")
     op.drop_index("ix_links_site_id", table_name="links")
     op.drop_table("links")
     op.drop_index("ix_incident_regions_region_id", table_name="incident_regions")
@@ -831,12 +881,16 @@ def downgrade() -> None:
     op.drop_table("cases")
     op.drop_table("calls")
     op.drop_table("audience_notifications")
+    op.drop_index("ix_suppressions_contact_point_id", table_name="suppressions")
     op.drop_index("ix_suppressions_address_hash", table_name="suppressions")
     op.drop_table("suppressions")
     op.drop_table("sites")
     op.drop_index("ix_incidents_state", table_name="incidents")
     op.drop_table("incidents")
     op.drop_table("consents")
+    op.drop_index("ix_consent_log_contact_point_id", table_name="consent_log")
+    op.drop_index("ix_consent_log_address_hash", table_name="consent_log")
+    op.drop_table("consent_log")
     op.drop_index(
         "uq_complaints_idempotency_key",
         table_name="complaints",
