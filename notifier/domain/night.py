@@ -1,0 +1,204 @@
+"""The night: whether a message goes to a reader now, waits until they are awake, or goes as a mail instead.
+
+In: the minute, the zones of the sites that the message is about, the playbook's rule, and what is known of the reader.
+Out: a decision with its reason. One truth: claims, previews and the times that messages promise all ask here.
+
+A night is an interval of instants, from the first moment at which local clocks show its beginning to the last at which
+they show its end. So an hour that comes twice in autumn belongs to it twice, and a time that spring leaves out never
+lets anyone be woken early.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from notifier.domain.notification import Channel
+from notifier.domain.playbook import Night, NightDecision, NightRule
+
+AFTER_RELEASE = timedelta(minutes=15)  # what is told for the hours of sleep is promised for this long after them
+_ROUNDS = 8  # zones that take turns in sleeping: after so many nights one is waited for, not all
+
+
+class Verdict(StrEnum):
+    """What becomes of a message now."""
+
+    GOES = "goes"
+    WAITS = "waits"  # for the end of the quiet hours
+    MAIL = "mail"  # a mail goes in its place
+
+
+class Why(StrEnum):
+    """Why so; the first that applies."""
+
+    MAIL_NEVER_WAKES = "mail_never_wakes"
+    SAFETY = "safety"  # the playbook says that life may depend on it
+    WROTE = "wrote"  # somebody who has just written is awake
+    OWN_HOURS = "own_hours"  # the reader's own quiet hours: they win, also over priority
+    OWN_HOURS_OVER = "own_hours_over"  # the reader's own hours say that it is no night
+    CORRECTS_A_WAKE = "corrects_a_wake"  # of what has woken them just now
+    WAKE_ALL = "wake_all"  # a person has decided to wake everyone, and said why
+    PRIORITY = "priority"  # somebody at one of the sites depends on the service
+    DAY = "day"
+    RULE_WAKES = "rule_wakes"  # the playbook's rule for this impact
+    NIGHT = "night"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Quiet hours of every day, in minutes after local midnight; the same twice means none."""
+
+    begins: int
+    ends: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What the night must know of a message."""
+
+    channel: Channel
+    hours: Hours  # of the night, by the playbook
+    rule: NightDecision  # for the impact
+    wakes_all: bool = False  # a reason for it is stored with the broadcast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What the night must know of a reader."""
+
+    zones: str  # of the sites, several joined by "|" when they differ or nobody knows: all must be awake
+    own: Hours | None = None
+    is_priority: bool = False
+    wrote_recently: bool = False
+    corrects_a_wake: bool = False
+    has_mail: bool = False  # an address of the same customer and role is on file
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision; `until` is when it may go, of a message that waits."""
+
+    verdict: Verdict
+    why: Why
+    until: datetime | None = None
+
+
+def decide(now: datetime, message: Message, reader: Reader) -> Decision:
+    """Decide about one message to one reader at this moment."""
+    if message.channel is Channel.EMAIL:
+        return Decision(Verdict.GOES, Why.MAIL_NEVER_WAKES)
+    if message.rule.safety:
+        return Decision(Verdict.GOES, Why.SAFETY)
+    if reader.wrote_recently:
+        return Decision(Verdict.GOES, Why.WROTE)
+    if reader.own is not None:
+        until = quiet_until(now, reader.zones, reader.own)
+        return Decision(Verdict.GOES, Why.OWN_HOURS_OVER) if until is None else _waits(Why.OWN_HOURS, until)
+    if message.rule.rule is NightRule.WAKE:
+        return Decision(Verdict.GOES, Why.RULE_WAKES)
+    until = quiet_until(now, reader.zones, message.hours)
+    if until is None:
+        return Decision(Verdict.GOES, Why.DAY)
+    exempt = (
+        (reader.corrects_a_wake, Why.CORRECTS_A_WAKE),
+        (message.wakes_all, Why.WAKE_ALL),
+        (reader.is_priority, Why.PRIORITY),
+    )
+    for applies, why in exempt:
+        if applies:
+            return Decision(Verdict.GOES, why)
+    if message.rule.rule is NightRule.EMAIL_ONLY and reader.has_mail:
+        return Decision(Verdict.MAIL, Why.NIGHT)
+    return _waits(Why.NIGHT, until)
+
+
+def told_by(promised: datetime, message: Message, reader: Reader) -> datetime:
+    """Return by when a reader is told to hear next: as promised to all, unless they sleep then.
+
+    Who would be held at that time is promised a word just after their night. Who will be let through then (priority,
+    a mail in its place) is promised what all are. That a person wakes everyone now says nothing about later.
+    """
+    later = Message(channel=message.channel, hours=message.hours, rule=message.rule)
+    then = decide(
+        promised,
+        later,
+        Reader(zones=reader.zones, own=reader.own, is_priority=reader.is_priority, has_mail=reader.has_mail),
+    )
+    return promised if then.until is None else then.until + AFTER_RELEASE
+
+
+def quiet_until(now: datetime, zones: str, hours: Hours) -> datetime | None:
+    """Return when it is awake in every zone, or None when it is now."""
+    names = zones.split("|")
+    at = now
+    for _ in range(_ROUNDS):
+        ends = [end for name in names if (end := _night_around(at, name, hours)) is not None]
+        if not ends:
+            break
+        at = max(ends)
+    else:  # nobody is ever awake together: wait for the first night only
+        at = max(end for name in names if (end := _night_around(now, name, hours)) is not None)
+    return None if at == now else at
+
+
+def hours_of(night: Night) -> Hours:
+    """Return the hours of a playbook's night."""
+    return Hours(_minutes(night.begins), _minutes(night.ends))
+
+
+def rule_of(night: Night, impact: str) -> NightDecision:
+    """Return the rule for an impact; one that nobody knows has the rule of the worst."""
+    match impact:
+        case "degraded":
+            return night.degraded
+        case "intermittent":
+            return night.intermittent
+        case _:
+            return night.down
+
+
+def _waits(why: Why, until: datetime) -> Decision:
+    return Decision(Verdict.WAITS, why, until)
+
+
+def _night_around(now: datetime, zone: str, hours: Hours) -> datetime | None:
+    """Return the end of the night in which an instant lies, or None."""
+    if hours.begins == hours.ends:
+        return None
+    today = now.astimezone(_zone(zone)).date()
+    is_past_midnight = hours.ends <= hours.begins
+    ends = []
+    for day in (today - timedelta(days=1), today, today + timedelta(days=1)):
+        end = _last(day + timedelta(days=1) if is_past_midnight else day, hours.ends, zone)
+        if _first(day, hours.begins, zone) <= now < end:
+            ends.append(end)
+    return max(ends, default=None)
+
+
+@lru_cache(maxsize=4096)
+def _first(day: date, minutes: int, zone: str) -> datetime:
+    return min(_instants(day, minutes, zone))
+
+
+@lru_cache(maxsize=4096)
+def _last(day: date, minutes: int, zone: str) -> datetime:
+    return max(_instants(day, minutes, zone))
+
+
+def _instants(day: date, minutes: int, zone: str) -> Sequence[datetime]:
+    """Return both readings of a local time: they differ only where clocks are changed (PEP 495)."""
+    local = datetime.combine(day, time(minutes // 60, minutes % 60), _zone(zone))
+    utc = ZoneInfo("UTC")
+    return [local.replace(fold=fold).astimezone(utc) for fold in (0, 1)]
+
+
+def _minutes(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
