@@ -94,6 +94,13 @@ control = Table(  # switches of the whole daemon: `paused`
     Column("changed_by", Text, nullable=False),
 )
 
+writers = Table(  # PostgreSQL: the daemon that has the database, and how often it has committed; one row
+    "writers",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("commits", BigInteger, nullable=False),
+)
+
 audit = Table(  # who did what, when, why, from where; append-only
     "audit",
     metadata,
@@ -669,6 +676,7 @@ receipts = Table(  # what the provider says later; append-only
     metadata,
     _id(),
     Column("notification_id", BigInteger, ForeignKey("notifications.id"), nullable=False),
+    Column("attempt", SmallInteger, nullable=False, server_default="0"),  # the try it is about; 0 = not told
     Column("provider", Text, nullable=False),
     Column("provider_id", Text, nullable=False),
     Column("status", Text, nullable=False),
@@ -676,6 +684,7 @@ receipts = Table(  # what the provider says later; append-only
     Column("received_at", Instant, nullable=False),
     Column("detail", Text, nullable=False, server_default="{}"),
     UniqueConstraint("provider", "provider_id", "status"),
+    Index("ix_receipts_notification_id", "notification_id"),
 )
 
 replies = Table(  # what customers answer

@@ -1,6 +1,7 @@
 """Who is not written to any more: because they said so, or because there is no such address."""
 
 from datetime import datetime
+from typing import assert_never
 
 from notifier.clock import Clock
 from notifier.domain.actor import DAEMON
@@ -46,19 +47,27 @@ class Suppressions:
 
     def after(self, tx: Transaction, one: Handed, now: datetime) -> None:
         """Stop writing to an address that the provider says does not exist, or has said so again."""
-        match one.outcome.suppress:
+        if one.outcome.suppress is not Suppress.NO:
+            source = f"{one.provider} {one.outcome.code}"
+            self.apply(tx, one.claimed.contact_point_id, one.outcome.suppress, source=source, now=now)
+
+    def apply(self, tx: Transaction, contact_point_id: int, suppress: Suppress, *, source: str, now: datetime) -> None:
+        """Do what a provider's word about an address means, now or in a later report."""
+        reason = SuppressionReason.BAD_ADDRESS
+        match suppress:
             case Suppress.NO:
                 return
+            case Suppress.NOT_MOBILE:
+                suppressions.make_landline(tx, contact_point_id)
+                return
             case Suppress.REPEATED:
-                if suppressions.count_soft_bounce(tx, one.claimed.contact_point_id) < 2:
+                if suppressions.count_soft_bounce(tx, contact_point_id) < 2:
                     return
+            case Suppress.OPTED_OUT:
+                reason = SuppressionReason.OPTED_OUT
             case Suppress.AT_ONCE:
                 pass
-        suppressions.suppress(
-            tx,
-            one.claimed.contact_point_id,
-            SuppressionReason.BAD_ADDRESS,
-            source=f"{one.provider} {one.outcome.code}",
-            hashed=address_hash(self._secret, one.claimed.address),
-            now=now,
-        )
+            case _:
+                assert_never(suppress)
+        hashed = address_hash(self._secret, suppressions.address_of(tx, contact_point_id))
+        suppressions.suppress(tx, contact_point_id, reason, source=source, hashed=hashed, now=now)

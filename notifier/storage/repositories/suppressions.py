@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from notifier.domain.customer import SuppressionReason
+from notifier.domain.customer import ContactKind, SuppressionReason
 from notifier.domain.errors import NotFound
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
@@ -44,6 +44,14 @@ def count_soft_bounce(tx: Transaction, contact_point_id: int) -> int:
             id=contact_point_id,
         )
         or 0
+    )
+
+
+def make_landline(tx: Transaction, contact_point_id: int) -> None:
+    """Note that a number takes no texts; a voice may still call it."""
+    tx.run(
+        f"UPDATE contact_points SET kind = '{ContactKind.LANDLINE}' WHERE id = :id AND kind = '{ContactKind.MOBILE}'",
+        id=contact_point_id,
     )
 
 
