@@ -14,10 +14,13 @@ from notifier.domain.complaint import NotCounted
 from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.domain.promise import PromiseKind, PromiseState
+from notifier.domain.receipt import ReceiptStatus
 
 ATTEMPT_OUTCOMES = ("accepted", "temporary", "permanent", "ours", "unknown", "render_failed")
 END_REASONS = {
-    NotificationState.SENT: (NotificationReason.ACCEPTED,),
+    NotificationState.SENT: (NotificationReason.ACCEPTED, NotificationReason.PROVIDER_REPORTED),
+    NotificationState.DELIVERED: (NotificationReason.PROVIDER_REPORTED,),
+    NotificationState.UNDELIVERED: (NotificationReason.PROVIDER_REPORTED,),
     NotificationState.FAILED: (
         NotificationReason.PERMANENT_FAILURE,
         NotificationReason.STALE,
@@ -110,6 +113,9 @@ class Metrics:
             "notifications_in_doubt", "Notifications in doubt or held, by channel.", ["channel"]
         )
         self.attempts = counter("attempts_total", "Hand-overs to a provider by outcome.", ["provider", "outcome"])
+        self.receipts = counter(
+            "receipts_total", "What providers reported about messages they had taken.", ["provider", "status"]
+        )
         self.attempt_seconds = histogram("attempt_seconds", "Time of one hand-over.", INTAKE_SECONDS, ["provider"])
         self.handover_delay = histogram(
             "handover_delay_seconds",
@@ -147,6 +153,7 @@ class Metrics:
         _touch(self.handover_delay, Channel)
         _touch(self.attempts, providers, ATTEMPT_OUTCOMES)
         _touch(self.attempt_seconds, providers)
+        _touch(self.receipts, providers, ReceiptStatus)
         self.promise_due_seconds.set(math.inf)
         for provider in providers:
             self.provider_up.labels(provider).set(1)
