@@ -4,45 +4,32 @@ In: the text and the words of every locale (`replies:` of the phrases files). Ou
 wrote or what is out.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from msgspec import Struct, field
+from notifier.domain.opt_out import is_about_one_incident, is_opt_out
+from notifier.domain.outage_talk import asks_for_news, is_about_service, is_back, is_trouble, service_named
+from notifier.domain.reply_text import Sentence, is_reaction, own_words, plain, sentences
+from notifier.domain.reply_words import (
+    CHOICE,
+    COURTESY,
+    HELP_WORDS,
+    NO_WORDS,
+    NUMBERS,
+    ON_CALL,
+    PAUSE_WORDS,
+    POLITE,
+    PREPOSITIONS,
+    START_WORDS,
+    SWITCH,
+    YES_WORDS,
+    ReplyWords,
+    ServiceReplies,
+)
 
-
-class ServiceReplies(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The words about one service, beside those for any."""
-
-    out: tuple[str, ...] = ()  # "sin luz"
-    on: tuple[str, ...] = ()  # "luz"
-
-
-class ReplyWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The words of one locale that customers may answer with; the first of each is the one that messages name.
-
-    They are read without case, accents and punctuation, and those of every locale are understood in every message.
-    """
-
-    out: tuple[str, ...]  # it is out here
-    on: tuple[str, ...]  # it is back here
-    pause: tuple[str, ...]  # nothing more about this incident
-    status: tuple[str, ...]
-    help: tuple[str, ...]
-    start: tuple[str, ...]  # messages again
-    stop: tuple[str, ...] = ("STOP",)  # no more messages; STOP itself is understood in any case
-    language: tuple[str, ...] = ()  # names of this language, in whatever language: "español", "spanish"; and its code
-    services: dict[str, ServiceReplies] = field(default_factory=dict)
-
-    def on_word(self, service: str) -> str:
-        """Return the word that a message about this service asks for when it is back."""
-        own = self.services.get(service)
-        return own.on[0] if own and own.on else self.on[0]
-
-    def out_word(self, service: str) -> str:
-        """Return the word that a message about this service asks for when it is out."""
-        own = self.services.get(service)
-        return own.out[0] if own and own.out else self.out[0]
+__all__ = ["Meaning", "Reader", "Reply", "ReplyWords", "ServiceReplies", "clashes"]
 
 
 class Meaning(StrEnum):
@@ -60,7 +47,7 @@ class Meaning(StrEnum):
     ON_CALL = "on_call"  # CODE SEND|WAIT|NO: of the company's own people
     YES = "yes"  # to a question we never ask; for Twilio it means START
     NO = "no"
-    REACTION = "reaction"  # a thumb on one of our messages
+    COURTESY = "courtesy"  # thanks, or a thumb on one of our messages: nothing to do
     COMPLAINT = "complaint"  # reports trouble in its own words
     NOTE = "note"  # anything else
 
@@ -70,12 +57,158 @@ class Reply:
     """A text that has been read."""
 
     meaning: Meaning
-    service: str = ""  # that a word belongs to; "" = any
+    service: str = ""  # that it is about; "" = any
     locale: str = ""  # language: the one asked for
-    number: int = 0  # choice: from 1
-    about: str = ""  # out, on: what else it says: "12 oak st"
+    number: int = 0  # choice: from 1; out, on: the site that is named, from 1
     code: str = ""  # on_call
     decision: str = ""  # on_call: "send", "wait" or "no"
 
 
-Vocabulary = Mapping[str, ReplyWords]  # by locale
+class Reader:
+    """Reads texts with the words of every locale."""
+
+    def __init__(self, words: Mapping[str, ReplyWords], services: Sequence[str] = ()) -> None:
+        """Keep the words, by locale; `services` are the names that the company gives its own."""
+        self._services = tuple(services)
+        self._exact: dict[str, Reply] = {}
+        self._languages: dict[str, str] = {}
+        for locale, each in words.items():
+            self._add(each.status, Reply(meaning=Meaning.STATUS))
+            for names, meaning in ((each.out, Meaning.OUT), (each.on, Meaning.ON)):
+                self._add(names, Reply(meaning=meaning))
+            for service, own in each.services.items():
+                self._add(own.out, Reply(meaning=Meaning.OUT, service=service))
+                self._add(own.on, Reply(meaning=Meaning.ON, service=service))
+            self._languages |= {_words_of(name): locale for name in (*each.language, locale)}
+        for meaning, common in ((Meaning.HELP, HELP_WORDS), (Meaning.PAUSE, PAUSE_WORDS), (Meaning.START, START_WORDS)):
+            own_words_of = [getattr(each, meaning) for each in words.values()]
+            self._add((*common, *(word for each in own_words_of for word in each)), Reply(meaning=meaning))
+        self._stop = frozenset(_words_of(word) for each in words.values() for word in each.stop)
+
+    def _add(self, names: Iterable[str], reply: Reply) -> None:
+        self._exact |= {_words_of(name): reply for name in names if _words_of(name)}
+
+    def read(self, text: str, sites: Sequence[str] = ()) -> Reply:
+        """Return what a text means; `sites` are the names of the writer's own, for "out 12 oak st"."""
+        own = own_words(text)
+        if is_reaction(text):
+            return Reply(meaning=Meaning.COURTESY)
+        answer = ON_CALL.fullmatch(own)
+        if answer and re.search(r"\d", answer[1]) and re.search(r"[a-z]", answer[1], re.IGNORECASE):
+            return Reply(meaning=Meaning.ON_CALL, code=answer[1].upper(), decision=answer[2].lower())
+        found = sentences(text)
+        if not found:
+            return Reply(meaning=_of_signs(own))
+        return self._word(found, sites) or self._talk(found)
+
+    def _word(self, found: Sequence[Sentence], sites: Sequence[str]) -> Reply | None:
+        """Return what a text means that is one of our words, or as good as one."""
+        whole = " ".join(" ".join(each.words) for each in found)
+        short = _without_politeness(whole)
+        trouble = is_trouble(found)
+        if {whole, short} & self._stop or is_opt_out(
+            found, is_trouble=trouble, is_service=is_about_service(found, self._services)
+        ):
+            return Reply(meaning=Meaning.STOP)
+        if is_about_one_incident(found):
+            return Reply(meaning=Meaning.PAUSE)
+        asks = any(each.asks for each in found)
+        for text in (whole, short):
+            exact = self._exact.get(text)
+            if exact is not None and not (asks and exact.meaning in (Meaning.OUT, Meaning.ON)):
+                return exact
+        if (choice := CHOICE.fullmatch(whole)) is not None:
+            return Reply(meaning=Meaning.CHOICE, number=NUMBERS.get(choice[1]) or int(choice[1]))
+        for meaning, words in ((Meaning.YES, YES_WORDS), (Meaning.NO, NO_WORDS)):
+            if whole in words or short in words:
+                return Reply(meaning=meaning)
+        return self._language(whole) or (None if asks else self._about_a_site(short, sites))
+
+    def _language(self, whole: str) -> Reply | None:
+        """Return the language that is asked for, when nothing else is said."""
+        tokens = whole.split()
+        names = {
+            self._languages[token]
+            for token in tokens
+            if token in self._languages and (len(token) > 2 or len(tokens) == 1)  # "en" and "es" are also small words
+        }
+        others = [token for token in tokens if token not in self._languages and token not in SWITCH]
+        return Reply(meaning=Meaning.LANGUAGE, locale=names.pop()) if len(names) == 1 and not others else None
+
+    def _about_a_site(self, short: str, sites: Sequence[str]) -> Reply | None:
+        """Return "out 12 oak st", "barn out", "on 2" and their like, when the site is one of the writer's."""
+        for word, reply in self._exact.items():
+            if reply.meaning not in (Meaning.OUT, Meaning.ON):
+                continue
+            rest = short.removeprefix(f"{word} ") if short.startswith(f"{word} ") else short.removesuffix(f" {word}")
+            if rest != short and (number := _site_named(rest, sites)):
+                return Reply(meaning=reply.meaning, service=reply.service, number=number)
+        return None
+
+    def _talk(self, found: Sequence[Sentence]) -> Reply:
+        """Return what a text means that says it in its own words."""
+        service = service_named(found, self._services)
+        if is_trouble(found):
+            return Reply(meaning=Meaning.COMPLAINT, service=service)
+        if is_back(found):
+            return Reply(meaning=Meaning.ON, service=service)
+        if asks_for_news(found):
+            return Reply(meaning=Meaning.STATUS, service=service)
+        whole = " ".join(" ".join(each.words) for each in found)
+        is_courtesy = _only_courtesy(whole)
+        return Reply(meaning=Meaning.COURTESY if is_courtesy else Meaning.NOTE, service=service)
+
+
+def clashes(words: ReplyWords) -> list[str]:
+    """Return which words would mean something else by law, by Twilio's habit, or twice: for whoever writes them."""
+    reader, problems = Reader({}), []
+    seen: dict[str, str] = {}
+    own = {"out": words.out, "on": words.on} | {f"services.{name}.out": one.out for name, one in words.services.items()}
+    own |= {f"services.{name}.on": one.on for name, one in words.services.items()}
+    own |= {"pause": words.pause, "status": words.status, "help": words.help, "start": words.start}
+    for key, names in own.items():
+        for name in names:
+            meaning, text = reader.read(name).meaning, _words_of(name)
+            side = key.rpartition(".")[2]
+            if not text:
+                problems.append(f"{key}: '{name}' has no letters")
+            elif meaning is Meaning.STOP or (meaning in (Meaning.YES, Meaning.NO, Meaning.START) and side != "start"):
+                problems.append(f"{key}: '{name}' means {meaning}")
+            elif seen.setdefault(text, side) != side:
+                problems.append(f"{key}: '{name}' is also a word for {seen[text]}")
+    return problems
+
+
+def _of_signs(own: str) -> Meaning:
+    """Return what a text without a letter of ours means: a question mark, an emoji, another script."""
+    if own.strip() and set(own.strip()) <= {"?", "\N{INVERTED QUESTION MARK}", " ", "!"} and "?" in own:
+        return Meaning.HELP
+    return Meaning.NOTE if any(each.isalnum() for each in own) else Meaning.COURTESY
+
+
+def _words_of(name: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", plain(name).replace("'", " ")))
+
+
+def _without_politeness(whole: str) -> str:
+    return " ".join(word for word in whole.split() if word not in POLITE)
+
+
+def _only_courtesy(whole: str) -> bool:
+    place = 0
+    while place < len(whole) and (match := COURTESY.match(whole, place)):
+        place = match.end()
+    return place >= len(whole)
+
+
+def _site_named(rest: str, sites: Sequence[str]) -> int:
+    """Return which site some words name, from 1: by its number in the list, its street line or its label; 0 = none."""
+    tokens = [word for word in rest.split() if word not in PREPOSITIONS]
+    if len(tokens) == 1 and tokens[0].isdigit() and int(tokens[0]) <= len(sites) and int(tokens[0]) > 0:
+        return int(tokens[0])
+    named = [
+        number
+        for number, site in enumerate(sites, start=1)
+        if tokens and set(tokens) <= set(_words_of(site).split()) and any(len(token) > 1 for token in tokens)
+    ]
+    return named[0] if len(named) == 1 else 0
