@@ -38,6 +38,9 @@ from notifier.domain.incident import (
     PartState,
     RegionRole,
 )
+from notifier.domain.mail_effect import MailEffect
+from notifier.domain.mail_report import MailKind
+from notifier.domain.mail_verdict import Verdict
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.domain.promise import PromiseKind, PromiseState
 
@@ -685,6 +688,25 @@ receipts = Table(  # what the provider says later; append-only
     Column("detail", Text, nullable=False, server_default="{}"),
     UniqueConstraint("provider", "provider_id", "status"),
     Index("ix_receipts_notification_id", "notification_id"),
+)
+
+mail_reports = Table(  # mails that came back: each once, also those that say nothing about anybody
+    "mail_reports",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False, unique=True),  # hash of its Message-ID and token, or of its bytes
+    Column("kind", Text, nullable=False),
+    Column("notification_id", BigInteger),  # outlives it
+    Column("verdict", Text),
+    Column("effect", Text, nullable=False),
+    Column("code", Text, nullable=False, server_default=""),  # "550 5.1.1"
+    Column("words", Text, nullable=False, server_default=""),  # of the mail system, addresses masked
+    Column("received_at", Instant, nullable=False),
+    _one_of("kind", MailKind),
+    _one_of("verdict", Verdict),
+    _one_of("effect", MailEffect),
+    Index("ix_mail_reports_received_at", "received_at"),
+    Index("ix_mail_reports_notification_id", "notification_id"),
 )
 
 replies = Table(  # what customers answer

@@ -120,6 +120,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
     op.create_table(
+        "mail_reports",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("notification_id", sa.BigInteger(), nullable=True),
+        sa.Column("verdict", sa.Text(), nullable=True),
+        sa.Column("effect", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), server_default="", nullable=False),
+        sa.Column("words", sa.Text(), server_default="", nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint(
+            "effect = 'suppressed' OR effect = 'undelivered' OR effect = 'none' OR effect = 'noted' OR effect = 'forwarded' OR effect = 'unidentified'",
+            name=op.f("ck_mail_reports_effect"),
+        ),
+        sa.CheckConstraint(
+            "kind = 'dsn' OR kind = 'arf' OR kind = 'auto_reply' OR kind = 'reply' OR kind = 'other'",
+            name=op.f("ck_mail_reports_kind"),
+        ),
+        sa.CheckConstraint(
+            "verdict = 'suppress_address' OR verdict = 'complaint' OR verdict = 'soft' OR verdict = 'sender_problem' OR verdict = 'ambiguous' OR verdict = 'not_a_failure'",
+            name=op.f("ck_mail_reports_verdict"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_mail_reports")),
+        sa.UniqueConstraint("key", name=op.f("uq_mail_reports_key")),
+    )
+    op.create_index("ix_mail_reports_notification_id", "mail_reports", ["notification_id"], unique=False)
+    op.create_index("ix_mail_reports_received_at", "mail_reports", ["received_at"], unique=False)
+    op.create_table(
         "regions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -927,6 +955,9 @@ def downgrade() -> None:
     op.drop_table("signals")
     op.drop_table("service_hours")
     op.drop_table("regions")
+    op.drop_index("ix_mail_reports_received_at", table_name="mail_reports")
+    op.drop_index("ix_mail_reports_notification_id", table_name="mail_reports")
+    op.drop_table("mail_reports")
     op.drop_table("events")
     op.drop_table("editions")
     op.drop_table("detector")
