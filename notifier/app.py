@@ -37,11 +37,9 @@ from notifier.stages.keys import Keys
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.upkeep import Upkeep
-from notifier.storage import migrate
 from notifier.storage.database import Database
+from notifier.storage.opening import store_at
 from notifier.storage.queries.newest import newest
-from notifier.storage.sqlite import SqliteDatabase
-from notifier.storage.sqlite_file import exclusive, sqlite_path
 from notifier.token_file import TokenFile
 from notifier.web.exposition import build_metrics_app
 from notifier.web.listener import Listener
@@ -99,16 +97,13 @@ class App:
 
     async def _start(self, stack: AsyncExitStack, stop: asyncio.Event) -> None:
         """Start every part in order; the stack stops them in reverse."""
-        path = sqlite_path(self._config.storage.url)
-        stack.enter_context(exclusive(path))
-        self._check_schema(path)
-        database = SqliteDatabase(path)
-        stack.callback(database.close)
+        database = stack.enter_context(store_at(self._config.storage.url).daemon(migrate=self._migrate))
         await self._check_rehearsal(database)
         machine = await self._build(database)
         parts = machine.parts
         await machine.doubts.settle_at_start()
         await parts.detection.rebuild()
+        self._begin(stack, stop, "store", database.keep)
         self._begin(stack, stop, "scheduler", machine.scheduler.run)
         self._begin(stack, stop, "detection", parts.detection.run)
         self._begin(stack, stop, "worker", machine.worker.run)
@@ -118,19 +113,7 @@ class App:
             self.metrics_url = await self._listen(stack, Listener(app, server.metrics_listen, "server.metrics_listen"))
         self.url = await self._listen(stack, Listener(build_app(parts), server.listen, "server.listen"))
 
-    def _check_schema(self, path: Path) -> None:
-        """Bring the schema forward if that is wanted; refuse an older one. A newer one serves this program too."""
-        stored, newest = migrate.stored_revision(path), migrate.revisions()[-1]
-        if (stored or "") >= newest:
-            return
-        if not self._migrate:
-            what = f"has schema {stored}, older than" if stored else "has no schema yet, and is not ready for"
-            raise NotifierError(
-                f"{path} {what} this program ({newest}); run `notifier db upgrade` or `notifier serve --migrate`"
-            )
-        migrate.upgrade(self._config.storage.url)
-
-    async def _check_rehearsal(self, database: SqliteDatabase) -> None:
+    async def _check_rehearsal(self, database: Database) -> None:
         """Refuse to rehearse from a time before what the store has seen: what is due would wait, news lie ahead."""
         if not isinstance(self._clock, RehearsalClock):
             return
@@ -141,7 +124,7 @@ class App:
         start, until = (at.astimezone(zone).isoformat(timespec="seconds") for at in (self._clock.start, seen))
         minute = (seen + timedelta(minutes=1)).replace(second=0, microsecond=0).astimezone(zone)
         raise NotifierError(
-            f"--clock begins at {start}, but {database.path} holds what happened until {until}, and time must not go"
+            f"--clock begins at {start}, but {database.name} holds what happened until {until}, and time must not go"
             f" back; expected --clock {minute.isoformat(timespec='seconds')},{self._clock.rate:g} or later, or a new"
             " database (storage.url)"
         )

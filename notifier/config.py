@@ -67,7 +67,12 @@ class Storage(Settings, frozen=True):
     """Where facts are kept."""
 
     url: Annotated[
-        str, Meta(description="sqlite:///PATH, relative to the working directory, or sqlite:////ABSOLUTE/PATH.")
+        str,
+        Meta(
+            description="sqlite:///PATH, relative to the working directory, sqlite:////ABSOLUTE/PATH, or"
+            " postgresql://USER@HOST/DATABASE; its password better in PGPASSWORD, or all of it in url_file.",
+            extra={"secret": True},
+        ),
     ] = "sqlite:///var/notifier.db"
 
 
@@ -464,6 +469,13 @@ class Sender(Settings, frozen=True):
         str,
         Meta(
             description="Secret that signs links; empty = made once and kept in the store. Better link_secret_file.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    link_secret_previous: Annotated[
+        str,
+        Meta(
+            description="The secret before link_secret: links made with it go on working. Keep it as long as mails that carry them may be opened.",
             extra={"secret": True},
         ),
     ] = ""

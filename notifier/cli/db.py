@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from notifier.storage.opening import Store
 
 CONFIG = click.option(
     "--config",
@@ -27,18 +31,16 @@ def upgrade(file: Path | None) -> None:
     Refused while a daemon runs on it.
     """
     from notifier.domain.errors import NotifierError
-    from notifier.storage import migrate
-    from notifier.storage.sqlite_file import exclusive
 
-    url, path = _database(file)
     try:
-        with exclusive(path):
-            before = migrate.stored_revision(path)
-            after = migrate.upgrade(url)
+        store = _store(file)
+        with store.alone():
+            before = store.revision()
+            after = store.upgrade()
     except NotifierError as error:
         raise click.ClickException(str(error)) from error
     done = "is already" if before == after else f"was upgraded from {before or 'nothing'}, and is now"
-    click.echo(f"{path} {done} at schema {after}")
+    click.echo(f"{store.name} {done} at schema {after}")
 
 
 @db.command("current")
@@ -48,24 +50,23 @@ def current(file: Path | None) -> None:
 
     The exit code is 1 when it is older than this program.
     """
+    from notifier.domain.errors import NotifierError
     from notifier.storage import migrate
 
-    _, path = _database(file)
-    stored, newest = migrate.stored_revision(path), migrate.revisions()[-1]
-    click.echo(f"{path} has schema {stored or 'none'}; this program needs {newest}")
+    try:
+        store = _store(file)
+        stored, newest = store.revision(), migrate.revisions()[-1]
+    except NotifierError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{store.name} has schema {stored or 'none'}; this program needs {newest}")
     if (stored or "") < newest:
         click.echo("run: notifier db upgrade", err=True)
         raise SystemExit(1)
 
 
-def _database(file: Path | None) -> tuple[str, Path]:
-    """Return address and file of the database that is configured."""
-    from notifier.domain.errors import ConfigError
+def _store(file: Path | None) -> "Store":
+    """Return the store that is configured."""
     from notifier.settings import load
-    from notifier.storage.sqlite_file import sqlite_path
+    from notifier.storage.opening import store_at
 
-    try:
-        url = load(file, os.environ).storage.url
-        return url, sqlite_path(url)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from error
+    return store_at(load(file, os.environ).storage.url)

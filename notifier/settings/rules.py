@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from notifier.config import Config, Provider, ProviderKind, WebhookKind
@@ -90,15 +91,28 @@ def _token_file(config: Config) -> Iterator[Finding]:
 
 
 def _storage(config: Config) -> Iterator[Finding]:
-    url = config.storage.url
+    url = config.storage.url  # the address may hold a password: it is not shown
     expected = "expected sqlite:///var/notifier.db, or four slashes before an absolute path"
     scheme, separator, path = url.partition("://")
-    if scheme in ("postgresql", "postgres"):  # the address may hold a password: it is not shown
-        yield "storage.url", "PostgreSQL is not supported by the daemon of this release; expected sqlite:///PATH"
+    if scheme in ("postgresql", "postgres"):
+        yield from _postgresql(url)
     elif scheme != "sqlite" or not separator:
-        yield "storage.url", f"is no address of a database; {expected}"
+        yield "storage.url", f"is no address of a database; {expected}; or postgresql://HOST/DATABASE"
     elif not path.startswith("/") or path.endswith("/") or path == "/:memory:" or set(path) & set("?#"):
         yield "storage.url", f"names no file; {expected}"
+
+
+def _postgresql(url: str) -> Iterator[Finding]:
+    try:
+        parts = urlsplit(url)
+        has_database = len(parts.path) > 1 and parts.path.count("/") == 1 and not parts.fragment
+        _ = parts.port
+    except ValueError:
+        has_database = False
+    if not has_database:
+        yield "storage.url", "names no database of a server; expected postgresql://USER@HOST:5432/DATABASE"
+    if missing := [name for name in ("asyncpg", "greenlet") if find_spec(name) is None]:
+        yield "storage.url", f"PostgreSQL needs {' and '.join(missing)}; run: pip install 'notifier[postgresql]'"
 
 
 def _queue(config: Config) -> Iterator[Finding]:
@@ -324,6 +338,8 @@ def _sender(config: Config) -> Iterator[Finding]:
         yield "sender.bounce_domain", f"'{sender.bounce_domain}' is no domain; expected one such as bounces.example.com"
     if sender.link_secret and len(sender.link_secret) < LINK_SECRET_LENGTH:
         yield "sender.link_secret", f"is too short; expected at least {LINK_SECRET_LENGTH} characters, or none at all"
+    if sender.link_secret_previous and len(sender.link_secret_previous) < LINK_SECRET_LENGTH:
+        yield "sender.link_secret_previous", f"is too short; expected at least {LINK_SECRET_LENGTH} characters"
 
 
 def _public_url(config: Config) -> Iterator[Finding]:
@@ -370,7 +386,16 @@ RULES = (
     Rule(("providers",), _providers),
     Rule(("providers", "delivery"), _delivery),
     Rule(("retention.complaints",), _retention),
-    Rule(("sender.address", "sender.reply_to", "sender.bounce_domain", "sender.link_secret"), _sender),
+    Rule(
+        (
+            "sender.address",
+            "sender.reply_to",
+            "sender.bounce_domain",
+            "sender.link_secret",
+            "sender.link_secret_previous",
+        ),
+        _sender,
+    ),
     Rule(("sender.public_url",), _public_url),
     Rule(("locales",), _locales),
     Rule(("on_call",), _on_call),

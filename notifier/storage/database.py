@@ -4,6 +4,7 @@ Work comes in as functions of a `Transaction`; a result is handed out only after
 with `:name` parameters, in the dialect both understand.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -55,6 +56,7 @@ class Database(Protocol):
     """Where the daemon keeps its facts."""
 
     dialect: str
+    name: str  # as it may be shown: a path, or an address without user and password
 
     async def write(self, work: Callable[[Transaction], T], /) -> T:
         """Run `work` in a write transaction and return its result after the commit.
@@ -86,6 +88,10 @@ class Database(Protocol):
 
     def waiting(self) -> int:
         """Return how many functions wait for the writer."""
+        ...
+
+    async def keep(self, stop: asyncio.Event, /) -> None:
+        """Return when `stop` is set; raise `NotifierError` when another daemon took over: this one must end."""
         ...
 
     def close(self) -> None:

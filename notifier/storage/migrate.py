@@ -2,61 +2,42 @@
 
 import contextlib
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from notifier.domain.errors import ConfigError
+from notifier.storage.database import Transaction
+from notifier.storage.postgresql.address import is_postgresql
 from notifier.storage.sqlite_file import sqlite_path
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def sqlalchemy_url(url: str) -> str:
-    """Return the address in SQLAlchemy's form; PostgreSQL goes through psycopg."""
+def upgrade(url: str) -> str:
+    """Apply every missing migration and return the revision the database has now.
+
+    In a thread of its own: migrations of PostgreSQL run on a loop, and the caller may have one.
+    """
     if url.startswith("sqlite:"):
         path = sqlite_path(url)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{path}"
-    for scheme in ("postgresql://", "postgres://"):
-        if url.startswith(scheme):
-            return "postgresql+psycopg://" + url.removeprefix(scheme)
-    raise ConfigError([f"storage.url: '{url}' is not usable; expected sqlite:///... or postgresql://..."])
+        url = f"sqlite:///{path}"
+    elif not is_postgresql(url):
+        raise ConfigError([f"storage.url: '{url}' is not usable; expected sqlite:///... or postgresql://..."])
+    with ThreadPoolExecutor(1, thread_name_prefix="migration") as thread:
+        return thread.submit(_upgrade, url).result()
 
 
-def upgrade(url: str) -> str:
-    """Apply every missing migration and return the revision the database has now."""
+def _upgrade(url: str) -> str:
     from alembic import command
-
-    command.upgrade(_config(url), "head")
-    return newest()
-
-
-def newest() -> str:
-    """Return the newest revision this program knows."""
-    from alembic.script import ScriptDirectory
-
-    return str(ScriptDirectory(str(MIGRATIONS)).get_current_head())
-
-
-def current(url: str) -> str | None:
-    """Return the revision of the database, or None when it has no schema yet."""
-    from alembic.runtime.migration import MigrationContext
-    from sqlalchemy import create_engine
-
-    engine = create_engine(sqlalchemy_url(url))
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
-
-
-def _config(url: str):  # type: ignore[no-untyped-def]  # Alembic's Config is imported lazily
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("sqlalchemy.url", sqlalchemy_url(url).replace("%", "%%"))
-    return config
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    command.upgrade(config, "head")
+    return str(ScriptDirectory.from_config(config).get_current_head())
 
 
 def revisions() -> tuple[str, ...]:
@@ -74,3 +55,11 @@ def stored_revision(path: Path) -> str | None:
         except sqlite3.OperationalError:
             return None
     return None if row is None else str(row[0])
+
+
+def revision_in(tx: Transaction) -> str | None:
+    """Return the revision of a PostgreSQL database, or None when it has no schema yet."""
+    if tx.scalar("SELECT to_regclass('alembic_version')::text") is None:
+        return None
+    found = tx.scalar("SELECT version_num FROM alembic_version")
+    return None if found is None else str(found)

@@ -105,6 +105,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self.name = str(path)
         self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=WAITING_AT_MOST)
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
@@ -234,6 +235,10 @@ class SqliteDatabase:
     def waiting(self) -> int:
         """Return how many functions wait for the writer."""
         return self._jobs.qsize()
+
+    async def keep(self, stop: asyncio.Event, /) -> None:
+        """Return when `stop` is set: nobody takes a locked file away."""
+        await stop.wait()
 
     def close(self) -> None:
         """Finish what waits, then close every connection."""

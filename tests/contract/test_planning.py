@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import psycopg
+import asyncpg
 import pytest
 
 from notifier.domain.broadcast import BroadcastKind, Facts
@@ -422,7 +422,7 @@ def test_a_preview_counts_what_planning_does(town: Town, seed: int) -> None:
             for position in range(chance.choice((0, 1, 2))):
                 kind = chance.choice(("email", "email", "mobile", "landline"))
                 role = chance.choice(("owner", "carer"))
-                with contextlib.suppress(sqlite3.IntegrityError, psycopg.IntegrityError):  # the same link twice
+                with contextlib.suppress(sqlite3.IntegrityError, asyncpg.UniqueViolationError):  # the same link twice
                     town.contact(
                         customer,
                         [site],

@@ -193,7 +193,7 @@ def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
         f'sender: {{link_secret: "{SECRET}\\n{SECRET}"}}',
         f"sender: {{link_secret: '{SECRET}}}",
         f"providers: [{{name: a, kind: smtp, password: {SECRET}}}]",
-        f"storage: {{url: 'postgresql://me:{SECRET}@host/db'}}",
+        f"storage: {{url: 'postgresql://me:{SECRET}@host/'}}",
         f"sender: {{public_url: 'https://me:{SECRET}@example.com'}}",
     ],
 )

@@ -28,7 +28,8 @@ COMPANY = "sender: {company: Valley, address: outages@valley.net, public_url: 'h
         ("storage: {url: var/notifier.db}", "storage.url", "is no address of a database"),
         ("storage: {url: 'sqlite://var/notifier.db'}", "storage.url", "names no file"),
         ("storage: {url: 'sqlite:///:memory:'}", "storage.url", "names no file"),
-        ("storage: {url: 'postgresql://h/d'}", "storage.url", "PostgreSQL is not supported by the daemon of this"),
+        ("storage: {url: 'postgresql://h'}", "storage.url", "names no database of a server"),
+        ("storage: {url: 'postgresql://h:x/d'}", "storage.url", "names no database of a server"),
         ("queue: {url: 'nats://h'}", "queue.url", "is not known; expected embedded"),
         ("regions: {kinds: [a b], watched: []}", "regions.kinds[0]", "'a b' is no kind; expected lower-case letters"),
         ("regions: {kinds: [a, a], watched: []}", "regions.kinds[1]", "'a' is listed twice"),
@@ -104,6 +105,8 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path, text: str, path: 
         "sender: {public_url: 'http://[::1]:8080'}",
         "providers: []",
         "sources: []",
+        "storage: {url: 'postgresql://notifier@db.example.net:5433/notifier?sslmode=verify-full'}",
+        "storage: {url: 'postgresql:///notifier?host=/run/postgresql'}",
     ],
 )
 def test_what_is_unusual_but_possible_is_allowed(tmp_path: Path, text: str) -> None:
@@ -111,7 +114,7 @@ def test_what_is_unusual_but_possible_is_allowed(tmp_path: Path, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite:///a.db", "sqlite:////a/b.db", "sqlite://a.db", "sqlite:///", "postgres://a/b"]
+    "url", ["sqlite:///a.db", "sqlite:////a/b.db", "sqlite://a.db", "sqlite:///", "mysql://a/b"]
 )
 def test_an_address_of_a_database_is_judged_as_the_database_judges_it(tmp_path: Path, url: str) -> None:
     try:

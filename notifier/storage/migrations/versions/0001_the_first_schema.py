@@ -47,6 +47,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("service", name=op.f("pk_baseline_shapes")),
     )
     op.create_table(
+        "calls",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("verbs", sa.Text(), nullable=False),
+        sa.Column("code_salt", sa.Text(), server_default="", nullable=False),
+        sa.Column("code_tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("called_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("answer", sa.Text(), server_default="", nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "outcome = 'answered' OR outcome = 'elsewhere' OR outcome = 'over' OR outcome = 'unanswered' OR outcome = 'unreachable'",
+            name=op.f("ck_calls_outcome"),
+        ),
+        sa.CheckConstraint(
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
+            name=op.f("ck_calls_reason"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
+    )
+    op.create_index(
+        "ix_calls_open",
+        "calls",
+        ["person"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "contact_points",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -196,6 +229,46 @@ def upgrade() -> None:
         sa.Column("daily_mean", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_baselines_region_id")),
         sa.PrimaryKeyConstraint("region_id", "service", name=op.f("pk_baselines")),
+    )
+    op.create_table(
+        "call_routes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("call_id", sa.BigInteger(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("says", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), server_default="", nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("handed_over_at", sa.BigInteger(), nullable=True),
+        sa.Column("provider", sa.Text(), server_default="", nullable=False),
+        sa.Column("provider_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.Column("receipt", sa.Text(), server_default="", nullable=False),
+        sa.CheckConstraint("route = 'sms' OR route = 'email' OR route = 'webhook'", name=op.f("ck_call_routes_route")),
+        sa.CheckConstraint("says = 'call' OR says = 'answered' OR says = 'over'", name=op.f("ck_call_routes_says")),
+        sa.CheckConstraint(
+            "state = 'waiting' OR state = 'handed_over' OR state = 'failed'", name=op.f("ck_call_routes_state")
+        ),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.id"], name=op.f("fk_call_routes_call_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_call_routes")),
+        sa.UniqueConstraint("call_id", "route", "says", name=op.f("uq_call_routes_call_id_route_says")),
+    )
+    op.create_index(
+        "ix_call_routes_due",
+        "call_routes",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_call_routes_provider_id",
+        "call_routes",
+        ["provider_id"],
+        unique=False,
+        sqlite_where=sa.text("provider_id <> ''"),
+        postgresql_where=sa.text("provider_id <> ''"),
     )
     op.create_table(
         "cell_days",
@@ -414,20 +487,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("broadcast_id", "contact_point_id", "site_id", name=op.f("pk_audience_notifications")),
         sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "calls",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("incident_id", sa.BigInteger(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("person", sa.Text(), nullable=False),
-        sa.Column("route", sa.Text(), nullable=False),
-        sa.Column("code_hash", sa.Text(), server_default="", nullable=False),
-        sa.Column("called_at", sa.BigInteger(), nullable=False),
-        sa.Column("answered_at", sa.BigInteger(), nullable=True),
-        sa.Column("answer", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_calls_incident_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
     )
     op.create_table(
         "cases",
@@ -708,6 +767,35 @@ def upgrade() -> None:
     )
     op.create_index("ix_incident_sites_site_id", "incident_sites", ["site_id"], unique=False)
     op.create_table(
+        "alarms",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("incident_id", sa.BigInteger(), nullable=True),
+        sa.Column("broadcast_id", sa.BigInteger(), nullable=True),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("answer", sa.Text(), server_default="", nullable=False),
+        sa.Column("rests_until", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
+            name=op.f("ck_alarms_reason"),
+        ),
+        sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_alarms_broadcast_id")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_alarms_incident_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarms")),
+    )
+    op.create_index(
+        "uq_alarms_key",
+        "alarms",
+        ["key"],
+        unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
         "audience",
         sa.Column("broadcast_id", sa.BigInteger(), nullable=False),
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
@@ -840,6 +928,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_attempts_notification_id", "attempts", ["notification_id"], unique=False)
     op.create_table(
+        "call_alarms",
+        sa.Column("alarm_id", sa.BigInteger(), nullable=False),
+        sa.Column("call_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["alarm_id"], ["alarms.id"], name=op.f("fk_call_alarms_alarm_id")),
+        sa.ForeignKeyConstraint(["call_id"], ["calls.id"], name=op.f("fk_call_alarms_call_id")),
+        sa.PrimaryKeyConstraint("alarm_id", "call_id", name=op.f("pk_call_alarms")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_call_alarms_call_id", "call_alarms", ["call_id"], unique=False)
+    op.create_table(
         "receipts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("notification_id", sa.BigInteger(), nullable=False),
@@ -863,6 +961,8 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_index("ix_receipts_notification_id", table_name="receipts")
     op.drop_table("receipts")
+    op.drop_index("ix_call_alarms_call_id", table_name="call_alarms")
+    op.drop_table("call_alarms")
     op.drop_index("ix_attempts_notification_id", table_name="attempts")
     op.drop_table("attempts")
     op.drop_index("ix_promises_state", table_name="promises")
@@ -889,6 +989,13 @@ def downgrade() -> None:
     op.drop_index("ix_notifications_contact_point_id", table_name="notifications")
     op.drop_table("notifications")
     op.drop_table("audience")
+    op.drop_index(
+        "uq_alarms_key",
+        table_name="alarms",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_table("alarms")
     op.drop_index("ix_incident_sites_site_id", table_name="incident_sites")
     op.drop_table("incident_sites")
     op.drop_index("ix_broadcasts_state", table_name="broadcasts")
@@ -916,7 +1023,6 @@ def downgrade() -> None:
     op.drop_table("evidence")
     op.drop_table("credit_lines")
     op.drop_table("cases")
-    op.drop_table("calls")
     op.drop_table("audience_notifications")
     op.drop_index("ix_suppressions_contact_point_id", table_name="suppressions")
     op.drop_index("ix_suppressions_address_hash", table_name="suppressions")
@@ -950,6 +1056,19 @@ def downgrade() -> None:
     op.drop_index("ix_complaints_customer_id", table_name="complaints")
     op.drop_table("complaints")
     op.drop_table("cell_days")
+    op.drop_index(
+        "ix_call_routes_provider_id",
+        table_name="call_routes",
+        sqlite_where=sa.text("provider_id <> ''"),
+        postgresql_where=sa.text("provider_id <> ''"),
+    )
+    op.drop_index(
+        "ix_call_routes_due",
+        table_name="call_routes",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_table("call_routes")
     op.drop_table("baselines")
     op.drop_table("writers")
     op.drop_table("signals")
@@ -964,6 +1083,13 @@ def downgrade() -> None:
     op.drop_table("customers")
     op.drop_table("control")
     op.drop_table("contact_points")
+    op.drop_index(
+        "ix_calls_open",
+        table_name="calls",
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.drop_table("calls")
     op.drop_table("baseline_shapes")
     op.drop_table("audit")
     op.drop_table("api_keys")

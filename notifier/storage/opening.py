@@ -1,0 +1,131 @@
+"""From an address to a store: whose turn it is, its schema, and the database that is open while the daemon runs.
+
+What the two kinds of store do differently at the start is here; everything after it sees a `Database`.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from notifier.domain.errors import NotifierError
+from notifier.storage import migrate
+from notifier.storage.database import Database
+from notifier.storage.postgresql.address import is_postgresql, shown
+from notifier.storage.sqlite_file import exclusive, sqlite_path
+
+
+class Store(Protocol):
+    """Where an address leads."""
+
+    name: str  # as it may be shown
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Keep daemons away; raise `NotifierError` naming the one that is there."""
+        ...
+
+    def revision(self) -> str | None:
+        """Return the revision of its schema, or None when it has none."""
+        ...
+
+    def upgrade(self) -> str:
+        """Bring the schema to the newest revision and return that."""
+        ...
+
+    def daemon(self, *, migrate: bool) -> contextlib.AbstractContextManager[Database]:
+        """Open it for a daemon, and close it at the end.
+
+        Raises `NotifierError` when another daemon has it, and when its schema is older and may not be upgraded; a newer
+        one serves this program too.
+        """
+        ...
+
+
+def store_at(url: str) -> Store:
+    """Return the store of an address; raise `ConfigError` when it is none."""
+    return PostgresStore(url) if is_postgresql(url) else SqliteStore(url)
+
+
+class SqliteStore:
+    """A file."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self.path = url, sqlite_path(url)
+        self.name = str(self.path)
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the lock file."""
+        return exclusive(self.path)
+
+    def revision(self) -> str | None:
+        """Return the revision, without Alembic."""
+        return migrate.stored_revision(self.path)
+
+    def upgrade(self) -> str:
+        """Apply every missing migration."""
+        return migrate.upgrade(self._url)
+
+    @contextlib.contextmanager
+    def daemon(self, *, migrate: bool) -> Iterator[Database]:
+        """Lock, look at the schema, open."""
+        from notifier.storage.sqlite import SqliteDatabase
+
+        with self.alone():
+            _bring_forward(self, self.revision(), may=migrate)
+            database = SqliteDatabase(Path(self.path))
+            try:
+                yield database
+            finally:
+                database.close()
+
+
+class PostgresStore:
+    """A database of a PostgreSQL server."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self.name = url, shown(url)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the advisory lock."""
+        with self._open(sole=True):
+            yield
+
+    def revision(self) -> str | None:
+        """Return the revision; raise `NotifierError` when the server cannot be asked."""
+        with self._open(sole=False) as database:
+            return database.read_now(migrate.revision_in)
+
+    def upgrade(self) -> str:
+        """Apply every missing migration."""
+        return migrate.upgrade(self._url)
+
+    @contextlib.contextmanager
+    def daemon(self, *, migrate: bool) -> Iterator[Database]:
+        """Connect, lock, look at the schema."""
+        with self._open(sole=True) as database:
+            _bring_forward(self, self.revision(), may=migrate)
+            yield database
+
+    @contextlib.contextmanager
+    def _open(self, *, sole: bool) -> Iterator[Database]:
+        from notifier.storage.postgresql.database import PostgresDatabase
+
+        database = PostgresDatabase(self._url, sole=sole)
+        try:
+            database.open()
+            yield database
+        finally:
+            database.close()
+
+
+def _bring_forward(store: Store, stored: str | None, *, may: bool) -> None:
+    newest = migrate.revisions()[-1]
+    if (stored or "") >= newest:
+        return
+    if not may:
+        what = f"has schema {stored}, older than" if stored else "has no schema yet, and is not ready for"
+        raise NotifierError(
+            f"{store.name} {what} this program ({newest}); run `notifier db upgrade` or `notifier serve --migrate`"
+        )
+    store.upgrade()

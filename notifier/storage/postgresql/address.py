@@ -1,0 +1,19 @@
+"""The address of a PostgreSQL database, and how it may be shown."""
+
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+SCHEMES = ("postgresql", "postgres")
+
+
+def is_postgresql(url: str) -> bool:
+    """Tell whether an address is one of a PostgreSQL database."""
+    return url.partition("://")[0] in SCHEMES
+
+
+def shown(url: str) -> str:
+    """Return the address as it may be shown: host, port and database, without user, password and options."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    host = parts.netloc.rpartition("@")[2] or options.get("host", "")
+    name = unquote(parts.path.lstrip("/")) or options.get("dbname", options.get("database", ""))
+    return f"postgresql://{host}/{name}"
