@@ -42,6 +42,7 @@ from notifier.domain.mail_effect import MailEffect
 from notifier.domain.mail_report import MailKind
 from notifier.domain.mail_verdict import Verdict
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
+from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says
 from notifier.domain.promise import PromiseKind, PromiseState
 
 metadata = MetaData(
@@ -729,18 +730,92 @@ replies = Table(  # what customers answer
 
 # --- people on call, recovery ---------------------------------------------------------------------------------------
 
-calls = Table(  # on-call people being woken
+alarms = Table(  # a need that wakes people on call, from when it is seen until it is gone
+    "alarms",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False),  # the same need has the same key
+    Column("reason", Text, nullable=False),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id")),
+    Column("broadcast_id", BigInteger, ForeignKey("broadcasts.id")),
+    Column("opened_at", Instant, nullable=False),
+    Column("answered_at", Instant),  # the last time
+    Column("answered_by", Text, nullable=False, server_default=""),  # a person on call, or an actor
+    Column("answer", Text, nullable=False, server_default=""),
+    Column("rests_until", Instant),  # nobody is called about it before; then it begins again
+    Column("ended_at", Instant),
+    _one_of("reason", CallReason),
+    Index(
+        "uq_alarms_key",  # one at a time
+        "key",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+calls = Table(  # one person woken about one or more alarms, by all their routes at once
     "calls",
     metadata,
     _id(),
-    Column("incident_id", BigInteger, ForeignKey("incidents.id")),
-    Column("reason", Text, nullable=False),
     Column("person", Text, nullable=False),
-    Column("route", Text, nullable=False),
-    Column("code_hash", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False),  # the most urgent of its alarms
+    Column("text", Text, nullable=False),  # what was said, without the code
+    Column("verbs", Text, nullable=False),  # "|send|wait|no|": what may be answered by SMS
+    Column("code_salt", Text, nullable=False, server_default=""),  # its code is a keyed hash of it
+    Column("code_tries", SmallInteger, nullable=False, server_default="0"),  # wrong codes from this person's number
     Column("called_at", Instant, nullable=False),
     Column("answered_at", Instant),
+    Column("answered_by", Text, nullable=False, server_default=""),
     Column("answer", Text, nullable=False, server_default=""),
+    Column("ended_at", Instant),  # nothing of it is open any more, and whoever was called has been told
+    Column("outcome", Text),
+    _one_of("reason", CallReason),
+    _one_of("outcome", CallOutcome),
+    Index("ix_calls_open", "person", sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
+)
+
+call_alarms = Table(  # what a call is about
+    "call_alarms",
+    metadata,
+    Column("alarm_id", BigInteger, ForeignKey("alarms.id"), primary_key=True),
+    Column("call_id", BigInteger, ForeignKey("calls.id"), primary_key=True),
+    Index("ix_call_alarms_call_id", "call_id"),
+    sqlite_with_rowid=False,
+)
+
+call_routes = Table(  # what is handed over to a person on one route
+    "call_routes",
+    metadata,
+    _id(),
+    Column("call_id", BigInteger, ForeignKey("calls.id"), nullable=False),
+    Column("route", Text, nullable=False),
+    Column("says", Text, nullable=False),
+    Column("text", Text, nullable=False, server_default=""),  # of what follows the call
+    Column("state", Text, nullable=False, server_default=RouteState.WAITING),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    Column("handed_over_at", Instant),
+    Column("provider", Text, nullable=False, server_default=""),
+    Column("provider_id", Text, nullable=False, server_default=""),
+    Column("problem", Text, nullable=False, server_default=""),  # what the last attempt said, without addresses
+    Column("receipt", Text, nullable=False, server_default=""),  # what the provider said later
+    UniqueConstraint("call_id", "route", "says"),
+    _one_of("route", Route),
+    _one_of("says", Says),
+    _one_of("state", RouteState),
+    Index(
+        "ix_call_routes_due",
+        "due_at",
+        sqlite_where=text("state = 'waiting'"),
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index(
+        "ix_call_routes_provider_id",
+        "provider_id",
+        sqlite_where=text("provider_id <> ''"),
+        postgresql_where=text("provider_id <> ''"),
+    ),
 )
 
 credit_lines = Table(
