@@ -86,7 +86,11 @@ class Reader:
         self._stop = frozenset(_words_of(word) for each in words.values() for word in each.stop)
 
     def _add(self, names: Iterable[str], reply: Reply) -> None:
-        self._exact |= {_words_of(name): reply for name in names if _words_of(name)}
+        """Keep words; one that belongs to several services belongs to none."""
+        for text in filter(None, map(_words_of, names)):
+            known = self._exact.get(text)
+            shared = known is not None and known.meaning is reply.meaning and known.service != reply.service
+            self._exact[text] = Reply(meaning=reply.meaning) if shared else reply
 
     def read(self, text: str, sites: Sequence[str] = ()) -> Reply:
         """Return what a text means; `sites` are the names of the writer's own, for "out 12 oak st"."""

@@ -44,6 +44,7 @@ from notifier.domain.mail_verdict import Verdict
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says
 from notifier.domain.promise import PromiseKind, PromiseState
+from notifier.domain.reply import Meaning
 
 metadata = MetaData(
     naming_convention={
@@ -186,6 +187,7 @@ contact_points = Table(
     Column("channels_off", Text, nullable=False, server_default=""),  # "|sms|": not by these, by its own wish
     Column("chosen", Text, nullable=False, server_default=""),  # "|locale|quiet|": chosen by itself, not by a file
     Column("soft_bounces", SmallInteger, nullable=False, server_default="0"),
+    Column("wrote_at", Instant),  # somebody wrote from it, or its customer complained: awake for a while
     Column("created_at", Instant, nullable=False),
     _one_of("kind", ContactKind),
     _one_of("suppressed", SuppressionReason),
@@ -291,6 +293,7 @@ complaints = Table(
     Column("counted_regions", Text, nullable=False),  # those it counts in: evidence, or baseline (history, late)
     Column("place_region_id", BigInteger),  # the narrowest of its regions
     Column("not_counted", Text),  # why it is evidence nowhere
+    Column("answer_to", Text),  # who may hear back: the address it came from, "" = the customer; NULL = nobody (lists)
     Column("correlation_id", Text, nullable=False),
     UniqueConstraint("source", "external_id"),
     Index(
@@ -720,12 +723,30 @@ replies = Table(  # what customers answer
     Column("customer_id", BigInteger, ForeignKey("customers.id", ondelete="SET NULL")),
     Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="SET NULL")),
     Column("incident_id", BigInteger, ForeignKey("incidents.id")),
-    Column("meaning", Text, nullable=False),
+    Column("sender", Text, nullable=False, server_default=""),  # normalised address; also of somebody not on file
+    Column("meaning", Text, nullable=False),  # domain.reply.Meaning
+    Column("service", Text, nullable=False, server_default=""),
     Column("text", Text, nullable=False, server_default=""),
     Column("received_at", Instant, nullable=False),
+    Column("handled_at", Instant),  # everything that follows from it is stored
+    Column("forward_due_at", Instant),  # to be mailed to the helpdesk then; NULL: not, or done
     UniqueConstraint("source", "external_id"),
     Index("ix_replies_contact_point_id", "contact_point_id", "received_at"),
+    Index("ix_replies_customer_id", "customer_id", "received_at"),
     Index("ix_replies_incident_id", "incident_id", "meaning"),
+    Index(
+        "ix_replies_unhandled",
+        "id",
+        sqlite_where=text("handled_at IS NULL"),
+        postgresql_where=text("handled_at IS NULL"),
+    ),
+    Index(
+        "ix_replies_forward",
+        "forward_due_at",
+        sqlite_where=text("forward_due_at IS NOT NULL"),
+        postgresql_where=text("forward_due_at IS NOT NULL"),
+    ),
+    _one_of("meaning", Meaning),
 )
 
 # --- people on call, recovery ---------------------------------------------------------------------------------------

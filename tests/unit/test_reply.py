@@ -204,6 +204,16 @@ def test_words_belong_to_a_service_and_to_the_site_they_name() -> None:
     assert READER.read("out on Elm St", sites).number == 0
 
 
+def test_a_word_of_several_services_belongs_to_none() -> None:
+    own = {name: ServiceReplies(out=("OUT", f"NO {name}"), on=("ON",)) for name in ("power", "water")}
+    words = ReplyWords(
+        out=("OUT",), on=("ON",), pause=("PAUSE",), status=("STATUS",), help=("HELP",), start=("START",), services=own
+    )
+    reader = Reader({"en": words}, ("power", "water"))
+    assert (reader.read("out").service, reader.read("ON").service) == ("", "")
+    assert reader.read("no water").service == "water"
+
+
 def test_a_language_is_named_in_any_language() -> None:
     assert READER.read("ES").locale == "es"
     assert READER.read("Español, por favor").locale == "es"

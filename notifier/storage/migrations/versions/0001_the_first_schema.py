@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("channels_off", sa.Text(), server_default="", nullable=False),
         sa.Column("chosen", sa.Text(), server_default="", nullable=False),
         sa.Column("soft_bounces", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("wrote_at", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "kind = 'mobile' OR kind = 'landline' OR kind = 'email'", name=op.f("ck_contact_points_kind")
@@ -300,6 +301,7 @@ def upgrade() -> None:
         sa.Column("counted_regions", sa.Text(), nullable=False),
         sa.Column("place_region_id", sa.BigInteger(), nullable=True),
         sa.Column("not_counted", sa.Text(), nullable=True),
+        sa.Column("answer_to", sa.Text(), nullable=True),
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "not_counted = 'history' OR not_counted = 'late' OR not_counted = 'repeat' OR not_counted = 'unverified_cap' OR not_counted = 'no_region' OR not_counted = 'not_served' OR not_counted = 'ambiguous_customer'",
@@ -668,9 +670,17 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.BigInteger(), nullable=True),
         sa.Column("site_id", sa.BigInteger(), nullable=True),
         sa.Column("incident_id", sa.BigInteger(), nullable=True),
+        sa.Column("sender", sa.Text(), server_default="", nullable=False),
         sa.Column("meaning", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), server_default="", nullable=False),
         sa.Column("text", sa.Text(), server_default="", nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("handled_at", sa.BigInteger(), nullable=True),
+        sa.Column("forward_due_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "meaning = 'stop' OR meaning = 'start' OR meaning = 'pause' OR meaning = 'out' OR meaning = 'on' OR meaning = 'status' OR meaning = 'help' OR meaning = 'language' OR meaning = 'choice' OR meaning = 'on_call' OR meaning = 'yes' OR meaning = 'no' OR meaning = 'courtesy' OR meaning = 'complaint' OR meaning = 'note'",
+            name=op.f("ck_replies_meaning"),
+        ),
         sa.ForeignKeyConstraint(
             ["contact_point_id"], ["contact_points.id"], name=op.f("fk_replies_contact_point_id"), ondelete="SET NULL"
         ),
@@ -683,7 +693,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("source", "external_id", name=op.f("uq_replies_source_external_id")),
     )
     op.create_index("ix_replies_contact_point_id", "replies", ["contact_point_id", "received_at"], unique=False)
+    op.create_index("ix_replies_customer_id", "replies", ["customer_id", "received_at"], unique=False)
+    op.create_index(
+        "ix_replies_forward",
+        "replies",
+        ["forward_due_at"],
+        unique=False,
+        sqlite_where=sa.text("forward_due_at IS NOT NULL"),
+        postgresql_where=sa.text("forward_due_at IS NOT NULL"),
+    )
     op.create_index("ix_replies_incident_id", "replies", ["incident_id", "meaning"], unique=False)
+    op.create_index(
+        "ix_replies_unhandled",
+        "replies",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("handled_at IS NULL"),
+        postgresql_where=sa.text("handled_at IS NULL"),
+    )
     op.create_table(
         "site_regions",
         sa.Column("region_id", sa.BigInteger(), nullable=False),
@@ -1005,7 +1032,20 @@ def downgrade() -> None:
     op.drop_table("timeline")
     op.drop_index("ix_site_regions_site_id", table_name="site_regions")
     op.drop_table("site_regions")
+    op.drop_index(
+        "ix_replies_unhandled",
+        table_name="replies",
+        sqlite_where=sa.text("handled_at IS NULL"),
+        postgresql_where=sa.text("handled_at IS NULL"),
+    )
     op.drop_index("ix_replies_incident_id", table_name="replies")
+    op.drop_index(
+        "ix_replies_forward",
+        table_name="replies",
+        sqlite_where=sa.text("forward_due_at IS NOT NULL"),
+        postgresql_where=sa.text("forward_due_at IS NOT NULL"),
+    )
+    op.drop_index("ix_replies_customer_id", table_name="replies")
     op.drop_index("ix_replies_contact_point_id", table_name="replies")
     op.drop_table("replies")
     op.drop_table("pauses")
