@@ -41,19 +41,12 @@ class PostgresServer:
         """Execute statements one by one as the superuser; return the rows of the last."""
         return in_thread(_run(self.url(database), statements))
 
-    def new_database(self) -> str:
-        """Make a database with the newest schema and return its address: a copy of the migrated one."""
+    def new_database(self, *, migrated: bool = True) -> str:
+        """Make a database, as a copy of the migrated one or without a schema, and return its name."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE notifier")
-        return self.url(name)
-
-    def empty_database(self) -> str:
-        """Make a database without a schema and return its address."""
-        self._databases += 1
-        name = f"test_{self._databases}"
-        self.run(f"CREATE DATABASE {name}")
-        return self.url(name)
+        self.run(f"CREATE DATABASE {name} TEMPLATE {'notifier' if migrated else 'template1'}")
+        return name
 
     def kill(self) -> None:
         """End it as a crash does."""

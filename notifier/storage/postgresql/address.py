@@ -11,9 +11,9 @@ def is_postgresql(url: str) -> bool:
 
 
 def shown(url: str) -> str:
-    """Return the address as it may be shown: host, port and database, without user, password and options."""
+    """Return the address as it may be shown: host, port and database, without user, password and other options."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
-    host = parts.netloc.rpartition("@")[2] or options.get("host", "")
-    name = unquote(parts.path.lstrip("/")) or options.get("dbname", options.get("database", ""))
-    return f"postgresql://{host}/{name}"
+    host, name = parts.netloc.rpartition("@")[2], unquote(parts.path.lstrip("/"))
+    where = f"?host={options['host']}" if not host and "host" in options else ""
+    return f"postgresql://{host}/{name}{where}"

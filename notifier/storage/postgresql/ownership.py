@@ -16,7 +16,7 @@ import asyncpg
 
 from notifier.domain.errors import NotifierError
 
-LOCK_SECONDS = 5.0  # for which the session of a daemon that was killed may still be at work
+LOCK_SECONDS = 3.0  # for which the session of a daemon that was killed may still be at work
 LOOK_EVERY_SECONDS = 0.1
 
 _KEY = "SELECT hashtextextended('notifier daemon in ' || current_schema(), 0)"
