@@ -54,6 +54,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | None
     body_hash: str | None
     correlation_id: str
+    hears_back: bool = False  # one complaint, not one of a list: its reporter may be told what is known
+    again: bool = False  # it is out although we said it is back: counts although its reporter has counted today
 
 
 class _Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +170,7 @@ class Storing:
             where,
             verified=claim.verified,
             feeds_only=place.feeds_only,
-            counted_before=batch.counted_before(claim) if where.regions else (),
+            counted_before=batch.counted_before(claim) if where.regions and not one.again else (),
             strangers_before=strangers,
             strangers_at_most=self._config.detection.unverified_at_most,
         )
@@ -193,6 +195,7 @@ class Storing:
             counted_regions=counting.regions,
             not_counted=counting.not_counted,
             correlation_id=one.correlation_id,
+            answer_to=one.address if one.hears_back and claim.verified else None,
         )
 
 

@@ -55,15 +55,26 @@ class Intake:
         self._not_counted: Callable[[str], Counter] = cache(metrics.complaints_not_counted.labels)
 
     async def submit(
-        self, request: ComplaintRequest, *, actor: Actor, idempotency_key: str = "", body: bytes = b""
+        self,
+        request: ComplaintRequest,
+        *,
+        actor: Actor,
+        idempotency_key: str = "",
+        body: bytes = b"",
+        hears_back: bool = True,
+        again: bool = False,
     ) -> Accepted:
         """Store one complaint and answer after the commit.
 
-        Raises `InvalidInput` naming the field, the value and what would be right, and `Overloaded`.
+        `hears_back` lets its verified reporter be told what is known; `again` counts it although its reporter has
+        counted within 24 hours, because we have said that service is back and it is not. Raises `InvalidInput` naming
+        the field, the value and what would be right, and `Overloaded`.
         """
         began = time.perf_counter()
         try:
-            prepared = self._prepare(request, actor, idempotency_key, body, correlation_id())
+            prepared = self._prepare(
+                request, actor, idempotency_key, body, correlation_id(), hears_back=hears_back, again=again
+            )
             accepted = await self._with_others(prepared)
         except InvalidInput:
             self._metrics.complaints_refused.inc()
@@ -181,7 +192,15 @@ class Intake:
             return error
 
     def _prepare(
-        self, request: ComplaintRequest, actor: Actor, idempotency_key: str, body: bytes, correlation: str
+        self,
+        request: ComplaintRequest,
+        actor: Actor,
+        idempotency_key: str,
+        body: bytes,
+        correlation: str,
+        *,
+        hears_back: bool = False,
+        again: bool = False,
     ) -> Prepared:
         request = check(request)
         if request.service not in self._services:
@@ -205,6 +224,8 @@ class Intake:
             idempotency_key=idempotency_key or None,
             body_hash=_hash(body or msgspec.json.encode(request)) if idempotency_key else None,
             correlation_id=correlation,
+            hears_back=hears_back,
+            again=again,
         )
 
     def _normalise(self, reporter: str) -> str:

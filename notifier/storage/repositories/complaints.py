@@ -39,6 +39,7 @@ class StoredComplaint(Struct, kw_only=True):  # thousands a second: a struct is 
     counted_regions: tuple[int, ...]
     not_counted: NotCounted | None
     correlation_id: str
+    answer_to: str | None = None  # the address it came from, "" = the customer; None: nobody hears back
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def strangers_before(tx: Transaction, place_region_id: int, service: str, effect
 _STORED = (
     *("id", "source", "external_id", "api_key_id", "idempotency_key", "body_hash", "reporter", "customer_id"),
     *("service", "text", "occurred_at", "received_at", "effective_at", "verified", "regions", "counted_regions"),
-    *("place_region_id", "not_counted", "correlation_id"),
+    *("place_region_id", "not_counted", "correlation_id", "answer_to"),
 )
 
 
@@ -119,6 +120,7 @@ def _values(one: StoredComplaint) -> tuple[object, ...]:
         one.regions[0] if one.regions else None,
         one.not_counted,
         one.correlation_id,
+        one.answer_to,
     )
 
 
