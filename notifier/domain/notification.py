@@ -156,3 +156,6 @@ class NotificationFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     time_zone: str = "UTC"  # of the sites; several joined by "|" when they differ or nobody knows
     at: datetime | None = None  # the minute it was made: "today" and "tomorrow" are by this one
     first_contact: bool = False  # nothing of this incident was handed over to it before
+    kind: str = ""  # what it says instead of its broadcast: `overnight`; "" = the same
+    next_update_by: datetime | None = None  # told instead of the broadcast's: the reader sleeps then
+    held: bool = False  # it waited for the end of the night: what was promised to others for then was not to this one

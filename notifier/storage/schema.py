@@ -150,6 +150,9 @@ sites = Table(
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("customer_id", "reference"),
     _one_of("status", SiteStatus),
+    Index(  # few, and told first
+        "ix_sites_priority", "id", sqlite_where=text("priority = 1"), postgresql_where=text("priority = 1")
+    ),
 )
 
 regions = Table(
@@ -524,6 +527,7 @@ broadcasts = Table(
     Column("changes", Text, nullable=False, server_default="{}"),  # what `send` will do to the incident
     *_yes_no("automatic"),
     *_yes_no("may_delay"),  # authorises an automatic `delayed` for the promise it makes
+    Column("wake_reason", Text, nullable=False, server_default=""),  # why the night holds nobody up; "" = it does
     Column("expected_customers", Integer, nullable=False, server_default="0"),  # what the preview counted
     Column("created_at", Instant, nullable=False),
     Column("created_by", Text, nullable=False),

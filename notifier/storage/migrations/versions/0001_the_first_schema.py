@@ -446,6 +446,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sites")),
         sa.UniqueConstraint("customer_id", "reference", name=op.f("uq_sites_customer_id_reference")),
     )
+    op.create_index(
+        "ix_sites_priority",
+        "sites",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("priority = 1"),
+        postgresql_where=sa.text("priority = 1"),
+    )
     op.create_table(
         "suppressions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -748,6 +756,7 @@ def upgrade() -> None:
         sa.Column("changes", sa.Text(), server_default="{}", nullable=False),
         sa.Column("automatic", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("may_delay", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("wake_reason", sa.Text(), server_default="", nullable=False),
         sa.Column("expected_customers", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
@@ -1067,6 +1076,12 @@ def downgrade() -> None:
     op.drop_index("ix_suppressions_contact_point_id", table_name="suppressions")
     op.drop_index("ix_suppressions_address_hash", table_name="suppressions")
     op.drop_table("suppressions")
+    op.drop_index(
+        "ix_sites_priority",
+        table_name="sites",
+        sqlite_where=sa.text("priority = 1"),
+        postgresql_where=sa.text("priority = 1"),
+    )
     op.drop_table("sites")
     op.drop_index("ix_incidents_state", table_name="incidents")
     op.drop_table("incidents")
