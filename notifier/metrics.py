@@ -12,6 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from notifier.domain.broadcast import SENDABLE_KINDS, BroadcastState
 from notifier.domain.complaint import NotCounted
 from notifier.domain.incident import DismissReason, IncidentState
+from notifier.domain.mail_effect import MailEffect
+from notifier.domain.mail_report import MailKind
+from notifier.domain.mail_verdict import Verdict
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.domain.receipt import ReceiptStatus
@@ -126,6 +129,13 @@ class Metrics:
         self.provider_up = gauge("provider_up", "1 while a provider is used, 0 while it is stopped.", ["provider"])
         self.unsubscribes = counter("unsubscribes_total", "Opt-outs by link.")
 
+        self.mail_reports = counter(
+            "mail_reports_total", "Mails that came back, by kind and by what followed.", ["kind", "effect"]
+        )
+        self.mail_verdicts = counter(
+            "mail_verdicts_total", "Reports about messages of ours, by what they say of the address.", ["verdict"]
+        )
+
         self.http_requests = counter(
             "http_requests_total", "API requests by route and status class.", ["method", "route", "status"]
         )
@@ -151,6 +161,8 @@ class Metrics:
         _touch(self.notifications_pending, Channel)
         _touch(self.notifications_in_doubt, Channel)
         _touch(self.handover_delay, Channel)
+        _touch(self.mail_reports, MailKind, MailEffect)
+        _touch(self.mail_verdicts, Verdict)
         _touch(self.attempts, providers, ATTEMPT_OUTCOMES)
         _touch(self.attempt_seconds, providers)
         _touch(self.receipts, providers, ReceiptStatus)

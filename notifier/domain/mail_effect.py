@@ -1,4 +1,4 @@
-"""What follows from a mail that came back: decided from its kind and from what it says about the address we wrote to."""
+"""What follows from a mail that came back: decided by its kind and by what it says about the address we wrote to."""
 
 from enum import StrEnum
 from typing import assert_never
