@@ -11,17 +11,22 @@ from notifier.storage.instants import to_micros
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs.subject import Subject, clock, customers
 from notifier.storage.repositories import incidents
-from notifier.storage.repositories.incidents import service_pattern
+from notifier.storage.repositories.incidents import StoredIncident, service_pattern
 from notifier.storage.views import Need
 
 AGAIN_WITHIN = timedelta(hours=24)  # after restoration, complaints are news
 AGAIN_FROM = 3  # customers
 
 
-def suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+def undecided(tx: Transaction) -> Iterator[StoredIncident]:
+    """Return the suspected incidents that nobody has decided on; counts nothing."""
     for incident in incidents.with_state(tx, IncidentState.SUSPECTED):
-        if _waits_for_approval(tx, incident.id):
-            continue
+        if not _waits_for_approval(tx, incident.id):
+            yield incident
+
+
+def suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    for incident in undecided(tx):
         card = shown.card(tx, incident.id)
         evidence = shown.newest_evidence(tx, incident.id)
         parts = [f"#{incident.id} suspected  {incident.service}, {incident.place}"]

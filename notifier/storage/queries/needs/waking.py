@@ -1,0 +1,163 @@
+"""Which needs wake people on call, and what is said of each: one plain line, without personal data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from notifier.domain.incident import IncidentState
+from notifier.domain.on_call import CallReason, alarm_key
+from notifier.domain.playbook import Playbook
+from notifier.domain.text import figure
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.queries import incidents as shown
+from notifier.storage.queries.needs import promised, suspicions, updates
+from notifier.storage.queries.needs.subject import clock, customers
+from notifier.storage.repositories import broadcasts, incidents
+from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.views import Need
+
+_REASONS = {
+    "suspected": CallReason.SUSPECTED,
+    "approval": CallReason.APPROVAL_WAITING,
+    "promise": CallReason.PROMISE_IN_DANGER,
+    "promise_missed": CallReason.PROMISE_IN_DANGER,
+}
+"""The kinds of need that wake people; the rest waits until somebody looks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waking:
+    """A need that wakes people."""
+
+    key: str
+    reason: CallReason
+    text: str = ""  # "" = made when somebody is called: its figures move, and counting them takes time
+    incident_id: int | None = None
+    broadcast_id: int | None = None
+    due_at: datetime | None = None
+    author: str = ""  # of what waits for a second person
+
+
+def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> list[Waking]:
+    """Return what wakes people, by what is stored. Called every few seconds: it counts no customers."""
+    due = [*promised.missed(tx, zone), *promised.in_danger(tx, now, zone, playbooks)]
+    return [
+        *(_waking(need) for need in due),
+        *(_waking(need, _author(tx, need)) for need in updates.approvals(tx, "")),
+        *(
+            Waking(
+                key=alarm_key(CallReason.SUSPECTED, incident.id), reason=CallReason.SUSPECTED, incident_id=incident.id
+            )
+            for incident in suspicions.undecided(tx)
+        ),
+    ]
+
+
+def key_of(need: Need) -> str | None:
+    """Return the key of the alarm that a need is, or None when it wakes nobody."""
+    reason = _REASONS.get(need.kind)
+    match reason:
+        case None:
+            return None
+        case CallReason.PROMISE_IN_DANGER:
+            return alarm_key(reason, need.incident_id, to_micros(need.due_at))
+        case CallReason.APPROVAL_WAITING:
+            return alarm_key(reason, need.broadcast_id)
+        case _:
+            return alarm_key(reason, need.incident_id)
+
+
+def describe(tx: Transaction, found: Waking) -> str:
+    """Return what is said of a need that somebody is called about now."""
+    if found.text or found.incident_id is None:
+        return found.text
+    return _suspected(tx, incidents.load(tx, found.incident_id))
+
+
+def label(tx: Transaction, incident_id: int | None) -> str:
+    """Return how an incident is named, or nothing where there is none."""
+    return "" if incident_id is None else _label(incidents.load(tx, incident_id))
+
+
+def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
+    """Return in a few words what became of an incident's need."""
+    incident = incidents.load(tx, incident_id)
+    last = _acts(tx, incident_id)
+    if incident.state is IncidentState.DISMISSED and (last is None or last.event != "dismissed"):
+        return "it subsided"
+    if last is None:
+        return str(incident.state)
+    return f"{last.event.removesuffix('_sent').replace('_', ' ')} by {last.by} at {clock(last.at, zone)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What a person did last with an incident."""
+
+    event: str
+    by: str
+    at: datetime
+
+
+def acted(tx: Transaction, incident_id: int, *, since: datetime) -> Act | None:
+    """Return what a person did last with an incident, when that was not before `since`."""
+    last = _acts(tx, incident_id)
+    return last if last is not None and last.at >= since else None
+
+
+def _acts(tx: Transaction, incident_id: int) -> Act | None:
+    row = tx.row(
+        """SELECT event, actor, at FROM timeline WHERE incident_id = :id AND actor <> 'daemon'
+           ORDER BY id DESC LIMIT 1""",
+        id=incident_id,
+    )
+    return None if row is None else Act(event=row["event"], by=row["actor"], at=to_instant(row["at"]))
+
+
+def _waking(need: Need, author: str = "") -> Waking:
+    key = key_of(need)
+    assert key is not None  # noqa: S101 - these kinds wake
+    return Waking(
+        key=key,
+        reason=_REASONS[need.kind],
+        text=need.text.replace("`", "").replace(", ", " ", 1),  # "#42 internet, Riverside" -> "#42 internet Riverside"
+        incident_id=need.incident_id,
+        broadcast_id=need.broadcast_id,
+        due_at=need.due_at,
+        author=author,
+    )
+
+
+def _author(tx: Transaction, need: Need) -> str:
+    return "" if need.broadcast_id is None else broadcasts.load(tx, need.broadcast_id).sent_by or ""
+
+
+def _label(incident: StoredIncident) -> str:
+    return f"#{incident.id} {incident.service} {incident.place}"
+
+
+def _suspected(tx: Transaction, incident: StoredIncident) -> str:
+    card = shown.card(tx, incident.id)
+    parts = [*_evidence(tx, incident), customers(card.customers)]
+    return f"{_label(incident)}: {', '.join(parts)}, nobody told"
+
+
+def _evidence(tx: Transaction, incident: StoredIncident) -> Iterator[str]:
+    found = shown.newest_evidence(tx, incident.id)
+    if not found:
+        yield f"opened by {incident.opened_by}"
+        return
+    best = found[0]
+    minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
+    people = "1 person" if best.observed == 1 else f"{best.observed:,} people"  # each counts once
+    yield f"{people} in {minutes} min ({figure(best.expected)} expected)"
+    yield f"{best.verified:,} verified"
+
+
+def together(texts: Sequence[str]) -> str:
+    """Return one line about several needs: how many, and which incidents, as far as they can be named."""
+    named = list(dict.fromkeys(text.partition(":")[0] for text in texts if text.startswith("#")))
+    others = [text for text in texts if not text.startswith("#")]
+    return f"{len(texts)} things need you: {'; '.join([*named, *others])}"

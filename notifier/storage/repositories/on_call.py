@@ -1,0 +1,393 @@
+"""Alarms, the calls they bring, and what is handed over on each route.
+
+A call and its routes are committed before anything is handed over, and each outcome after it. What was not recorded
+when a daemon died is handed over again at the next start: people may be called twice, and are never not called.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Turn, Verb
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import to_instant, to_micros
+
+PROBLEM_AT_MOST = 200  # characters of what a provider said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAlarm:
+    """An alarm as it is stored."""
+
+    id: int
+    key: str
+    reason: CallReason
+    incident_id: int | None
+    broadcast_id: int | None
+    opened_at: datetime
+    answered_at: datetime | None
+    answered_by: str
+    answer: str
+    rests_until: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def since(self) -> datetime:
+        """Return when it began, or begins again after an answer."""
+        return self.rests_until or self.opened_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCall:
+    """A call as it is stored."""
+
+    id: int
+    person: str
+    reason: CallReason
+    text: str
+    verbs: tuple[Verb, ...]
+    code_salt: str
+    code_tries: int
+    called_at: datetime
+    answered_at: datetime | None
+    answered_by: str
+    answer: str
+    ended_at: datetime | None
+    outcome: CallOutcome | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRoute:
+    """Something to be handed over now."""
+
+    id: int
+    call: StoredCall
+    route: Route
+    says: Says
+    text: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What became of one hand-over; `due_at` when it is tried again, None when it is not."""
+
+    route_id: int
+    state: RouteState
+    provider: str = ""
+    provider_id: str = ""
+    problem: str = ""
+    due_at: datetime | None = None
+
+
+# --- alarms ----------------------------------------------------------------------------------------------------------
+
+
+def open_alarms(tx: Transaction) -> list[StoredAlarm]:
+    """Return the alarms that stand, oldest first."""
+    return [_alarm(row) for row in tx.rows("SELECT * FROM alarms WHERE ended_at IS NULL ORDER BY id")]
+
+
+def begin(
+    tx: Transaction,
+    *,
+    key: str,
+    reason: CallReason,
+    now: datetime,
+    incident_id: int | None = None,
+    broadcast_id: int | None = None,
+) -> int:
+    """Store an alarm and return its id."""
+    return int(
+        tx.scalar(
+            """INSERT INTO alarms (key, reason, incident_id, broadcast_id, opened_at)
+               VALUES (:key, :reason, :incident, :broadcast, :now) RETURNING id""",
+            key=key,
+            reason=reason,
+            incident=incident_id,
+            broadcast=broadcast_id,
+            now=to_micros(now),
+        )
+    )
+
+
+def end(tx: Transaction, alarm_id: int, *, now: datetime) -> None:
+    """Note that a need is gone."""
+    tx.run("UPDATE alarms SET ended_at = :now WHERE id = :id AND ended_at IS NULL", now=to_micros(now), id=alarm_id)
+
+
+def answer(tx: Transaction, alarm_id: int, *, by: str, said: str, rests_until: datetime, now: datetime) -> None:
+    """Note that somebody has an alarm, so that nobody is called about it for a while."""
+    tx.run(
+        """UPDATE alarms SET answered_at = :now, answered_by = :by, answer = :said, rests_until = :until
+           WHERE id = :id AND ended_at IS NULL""",
+        now=to_micros(now),
+        by=by,
+        said=said,
+        until=to_micros(rests_until),
+        id=alarm_id,
+    )
+
+
+def alarms_of(tx: Transaction, call_id: int) -> list[StoredAlarm]:
+    """Return what a call is about, ended ones included."""
+    rows = tx.rows(
+        "SELECT a.* FROM alarms AS a JOIN call_alarms AS c ON c.alarm_id = a.id WHERE c.call_id = :id ORDER BY a.id",
+        id=call_id,
+    )
+    return [_alarm(row) for row in rows]
+
+
+def turns(tx: Transaction, alarm: StoredAlarm) -> list[Turn]:
+    """Return who was called about an alarm since it began, or began again."""
+    rows = tx.rows(
+        """SELECT c.person, c.called_at,
+                  (SELECT count(*) FROM call_routes AS r WHERE r.call_id = c.id AND r.says = 'call'
+                   AND (r.state = 'handed_over' OR r.attempts = 0)) AS hopes
+           FROM calls AS c JOIN call_alarms AS l ON l.call_id = c.id
+           WHERE l.alarm_id = :id AND c.called_at >= :since ORDER BY c.id""",
+        id=alarm.id,
+        since=to_micros(alarm.since),
+    )
+    return [
+        Turn(person=row["person"], called_at=to_instant(row["called_at"]), is_lost=row["hopes"] == 0) for row in rows
+    ]
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def last_called(tx: Transaction, *, since: datetime) -> dict[str, datetime]:
+    """Return when each person was last called, where that was not before `since`; tests do not count."""
+    rows = tx.rows(
+        """SELECT person, MAX(called_at) AS at FROM calls WHERE called_at >= :since AND reason <> 'test'
+           GROUP BY person""",
+        since=to_micros(since),
+    )
+    return {row["person"]: to_instant(row["at"]) for row in rows}
+
+
+def place(
+    tx: Transaction,
+    *,
+    person: str,
+    reason: CallReason,
+    text: str,
+    verbs: Sequence[Verb],
+    code_salt: str,
+    alarm_ids: Sequence[int],
+    routes: Sequence[Route],
+    now: datetime,
+) -> int:
+    """Store a call with everything that is to be handed over, and return its id."""
+    call_id = int(
+        tx.scalar(
+            """INSERT INTO calls (person, reason, text, verbs, code_salt, called_at)
+               VALUES (:person, :reason, :text, :verbs, :salt, :now) RETURNING id""",
+            person=person,
+            reason=reason,
+            text=text,
+            verbs="|".join(("", *verbs, "")),
+            salt=code_salt,
+            now=to_micros(now),
+        )
+    )
+    tx.run_many(
+        "INSERT INTO call_alarms (alarm_id, call_id) VALUES (:alarm, :call)",
+        [{"alarm": alarm_id, "call": call_id} for alarm_id in alarm_ids],
+    )
+    for route in routes:
+        to_hand_over(tx, call_id, route, Says.CALL, "", now=now)
+    return call_id
+
+
+def load(tx: Transaction, call_id: int) -> StoredCall | None:
+    """Return one call."""
+    row = tx.row("SELECT * FROM calls WHERE id = :id", id=call_id)
+    return None if row is None else _call(row)
+
+
+def unfinished(tx: Transaction) -> list[StoredCall]:
+    """Return the calls of which something is open, or whose people have not been told that nothing is."""
+    return [_call(row) for row in tx.rows("SELECT * FROM calls WHERE ended_at IS NULL ORDER BY id")]
+
+
+def newest(tx: Transaction, limit: int) -> list[StoredCall]:
+    """Return the newest calls, newest first."""
+    return [_call(row) for row in tx.rows("SELECT * FROM calls ORDER BY id DESC LIMIT :most", most=limit)]
+
+
+def decidable(tx: Transaction, people: Sequence[str], *, since: datetime) -> list[StoredCall]:
+    """Return the calls of some people that have a code, not called before `since`; newest first."""
+    return [
+        call
+        for call in (
+            _call(row)
+            for row in tx.rows(
+                "SELECT * FROM calls WHERE called_at >= :since AND code_salt <> '' ORDER BY id DESC",
+                since=to_micros(since),
+            )
+        )
+        if call.person in people
+    ]
+
+
+def count_wrong_code(tx: Transaction, call_ids: Sequence[int]) -> None:
+    """Note that somebody sent a wrong code from the number of the person who was called."""
+    tx.run_many("UPDATE calls SET code_tries = code_tries + 1 WHERE id = :id", [{"id": each} for each in call_ids])
+
+
+def claim_answer(tx: Transaction, call_id: int, *, by: str, verb: str, now: datetime) -> bool:
+    """Answer a call; tell whether nobody had answered it before. A code is used up by this."""
+    return (
+        tx.run(
+            """UPDATE calls SET answered_at = :now, answered_by = :by, answer = :verb
+               WHERE id = :id AND answered_at IS NULL""",
+            now=to_micros(now),
+            by=by,
+            verb=verb,
+            id=call_id,
+        )
+        > 0
+    )
+
+
+def release_answer(tx: Transaction, call_id: int) -> None:
+    """Take an answer back that could not be carried out: the code is good again."""
+    tx.run("UPDATE calls SET answered_at = NULL, answered_by = '', answer = '' WHERE id = :id", id=call_id)
+
+
+def settle(tx: Transaction, call_id: int, outcome: CallOutcome) -> bool:
+    """Note how a call ended, once; tell whether this was the first word about it."""
+    return (
+        tx.run("UPDATE calls SET outcome = :outcome WHERE id = :id AND outcome IS NULL", outcome=outcome, id=call_id)
+        > 0
+    )
+
+
+def finish(tx: Transaction, call_id: int, *, now: datetime) -> None:
+    """Note that nothing of a call is open any more."""
+    tx.run("UPDATE calls SET ended_at = :now WHERE id = :id", now=to_micros(now), id=call_id)
+
+
+# --- routes ----------------------------------------------------------------------------------------------------------
+
+
+def to_hand_over(tx: Transaction, call_id: int, route: Route, says: Says, text: str, *, now: datetime) -> None:
+    """Store something to be handed over, once per call, route and what it says."""
+    tx.run(
+        """INSERT INTO call_routes (call_id, route, says, text, due_at) VALUES (:call, :route, :says, :text, :now)
+           ON CONFLICT (call_id, route, says) DO NOTHING""",
+        call=call_id,
+        route=route,
+        says=says,
+        text=text,
+        now=to_micros(now),
+    )
+
+
+def due(tx: Transaction, *, now: datetime) -> list[DueRoute]:
+    """Return what is to be handed over now, calls first."""
+    rows = tx.rows(
+        """SELECT c.*, r.id AS route_id, r.route, r.says, r.text AS said, r.attempts
+           FROM call_routes AS r JOIN calls AS c ON c.id = r.call_id
+           WHERE r.state = 'waiting' AND r.due_at <= :now
+           ORDER BY CASE WHEN r.says = 'call' THEN 0 ELSE 1 END, r.id""",
+        now=to_micros(now),
+    )
+    return [
+        DueRoute(
+            id=row["route_id"],
+            call=_call(row),
+            route=Route(row["route"]),
+            says=Says(row["says"]),
+            text=row["said"],
+            attempts=row["attempts"],
+        )
+        for row in rows
+    ]
+
+
+def record(tx: Transaction, tried: Tried, *, now: datetime) -> None:
+    """Store what became of a hand-over; what was called off meanwhile stays so unless it went out."""
+    tx.run(
+        """UPDATE call_routes
+           SET state = CASE WHEN state = 'waiting' OR :handed = 1 THEN :state ELSE state END,
+               attempts = attempts + 1, provider = :provider, provider_id = :provider_id, problem = :problem,
+               due_at = COALESCE(:due, due_at), handed_over_at = CASE WHEN :handed = 1 THEN :now ELSE handed_over_at END
+           WHERE id = :id""",
+        handed=int(tried.state is RouteState.HANDED_OVER),
+        state=tried.state,
+        provider=tried.provider,
+        provider_id=tried.provider_id,
+        problem=tried.problem[:PROBLEM_AT_MOST],
+        due=to_micros(tried.due_at),
+        now=to_micros(now),
+        id=tried.route_id,
+    )
+
+
+def call_off(tx: Transaction, call_id: int) -> None:
+    """Hand over nothing more of a call that is not needed any more."""
+    tx.run(
+        """UPDATE call_routes SET state = 'failed', problem = CASE WHEN problem = '' THEN 'not needed any more'
+                                                                    ELSE problem END
+           WHERE call_id = :id AND says = 'call' AND state = 'waiting'""",
+        id=call_id,
+    )
+
+
+def receive(tx: Transaction, provider_id: str, status: str, *, has_failed: bool) -> bool:
+    """Note what a provider said later of a message; tell whether it is one of ours."""
+    return (
+        tx.run(
+            """UPDATE call_routes SET receipt = :status, state = CASE WHEN :failed = 1 THEN 'failed' ELSE state END
+               WHERE provider_id = :provider_id AND provider_id <> ''""",
+            status=status,
+            failed=int(has_failed),
+            provider_id=provider_id,
+        )
+        > 0
+    )
+
+
+def routes_of(tx: Transaction, call_ids: Sequence[int]) -> Mapping[int, list[Row]]:
+    """Return every route of some calls, by call."""
+    found: dict[int, list[Row]] = {call_id: [] for call_id in call_ids}
+    for call_id in call_ids:
+        found[call_id] = tx.rows("SELECT * FROM call_routes WHERE call_id = :id ORDER BY id", id=call_id)
+    return found
+
+
+def _alarm(row: Row) -> StoredAlarm:
+    return StoredAlarm(
+        id=row["id"],
+        key=row["key"],
+        reason=CallReason(row["reason"]),
+        incident_id=row["incident_id"],
+        broadcast_id=row["broadcast_id"],
+        opened_at=to_instant(row["opened_at"]),
+        answered_at=to_instant(row["answered_at"]),
+        answered_by=row["answered_by"],
+        answer=row["answer"],
+        rests_until=to_instant(row["rests_until"]),
+        ended_at=to_instant(row["ended_at"]),
+    )
+
+
+def _call(row: Row) -> StoredCall:
+    return StoredCall(
+        id=row["id"],
+        person=row["person"],
+        reason=CallReason(row["reason"]),
+        text=row["text"],
+        verbs=tuple(Verb(word) for word in row["verbs"].split("|") if word),
+        code_salt=row["code_salt"],
+        code_tries=row["code_tries"],
+        called_at=to_instant(row["called_at"]),
+        answered_at=to_instant(row["answered_at"]),
+        answered_by=row["answered_by"],
+        answer=row["answer"],
+        ended_at=to_instant(row["ended_at"]),
+        outcome=None if row["outcome"] is None else CallOutcome(row["outcome"]),
+    )
