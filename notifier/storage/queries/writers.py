@@ -1,0 +1,115 @@
+"""Who wrote to us, as a decision needs them: their sites, and what is out there or was lately."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from notifier.domain.answering import ASKED_WITHIN, OVER_WITHIN, IncidentThere, Question, Writer, WriterSite
+from notifier.domain.consent import Purpose
+from notifier.domain.reply import Meaning
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.repositories import answers, replies
+from notifier.storage.repositories.audience import may_have_been_told, numbers
+
+SITES_AT_MOST = 200  # of one contact point; who has more is a company that does not answer by text
+
+
+def sites_of(tx: Transaction, contact_point_id: int) -> tuple[WriterSite, ...]:
+    """Return the active sites that a contact point hears about, in the order they are listed."""
+    return tuple(
+        WriterSite(
+            id=row["id"],
+            customer_id=row["customer_id"],
+            services=frozenset(row["services"].strip("|").split("|")),
+            name=f"{row['label']} {row['address']}".strip(),
+        )
+        for row in tx.rows(
+            """SELECT DISTINCT s.id, s.customer_id, s.services, s.label, s.address
+               FROM links AS l JOIN sites AS s ON s.id = l.site_id
+               WHERE l.contact_point_id = :id AND s.status = 'active' ORDER BY s.id LIMIT :most""",
+            id=contact_point_id,
+            most=SITES_AT_MOST,
+        )
+    )
+
+
+def writer(tx: Transaction, contact_point_id: int, *, now: datetime) -> Writer:
+    """Return somebody on file with everything that a decision about their text needs."""
+    sites = sites_of(tx, contact_point_id)
+    row = tx.row(
+        f"""SELECT c.suppressed, (SELECT o.state FROM consents AS o WHERE o.contact_point_id = c.id
+                                  AND o.purpose = '{Purpose.OUTAGE}') AS consent
+            FROM contact_points AS c WHERE c.id = :id""",
+        id=contact_point_id,
+    )
+    return Writer(
+        sites=sites,
+        incidents=incidents_at(tx, [site.id for site in sites], contact_point_id=contact_point_id, now=now),
+        question=_question(tx, contact_point_id, now),
+        is_opted_out=row is not None and (row["suppressed"] == "opted_out" or row["consent"] == "refused"),
+        said_on_for=replies.said_of(tx, contact_point_id, Meaning.ON),
+    )
+
+
+def incidents_at(
+    tx: Transaction, site_ids: Sequence[int], *, contact_point_id: int, now: datetime
+) -> tuple[IncidentThere, ...]:
+    """Return the incidents at some sites that are open or were over within 24 hours, newest first.
+
+    Sites lie in the place of an incident by their regions or by name, and have its service.
+    """
+    if not site_ids:
+        return ()
+    ids = numbers(site_ids)
+    found: dict[int, set[int]] = {}
+    for incident, site in tx.tuples(
+        f"""SELECT i.id, sr.site_id FROM site_regions AS sr
+            JOIN incident_regions AS ir ON ir.region_id = sr.region_id AND ir.role = 'place'
+            JOIN incidents AS i ON i.id = ir.incident_id JOIN sites AS s ON s.id = sr.site_id
+            WHERE sr.site_id IN ({ids}) AND s.services LIKE '%|' || i.service || '|%' AND {_LATELY}
+            UNION
+            SELECT i.id, t.site_id FROM incident_sites AS t JOIN incidents AS i ON i.id = t.incident_id
+            JOIN sites AS s ON s.id = t.site_id
+            WHERE t.site_id IN ({ids}) AND s.services LIKE '%|' || i.service || '|%' AND {_LATELY}""",
+        since=to_micros(now - OVER_WITHIN),
+    ):
+        found.setdefault(incident, set()).add(site)
+    if not found:
+        return ()
+    return tuple(
+        IncidentThere(
+            id=row["id"],
+            service=row["service"],
+            site_ids=frozenset(found[row["id"]]),
+            is_over=row["state"] in ("resolved", "closed"),
+            is_told=bool(row["told"]),
+            told_at=to_instant(row["told_at"]),
+        )
+        for row in tx.rows(
+            f"""SELECT i.id, i.service, i.state,
+                       CASE WHEN EXISTS (SELECT 1 FROM broadcasts AS b WHERE b.incident_id = i.id
+                                         AND b.started_at IS NOT NULL AND b.state IN ('sending', 'paused', 'completed'))
+                            THEN 1 ELSE 0 END AS told,
+                       (SELECT MAX(COALESCE(n.ended_at, n.sending_at)) FROM notifications AS n
+                        JOIN broadcasts AS b ON b.id = n.broadcast_id
+                        WHERE n.contact_point_id = :point AND b.incident_id = i.id
+                          AND {may_have_been_told("n")}) AS told_at
+                FROM incidents AS i WHERE i.id IN ({numbers(list(found))}) ORDER BY i.id DESC""",
+            point=contact_point_id,
+        )
+    )
+
+
+_LATELY = """(i.state IN ('suspected', 'confirmed')
+              OR (i.state IN ('resolved', 'closed') AND COALESCE(i.resolved_at, i.closed_at) > :since))"""
+
+
+def _question(tx: Transaction, contact_point_id: int, now: datetime) -> Question | None:
+    asked = answers.last_question(tx, contact_point_id, within=ASKED_WITHIN, now=now)
+    if asked is None:
+        return None
+    reply_id, question = asked
+    reply = replies.load(tx, reply_id)
+    if reply is None or reply.meaning not in (Meaning.OUT, Meaning.ON):
+        return None
+    return Question(meaning=reply.meaning, service=question.service, site_ids=question.site_ids)
