@@ -9,7 +9,6 @@ import csv
 import http.client
 import json
 import os
-import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from notifier.messages.links import Purpose, read_token
 from notifier.sandbox.processes import Rehearsal, notifier
 from notifier.sandbox.smtp_receiver import read_receipts
 from notifier.sandbox.town import COLUMNS
+from tests.stores import ON_BOTH
 
 PEOPLE = 20_000
 SECRET = "a secret of the test"
@@ -31,8 +31,9 @@ pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("kill")]
 
 
 @pytest.fixture
-def rehearsal(tmp_path, request):
+def rehearsal(tmp_path, store, request):
     settings = {
+        "storage": {"url": store.url},
         "delivery": {"in_doubt": {"email": request.param}, "take_back": "0 s"},
         "sender": {"link_secret": SECRET},
     }
@@ -103,7 +104,7 @@ def received(rehearsal):
     return path.read_bytes().count(b"\n") - 1 if path.exists() else 0
 
 
-def broadcast_through_three_kills(rehearsal):
+def broadcast_through_three_kills(rehearsal, store):
     """Send to everyone while the daemon is killed three times; return ledger rows and receipts."""
     daemon = rehearsal.start_daemon()
     import_people(rehearsal)
@@ -117,18 +118,15 @@ def broadcast_through_three_kills(rehearsal):
         daemon = rehearsal.start_daemon()
     until(lambda: call(rehearsal, f"/v1/broadcasts/{broadcast}")["state"] == "completed")
     rehearsal.stop()
-    return ledger(rehearsal, broadcast), read_receipts(rehearsal.folder)
+    return ledger(store, broadcast), read_receipts(rehearsal.folder)
 
 
-def ledger(rehearsal, broadcast):
+def ledger(store, broadcast):
     """Return the notifications by id: address, state, and whether it was ever in doubt."""
-    with sqlite3.connect(rehearsal.database) as connection:
-        rows = connection.execute(
-            "SELECT n.id, c.address, n.state, n.in_doubt_at IS NOT NULL FROM notifications n"
-            " JOIN contact_points c ON c.id = n.contact_point_id WHERE n.broadcast_id = ?",
-            (broadcast,),
-        ).fetchall()
-    connection.close()
+    rows = store.query(
+        "SELECT n.id, c.address, n.state, n.in_doubt_at IS NOT NULL FROM notifications n"
+        f" JOIN contact_points c ON c.id = n.contact_point_id WHERE n.broadcast_id = {broadcast}"
+    )
     return {row[0]: row[1:] for row in rows}
 
 
@@ -144,9 +142,10 @@ def by_notification(receipts, rows):
     return counts
 
 
+@ON_BOTH
 @pytest.mark.parametrize("rehearsal", ["resend"], indirect=True)
-def test_under_resend_nobody_is_missed_and_only_those_in_doubt_may_hear_twice(rehearsal):
-    rows, receipts = broadcast_through_three_kills(rehearsal)
+def test_under_resend_nobody_is_missed_and_only_those_in_doubt_may_hear_twice(rehearsal, store):
+    rows, receipts = broadcast_through_three_kills(rehearsal, store)
     counts = by_notification(receipts, rows)
     in_doubt = {number for number, (_, _, doubt) in rows.items() if doubt}
     assert len(rows) == PEOPLE
@@ -156,9 +155,10 @@ def test_under_resend_nobody_is_missed_and_only_those_in_doubt_may_hear_twice(re
     assert in_doubt, "a kill in the middle leaves something in doubt"
 
 
+@ON_BOTH
 @pytest.mark.parametrize("rehearsal", ["hold"], indirect=True)
-def test_under_hold_nobody_hears_twice_and_only_those_held_may_be_missing(rehearsal):
-    rows, receipts = broadcast_through_three_kills(rehearsal)
+def test_under_hold_nobody_hears_twice_and_only_those_held_may_be_missing(rehearsal, store):
+    rows, receipts = broadcast_through_three_kills(rehearsal, store)
     counts = by_notification(receipts, rows)
     held = {number for number, (_, state, _) in rows.items() if state == "held"}
     assert len(rows) == PEOPLE

@@ -3,13 +3,13 @@
 import contextlib
 import http.client
 import json
-import sqlite3
 import threading
 import time
 
 import pytest
 
 from notifier.sandbox.processes import Rehearsal
+from tests.stores import ON_BOTH
 
 PLAYBOOK = {"name": "test", "services": ["internet", "power", "water"]}
 CALLERS = 12
@@ -57,8 +57,9 @@ class Callers:
             self.accepted[external_id] = json.loads(body)["id"]
 
 
-def test_what_was_answered_is_stored_once_whatever_ends_the_daemon(tmp_path):
-    rehearsal = Rehearsal(tmp_path, playbook=PLAYBOOK)
+@ON_BOTH
+def test_what_was_answered_is_stored_once_whatever_ends_the_daemon(tmp_path, store):
+    rehearsal = Rehearsal(tmp_path, settings={"storage": {"url": store.url}}, playbook=PLAYBOOK)
     accepted: dict[str, int] = {}
     try:
         for name in ("kill", "kill again", "stop"):
@@ -74,9 +75,7 @@ def test_what_was_answered_is_stored_once_whatever_ends_the_daemon(tmp_path):
             accepted |= callers.accepted
     finally:
         rehearsal.stop()
-    with sqlite3.connect(rehearsal.database) as connection:
-        rows = connection.execute("SELECT external_id, id FROM complaints").fetchall()
-    connection.close()
+    rows = store.query("SELECT external_id, id FROM complaints")
     stored = dict(rows)
     assert len(stored) == len(rows)
     assert {external_id: stored.get(external_id) for external_id in accepted} == accepted
