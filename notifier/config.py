@@ -389,6 +389,12 @@ class Person(Settings, frozen=True):
     name: Annotated[str, Meta(description="Name, as shown to the others.", min_length=1)]
     sms: Annotated[str, Meta(description="Mobile number.")] = ""
     email: Annotated[str, Meta(description="Mail address.")] = ""
+    key: Annotated[
+        str,
+        Meta(
+            description="Name of this person's API key, so that nobody approves by text what they sent by key; empty = the same as `name`."
+        ),
+    ] = ""
     webhook: Annotated[str, Meta(description="Address that is posted to.", extra={"secret": True})] = ""
     webhook_kind: Annotated[WebhookKind, Meta(description="What it understands: pagerduty, slack or teams.")] = (
         WebhookKind.SLACK
