@@ -5,6 +5,6 @@ database, and it never raises for anything a carrier can do: every failure is an
 a provider, for a connection or its turn, has not begun and can be called back.
 """
 
-from notifier.providers.registry import Message, Provider, Recalled, create
+from notifier.providers.registry import Asked, CannotTell, Found, Message, Provider, Recalled, create
 
-__all__ = ["Message", "Provider", "Recalled", "create"]
+__all__ = ["Asked", "CannotTell", "Found", "Message", "Provider", "Recalled", "create"]

@@ -72,9 +72,13 @@ class Bucket:
         self._step = 1.0 / rate if rate > 0 else 0.0
         self._next = 0.0
 
-    def reserve(self, *, monotonic: float) -> float:
-        """Take a place and return how many seconds to wait for it."""
+    def reserve(self, *, monotonic: float, places: int = 1) -> float:
+        """Take places and return how many seconds to wait for them."""
         if not self._step:
             return 0.0
-        self._next = max(self._next + self._step, monotonic - self.BURST_SECONDS)
+        self._next = max(self._next + self._step * places, monotonic - self.BURST_SECONDS)
         return max(0.0, self._next - monotonic)
+
+    def give_back(self, places: int = 1) -> None:
+        """Give places back that were taken and not used."""
+        self._next -= self._step * places

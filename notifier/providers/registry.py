@@ -1,12 +1,16 @@
 """The Protocol every provider keeps, and which class carries which kind. Adding one is a module and a line here."""
 
 import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from notifier.config import Provider as ProviderSettings
 from notifier.config import ProviderKind
 from notifier.domain.delivery import Outcome
+from notifier.domain.receipt import ReceiptStatus
 from notifier.messages.mime import Mail
 from notifier.messages.sms import Text
 
@@ -22,6 +26,31 @@ _MODULES = {  # imported only when configured
 
 class Recalled(Exception):
     """The message was called back before a word of it was said to the carrier."""
+
+
+class CannotTell(Exception):
+    """The provider cannot be asked now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A message that a provider has, and where it stands."""
+
+    provider_id: str
+    status: ReceiptStatus
+    code: int = 0
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A provider that can say whether it took a message."""
+
+    async def ask(self, recipient: str, *, began_at: datetime, known: Collection[str]) -> Found | None:
+        """Return the message to a recipient that a try since `began_at` (real time) made; None when there is none.
+
+        `known` are the messages to that recipient which other tries made. Raises `CannotTell`.
+        """
+        ...
 
 
 class Provider(Protocol):
