@@ -23,6 +23,7 @@ from notifier.messages import Messages
 from notifier.messages.mime import Mail, MailComposer
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
+from notifier.stages.delivery.answers import Answers
 from notifier.stages.delivery.claimed import Claimed, Handed, Source, Taken
 from notifier.stages.delivery.counting import count
 from notifier.stages.delivery.personal import PersonalFacts
@@ -52,8 +53,10 @@ class Delivery:
         self.messages = messages
         self.composer = MailComposer(config.sender, link_secret)
         self._suppressions = Suppressions(database, clock, metrics, link_secret)
-        self._sources: tuple[Source, ...] = (  # in the order in which they are asked
-            Updates(config, playbooks, PersonalFacts(config, messages)),
+        personal = PersonalFacts(config, messages)
+        self._sources: tuple[Source, ...] = (  # in the order in which they are asked: who wrote waits for an answer
+            Answers(config, personal),
+            Updates(config, playbooks, personal),
         )
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._kept_versions: set[str] = set()

@@ -125,7 +125,9 @@ def _require_count(tx: Transaction, broadcast_id: int, counted: int) -> None:
 
 
 def _send_again(tx: Transaction, broadcast_id: int) -> None:
-    """Let a broadcast send what was held of it; refuse what is no longer true."""
+    """Let a broadcast send what was held of it; refuse what is no longer true. An answer (0) needs nobody's leave."""
+    if broadcast_id == 0:
+        return
     state = notifications.broadcast_states(tx, [broadcast_id]).get(broadcast_id, BroadcastState.CANCELLED)
     if (ended := end_of(state)) is not None:
         raise Refused(f"broadcast {broadcast_id} is {state}: its message is no longer true ({ended.reason})")

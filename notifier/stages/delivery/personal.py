@@ -5,6 +5,7 @@ Whoever shows a message that was never claimed collects them the same way.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from notifier.config import Config
 from notifier.domain.notification import NotificationFacts
@@ -13,6 +14,23 @@ from notifier.messages.places import LISTED_AT_MOST, site_name
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import claims
 from notifier.storage.repositories.claims import AffectedSite, Candidate
+
+
+class Reader(Protocol):
+    """The contact point that a message goes to."""
+
+    @property
+    def id(self) -> int:
+        """The notification."""
+
+    @property
+    def contact_point_id(self) -> int: ...
+
+    @property
+    def locale(self) -> str: ...
+
+    @property
+    def time_zone(self) -> str: ...
 
 
 class PersonalFacts:
@@ -25,29 +43,32 @@ class PersonalFacts:
         self, tx: Transaction, broadcast_id: int, found: Sequence[Candidate], now: datetime
     ) -> dict[int, NotificationFacts]:
         """Return the personal facts of each message, as they are at this minute."""
-        points = [one.contact_point_id for one in found]
-        sites = claims.affected_sites(tx, broadcast_id, points)
-        counts = claims.site_counts(tx, points)
-        without_zone = [site.id for listed in sites.values() for site in listed if not site.time_zone]
+        sites = claims.affected_sites(tx, broadcast_id, [one.contact_point_id for one in found])
+        told = [(one, sites[one.contact_point_id], not one.told_before) for one in found]
+        return self.freeze_about(tx, told, now)
+
+    def freeze_about(
+        self, tx: Transaction, found: Sequence[tuple[Reader, Sequence[AffectedSite], bool]], now: datetime
+    ) -> dict[int, NotificationFacts]:
+        """Return the personal facts of messages about the sites given with each, and whether it is a first contact."""
+        counts = claims.site_counts(tx, [one.contact_point_id for one, _, _ in found])
+        without_zone = [site.id for _, listed, _ in found for site in listed if not site.time_zone]
         zones = claims.region_time_zones(tx, without_zone, self._config.regions.kinds)
         at = now.replace(second=0, microsecond=0)
         return {
             one.id: NotificationFacts(
-                sites=tuple(
-                    site_name(address=site.address, label=site.label)
-                    for site in sites[one.contact_point_id][:LISTED_AT_MOST]
-                ),
-                sites_affected=len(sites[one.contact_point_id]),
-                site_count=max(counts.get(one.contact_point_id, 0), len(sites[one.contact_point_id])),
+                sites=tuple(site_name(address=site.address, label=site.label) for site in listed[:LISTED_AT_MOST]),
+                sites_affected=len(listed),
+                site_count=max(counts.get(one.contact_point_id, 0), len(listed)),
                 locale=self._messages.reader_locale(one.locale),
-                time_zone=self._zone(one, sites[one.contact_point_id], zones),
+                time_zone=self._zone(one, listed, zones),
                 at=at,
-                first_contact=not one.told_before,
+                first_contact=is_first,
             )
-            for one in found
+            for one, listed, is_first in found
         }
 
-    def _zone(self, one: Candidate, sites: Sequence[AffectedSite], by_region: Mapping[int, str]) -> str:
+    def _zone(self, one: Reader, sites: Sequence[AffectedSite], by_region: Mapping[int, str]) -> str:
         """Return the zones of the sites, joined; where none has one, the contact point's, then the company's."""
         if len(sites) == 1 and sites[0].time_zone:
             return sites[0].time_zone

@@ -59,16 +59,16 @@ def in_doubt(tx: Transaction, *, limit: int) -> list[Doubtful]:
             channel=Channel(row["channel"]),
             doubts=row["doubts"],
             since=to_instant(row["since"]),
-            service=row["service"],
-            broadcast=BroadcastState(row["state"]),
+            service=row["service"] or "",
+            broadcast=BroadcastState(row["state"] or BroadcastState.SENDING),  # an answer has none to end with
         )
         for row in tx.rows(
             """SELECT n.id, n.channel, i.service, b.state,
                       n.attempts - (SELECT COUNT(*) FROM attempts AS a
                                     WHERE a.notification_id = n.id AND a.outcome <> 'unknown') AS doubts,
                       CASE WHEN b.started_at > n.planned_at THEN b.started_at ELSE n.planned_at END AS since
-               FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
-               JOIN incidents AS i ON i.id = b.incident_id
+               FROM notifications AS n LEFT JOIN broadcasts AS b ON b.id = n.broadcast_id
+               LEFT JOIN incidents AS i ON i.id = b.incident_id
                WHERE n.state = 'in_doubt' ORDER BY n.id LIMIT :limit""",
             limit=limit,
         )
