@@ -27,6 +27,7 @@ from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
 from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts, Course
+from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
 from notifier.stages.delivery import Delivery, Doubts, Held, Letters, Suppressions
 from notifier.stages.detection import Detection
@@ -34,6 +35,7 @@ from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
+from notifier.stages.mail_reports import MailReports
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.upkeep import Upkeep
@@ -135,7 +137,8 @@ class App:
         metrics = build_metrics(config)
         keys, control = Keys(database, clock), Control(database, clock, queue)
         await self._make_first_key(keys)
-        link_secret = config.sender.link_secret or await control.link_secret()
+        link_secrets = await control.link_secrets(config.sender)
+        link_secret = link_secrets[0]
         messages = Messages(config, playbooks)
         delivery = Delivery(database, config, clock, queue, metrics, playbooks, messages, link_secret)
         doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner)
@@ -143,6 +146,7 @@ class App:
         around = Surroundings(
             database=database, config=config, clock=clock, queue=queue, metrics=metrics, playbooks=playbooks
         )
+        consents = Consents(database, config, clock, metrics, link_secret)
         parts = Parts(
             config=config,
             playbooks=playbooks,
@@ -151,7 +155,7 @@ class App:
             database=database,
             keys=keys,
             control=control,
-            directory=Directory(database, config, clock, queue, playbooks),
+            directory=Directory(database, config, clock, queue, playbooks, link_secrets),
             intake=Intake(database, config, clock, queue, metrics),
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             incidents=Incidents(around, messages),
@@ -159,8 +163,12 @@ class App:
             held=Held(database, clock, queue, metrics),
             letters=Letters(database, config, clock, messages, link_secret),
             suppressions=Suppressions(database, clock, metrics, link_secret),
+            consents=consents,
+            own_preferences=OwnPreferences(database, config, clock, consents),
+            mail_reports=MailReports(around, link_secrets, None),
             upkeep=Upkeep(database, config, clock, metrics),
             link_secret=link_secret,
+            link_secrets=link_secrets,
             provider_states=worker.provider_states,
             not_ready=lambda: list(self._not_ready),
         )

@@ -41,3 +41,6 @@ class Actor:
 
 DAEMON = Actor(name="daemon", role=KeyRole.SYSTEM)
 """The daemon acting by itself."""
+
+CUSTOMER = Actor(name="customer", role=KeyRole.SYSTEM)
+"""Whoever holds a contact point, by a signed link, a text or a mail from it."""

@@ -13,11 +13,13 @@ from typing import TypeVar
 
 import msgspec
 
+from notifier.domain.consent import SOURCE_LENGTH, ConsentState, Purpose
 from notifier.domain.contact import normalise_email, parse_phone
 from notifier.domain.customer import ContactKind, Role, SiteStatus
 from notifier.domain.errors import InvalidInput, nearest
 from notifier.domain.money import parse_amount
 from notifier.domain.numbering import PUBLIC_PLAN, NumberingPlan, area_code_of
+from notifier.domain.preferences import Mistake, parse_hours
 from notifier.domain.region import AREA_CODE, STATE, RegionKey, RegionKinds
 from notifier.domain.text import clean_line, is_spreadsheet_number
 
@@ -32,6 +34,14 @@ REMEMBERED = 10_000  # checked values kept per column: few differ among a millio
 
 _YES = frozenset({"yes", "y", "true", "t", "1", "x"})
 _NO = frozenset({"no", "n", "false", "f", "0", ""})
+_SAID_YES = frozenset({"yes", "y", "true", "t", "1", "x", "granted"})  # an empty cell is neither
+_SAID_NO = frozenset({"no", "n", "false", "f", "0", "refused"})
+_POSITIONS = {"email": 0, "phone": 1, "phone2": 2}
+_HOURS_MISTAKES = {
+    Mistake.HOURS_INCOMPLETE: "only one of quiet_from and quiet_until is given",
+    Mistake.HOURS_WRONG: "is no time of the day; expected such as 22:00",
+    Mistake.HOURS_EQUAL: "begins when it ends; that would be the whole day",
+}
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 
 
@@ -57,10 +67,18 @@ class DirectoryRow(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=
     plan: str = ""
     monthly_price: str = ""
     currency: str = ""
+    quiet_from: str = ""
+    quiet_until: str = ""
+    consent_outage: str = msgspec.field(name="consent.outage", default="")
+    consent_planned: str = msgspec.field(name="consent.planned", default="")
+    consent_survey: str = msgspec.field(name="consent.survey", default="")
+    consent_offer: str = msgspec.field(name="consent.offer", default="")
+    consent_basis: str = msgspec.field(name="consent.basis", default="")
+    consent_source: str = msgspec.field(name="consent.source", default="")
     regions: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-COLUMNS = tuple(name for name in DirectoryRow.__struct_fields__ if name != "regions")
+COLUMNS = tuple(name for name in DirectoryRow.__struct_encode_fields__ if name != "regions")
 """The columns of the file, besides `region.KIND`, in order."""
 
 REGION_COLUMN = "region."
@@ -95,6 +113,16 @@ class ContactEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     position: int  # order in the row: email 0, phone 1, phone2 2
 
 
+class WishEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a row says about how one of its contact points wants to be written to."""
+
+    address: str
+    consents: tuple[tuple[Purpose, ConsentState], ...] = ()
+    basis: str = ""
+    source: str = ""
+    quiet: tuple[int, int] | None = None  # minutes after local midnight
+
+
 class RegionEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A region of a row."""
 
@@ -124,6 +152,7 @@ class SiteEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     locale: str
     contacts: tuple[ContactEntry, ...]
     regions: tuple[RegionEntry, ...]
+    wishes: tuple[WishEntry, ...] = ()
 
 
 class NamedPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,6 +291,7 @@ class _Check:
             locale=self._locale(),
             contacts=tuple(contacts),
             regions=regions,
+            wishes=self._wishes(contacts),
         )
         return (self._rejected() if self._mistakes else entry), self._warnings
 
@@ -287,6 +317,61 @@ class _Check:
             found += [contact for contact in second if contact.address not in known]
         elif role is not None:
             self._warn("phone2_role", row.phone2_role, "left out: there is no phone2")
+        return found
+
+    def _wishes(self, contacts: Sequence[ContactEntry]) -> tuple[WishEntry, ...]:
+        """Return what is said of consent and quiet hours, per contact point; most rows say nothing."""
+        row = self._row
+        said = {purpose: getattr(row, f"consent_{purpose}") for purpose in Purpose}
+        if not (any(said.values()) or row.quiet_from or row.quiet_until):
+            return ()
+        quiet = parse_hours(row.quiet_from, row.quiet_until)
+        if isinstance(quiet, Mistake):
+            self._mistake("quiet_from", f"{row.quiet_from}-{row.quiet_until}", _HOURS_MISTAKES[quiet])
+            quiet = None
+        by_position: dict[int, list[tuple[Purpose, ConsentState]]] = {}
+        for purpose, text in said.items():
+            for position, state in self._consent(f"consent.{purpose}", text, contacts):
+                by_position.setdefault(position, []).append((purpose, state))
+        basis = self._text("consent.basis", row.consent_basis, SOURCE_LENGTH)
+        source = self._text("consent.source", row.consent_source, SOURCE_LENGTH)
+        return tuple(
+            WishEntry(
+                address=contact.address,
+                consents=tuple(by_position.get(contact.position, ())),
+                basis=basis,
+                source=source,
+                quiet=quiet,
+            )
+            for contact in contacts
+            if quiet is not None or contact.position in by_position
+        )
+
+    def _consent(self, column: str, text: str, contacts: Sequence[ContactEntry]) -> list[tuple[int, ConsentState]]:
+        """Return what a cell says of each contact point: `yes` of all of the row, or `email=yes|phone2=no`."""
+        there = {contact.position for contact in contacts}
+        found: list[tuple[int, ConsentState]] = []
+        for part in text.lower().split("|"):
+            name, equals, word = part.rpartition("=")
+            name, word = name.strip(), word.strip()
+            if not word and not equals:
+                continue
+            if word not in _SAID_YES and word not in _SAID_NO:
+                self._mistake(column, text, "is neither yes nor no, nor such as email=yes|phone=no")
+                return []
+            state = ConsentState.GRANTED if word in _SAID_YES else ConsentState.REFUSED
+            if not equals:
+                found += [(position, state) for position in there]
+            elif name not in _POSITIONS:
+                self._mistake(column, text, f"'{name}' is no column of a contact{nearest(name, list(_POSITIONS))}")
+                return []
+            elif _POSITIONS[name] in there:
+                found.append((_POSITIONS[name], state))
+            else:
+                self._warn(column, text, f"left out: there is no {name}")
+        if len({position for position, _ in found}) < len(found):
+            self._mistake(column, text, "says something of one contact twice")
+            return []
         return found
 
     def _email(self, text: str) -> list[ContactEntry]:

@@ -14,7 +14,8 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from notifier.config import Sender
-from notifier.messages.links import Purpose, sign_token
+from notifier.domain import consent
+from notifier.messages.links import UNSUBSCRIBES, Purpose, sign_token, sign_versioned
 from notifier.messages.wording import Rendered, RenderFailed
 
 LINE_AT_MOST = 76
@@ -70,9 +71,13 @@ class MailComposer:
         own += ["MIME-Version: 1.0", "Auto-Submitted: auto-generated"]
         self._own_headers = "\r\n".join(own)
 
-    def unsubscribe_url(self, contact_point_id: int) -> str:
-        """Return the signed link by which a contact point opts out."""
-        return f"{self._public_url}/u/{sign_token(self._secret, Purpose.UNSUBSCRIBE, contact_point_id)}"
+    def unsubscribe_url(self, contact_point_id: int, purpose: consent.Purpose = consent.Purpose.OUTAGE) -> str:
+        """Return the signed link by which a contact point opts out of messages of a purpose."""
+        return f"{self._public_url}/u/{sign_token(self._secret, UNSUBSCRIBES[purpose], contact_point_id)}"
+
+    def preferences_url(self, contact_point_id: int) -> str:
+        """Return the signed link to a contact point's own settings."""
+        return f"{self._public_url}/p/{sign_versioned(self._secret, Purpose.PREFERENCES, contact_point_id)}"
 
     def compose(
         self,

@@ -6,6 +6,7 @@ A paused daemon claims nothing new, and gives back what it has not begun; what i
 import secrets
 
 from notifier.clock import Clock
+from notifier.config import Sender
 from notifier.domain.actor import DAEMON, Actor
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
@@ -50,6 +51,15 @@ class Control:
     async def is_paused(self) -> bool:
         """Tell whether pause-all is in force."""
         return await self._database.read(control.is_paused)
+
+    async def link_secrets(self, sender: Sender) -> tuple[str, ...]:
+        """Return the secrets whose links are good: the one that signs, then those before it.
+
+        The one that was made at the first start stays good after the configuration has been given another.
+        """
+        made = await self._database.read(lambda tx: control.get(tx, control.LINK_SECRET))
+        signing = sender.link_secret or made or await self.link_secret()
+        return tuple(dict.fromkeys(each for each in (signing, sender.link_secret_previous, made) if each))
 
     async def link_secret(self) -> str:
         """Return the secret that signs links, made at the first start."""

@@ -28,9 +28,10 @@ from notifier.domain.numbering import NumberingPlan
 from notifier.domain.playbook import Playbook
 from notifier.domain.region import RegionKey, RegionKinds
 from notifier.domain.seen_sites import SeenSites
+from notifier.messages.links import address_hash
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import directory, late_joiners
+from notifier.storage.repositories import directory, directory_wishes, late_joiners
 from notifier.storage.repositories.late_joiners import Joined
 
 __all__ = ["Directory", "DirectoryRow", "LoadResult", "Reach", "RejectedRow", "RowWarning", "rules_of"]
@@ -72,8 +73,10 @@ class Directory:
         clock: Clock,
         queue: EmbeddedQueue,
         playbooks: Mapping[str, Playbook],
+        link_secrets: Sequence[str] = (),
     ) -> None:
-        """Keep the parts; `playbooks` are by service."""
+        """Keep the parts; `playbooks` are by service; addresses are known again by hashes made with the secrets."""
+        self._secrets = tuple(link_secrets)
         self._database, self._clock, self._queue, self._playbooks = database, clock, queue, playbooks
         self._rules, self._basis = rules_of(config), config.consent.covers()
         self._rows_at_once = ROWS_AT_LEAST * 2
@@ -112,10 +115,9 @@ class Directory:
         def work(tx: Transaction) -> tuple[float, dict[RegionKey, int], list[Joined]]:
             began = self._clock.monotonic()
             found, joined = directory.save(tx, entries, now, self._region_ids), []
+            directory_wishes.save(tx, entries, self._hashes, now=now)
             if late_joiners.is_any_incident_told(tx):
-                joined = late_joiners.join(
-                    tx, directory.stored_sites(tx), self._playbooks, now=now, basis=self._basis
-                )
+                joined = late_joiners.join(tx, directory.stored_sites(tx), self._playbooks, now=now, basis=self._basis)
             return self._clock.monotonic() - began, found, joined
 
         seconds, found, joined = await self._database.write(work)
@@ -125,6 +127,10 @@ class Directory:
         if len(entries) == self._rows_at_once:
             fitting = int(len(entries) * TRANSACTION_SECONDS / max(seconds, TRANSACTION_SECONDS / 4))
             self._rows_at_once = max(ROWS_AT_LEAST, min(ROWS_AT_MOST, fitting))
+
+    def _hashes(self, address: str) -> list[str]:
+        """Return the keyed hashes under which an address may have been kept, the present one first."""
+        return [address_hash(secret, address) for secret in self._secrets]
 
     def _tell(self, joined: Sequence[Joined]) -> None:
         for each in joined:

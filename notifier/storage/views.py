@@ -253,6 +253,58 @@ class NotificationView(View, frozen=True, kw_only=True):
     html: str
 
 
+class ConsentView(View, frozen=True, kw_only=True):
+    """What may be written to one contact point for one purpose, and the word or basis behind it."""
+
+    purpose: str
+    allowed: bool
+    reason: str
+    explanation: str  # the reason for people
+    basis: str
+    source: str  # "" where nothing was said
+    wording: str
+    changed_at: datetime | None
+
+
+class SaidView(View, frozen=True, kw_only=True):
+    """One word of the log of consent."""
+
+    at: datetime
+    purpose: str
+    state: str
+    basis: str
+    source: str
+    wording: str
+    actor: str
+
+
+class SuppressionView(View, frozen=True, kw_only=True):
+    """Why an address is not written to."""
+
+    reason: str
+    source: str
+    wording: str
+    actor: str
+    since: datetime | None
+
+
+class ConsentsView(View, frozen=True, kw_only=True):
+    """What one contact point may be written to about, and what it chose for itself."""
+
+    id: int
+    kind: str
+    contact_point: str  # masked
+    locale: str
+    suppression: SuppressionView | None
+    consents: list[ConsentView]
+    channels_off: list[str]
+    quiet_from: str | None  # "22:00", local
+    quiet_until: str | None
+    muted_sites: list[str]  # CUSTOMER/SITE references
+    paused_incidents: list[int]
+    history: list[SaidView]  # the newest first, at most 100
+
+
 class ContactPointView(View, frozen=True, kw_only=True):
     """One way to reach a customer, in full: only for agents looking up this customer."""
 
@@ -263,6 +315,13 @@ class ContactPointView(View, frozen=True, kw_only=True):
     locale: str
     suppressed: str | None
     sites: list[str]
+    consents: list[ConsentView] = []  # per purpose
+    suppression: SuppressionView | None = None
+    channels_off: list[str] = []
+    quiet_from: str | None = None  # "22:00", local
+    quiet_until: str | None = None
+    muted_sites: list[str] = []  # of `sites`
+    paused_incidents: list[int] = []
 
 
 class SiteView(View, frozen=True, kw_only=True):

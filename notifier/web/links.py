@@ -1,79 +1,77 @@
 """Signed links in messages: unsubscribe with one click (RFC 8058).
 
 Opening the link shows a page with a button and changes nothing, because mail scanners open every link. The POST opts
-out at once, without cookies, key or redirect, as often as it comes. No page shows an address.
+out at once, without cookies, key or redirect, as often as it comes: of what the message was for, or of everything where
+that is the configured scope of the day. No page shows an address.
 """
-
-import html
 
 from aiohttp import web
 
-from notifier.messages.links import Purpose, read_token
+from notifier.domain.consent import OptOutScope, Purpose
+from notifier.domain.errors import NotFound
+from notifier.messages.links import Purpose as LinkPurpose
+from notifier.messages.links import read_unsubscribe, sign_versioned
+from notifier.stages.consents import Sources
+from notifier.web.pages import Pages
 from notifier.web.parts import Parts
 from notifier.web.problem import Rejected
 from notifier.web.route import read_within
 
-SOURCE = "link"
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
-    ),
-}
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}}
-button{{font:inherit;padding:.6rem 1.2rem}}</style>
-</head>
-<body>
-<h1>{title}</h1>
-{body}
-</body>
-</html>
-"""
-_FORM = """<p>We will no longer write to you at this address when your service is interrupted.</p>
-<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">
-<button type="submit">Stop these messages</button></form>"""
-_DONE = "<p>We will not write to this address about interruptions any more.</p><p>Questions? Call {phone}.</p>"
-_BROKEN = "<p>Nothing was changed. Is the link whole? Or call {phone}, and we stop the messages for you.</p>"
 
 
-def routes(parts: Parts) -> list[web.RouteDef]:
+def routes(parts: Parts, pages: Pages) -> list[web.RouteDef]:
     """Return the two endpoints; the signed token is their key."""
-    company, phone = parts.config.sender.company, html.escape(parts.config.sender.phone)
 
-    def broken() -> web.Response:
-        return _page("This link does not work", _BROKEN.format(phone=phone), status=404)
+    def opts_out(request: web.Request) -> tuple[int, Purpose] | None:
+        return read_unsubscribe(parts.link_secrets, request.match_info["token"])
+
+    def effect(purpose: Purpose) -> str:
+        """Return the end of the names of the words that say what an opt-out of this moment stops."""
+        scope = parts.consents.scope(parts.clock.now())
+        return "all" if scope is OptOutScope.ALL else str(purpose)
+
+    def settings_of(contact_point_id: int) -> str:
+        return f"/p/{sign_versioned(parts.link_secret, LinkPurpose.PREFERENCES, contact_point_id)}"
 
     async def show(request: web.Request) -> web.StreamResponse:
-        if _contact_point(request, parts) is None:
-            return broken()
-        return _page(f"Stop messages from {company}?", _FORM)
+        found = opts_out(request)
+        if found is None:
+            return pages.broken(request)
+        try:
+            now = await parts.own_preferences.read(found[0])
+        except NotFound:
+            return pages.broken(request)
+        language = pages.language(now.locale)
+        return pages.page(
+            "unsubscribe",
+            language,
+            effect=pages.words(language)[f"unsubscribe_{effect(found[1])}"],
+            preferences_url=settings_of(found[0]),
+        )
 
     async def opt_out(request: web.Request) -> web.StreamResponse:
-        contact_point_id = _contact_point(request, parts)
-        if contact_point_id is None:
-            return broken()
+        found = opts_out(request)
+        if found is None:
+            return pages.broken(request)
         if await read_within(request) and request.content_type not in FORMS:
             raise Rejected(415, "this is no form", field="Content-Type", expected=" or ".join(FORMS))
-        await parts.suppressions.opt_out(contact_point_id, SOURCE)
-        return _page("Done", _DONE.format(phone=phone))
+        contact_point_id, purpose = found
+        try:
+            stops = effect(purpose)
+            await parts.consents.opt_out(contact_point_id, Sources.LINK, purpose=purpose)
+            now = await parts.own_preferences.read(contact_point_id)
+        except NotFound:
+            return pages.broken(request)
+        language = pages.language(now.locale)
+        words = pages.words(language)
+        lines = [words[f"unsubscribe_done_{stops}"], pages.fill(words["questions"])]
+        return pages.page(
+            "message",
+            language,
+            heading=words["unsubscribe_done"],
+            lines=lines,
+            preferences_url=settings_of(contact_point_id),
+        )
 
     return [web.get("/u/{token}", show), web.post("/u/{token}", opt_out)]
-
-
-def _contact_point(request: web.Request, parts: Parts) -> int | None:
-    return read_token(parts.link_secret, Purpose.UNSUBSCRIBE, request.match_info["token"])
-
-
-def _page(title: str, body: str, *, status: int = 200) -> web.Response:
-    text = _PAGE.format(title=html.escape(title), body=body)
-    return web.Response(text=text, status=status, content_type="text/html", headers=_HEADERS)

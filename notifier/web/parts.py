@@ -8,6 +8,7 @@ from notifier.config import Config
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
 from notifier.stages.delivery import Held, Letters, Suppressions
 from notifier.stages.detection import Detection
@@ -15,6 +16,7 @@ from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
+from notifier.stages.mail_reports import MailReports
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 
@@ -38,7 +40,11 @@ class Parts:
     held: Held
     letters: Letters
     suppressions: Suppressions
+    consents: Consents
+    own_preferences: OwnPreferences
+    mail_reports: MailReports
     upkeep: Upkeep
     link_secret: str
+    link_secrets: tuple[str, ...]  # the one that signs, then those before it, whose links are good too
     provider_states: Callable[[], dict[str, str]]
     not_ready: Callable[[], list[str]]  # reasons; empty = ready

@@ -16,9 +16,10 @@ from notifier.clock import Clock
 from notifier.logs import CORRELATION_ID, new_correlation_id, set_correlation_id
 from notifier.logs import request as log_request
 from notifier.metrics import Metrics
-from notifier.web import health, links
-from notifier.web.api import broadcasts, complaints, control, customers, incidents, keys, notifications, status
+from notifier.web import health, links, preferences
+from notifier.web.api import bounces, broadcasts, complaints, control, customers, incidents, keys, notifications, status
 from notifier.web.auth import authenticate
+from notifier.web.pages import Pages
 from notifier.web.parts import Parts
 from notifier.web.problem import PROBLEM, Problem, problem, problem_of
 from notifier.web.route import Call, Route
@@ -26,6 +27,7 @@ from notifier.web.wire import BODY_AT_MOST, encode
 
 ROUTES: tuple[Route, ...] = (
     *complaints.ROUTES,
+    *bounces.ROUTES,
     *customers.ROUTES,
     *status.ROUTES,
     *incidents.ROUTES,
@@ -46,7 +48,8 @@ def build_app(parts: Parts) -> web.Application:
     app = web.Application(middlewares=[edge], client_max_size=BODY_AT_MOST)
     for route in ROUTES:
         app.router.add_route(route.method, _pattern(route.path), _guarded(route, parts))
-    open_routes = [*health.routes(parts), *links.routes(parts)]
+    pages = Pages(parts.config)
+    open_routes = [*health.routes(parts), *links.routes(parts, pages), *preferences.routes(parts, pages)]
     app.router.add_routes(open_routes)
     _start_at_zero(parts.metrics, [(route.method, route.path) for route in ROUTES])
     _start_at_zero(parts.metrics, [(route.method, route.path) for route in open_routes])

@@ -23,7 +23,7 @@ from notifier.messages import Messages
 from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
-from notifier.stages.delivery import Claimed, Delivery, Doubts, Handed, Held, Letters, Suppressions
+from notifier.stages.delivery import Claimed, Delivery, Doubts, Handed, Held, Letters
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from tests.broadcasts import FACTS, NOW, broadcast, contact_point, incident, notification, states
@@ -62,7 +62,6 @@ class Desk:
         )
         self.doubts = self._doubts(self.delivery.owner)
         self.held = Held(database, self.clock, self.queue, self.metrics)
-        self.suppressions = Suppressions(database, self.clock, self.metrics, "a secret")
         self.letters = Letters(database, self.config, self.clock, messages, "a secret")
 
     def another(self) -> Doubts:
@@ -191,6 +190,11 @@ async def test_what_one_broadcast_leaves_of_its_share_goes_to_the_other(desk: De
                SELECT id, 'outage', 'refused', 'call', 0 FROM contact_points""",
             "opted_out",
         ),
+        (
+            "INSERT INTO pauses (contact_point_id, incident_id, created_at) SELECT id, 1, 0 FROM contact_points",
+            "paused_by_customer",
+        ),
+        ("UPDATE contact_points SET channels_off = '|email|'", "channel_off"),
     ],
 )
 async def test_consent_and_suppression_are_checked_again_at_the_claim(desk: Desk, sql: str, reason: str) -> None:
@@ -589,34 +593,6 @@ async def test_who_is_just_being_told_hears_the_newer_update_when_it_is_certain_
     await desk.delivery.release(claimed[1:], reason=NotificationReason.PLANNED)  # called back: never told
     told = [(one.contact_point_id, one.personal.first_contact) for one in await desk.claim()]
     assert told == [(points[0], False)] + ([] if kind is BroadcastKind.CORRECTION else [(points[1], True)])
-
-
-# --- opting out
-
-
-async def test_an_opt_out_holds_for_the_very_next_message_and_is_logged_once(desk: Desk) -> None:
-    one(desk)
-    assert await desk.suppressions.opt_out(1, "link")
-    assert not await desk.suppressions.opt_out(1, "link")
-    assert await desk.claim() == []
-    assert desk.database.read_now(lambda tx: tx.tuples("SELECT reason, source FROM suppressions")) == [
-        ("opted_out", "link")
-    ]
-    assert desk.metrics.registry.get_sample_value("notifier_unsubscribes_total") == 1
-
-
-async def test_an_opt_out_takes_the_place_of_a_weaker_reason(desk: Desk) -> None:
-    contact_point(desk.database, 1)
-    desk.run("UPDATE contact_points SET suppressed = 'bad_address'")
-    assert await desk.suppressions.opt_out(1, "link")
-    assert desk.database.read_now(lambda tx: tx.scalar("SELECT suppressed FROM contact_points")) == "opted_out"
-
-
-async def test_the_suppression_log_holds_no_address(desk: Desk) -> None:
-    contact_point(desk.database, 1)
-    await desk.suppressions.opt_out(1, "link")
-    hashed = desk.database.read_now(lambda tx: tx.scalar("SELECT address_hash FROM suppressions"))
-    assert re.fullmatch("[0-9a-f]{64}", hashed)
 
 
 # --- showing

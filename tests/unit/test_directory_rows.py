@@ -62,7 +62,8 @@ def test_the_columns_are_those_of_the_file_in_its_order() -> None:
     assert (
         *("customer_id", "site_id", "name", "label", "address", "services", "status", "account_type", "priority"),
         *("email", "phone", "phone2", "phone2_role", "phone_kind", "locale", "time_zone", "plan", "monthly_price"),
-        "currency",
+        *("currency", "quiet_from", "quiet_until"),
+        *("consent.outage", "consent.planned", "consent.survey", "consent.offer", "consent.basis", "consent.source"),
     ) == COLUMNS
 
 

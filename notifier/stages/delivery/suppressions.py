@@ -4,14 +4,13 @@ from datetime import datetime
 from typing import assert_never
 
 from notifier.clock import Clock
-from notifier.domain.actor import DAEMON
 from notifier.domain.customer import SuppressionReason
 from notifier.domain.delivery import Suppress
 from notifier.messages.links import address_hash
 from notifier.metrics import Metrics
 from notifier.stages.delivery.claimed import Handed
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import audit, suppressions
+from notifier.storage.repositories import suppressions
 
 
 class Suppressions:
@@ -20,30 +19,6 @@ class Suppressions:
     def __init__(self, database: Database, clock: Clock, metrics: Metrics, link_secret: str) -> None:
         """Keep the parts; addresses are logged under a hash made with the secret."""
         self._database, self._clock, self._metrics, self._secret = database, clock, metrics, link_secret
-
-    async def opt_out(self, contact_point_id: int, source: str) -> bool:
-        """Never write to a contact point again, from the very next message on; return False when it was so already."""
-        now = self._clock.now()
-
-        def stop(tx: Transaction) -> bool:
-            hashed = address_hash(self._secret, suppressions.address_of(tx, contact_point_id))
-            changed = suppressions.suppress(
-                tx, contact_point_id, SuppressionReason.OPTED_OUT, source=source, hashed=hashed, now=now
-            )
-            if changed:
-                audit.record(
-                    tx,
-                    at=now,
-                    actor=DAEMON,
-                    action="contact_points.opt_out",
-                    target=f"contact point {contact_point_id}",
-                )
-            return changed
-
-        changed = await self._database.write(stop)
-        if changed:
-            self._metrics.unsubscribes.inc()
-        return changed
 
     def after(self, tx: Transaction, one: Handed, now: datetime) -> None:
         """Stop writing to an address that the provider says does not exist, or has said so again."""

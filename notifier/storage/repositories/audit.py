@@ -12,15 +12,20 @@ NOTHING: Mapping[str, object] = {}
 
 def record(
     tx: Transaction, *, at: datetime, actor: Actor, action: str, target: str, detail: Mapping[str, object] = NOTHING
-) -> None:
-    """Append one action, such as `keys.revoke` of `key 3`; `detail` holds no address and no message."""
-    tx.run(
-        "INSERT INTO audit (at, actor, action, target, detail, origin)"
-        " VALUES (:at, :actor, :action, :target, :detail, :origin)",
-        at=to_micros(at),
-        actor=actor.name,
-        action=action,
-        target=target,
-        detail=to_json(dict(detail)),
-        origin=actor.origin,
+) -> int:
+    """Append one action, such as `keys.revoke` of `key 3`, and return its number.
+
+    `detail` holds no address and no message.
+    """
+    return int(
+        tx.scalar(
+            "INSERT INTO audit (at, actor, action, target, detail, origin)"
+            " VALUES (:at, :actor, :action, :target, :detail, :origin) RETURNING id",
+            at=to_micros(at),
+            actor=actor.name,
+            action=action,
+            target=target,
+            detail=to_json(dict(detail)),
+            origin=actor.origin,
+        )
     )

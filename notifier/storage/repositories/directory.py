@@ -132,11 +132,13 @@ INSERT INTO loading_links (n, address, role, position, is_first, kind, is_kind_g
 VALUES (:n, :address, :role, :position, :is_first, :kind, :is_kind_given, :locale)
 """
 
-# A suppression is none of a directory file's business: it stays whatever the file says. So does a kind that was learnt.
+# A suppression is none of a directory file's business: it stays whatever the file says. So does a kind that was learnt,
+# and a language that somebody chose for themselves.
 _INSERT_CONTACT_POINTS = """
 INSERT INTO contact_points (kind, address, locale, created_at)
 SELECT kind, address, locale, CAST(:now AS BIGINT) FROM loading_links WHERE is_first = 1 ORDER BY n, position
-ON CONFLICT (address) DO UPDATE SET locale = excluded.locale WHERE excluded.locale NOT IN ('', contact_points.locale)
+ON CONFLICT (address) DO UPDATE SET locale = excluded.locale
+WHERE excluded.locale NOT IN ('', contact_points.locale) AND contact_points.chosen NOT LIKE '%|locale|%'
 """
 
 _CHANGE_KINDS = """

@@ -1,15 +1,27 @@
 """Contact points that are not written to any more, and the log of why."""
 
+from collections.abc import Collection
 from datetime import datetime
 
+from notifier.domain.actor import DAEMON
+from notifier.domain.consent import SOURCE_LENGTH, WORDING_LENGTH
 from notifier.domain.customer import ContactKind, SuppressionReason
 from notifier.domain.errors import NotFound
-from notifier.storage.database import Transaction
+from notifier.domain.text import clean_line
+from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_micros
 
 
 def suppress(
-    tx: Transaction, contact_point_id: int, reason: SuppressionReason, *, source: str, hashed: str, now: datetime
+    tx: Transaction,
+    contact_point_id: int,
+    reason: SuppressionReason,
+    *,
+    source: str,
+    hashed: str,
+    now: datetime,
+    wording: str = "",
+    actor: str = DAEMON.name,
 ) -> bool:
     """Stop writing to a contact point, and log why; return False when it is stopped for a reason at least as strong.
 
@@ -25,15 +37,52 @@ def suppress(
     )
     if changed:
         tx.run(
-            """INSERT INTO suppressions (contact_point_id, address_hash, reason, source, created_at)
-               VALUES (:id, :hash, :reason, :source, :now)""",
+            """INSERT INTO suppressions (contact_point_id, address_hash, reason, source, wording, actor, created_at)
+               VALUES (:id, :hash, :reason, :source, :wording, :actor, :now)""",
             id=contact_point_id,
             hash=hashed,
             reason=reason,
-            source=source,
+            source=clean_line(source)[:SOURCE_LENGTH],
+            wording=clean_line(wording)[:WORDING_LENGTH],
+            actor=actor,
             now=to_micros(now),
         )
     return changed > 0
+
+
+def lift(
+    tx: Transaction, contact_point_id: int, reasons: Collection[SuppressionReason], *, source: str, now: datetime
+) -> bool:
+    """Write to a contact point again, as far as it was stopped for these reasons; return whether that changed anything.
+
+    A suppression for another reason that stands behind a lifted one comes into force again.
+    """
+    wanted = ", ".join(f"'{reason}'" for reason in sorted(reasons))
+    lifted = tx.run(
+        f"""UPDATE suppressions SET lifted_at = :now, lifted_source = :source
+            WHERE contact_point_id = :id AND lifted_at IS NULL AND reason IN ({wanted})""",
+        now=to_micros(now),
+        source=clean_line(source)[:SOURCE_LENGTH],
+        id=contact_point_id,
+    )
+    changed = tx.run(
+        f"""UPDATE contact_points SET soft_bounces = 0, suppressed =
+                (SELECT s.reason FROM suppressions AS s
+                 WHERE s.contact_point_id = :id AND s.lifted_at IS NULL ORDER BY s.id DESC LIMIT 1)
+            WHERE id = :id AND suppressed IN ({wanted})""",
+        id=contact_point_id,
+    )
+    return lifted + changed > 0
+
+
+def in_force(tx: Transaction, contact_point_id: int) -> Row | None:
+    """Return reason, source, wording, actor and created_at of the suppression in force, or None."""
+    return tx.row(
+        """SELECT s.reason, s.source, s.wording, s.actor, s.created_at
+           FROM contact_points AS c JOIN suppressions AS s ON s.contact_point_id = c.id AND s.reason = c.suppressed
+           WHERE c.id = :id AND s.lifted_at IS NULL ORDER BY s.id DESC LIMIT 1""",
+        id=contact_point_id,
+    )
 
 
 def count_soft_bounce(tx: Transaction, contact_point_id: int) -> int:
