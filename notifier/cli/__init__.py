@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Customers": {
             "customers": ("notifier.cli.customers:customers", "Import, find or show customers."),
             "complaints": ("notifier.cli.complaints:complaints", "Import or add complaints."),
+            "bounces": ("notifier.cli.bounces:bounces", "Hand in mail that came back."),
         },
         "Run": {
             "serve": ("notifier.cli.serve:serve", "Run the daemon."),

@@ -128,13 +128,17 @@ class Client:
         path: str,
         *,
         body: object = None,
+        content: bytes | None = None,
         query: Mapping[str, str | int | None] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send one request and return its answer; raise `Problem` for any other than success."""
-        content = None if body is None else msgspec.json.encode(body)
+        """Send one request and return its answer; raise `Problem` for any other than success.
+
+        `body` is sent as JSON; `content` as it is, with the Content-Type in `headers`.
+        """
         sent = self._headers(headers)
-        if content is not None:
+        if body is not None:
+            content = msgspec.json.encode(body)
             sent["Content-Type"] = "application/json"
         connection = self._open(self._timeout)
         try:

@@ -16,6 +16,7 @@ from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
+from notifier.stages.on_call import OnCall
 from notifier.stages.mail_reports import MailReports
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
@@ -44,6 +45,7 @@ class Parts:
     own_preferences: OwnPreferences
     mail_reports: MailReports
     upkeep: Upkeep
+    on_call: OnCall
     link_secret: str
     link_secrets: tuple[str, ...]  # the one that signs, then those before it, whose links are good too
     provider_states: Callable[[], dict[str, str]]
