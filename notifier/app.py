@@ -32,10 +32,11 @@ from notifier.stages.control import Control
 from notifier.stages.delivery import Delivery, Doubts, Held, Letters, Suppressions
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory
-from notifier.stages.incidents import Incidents
+from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
+from notifier.stages.on_call import Deciding, OnCall
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.upkeep import Upkeep
@@ -53,6 +54,7 @@ BASELINE_AT = time(0, 10)  # local: the day that ended is complete
 LEDGER_AT = time(3, 10)
 RETENTION_AT = time(3, 40)
 PROMISES_EVERY = timedelta(seconds=10)
+ON_CALL_EVERY = timedelta(seconds=10)
 SUBSIDED_EVERY = timedelta(minutes=1)
 GAUGES_EVERY = timedelta(seconds=5)
 CUT_OFF_SECONDS = 2.0  # after `server.drain`; the worker keeps that time by itself
@@ -103,6 +105,7 @@ class App:
         await self._check_rehearsal(database)
         machine = await self._build(database)
         parts = machine.parts
+        stack.push_async_callback(parts.on_call.close)
         await machine.doubts.settle_at_start()
         await parts.detection.rebuild()
         self._begin(stack, stop, "store", database.keep)
@@ -146,6 +149,19 @@ class App:
         around = Surroundings(
             database=database, config=config, clock=clock, queue=queue, metrics=metrics, playbooks=playbooks
         )
+        incidents, broadcasts = Incidents(around, messages), Broadcasts(around, messages.render)
+        on_call = OnCall(
+            around,
+            Deciding(
+                confirm=lambda which, actor: incidents.confirm(which, ConfirmIncident(), actor),
+                dismiss=lambda which, actor: incidents.dismiss(which, DismissIncident(), actor),
+                preview=broadcasts.preview,
+                send=broadcasts.send,
+                approve=broadcasts.approve,
+            ),
+            secret=link_secret,
+            provider_states=worker.provider_states,
+        )
         consents = Consents(database, config, clock, metrics, link_secret)
         parts = Parts(
             config=config,
@@ -158,8 +174,8 @@ class App:
             directory=Directory(database, config, clock, queue, playbooks, link_secrets),
             intake=Intake(database, config, clock, queue, metrics),
             detection=Detection(database, config, clock, queue, metrics, playbooks),
-            incidents=Incidents(around, messages),
-            broadcasts=Broadcasts(around, messages.render),
+            incidents=incidents,
+            broadcasts=broadcasts,
             held=Held(database, clock, queue, metrics),
             letters=Letters(database, config, clock, messages, link_secret),
             suppressions=Suppressions(database, clock, metrics, link_secret),
@@ -167,6 +183,7 @@ class App:
             own_preferences=OwnPreferences(database, config, clock, consents),
             mail_reports=MailReports(around, link_secrets, None),
             upkeep=Upkeep(database, config, clock, metrics),
+            on_call=on_call,
             link_secret=link_secret,
             link_secrets=link_secrets,
             provider_states=worker.provider_states,
@@ -257,6 +274,7 @@ def build_scheduler(
                 topic=Topic.BROADCASTS,
             ),
             Poller(name="promises", every=PROMISES_EVERY, run=promises.watch),
+            Poller(name="on_call", every=ON_CALL_EVERY, run=parts.on_call.watch, topic=Topic.ON_CALL),
             Poller(name="subsided", every=SUBSIDED_EVERY, run=parts.detection.dismiss_subsided),
             Poller(name="gauges", every=GAUGES_EVERY, run=parts.upkeep.measure),
         ),

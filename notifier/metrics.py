@@ -16,6 +16,7 @@ from notifier.domain.mail_effect import MailEffect
 from notifier.domain.mail_report import MailKind
 from notifier.domain.mail_verdict import Verdict
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
+from notifier.domain.on_call import CallOutcome, CallReason
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.domain.receipt import ReceiptStatus
 
@@ -136,6 +137,13 @@ class Metrics:
             "mail_verdicts_total", "Reports about messages of ours, by what they say of the address.", ["verdict"]
         )
 
+        self.calls = counter(
+            "calls_total",
+            "Calls of people on call that have ended, by the most urgent reason and by how they ended.",
+            ["reason", "outcome"],
+        )
+        self.calls_open = gauge("calls_open", "Calls of people on call that nobody has answered yet.")
+
         self.http_requests = counter(
             "http_requests_total", "API requests by route and status class.", ["method", "route", "status"]
         )
@@ -155,6 +163,7 @@ class Metrics:
         _touch(self.incidents_dismissed, DismissReason)
         _touch(self.promises, PromiseKind, (state for state in PromiseState if state is not PromiseState.OPEN))
         _touch(self.broadcasts, BroadcastState)
+        _touch(self.calls, CallReason, CallOutcome)
         _touch(self.broadcasts_sent, SENDABLE_KINDS)
         for state, reasons in END_REASONS.items():
             _touch(self.notifications, Channel, (state,), reasons)

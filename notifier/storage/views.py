@@ -192,14 +192,15 @@ class Draft(View, frozen=True, kw_only=True):
 class Need(View, frozen=True, kw_only=True):
     """One thing that needs a person, most urgent first."""
 
-    # provider | ledger | paused_all | promise_missed | promise | approval | rejected | nobody_told | cut_short |
-    # paused | delayed | suspected | complaints_again | held | draft
+    # provider | source | ledger | paused_all | promise_missed | promise | approval | rejected | nobody_told |
+    # cut_short | paused | delayed | suspected | complaints_again | held | draft
     kind: str
     incident_id: int | None
     broadcast_id: int | None
     text: str  # one line for people, without personal data
     due_at: datetime | None
     next: list[str]  # commands to type
+    called: str = ""  # who on call was woken for it, and what they answered
 
 
 class StatusView(View, frozen=True, kw_only=True):
@@ -427,3 +428,63 @@ class Ready(View, frozen=True, kw_only=True):
 
     status: str  # ready | not ready
     reasons: list[str]
+
+
+class CallRouteView(View, frozen=True, kw_only=True):
+    """One way by which a person on call was, or is to be, reached."""
+
+    route: str  # sms | email | webhook
+    state: str  # waiting | handed_over | failed
+    attempts: int
+    handed_over_at: datetime | None
+    problem: str  # what the last attempt said, without addresses
+    receipt: str  # what the provider said later
+
+
+class CallView(View, frozen=True, kw_only=True):
+    """One person woken about one or more alarms."""
+
+    id: int
+    person: str
+    reason: str  # the most urgent
+    text: str
+    incidents: list[int]
+    called_at: datetime
+    answered_at: datetime | None
+    answered_by: str
+    answer: str  # send | wait | no | ""
+    outcome: str  # ringing | answered | elsewhere | over | unanswered | unreachable
+    over: bool  # nothing it was about is open any more
+    routes: list[CallRouteView]
+
+
+class AlarmView(View, frozen=True, kw_only=True):
+    """A need that wakes people on call."""
+
+    id: int
+    reason: str
+    about: str
+    incident_id: int | None
+    broadcast_id: int | None
+    opened_at: datetime
+    answered_at: datetime | None
+    answered_by: str
+    answer: str
+    rests_until: datetime | None  # nobody is called about it before
+
+
+class OnCallPerson(View, frozen=True, kw_only=True):
+    """One person on call, in the order in which they are called."""
+
+    name: str
+    routes: dict[str, str]  # route -> where, masked
+
+
+class OnCallView(View, frozen=True, kw_only=True):
+    """Who is woken, what they are being woken for, and the newest calls."""
+
+    people: list[OnCallPerson]
+    answer_within_seconds: float
+    alarms: list[AlarmView]
+    calls: list[CallView]  # newest first
+    sources: list[str]  # intake sources with enough history to notice their silence

@@ -16,8 +16,8 @@ from notifier.stages.directory import Directory
 from notifier.stages.incidents import Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
-from notifier.stages.on_call import OnCall
 from notifier.stages.mail_reports import MailReports
+from notifier.stages.on_call import OnCall
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 

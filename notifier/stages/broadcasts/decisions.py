@@ -19,6 +19,7 @@ from notifier.domain.broadcast import (
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
 from notifier.domain.incident import Action, Changes, require_action
+from notifier.domain.on_call import identity
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.queue.embedded import Topic
@@ -41,6 +42,7 @@ class Broadcasts:
         self._database, self._config, self._clock = around.database, around.config, around.clock
         self._queue, self._metrics, self._playbooks = around.queue, around.metrics, around.playbooks
         self._render = render
+        self._keys = {person.name: person.key for person in around.config.on_call.people}  # who answers by text, too
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -87,7 +89,7 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             _require(found, BroadcastState.AWAITING_APPROVAL, "approved")
-            if actor.name == found.sent_by:
+            if found.sent_by and identity(actor.name, self._keys) == identity(found.sent_by, self._keys):
                 raise Forbidden(f"broadcast {found.id} was sent by '{actor.name}'; another key has to approve it")
             _require_count(found, count, counted)
             self._authorise(tx, found, counted, actor, now)

@@ -13,6 +13,9 @@ from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 
 PROBLEM_AT_MOST = 200  # characters of what a provider said
+_HOPES = """(SELECT count(*) FROM call_routes AS r WHERE r.call_id = c.id AND r.says = 'call'
+             AND (r.state = 'handed_over' OR r.attempts = 0))"""
+"""How many routes of a call `c` have taken it, or have not been tried yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,13 @@ class StoredAlarm:
     def since(self) -> datetime:
         """Return when it began, or begins again after an answer."""
         return self.rests_until or self.opened_at
+
+    @property
+    def due_at(self) -> datetime | None:
+        """Return when the promise falls due that it is about, where it is about one."""
+        if self.reason is not CallReason.PROMISE_IN_DANGER:
+            return None
+        return to_instant(int(self.key.rpartition(" ")[2]))  # the promise is part of what makes it the same alarm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +151,7 @@ def alarms_of(tx: Transaction, call_id: int) -> list[StoredAlarm]:
 def turns(tx: Transaction, alarm: StoredAlarm) -> list[Turn]:
     """Return who was called about an alarm since it began, or began again."""
     rows = tx.rows(
-        """SELECT c.person, c.called_at,
-                  (SELECT count(*) FROM call_routes AS r WHERE r.call_id = c.id AND r.says = 'call'
-                   AND (r.state = 'handed_over' OR r.attempts = 0)) AS hopes
+        f"""SELECT c.person, c.called_at, {_HOPES} AS hopes
            FROM calls AS c JOIN call_alarms AS l ON l.call_id = c.id
            WHERE l.alarm_id = :id AND c.called_at >= :since ORDER BY c.id""",
         id=alarm.id,
@@ -210,6 +218,16 @@ def load(tx: Transaction, call_id: int) -> StoredCall | None:
 def unfinished(tx: Transaction) -> list[StoredCall]:
     """Return the calls of which something is open, or whose people have not been told that nothing is."""
     return [_call(row) for row in tx.rows("SELECT * FROM calls WHERE ended_at IS NULL ORDER BY id")]
+
+
+def ringing(tx: Transaction) -> int:
+    """Return how many calls nobody has answered and nothing has ended."""
+    return int(tx.scalar("SELECT count(*) FROM calls WHERE ended_at IS NULL AND outcome IS NULL"))
+
+
+def is_lost(tx: Transaction, call_id: int) -> bool:
+    """Tell whether every route of a call was tried, and none took it."""
+    return tx.scalar(f"SELECT {_HOPES} FROM calls AS c WHERE c.id = :id", id=call_id) == 0
 
 
 def newest(tx: Transaction, limit: int) -> list[StoredCall]:

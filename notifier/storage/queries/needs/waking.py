@@ -37,7 +37,6 @@ class Waking:
     incident_id: int | None = None
     broadcast_id: int | None = None
     due_at: datetime | None = None
-    author: str = ""  # of what waits for a second person
 
 
 def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> list[Waking]:
@@ -45,7 +44,7 @@ def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[st
     due = [*promised.missed(tx, zone), *promised.in_danger(tx, now, zone, playbooks)]
     return [
         *(_waking(need) for need in due),
-        *(_waking(need, _author(tx, need)) for need in updates.approvals(tx, "")),
+        *(_waking(need) for need in updates.approvals(tx, "")),
         *(
             Waking(
                 key=alarm_key(CallReason.SUSPECTED, incident.id), reason=CallReason.SUSPECTED, incident_id=incident.id
@@ -79,6 +78,11 @@ def describe(tx: Transaction, found: Waking) -> str:
 def label(tx: Transaction, incident_id: int | None) -> str:
     """Return how an incident is named, or nothing where there is none."""
     return "" if incident_id is None else _label(incidents.load(tx, incident_id))
+
+
+def author(tx: Transaction, broadcast_id: int | None) -> str:
+    """Return who sent what waits for a second person."""
+    return "" if broadcast_id is None else broadcasts.load(tx, broadcast_id).sent_by or ""
 
 
 def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
@@ -116,7 +120,7 @@ def _acts(tx: Transaction, incident_id: int) -> Act | None:
     return None if row is None else Act(event=row["event"], by=row["actor"], at=to_instant(row["at"]))
 
 
-def _waking(need: Need, author: str = "") -> Waking:
+def _waking(need: Need) -> Waking:
     key = key_of(need)
     assert key is not None  # noqa: S101 - these kinds wake
     return Waking(
@@ -126,12 +130,7 @@ def _waking(need: Need, author: str = "") -> Waking:
         incident_id=need.incident_id,
         broadcast_id=need.broadcast_id,
         due_at=need.due_at,
-        author=author,
     )
-
-
-def _author(tx: Transaction, need: Need) -> str:
-    return "" if need.broadcast_id is None else broadcasts.load(tx, need.broadcast_id).sent_by or ""
 
 
 def _label(incident: StoredIncident) -> str:

@@ -1,0 +1,248 @@
+"""What people on call answer: by text with a one-time code, or by key at a keyboard.
+
+Comes in: a code, a verb and the number it came from. Goes out: one line for that person. A number proves nothing, and a
+code is good for the person and the call it was made for, once. What is done with it is what the playbook lets one
+commander do, under the name of that person, and it is audited.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from notifier.domain.actor import Actor, KeyRole
+from notifier.domain.broadcast import BroadcastState
+from notifier.domain.contact import mask
+from notifier.domain.errors import NotFound, NotifierError, Refused
+from notifier.domain.on_call import (
+    DECIDES_FOR,
+    CallReason,
+    Verb,
+    actor_name,
+    asked_again_at,
+    identity,
+    person_behind,
+)
+from notifier.domain.one_time_code import TRIES_AT_MOST, is_code
+from notifier.stages import Surroundings
+from notifier.stages.on_call.ending import Settled, sweep
+from notifier.stages.on_call.people import People
+from notifier.storage.database import Transaction
+from notifier.storage.queries.needs import waking
+from notifier.storage.repositories import audit, keys
+from notifier.storage.repositories import on_call as stored
+from notifier.storage.repositories.on_call import StoredAlarm, StoredCall
+from notifier.storage.views import BroadcastView, Draft, Preview
+
+UNKNOWN_CODE = "This code is not valid (any more). Nothing was done. See: notifier on-call"
+COUNTS_AGAIN = 2  # tries, when the number of customers moves while it is sent
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """What commanders can do, as other stages offer it."""
+
+    confirm: Callable[[int, Actor], Awaitable[Draft]]
+    dismiss: Callable[[int, Actor], Awaitable[Draft]]
+    preview: Callable[[int], Awaitable[Preview]]
+    send: Callable[[int, int, Actor], Awaitable[BroadcastView]]
+    approve: Callable[[int, int, Actor], Awaitable[BroadcastView]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """A code that was good: whose, for what."""
+
+    call: StoredCall
+    alarms: tuple[StoredAlarm, ...]
+    verb: Verb
+    actor: Actor
+
+
+class Answers:
+    """Takes the answers of people on call."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        people: People,
+        deciding: Deciding,
+        *,
+        secret: str,
+        count: Callable[[tuple[Settled, ...]], None],
+    ) -> None:
+        self._database, self._clock = around.database, around.clock
+        self._zone = ZoneInfo(around.config.regions.time_zone)
+        self._people, self._deciding, self._secret, self._count = people, deciding, secret, count
+
+    def knows(self, sender: str) -> bool:
+        """Tell whether a number is that of somebody on call."""
+        return bool(self._people.with_number(sender))
+
+    async def answer(self, code: str, verb: str, sender: str) -> str:
+        """Do what a text from `sender` (E.164) asks for, and return what they are told."""
+        people = self._people.with_number(sender)
+        if not people:
+            log.info("a code came from a number that is nobody's on call", sender=mask(sender))
+            return UNKNOWN_CODE
+        taken = await self._database.write(lambda tx: self._take(tx, people, code, verb, sender))
+        if isinstance(taken, str):
+            return taken
+        try:
+            said = await self._carry_out(taken)
+        except NotifierError as error:
+            await self._database.write(lambda tx: stored.release_answer(tx, taken.call.id))
+            log.info("an answer of on-call was refused", call=taken.call.id, verb=str(taken.verb))
+            return f"Not done: {error}"
+        await self._rest(taken)
+        return said
+
+    async def acknowledge(self, call_id: int, actor: Actor) -> None:
+        """Take a call at a keyboard, for oneself or for the person who was called; nothing is told to customers."""
+        actor.require(KeyRole.COMMANDER)
+
+        def take(tx: Transaction) -> tuple[Settled, ...]:
+            now, call = self._clock.now(), stored.load(tx, call_id)
+            if call is None:
+                raise NotFound("call", call_id)
+            alarms = [alarm for alarm in stored.alarms_of(tx, call_id) if alarm.ended_at is None]
+            if not alarms:
+                raise Refused(f"what call {call_id} was about is over")
+            if not stored.claim_answer(tx, call_id, by=actor.name, verb=Verb.WAIT, now=now):
+                raise Refused(f"call {call_id} was answered by {call.answered_by} already")
+            audit.record(tx, at=now, actor=actor, action="on-call.ack", target=f"call {call_id}")
+            return self._let_rest(tx, alarms, actor.name, Verb.WAIT, now)
+
+        self._count(await self._database.write(take))
+
+    # --- a code -----------------------------------------------------------------------------------------------------
+
+    def _take(self, tx: Transaction, people: list[str], code: str, verb: str, sender: str) -> _Taken | str:
+        """Find the call that a code is for and use the code up; return what is said when there is nothing to do."""
+        now = self._clock.now()
+        calls = stored.decidable(tx, people, since=now - DECIDES_FOR)
+        usable = [call for call in calls if call.code_tries < TRIES_AT_MOST]
+        right = [call for call in usable if is_code(self._secret, call.code_salt, code)]  # every one is compared
+        if not right or verb not in list(Verb):
+            stored.count_wrong_code(tx, [call.id for call in calls])
+            actor = Actor(name=actor_name(people[0]), role=KeyRole.COMMANDER, origin="sms")
+            detail = {"from": mask(sender), "verb": verb[:8]}
+            audit.record(tx, at=now, actor=actor, action="on-call.wrong_code", target="on-call", detail=detail)
+            return UNKNOWN_CODE
+        call, wanted = right[0], Verb(verb)
+        alarms = tuple(alarm for alarm in stored.alarms_of(tx, call.id) if alarm.ended_at is None)
+        if call.answered_at is not None:
+            return (
+                f"{code.upper()} was used at {self._time(call.answered_at)}: {call.answer.upper()}. Nothing more done."
+            )
+        if not alarms:
+            return "This is over. Nothing was done."
+        if wanted is Verb.SEND and wanted not in call.verbs:
+            return (
+                f"This cannot be sent by text; use: notifier. If you have it, reply {code.upper()} WAIT."
+                " Until then the next on call is woken."
+            )
+        actor = Actor(name=actor_name(call.person), role=KeyRole.COMMANDER, origin="sms")
+        stored.claim_answer(tx, call.id, by=actor.name, verb=wanted, now=now)
+        audit.record(
+            tx,
+            at=now,
+            actor=actor,
+            action=f"on-call.{wanted}",
+            target=f"call {call.id}",
+            detail={"about": [alarm.key for alarm in alarms]},
+        )
+        return _Taken(call=call, alarms=alarms, verb=wanted, actor=actor)
+
+    # --- what it does -----------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, taken: _Taken) -> str:
+        alarm = taken.alarms[0]
+        is_one = len(taken.alarms) == 1
+        match taken.verb:
+            case Verb.SEND if is_one and alarm.reason is CallReason.SUSPECTED and alarm.incident_id is not None:
+                return await self._send_first(alarm.incident_id, taken.actor)
+            case Verb.SEND if is_one and alarm.broadcast_id is not None:
+                return await self._approve(alarm.broadcast_id, taken)
+            case Verb.NO if is_one and alarm.reason is CallReason.SUSPECTED and alarm.incident_id is not None:
+                await self._deciding.dismiss(alarm.incident_id, taken.actor)
+                return f"#{alarm.incident_id} is dismissed. Nobody was told."
+            case Verb.SEND:
+                raise Refused("there is more than one thing now; use: notifier")
+            case Verb.WAIT | Verb.NO:
+                again = min(asked_again_at(self._clock.now(), each.due_at) for each in taken.alarms)
+                return f"You have it. If it is still open at {self._time(again)}, you are asked again."
+        assert_never(taken.verb)
+
+    async def _send_first(self, incident_id: int, actor: Actor) -> str:
+        """Confirm an incident and send the plain first message, or put it before a second person where it is large."""
+        draft = await self._deciding.confirm(incident_id, actor)
+        if draft.broadcast is None:
+            raise Refused("there is nothing to send")
+        view = await self._send(draft.broadcast.id, actor)
+        if view.state == BroadcastState.AWAITING_APPROVAL:
+            return (
+                f"#{incident_id}: {view.expected_customers:,} customers are more than one person may have told."
+                " A second person is called to approve it."
+            )
+        by = view.facts.get("next_update_by")
+        then = f" Next update by {self._time(datetime.fromisoformat(str(by)))}: you are called before it." if by else ""
+        return f"#{incident_id} is confirmed; {view.expected_customers:,} customers are told.{then}"
+
+    async def _send(self, broadcast_id: int, actor: Actor) -> BroadcastView:
+        """Send to as many as there are: no number is typed by text, and it may move between two looks."""
+        for tries_left in reversed(range(COUNTS_AGAIN)):
+            counted = (await self._deciding.preview(broadcast_id)).customers
+            try:
+                return await self._deciding.send(broadcast_id, counted, actor)
+            except Refused:
+                if not tries_left:
+                    raise
+        raise AssertionError  # the loop returns or raises
+
+    async def _approve(self, broadcast_id: int, taken: _Taken) -> str:
+        await self._database.read(lambda tx: self._require_somebody_else(tx, broadcast_id, taken.call.person))
+        counted = (await self._deciding.preview(broadcast_id)).customers
+        view = await self._deciding.approve(broadcast_id, counted, taken.actor)
+        return f"Approved: broadcast {broadcast_id} goes to {view.expected_customers:,} customers."
+
+    def _require_somebody_else(self, tx: Transaction, broadcast_id: int, person: str) -> None:
+        """Raise `Refused` unless it is known that this person is not the one who sent it."""
+        author = waking.author(tx, broadcast_id)
+        if self._people.is_same(person, author):
+            raise Refused("you sent it yourself; another person has to approve it")
+        if person_behind(author) is not None:
+            return
+        known = {key.name.casefold() for key in keys.active(tx)}
+        if identity(actor_name(person), self._people.keys) not in known:
+            raise Refused(
+                "nobody can tell that you are not who sent it: your key is not named in on_call.people[].key."
+                f" Use: notifier broadcasts approve {broadcast_id}"
+            )
+
+    # --- then it rests ----------------------------------------------------------------------------------------------
+
+    async def _rest(self, taken: _Taken) -> None:
+        def let_rest(tx: Transaction) -> tuple[Settled, ...]:
+            return self._let_rest(tx, taken.alarms, taken.actor.name, taken.verb, self._clock.now())
+
+        self._count(await self._database.write(let_rest))
+
+    def _let_rest(
+        self, tx: Transaction, alarms: "list[StoredAlarm] | tuple[StoredAlarm, ...]", by: str, verb: Verb, now: datetime
+    ) -> tuple[Settled, ...]:
+        for alarm in alarms:
+            if alarm.reason is CallReason.TEST:
+                stored.end(tx, alarm.id, now=now)
+                continue
+            until = asked_again_at(now, alarm.due_at)
+            stored.answer(tx, alarm.id, by=by, said=verb, rests_until=until, now=now)
+        return sweep(tx, self._people, self._zone, now=now)
+
+    def _time(self, instant: datetime) -> str:
+        return f"{instant.astimezone(self._zone):%H:%M %Z}"

@@ -1,0 +1,99 @@
+"""How calls end: somebody has it, or it is over. Whoever was called and does not know is told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Verb
+from notifier.stages.on_call.people import People
+from notifier.storage.database import Transaction
+from notifier.storage.queries.needs import waking
+from notifier.storage.repositories import on_call as stored
+from notifier.storage.repositories.on_call import StoredAlarm, StoredCall
+
+Settled = tuple[CallReason, CallOutcome]
+"""Under which reason a call counts, and how it ended."""
+
+
+def sweep(tx: Transaction, people: People, zone: ZoneInfo, *, now: datetime) -> tuple[Settled, ...]:
+    """Settle the calls of which nothing rings any more, and leave word for those who were called."""
+    settled: list[Settled] = []
+    told: set[str] = set()  # one word is enough for somebody who was called several times
+    for call in reversed(stored.unfinished(tx)):
+        alarms = stored.alarms_of(tx, call.id)
+        is_over = all(alarm.ended_at is not None for alarm in alarms)
+        if not is_over and not all(_rests(alarm, now) for alarm in alarms):
+            continue
+        outcome = _outcome(call, alarms)
+        if stored.settle(tx, call.id, outcome):
+            settled.append((call.reason, outcome))
+        stored.call_off(tx, call.id)
+        if is_over:
+            _tell_over(tx, call, alarms, people, zone, told, now=now)
+            stored.finish(tx, call.id, now=now)
+        elif call.reason is not CallReason.TEST and Route.WEBHOOK in people.routes(call.person):
+            stored.to_hand_over(tx, call.id, Route.WEBHOOK, Says.ANSWERED, _has_it(alarms), now=now)
+    return tuple(settled)
+
+
+def _rests(alarm: StoredAlarm, now: datetime) -> bool:
+    return alarm.ended_at is not None or (alarm.rests_until is not None and alarm.rests_until > now)
+
+
+def _outcome(call: StoredCall, alarms: Sequence[StoredAlarm]) -> CallOutcome:
+    if call.answered_at is not None:
+        return CallOutcome.ANSWERED
+    if call.reason is CallReason.TEST:
+        return CallOutcome.UNANSWERED
+    return CallOutcome.ELSEWHERE if any(alarm.answered_at is not None for alarm in alarms) else CallOutcome.OVER
+
+
+def _tell_over(
+    tx: Transaction,
+    call: StoredCall,
+    alarms: Sequence[StoredAlarm],
+    people: People,
+    zone: ZoneInfo,
+    told: set[str],
+    *,
+    now: datetime,
+) -> None:
+    """Leave word that it is over; an incident in PagerDuty is closed in any case, one by one."""
+    text = _over(tx, alarms, zone)
+    knows = call.reason is CallReason.TEST or _knows(tx, call, alarms, people)
+    for row in stored.routes_of(tx, [call.id])[call.id]:
+        route, is_call = Route(row["route"]), row["says"] == Says.CALL
+        if not is_call:
+            continue
+        keeps_incidents = route is Route.WEBHOOK and people.shows_incidents(call.person)
+        waits_for_word = not knows and call.person not in told and row["state"] == RouteState.HANDED_OVER
+        if keeps_incidents or waits_for_word:
+            stored.to_hand_over(tx, call.id, route, Says.OVER, text, now=now)
+    told.add(call.person)
+
+
+def _knows(tx: Transaction, call: StoredCall, alarms: Sequence[StoredAlarm], people: People) -> bool:
+    """Tell whether the person who was called has ended it themselves, by text or by key."""
+    if call.answer in (Verb.SEND, Verb.NO):
+        return True
+    acts = (
+        waking.acted(tx, alarm.incident_id, since=alarm.opened_at) for alarm in alarms if alarm.incident_id is not None
+    )
+    return any(act is not None and people.is_same(call.person, act.by) for act in acts)
+
+
+def _over(tx: Transaction, alarms: Sequence[StoredAlarm], zone: ZoneInfo) -> str:
+    if len(alarms) > 1:
+        return f"{len(alarms)} things you were called about are over. Nothing more to do"
+    alarm = alarms[0]
+    if alarm.incident_id is None:
+        name = alarm.key.partition(" ")[2]
+        what = "works again" if alarm.reason is CallReason.PROVIDER_STOPPED else "speaks again"
+        return f"{'provider' if alarm.reason is CallReason.PROVIDER_STOPPED else 'source'} {name} {what}. Over"
+    label, what = waking.label(tx, alarm.incident_id), waking.epilogue(tx, alarm.incident_id, zone)
+    return f"{label}: over ({what}). Nothing more to do"
+
+
+def _has_it(alarms: Sequence[StoredAlarm]) -> str:
+    who = {alarm.answered_by for alarm in alarms if alarm.answered_by}
+    return f"{', '.join(sorted(who))} has it"
