@@ -36,15 +36,7 @@ class BroadcastKind(StrEnum):
     PLANNED_RESTORED = "planned_restored"
 
 
-SENDABLE_KINDS = (
-    BroadcastKind.ACKNOWLEDGED,
-    BroadcastKind.ETA,
-    BroadcastKind.ETA_CHANGED,
-    BroadcastKind.DELAYED,
-    BroadcastKind.RESTORED,
-    BroadcastKind.REOPENED,
-    BroadcastKind.CORRECTION,
-)
+SENDABLE_KINDS = tuple(kind for kind in BroadcastKind if kind is not BroadcastKind.FOLLOW_UP)
 """The kinds that have templates today."""
 
 NEEDS_EARLIER_MESSAGE = frozenset(
@@ -153,11 +145,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     missed_eta_at: datetime | None = None  # restored: the ETA that was missed
     automatic: bool = False  # sent by the promise watcher: no person has learnt anything new
     late: bool = False  # automatic: what it answers had lapsed before it could be sent
+    assessment_by: datetime | None = None  # assessing: when the first estimate is promised
+    outages: int = 0  # repeat: which one in 90 days this is
+    window_from_at: datetime | None = None  # planned work
+    window_until_at: datetime | None = None
+    previous_window_from_at: datetime | None = None  # planned_changed: as it was announced
+    previous_window_until_at: datetime | None = None
 
 
 def is_overtaken(facts: Facts, now: datetime) -> bool:
     """Tell whether a time that an update gives has passed, so that it is not true any more."""
-    return any(at is not None and at <= now for at in (facts.eta_at, facts.next_update_by))
+    return any(at is not None and at <= now for at in (facts.eta_at, facts.next_update_by, facts.assessment_by))
 
 
 LATE_SHARE_AT_MOST = 0.05  # of the customers that a person has answered for

@@ -12,11 +12,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from notifier.config import Config
+from notifier.config import Alphabet, Config
 from notifier.domain.errors import ConfigError
 from notifier.domain.playbook import Playbook
 from notifier.resources import resources
 
+SHARED = "shared"  # the folder of templates for every locale; a locale's own file of the same name takes its place
 VERSION_LENGTH = 16  # hexadecimal digits of SHA-256
 
 
@@ -26,6 +27,13 @@ class Company(Struct, frozen=True, kw_only=True):
     name: str
     phone: str
     postal_address: str
+
+
+class Texts(Struct, frozen=True, kw_only=True):
+    """What a text may take on the air."""
+
+    alphabet: Alphabet = Alphabet.GSM7
+    segments_at_most: int = 2
 
 
 class Edition(Struct, frozen=True, kw_only=True):
@@ -38,6 +46,8 @@ class Edition(Struct, frozen=True, kw_only=True):
     words: dict[str, str]  # service -> what customers call it
     safety: dict[str, tuple[str, ...]]  # service -> phrase codes, by its playbook
     self_help: dict[str, tuple[str, ...]]
+    texts: Texts = Texts()
+    country: str = ""  # of the company: completes a locale that names none
 
     @property
     def version(self) -> str:
@@ -59,16 +69,17 @@ def collect(config: Config, playbooks: Mapping[str, Playbook], locale: str) -> E
 
     `playbooks` are by service. Raises `ConfigError` when the locale has no templates or phrases.
     """
-    templates = resources("templates", f"{locale}/**/*", _folder(config.templates.directory))
+    own = _folder(config.templates.directory)
+    shared, of_locale = (resources("templates", f"{folder}/**/*", own) for folder in (SHARED, locale))
     phrases = resources("config/phrases", f"{locale}.yaml", _folder(config.templates.phrases))
-    if not templates or not phrases:
-        missing = "phrases" if templates else "templates"
+    if not of_locale or not phrases:
+        missing = "phrases" if of_locale else "templates"
         raise ConfigError([f"locales.available: there are no {missing} for '{locale}'"])
     return Edition(
         locale=locale,
         templates={
-            name.removeprefix(f"{locale}/"): path.read_text(encoding="utf-8")
-            for name, path in templates.items()
+            name.split("/", 1)[1]: path.read_text(encoding="utf-8")
+            for name, path in (*shared.items(), *of_locale.items())
             if not path.name.startswith(".")
         },
         phrases=next(iter(phrases.values())).read_text(encoding="utf-8"),
@@ -78,6 +89,8 @@ def collect(config: Config, playbooks: Mapping[str, Playbook], locale: str) -> E
         words={service.name: service.words.get(locale, service.name) for service in config.services},
         safety={service: playbook.safety for service, playbook in playbooks.items()},
         self_help={service: playbook.self_help for service, playbook in playbooks.items()},
+        texts=Texts(alphabet=config.sms.alphabet, segments_at_most=config.sms.segments_at_most),
+        country=config.regions.country,
     )
 
 

@@ -1,8 +1,9 @@
 """Messages rendered once for many readers: what differs between neighbours is their place and their link.
 
 A template is rendered with marks in the place of those two; each further message only fills them in, as words or as
-the quoted-printable bytes of a mail. Whether that says the same is proved on the first messages of each kind by
-rendering them in full; if not, all are rendered in full.
+the quoted-printable bytes of a mail. A text is rendered with a mark in every length it may have, and each is fitted
+with its own place. Whether that says the same is proved on the first messages of each kind by rendering them in full;
+if not, all are rendered in full. Answers are few, and each its own: they are not prepared.
 """
 
 import quopri
@@ -13,6 +14,7 @@ from markupsafe import escape
 
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.notification import Channel, NotificationFacts
+from notifier.messages.fitting import fit
 from notifier.messages.mime import LINE_AT_MOST, Encoded, encode, quoted_printable
 from notifier.messages.places import Place, place_of
 from notifier.messages.wording import Rendered, Wording
@@ -61,16 +63,22 @@ class PreparedMessage:
     ) -> None:
         self._wording, self._channel, self._kind, self._facts = wording, channel, kind, facts
         self._personal = personal  # of the first reader: its sites are not used
-        self._times = wording.times(personal)
+        self._times = wording.times(personal, channel)
+        self._proofs_left = PROOFS
+        self._holds = True
+        if channel is Channel.SMS:
+            self._levels = wording.levels(kind, facts, personal, self._times, Place(text=PLACE))
+            return
         marked = wording.render_at(channel, kind, facts, personal, self._times, Place(text=PLACE), LINK)
         self._marked = marked
         self._text, self._html = Pieces(marked.text), Pieces(marked.html)
-        self._proofs_left = PROOFS
         self._holds = self._text.fit and self._html.fit
 
     def render(self, personal: NotificationFacts, unsubscribe_url: str) -> Rendered:
         """Return the words for one reader; raise `RenderFailed`."""
         place = place_of(personal, self._wording.phrases.words, self._times)
+        if self._channel is Channel.SMS:
+            return self._render_text(personal, place)
         if self._must_be_in_full(place, unsubscribe_url):
             return self._in_full(personal, place, unsubscribe_url)
         return self._fill(place, unsubscribe_url)
@@ -81,6 +89,23 @@ class PreparedMessage:
         if self._must_be_in_full(place, unsubscribe_url):
             return encode(self._in_full(personal, place, unsubscribe_url))
         return self._fill_encoded(place, unsubscribe_url)
+
+    def _render_text(self, personal: NotificationFacts, place: Place) -> Rendered:
+        if not self._holds:
+            return self._in_full(personal, place, "")
+        filled = self._wording.as_text(
+            fit(
+                place.texts,
+                lambda text: [level.replace(PLACE, text) for level in self._levels],
+                self._wording.budget,
+            )
+        )
+        if not self._proofs_left:
+            return filled
+        self._proofs_left -= 1
+        full = self._in_full(personal, place, "")
+        self._holds = full == filled
+        return full
 
     def _must_be_in_full(self, place: Place, unsubscribe_url: str) -> bool:
         if place.listed or place.unlisted or not unsubscribe_url or not self._holds:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from notifier.config import Config
 from notifier.domain.errors import nearest
-from notifier.messages.phrases import Phrases
+from notifier.messages.edition import SHARED
+from notifier.messages.phrases import Phrases, problems_of
 from notifier.resources import resources, shipped
 from notifier.settings.conversion import Reader
 from notifier.settings.files import Unreadable, read_text
@@ -27,9 +28,19 @@ _BY_PATH = {
     "words.tomorrow": ("time",),
     "words.yesterday": ("time",),
     "words.other_day": ("time", "date"),
+    "words.day_other": ("date",),
+    "words.window": ("day", "from", "until"),
+    "words.window_of_days": ("from", "until"),
+    "words.at": ("moment",),
+    "words.at_other_day": ("moment",),
+    "words.hour": ("time",),
+    "words.hour_one": ("time",),
+    "words.street": ("place",),
+    "words.label": ("place",),
     "words.some_sites": ("affected", "all"),
     "words.all_sites": ("affected", "all"),
 }
+_OF_A_SERVICE = "services."
 
 
 def wording_files(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -38,7 +49,11 @@ def wording_files(config: Config) -> tuple[dict[str, Path], dict[str, Path]]:
     locales = dict.fromkeys((config.locales.default, *config.locales.available))
     return (
         {name: path for each in locales for name, path in resources(_PHRASES, f"{each}.yaml", phrases).items()},
-        {name: path for each in locales for name, path in resources("templates", f"{each}/**/*", templates).items()},
+        {
+            name: path
+            for each in (SHARED, *locales)
+            for name, path in resources("templates", f"{each}/**/*", templates).items()
+        },
     )
 
 
@@ -78,8 +93,11 @@ def _phrases(path: Path) -> Iterator[str]:
     table, problems = read_table(path, BYTES_AT_MOST)
     reader = Reader(folder=path.parent, problems=problems)
     if table is not None:
-        reader.read(table, Phrases)
+        phrases = reader.read(table, Phrases)
         problems += _placeholders(table, "")
+        if phrases is not None:
+            for key, reason in problems_of(phrases):
+                problems.append(Problem(place=reader.place_of(key, table.place), path=key, reason=reason))
     yield from lines_of(problems)
 
 
@@ -92,7 +110,7 @@ def _placeholders(node: Node, path: str) -> Iterator[Problem]:
         for index, child in enumerate(node.nodes):
             yield from _placeholders(child, below(path, index))
     else:
-        known = _BY_PATH.get(path, _EVERYWHERE)
+        known = ("service",) if path.startswith(_OF_A_SERVICE) else _BY_PATH.get(path, _EVERYWHERE)
         for match in _PLACEHOLDER.finditer(node.value):
             if match[1] not in known:
                 expected = " or ".join(f"{{{name}}}" for name in known)

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 
 from notifier.config import Config
-from notifier.domain.broadcast import BroadcastKind, Facts
+from notifier.domain.answer import AnswerKind, MessageKind
+from notifier.domain.broadcast import Facts
 from notifier.domain.notification import Channel, NotificationFacts
 from notifier.domain.playbook import Playbook
+from notifier.domain.reply import ReplyWords
+from notifier.messages import lint
 from notifier.messages.edition import collect
-from notifier.messages.mime import Encoded
+from notifier.messages.mime import Encoded, encode
 from notifier.messages.prepared import PreparedMessages
-from notifier.messages.samples import problems
 from notifier.messages.wording import Rendered, Wording
 
 
@@ -45,37 +47,62 @@ class Messages:
     def render(
         self,
         channel: Channel,
-        kind: BroadcastKind,
-        facts: Facts,
+        kind: MessageKind,
+        facts: Facts | None,
         personal: NotificationFacts,
         *,
         unsubscribe_url: str = "",
     ) -> Rendered:
         """Return the message for one reader; raise `RenderFailed` when it cannot be made."""
-        prepared = self._prepared.find(self.wording(personal.locale), channel, kind, facts, personal)
-        return prepared.render(personal, unsubscribe_url)
+        wording = self.wording(personal.locale)
+        if facts is None or isinstance(kind, AnswerKind):
+            return wording.render(channel, kind, facts, personal, unsubscribe_url)
+        return self._prepared.find(wording, channel, kind, facts, personal).render(personal, unsubscribe_url)
 
     def encode(
         self,
         channel: Channel,
-        kind: BroadcastKind,
-        facts: Facts,
+        kind: MessageKind,
+        facts: Facts | None,
         personal: NotificationFacts,
         *,
         unsubscribe_url: str,
     ) -> Encoded:
         """Return the message for one reader as the parts of a mail; raise `RenderFailed`."""
-        prepared = self._prepared.find(self.wording(personal.locale), channel, kind, facts, personal)
-        return prepared.encode(personal, unsubscribe_url)
+        wording = self.wording(personal.locale)
+        if facts is None or isinstance(kind, AnswerKind):
+            return encode(wording.render(channel, kind, facts, personal, unsubscribe_url))
+        return self._prepared.find(wording, channel, kind, facts, personal).encode(personal, unsubscribe_url)
 
     def phrase_codes(self, group: str, service: str = "") -> tuple[str, ...]:
-        """Return the codes of `causes`, `crews`, `safety` or `self_help` that have a wording in every locale."""
-        first, *others = (wording.phrases.codes(group, service) for wording in self._wordings.values())
-        return tuple(code for code in first if all(code in other for other in others))
+        """Return the codes of `causes`, `crews`, `safety` or `self_help` that have a wording in some locale.
 
-    def problems(self) -> list[str]:
+        In a locale without one, its sentence is left out: `unworded` says where.
+        """
+        every = (wording.phrases.codes(group, service) for wording in self._wordings.values())
+        return tuple(dict.fromkeys(code for codes in every for code in codes))
+
+    def unworded(self, facts: Facts) -> dict[str, list[str]]:
+        """Return the locales in which a phrase of an update has no wording: "causes 'tree'" -> ["fr"]."""
+        found: dict[str, list[str]] = {}
+        for group, code in (("causes", facts.cause), ("crews", facts.crew)):
+            for locale, wording in self._wordings.items():
+                if code and code not in wording.phrases.group(group):
+                    found.setdefault(f"{group} '{code}'", []).append(locale)
+        return found
+
+    def reply_words(self) -> dict[str, ReplyWords]:
+        """Return the words that customers may answer with, by locale."""
+        return {locale: wording.phrases.replies for locale, wording in self._wordings.items()}
+
+    def problems(self, *, thorough: bool = False) -> list[str]:
         """Return what is wrong with templates and phrases, one line each: everything is rendered with samples."""
-        return [line for wording in self._wordings.values() for line in problems(wording, self.config)]
+        every = self._wordings.values()
+        return [line for wording in every for line in lint.problems(wording, self.config, thorough=thorough)]
+
+    def warnings(self) -> list[str]:
+        """Return what is worth knowing and not wrong, one line each: phrases that some locale does not have."""
+        return lint.missing_phrases(self._wordings.values())
 
 
 def _base(locale: str) -> str:

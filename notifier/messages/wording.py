@@ -1,27 +1,37 @@
-"""Wording: the facts of a broadcast and of one reader in, a message in words out, by one edition.
+"""Wording: the facts of a message and of one reader in, a message in words out, by one edition.
 
 Templates see words only: instants are already in the reader's zone and locale, codes already phrases.
 """
 
+import re
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from jinja2 import Template, TemplateError, TemplateNotFound
-from jinja2.environment import Environment
 
+from notifier.domain.answer import AnswerKind, MessageKind
 from notifier.domain.broadcast import NEEDS_EARLIER_MESSAGE, SENDABLE_KINDS, BroadcastKind, Facts
 from notifier.domain.errors import ConfigError, InvalidInput, NotifierError
 from notifier.domain.notification import Channel, NotificationFacts
 from notifier.messages import phrases as phrases_file
 from notifier.messages.edition import Edition
-from notifier.messages.environment import environments
+from notifier.messages.environment import FORMS, environments
+from notifier.messages.fitting import Budget, Fitted, fit, levels
 from notifier.messages.phrases import Phrases
 from notifier.messages.places import Place, place_of
-from notifier.messages.times import ABOUT, ReaderTimes
+from notifier.messages.times import ReaderTimes
+from notifier.messages.vocabulary import Vocabulary
 
-CHANNELS = (Channel.EMAIL,)  # those with templates today
-FEW_CUSTOMERS = 20  # below it the number of affected customers is not said: it could point at somebody
+CHANNELS = tuple(FORMS)
+MESSAGE_KINDS: tuple[MessageKind, ...] = (*SENDABLE_KINDS, *AnswerKind)
+"""Every kind that has templates: one per locale and channel."""
+
+WITH_FIRST_CONTACT = NEEDS_EARLIER_MESSAGE | {BroadcastKind.ETA, BroadcastKind.OVERNIGHT}
+"""Kinds that have other words for somebody who has heard nothing of the incident yet."""
+
+_TWO_STOPS = re.compile(r"(?<!\.)\.(</strong>)?\.(?!\.)")  # "by <strong>6:30 a.m.</strong>."
 
 
 class RenderFailed(NotifierError):
@@ -30,137 +40,160 @@ class RenderFailed(NotifierError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """A message in words; `text` has LF line ends and no line is wrapped."""
+    """A message in words; `text` has LF line ends and no line is wrapped. A text (SMS) is all in `text`."""
 
     subject: str
     text: str
     html: str
     template_version: str
+    segments: int = 0  # of a text
 
 
 class Wording:
-    """The compiled templates and phrases of one edition."""
+    """The templates and phrases of one edition, checked now and compiled when they are first used."""
 
     def __init__(self, edition: Edition) -> None:
         self.edition = edition
         self.version = edition.version
         self.phrases: Phrases = phrases_file.parse(edition.phrases, place=f"phrases/{edition.locale}.yaml")
-        self._templates = {
-            (channel, kind, form): self._compile(environment, channel, kind)
-            for form, environment in environments(edition).items()
-            for channel in CHANNELS
-            for kind in SENDABLE_KINDS
-        }
+        self.budget = Budget(alphabet=edition.texts.alphabet, segments_at_most=edition.texts.segments_at_most)
+        self._vocabulary = Vocabulary(edition, self.phrases)
+        self._environments = environments(edition)
+        self._templates: dict[tuple[Channel, str, str], Template] = {}
+        self._check()
 
-    def _compile(self, environment: Environment, channel: Channel, kind: BroadcastKind) -> Template:
-        name = f"{channel}/{kind}.j2"
-        try:
-            return environment.get_template(name)
-        except TemplateNotFound as error:
-            raise ConfigError([f"templates/{self.edition.locale}/{name}: {error.name} does not exist"]) from None
-        except TemplateError as error:
-            line = getattr(error, "lineno", None)
-            raise ConfigError([f"templates/{self.edition.locale}/{name}, line {line}: {error}"]) from None
+    def _check(self) -> None:
+        """Raise `ConfigError` with every template that is missing or that cannot be parsed."""
+        where = f"templates/{self.edition.locale}"
+        names = [f"{channel}/{kind}.j2" for channel in CHANNELS for kind in MESSAGE_KINDS]
+        problems = [f"{where}/{name} does not exist" for name in names if name not in self.edition.templates]
+        for name, source in self.edition.templates.items():
+            form = "sms" if name.startswith(f"{Channel.SMS}/") else "text"
+            try:
+                self._environments[form].parse(source, name)
+            except TemplateError as error:
+                problems.append(f"{where}/{name}, line {getattr(error, 'lineno', None)}: {error}")
+        if problems:
+            raise ConfigError(problems)
 
     def render(
-        self, channel: Channel, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, unsubscribe_url: str
+        self,
+        channel: Channel,
+        kind: MessageKind,
+        facts: Facts | None,
+        personal: NotificationFacts,
+        unsubscribe_url: str = "",
     ) -> Rendered:
-        """Return the message; raise `RenderFailed` naming template and cause."""
-        times = self.times(personal)
+        """Return the message; raise `RenderFailed` naming template and cause. An answer may have no facts."""
+        times = self.times(personal, channel)
         place = place_of(personal, self.phrases.words, times)
         return self.render_at(channel, kind, facts, personal, times, place, unsubscribe_url)
 
-    def times(self, personal: NotificationFacts) -> ReaderTimes:
+    def times(self, personal: NotificationFacts, channel: Channel = Channel.EMAIL) -> ReaderTimes:
         """Return how this reader is told times."""
-        at = personal.at or datetime.now(UTC)
-        return ReaderTimes(self.phrases.words, personal.locale, personal.time_zone, at)
+        return ReaderTimes(
+            self.phrases.words,
+            personal.locale,
+            personal.time_zone,
+            personal.at or datetime.now(UTC),
+            country=self.edition.country,
+            sms=channel is Channel.SMS,
+        )
 
     def render_at(
         self,
         channel: Channel,
-        kind: BroadcastKind,
-        facts: Facts,
+        kind: MessageKind,
+        facts: Facts | None,
         personal: NotificationFacts,
         times: ReaderTimes,
         place: Place,
         unsubscribe_url: str,
     ) -> Rendered:
         """Return the message about a place that is in words already; raise `RenderFailed`."""
+        if channel is Channel.SMS:
+
+            def levels_at(text: str) -> tuple[str, ...]:
+                return self.levels(kind, facts, personal, times, Place(text=text))
+
+            return self.as_text(fit(place.texts or (place.text,), levels_at, self.budget))
+        words = self._words(channel, kind, facts, personal, times, place) | {"unsubscribe_url": unsubscribe_url}
+        return Rendered(
+            subject=_one_stop(" ".join(self._form(channel, kind, "subject", words).split())),
+            text=self._tidy(tidy_text(self._form(channel, kind, "text", words))),
+            html=self._tidy(tidy_html(self._form(channel, kind, "html", words))),
+            template_version=self.version,
+        )
+
+    def levels(
+        self,
+        kind: MessageKind,
+        facts: Facts | None,
+        personal: NotificationFacts,
+        times: ReaderTimes,
+        place: Place,
+    ) -> tuple[str, ...]:
+        """Return a text in full, then with one optional sentence less each time; raise `RenderFailed`."""
+        words = self._words(Channel.SMS, kind, facts, personal, times, place)
         try:
-            words = self._words(kind, facts, personal, times, place) | {"unsubscribe_url": unsubscribe_url}
-            subject = " ".join(self._templates[channel, kind, "subject"].render(words).split())
-            return Rendered(
-                subject=subject,
-                text=tidy_text(self._templates[channel, kind, "text"].render(words)),
-                html=tidy_html(self._templates[channel, kind, "html"].render(words)),
-                template_version=self.version,
-            )
-        except KeyError as error:
-            raise RenderFailed(f"there is no template for {kind} by {channel} in '{self.edition.locale}'") from error
-        except (TemplateError, InvalidInput, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise RenderFailed(f"{channel}/{kind} in '{self.edition.locale}': {error}") from error
+            return levels(self._form(Channel.SMS, kind, "sms", words))
+        except ValueError as error:
+            raise RenderFailed(f"{Channel.SMS}/{kind} in '{self.edition.locale}': {error}") from error
+
+    def as_text(self, fitted: Fitted) -> Rendered:
+        """Return a text that has been fitted into its segments."""
+        return Rendered(subject="", text=fitted.text, html="", template_version=self.version, segments=fitted.segments)
 
     def _words(
-        self, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, times: ReaderTimes, place: Place
+        self,
+        channel: Channel,
+        kind: MessageKind,
+        facts: Facts | None,
+        personal: NotificationFacts,
+        times: ReaderTimes,
+        place: Place,
     ) -> dict[str, object]:
-        """Return what a template may say; "" and empty lists stand for what is not known."""
-        phrases = self.phrases
-        service = phrases.service(facts.service)
-        impact = service.impact(facts.impact)
-        moment = _moment(kind, first_contact=personal.first_contact)
-        return {
-            "language": str(times.locale).replace("_", "-"),
-            "company": self.edition.company.name,
-            "phone": self.edition.company.phone,
-            "postal_address": self.edition.company.postal_address,
-            "service": impact.word or self.edition.words.get(facts.service, facts.service),
-            "state": impact.state,
-            "began": impact.began,
-            "back": impact.back,
-            "ours": service.ours,
-            "place": place.text,
-            "sites": place.listed,
-            "sites_more": times.number(place.unlisted) if place.unlisted else "",
-            "customers": times.number(rounded(facts.customers)) if facts.customers >= FEW_CUSTOMERS else "",
-            "cause": self._phrase("causes", facts.cause),
-            "crew": self._phrase("crews", facts.crew),
-            "safety": self._advice("safety", facts.service, moment),
-            "self_help": self._advice("self_help", facts.service, moment),
-            "started": times.about(facts.started_at),
-            "reopened": times.about(facts.reopened_at, after=facts.told_at),
-            "eta": times.moment(facts.eta_at),
-            "next_update": times.brief(facts.next_update_by),
-            "previous_eta": times.brief(facts.previous_eta_at),
-            "previous_update": times.brief(facts.previous_update_by),
-            "told": times.about(facts.told_at),  # when it began: somebody heard it later
-            "restored": times.brief(facts.restored_at),
-            "missed_eta": times.brief(facts.missed_eta_at),
-            "lasted": times.duration(lasted(facts)),
-            "is_earlier": bool(facts.eta_at and facts.previous_eta_at and facts.eta_at < facts.previous_eta_at),
-            "automatic": facts.automatic,
-            "late": facts.late,
-            "first_contact": personal.first_contact,
-        }
+        try:
+            return self._vocabulary.words(channel, kind, facts, personal, times, place)
+        except (InvalidInput, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise RenderFailed(f"{channel}/{kind} in '{self.edition.locale}': {error}") from error
 
-    def _phrase(self, group: str, code: str) -> str:
-        return self._fill(self.phrases.find(group, code).text) if code else ""
+    def _form(self, channel: Channel, kind: MessageKind, form: str, words: dict[str, object]) -> str:
+        """Render one form of a message; raise `RenderFailed` with the file and line of the mistake."""
+        try:
+            template = self._templates.get((channel, kind, form))
+            if template is None:
+                template = self._environments[form].get_template(f"{channel}/{kind}.j2")
+                self._templates[channel, kind, form] = template
+            return template.render(words)
+        except KeyError as error:
+            raise RenderFailed(f"there is no template for {kind} by {channel} in '{self.edition.locale}'") from error
+        except TemplateNotFound as error:
+            if error.name == f"{channel}/{kind}.j2":
+                raise RenderFailed(
+                    f"there is no template for {kind} by {channel} in '{self.edition.locale}'"
+                ) from error
+            raise RenderFailed(f"{self._place(error, channel, kind)}: {error.name} does not exist") from error
+        except (TemplateError, InvalidInput, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise RenderFailed(f"{self._place(error, channel, kind)}: {error}") from error
 
-    def _advice(self, group: str, service: str, moment: str) -> tuple[str, ...]:
-        """Return what the playbook advises in the first message (`during`) or when service is back (`after`)."""
-        if not moment:
-            return ()
-        codes = (self.edition.safety if group == "safety" else self.edition.self_help).get(service, ())
-        found = (self.phrases.find(group, code) for code in codes)
-        texts = (phrase.after if moment == "after" else phrase.during or phrase.text for phrase in found)
-        return tuple(self._fill(text) for text in texts if text)
+    def _place(self, error: Exception, channel: Channel, kind: MessageKind) -> str:
+        """Return the file and line of a template in which an error arose."""
+        start = f"templates/{self.edition.locale}/"
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(start)]
+        if not frames:
+            return f"{start}{channel}/{kind}.j2"
+        return f"{frames[-1].filename}, line {frames[-1].lineno}"
 
-    def _fill(self, text: str) -> str:
-        return text.replace("{phone}", self.edition.company.phone).replace("{company}", self.edition.company.name)
+    def _tidy(self, text: str) -> str:
+        for sign in self.phrases.words.no_break_before:
+            text = text.replace(f" {sign}", f"\u00a0{sign}")
+        return _one_stop(text)
 
 
 def tidy_text(text: str) -> str:
     """Return paragraphs with one empty line between them, each line without trailing spaces."""
-    lines = [line.rstrip() for line in text.split("\n")]
+    lines = [line.strip() for line in text.split("\n")]
     kept = [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
     return "\n".join(kept).strip() + "\n"
 
@@ -170,29 +203,13 @@ def tidy_html(html: str) -> str:
     return "\n".join(line for line in html.split("\n") if line.strip() and line.strip() != "<p></p>") + "\n"
 
 
-def rounded(count: int) -> int:
-    """Return a count to two significant digits: "about 1,200" promises no more than it knows."""
-    step = int("1" + "0" * max(0, len(str(count)) - 2))
-    return count // step * step
-
-
-def lasted(facts: Facts) -> timedelta:
-    """Return about how long it was out; nothing when a time is missing."""
-    if facts.restored_at is None or facts.started_at is None or facts.reopened_at is not None:
-        return timedelta()
-    return max(timedelta(), round((facts.restored_at - facts.started_at) / ABOUT) * ABOUT)
-
-
-def _moment(kind: BroadcastKind, *, first_contact: bool) -> str:
-    """Return when in an incident a message is read: `during` in the first one, `after` when service is back."""
-    if kind is BroadcastKind.RESTORED:
-        return "after"
-    return "during" if first_contact or kind is BroadcastKind.ACKNOWLEDGED else ""
-
-
-def kinds_with_first_contact() -> Iterator[tuple[BroadcastKind, bool]]:
+def kinds_with_first_contact() -> Iterator[tuple[MessageKind, bool]]:
     """Yield every kind that has a template, with and without first contact where that changes the words."""
-    for kind in SENDABLE_KINDS:
+    for kind in MESSAGE_KINDS:
         yield kind, False
-        if kind in NEEDS_EARLIER_MESSAGE or kind is BroadcastKind.ETA:
+        if kind in WITH_FIRST_CONTACT:
             yield kind, True
+
+
+def _one_stop(text: str) -> str:
+    return _TWO_STOPS.sub(r".\1", text)
