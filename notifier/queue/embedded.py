@@ -16,6 +16,7 @@ class Topic(StrEnum):
     COMPLAINTS = "complaints"  # stored, not yet seen by the detector
     BROADCASTS = "broadcasts"  # to start, plan, sweep or complete
     NOTIFICATIONS = "notifications"  # pending and due
+    REPLIES = "replies"  # stored, not dealt with yet
     ON_CALL = "on_call"  # people to be woken now
 
 

@@ -190,7 +190,6 @@ contact_points = Table(
     Column("channels_off", Text, nullable=False, server_default=""),  # "|sms|": not by these, by its own wish
     Column("chosen", Text, nullable=False, server_default=""),  # "|locale|quiet|": chosen by itself, not by a file
     Column("soft_bounces", SmallInteger, nullable=False, server_default="0"),
-    Column("wrote_at", Instant),  # somebody wrote from it, or its customer complained: awake for a while
     Column("created_at", Instant, nullable=False),
     _one_of("kind", ContactKind),
     _one_of("suppressed", SuppressionReason),

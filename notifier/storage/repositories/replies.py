@@ -72,11 +72,6 @@ def contact_point_of(tx: Transaction, address: str) -> int | None:
     return None if found is None else int(found)
 
 
-def note_written(tx: Transaction, contact_point_id: int, *, now: datetime) -> None:
-    """Note that somebody has just written from a contact point: who writes is awake."""
-    tx.run("UPDATE contact_points SET wrote_at = :now WHERE id = :id", now=to_micros(now), id=contact_point_id)
-
-
 def is_newer(tx: Transaction, contact_point_id: int, meaning: Meaning, at: datetime) -> bool:
     """Tell whether something of this meaning came from a contact point after a time."""
     found = tx.scalar(

@@ -92,7 +92,6 @@ def upgrade() -> None:
         sa.Column("channels_off", sa.Text(), server_default="", nullable=False),
         sa.Column("chosen", sa.Text(), server_default="", nullable=False),
         sa.Column("soft_bounces", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("wrote_at", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "kind = 'mobile' OR kind = 'landline' OR kind = 'email'", name=op.f("ck_contact_points_kind")
