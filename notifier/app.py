@@ -46,6 +46,7 @@ from notifier.storage.queries.newest import newest
 from notifier.token_file import TokenFile
 from notifier.web.exposition import build_metrics_app
 from notifier.web.listener import Listener
+from notifier.web.lmtp import LmtpListener
 from notifier.web.parts import Parts
 from notifier.web.server import build_app
 from notifier.worker import Worker
@@ -80,7 +81,7 @@ class App:
     def __init__(
         self, config: Config, playbooks: Mapping[str, Playbook], clock: Clock, *, migrate: bool = False
     ) -> None:
-        self.url = self.metrics_url = ""  # where it listens, once it does
+        self.url = self.metrics_url = self.lmtp_address = ""  # where it listens, once it does
         self.token_file: Path | None = None  # where the first key was written, if it was by this start
         self._config, self._playbooks, self._clock, self._migrate = config, playbooks, clock, migrate
         self._not_ready = ["starting"]
@@ -117,6 +118,11 @@ class App:
             app = build_metrics_app(parts.metrics)
             self.metrics_url = await self._listen(stack, Listener(app, server.metrics_listen, "server.metrics_listen"))
         self.url = await self._listen(stack, Listener(build_app(parts), server.listen, "server.listen"))
+        if self._config.inbound.lmtp_listen:
+            lmtp = LmtpListener(parts.mail_reports, self._config.inbound.lmtp_listen)
+            self.lmtp_address = await lmtp.start()
+            stack.push_async_callback(lmtp.stop)
+            log.info("taking mail by LMTP", address=self.lmtp_address)
 
     async def _check_rehearsal(self, database: Database) -> None:
         """Refuse to rehearse from a time before what the store has seen: what is due would wait, news lie ahead."""
@@ -162,7 +168,7 @@ class App:
             secret=link_secret,
             provider_states=worker.provider_states,
         )
-        consents = Consents(database, config, clock, metrics, link_secret)
+        consents = Consents(database, config, clock, queue, metrics, link_secret)
         parts = Parts(
             config=config,
             playbooks=playbooks,
@@ -180,7 +186,7 @@ class App:
             letters=Letters(database, config, clock, messages, link_secret),
             suppressions=Suppressions(database, clock, metrics, link_secret),
             consents=consents,
-            own_preferences=OwnPreferences(database, config, clock, consents),
+            own_preferences=OwnPreferences(database, config, clock, queue, consents),
             mail_reports=MailReports(around, link_secrets, None),
             upkeep=Upkeep(database, config, clock, metrics),
             on_call=on_call,
