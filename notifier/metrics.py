@@ -19,6 +19,7 @@ from notifier.domain.notification import Channel, NotificationReason, Notificati
 from notifier.domain.on_call import CallOutcome, CallReason
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.domain.receipt import ReceiptStatus
+from notifier.domain.reply import Meaning
 
 ATTEMPT_OUTCOMES = ("accepted", "temporary", "permanent", "ours", "unknown", "render_failed")
 END_REASONS = {
@@ -137,6 +138,10 @@ class Metrics:
             "mail_verdicts_total", "Reports about messages of ours, by what they say of the address.", ["verdict"]
         )
 
+        self.replies = counter(
+            "replies_total", "What people wrote back, by how it came and what it means.", ["source", "meaning"]
+        )
+
         self.calls = counter(
             "calls_total",
             "Calls of people on call that have ended, by the most urgent reason and by how they ended.",
@@ -171,6 +176,7 @@ class Metrics:
         _touch(self.notifications_in_doubt, Channel)
         _touch(self.handover_delay, Channel)
         _touch(self.mail_reports, MailKind, MailEffect)
+        _touch(self.replies, ("sms", "email"), Meaning)
         _touch(self.mail_verdicts, Verdict)
         _touch(self.attempts, providers, ATTEMPT_OUTCOMES)
         _touch(self.attempt_seconds, providers)

@@ -57,7 +57,6 @@ class Writer:
     sites: tuple[WriterSite, ...] = ()  # in the order in which they are listed and numbered
     incidents: tuple[IncidentThere, ...] = ()  # newest first
     question: Question | None = None
-    is_opted_out: bool = False
     said_on_for: frozenset[int] = frozenset()  # incidents
 
 

@@ -36,19 +36,34 @@ def sites_of(tx: Transaction, contact_point_id: int) -> tuple[WriterSite, ...]:
 def writer(tx: Transaction, contact_point_id: int, *, now: datetime) -> Writer:
     """Return somebody on file with everything that a decision about their text needs."""
     sites = sites_of(tx, contact_point_id)
+    return Writer(
+        sites=sites,
+        incidents=incidents_at(tx, [site.id for site in sites], contact_point_id=contact_point_id, now=now),
+        question=_question(tx, contact_point_id, now),
+        said_on_for=replies.said_of(tx, contact_point_id, Meaning.ON),
+    )
+
+
+def is_opted_out(tx: Transaction, contact_point_id: int) -> bool:
+    """Tell whether a contact point wants no messages about outages."""
     row = tx.row(
         f"""SELECT c.suppressed, (SELECT o.state FROM consents AS o WHERE o.contact_point_id = c.id
                                   AND o.purpose = '{Purpose.OUTAGE}') AS consent
             FROM contact_points AS c WHERE c.id = :id""",
         id=contact_point_id,
     )
-    return Writer(
-        sites=sites,
-        incidents=incidents_at(tx, [site.id for site in sites], contact_point_id=contact_point_id, now=now),
-        question=_question(tx, contact_point_id, now),
-        is_opted_out=row is not None and (row["suppressed"] == "opted_out" or row["consent"] == "refused"),
-        said_on_for=replies.said_of(tx, contact_point_id, Meaning.ON),
+    return row is not None and (row["suppressed"] == "opted_out" or row["consent"] == "refused")
+
+
+def last_told_kind(tx: Transaction, contact_point_id: int) -> str:
+    """Return the kind of the update that a contact point was handed last, or ""."""
+    found = tx.scalar(
+        f"""SELECT b.kind FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
+            WHERE n.contact_point_id = :id AND {may_have_been_told("n")}
+            ORDER BY n.sending_at DESC, n.id DESC LIMIT 1""",
+        id=contact_point_id,
     )
+    return str(found or "")
 
 
 def incidents_at(

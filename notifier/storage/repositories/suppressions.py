@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from notifier.domain.actor import DAEMON
+from notifier.domain.actor import CUSTOMER, DAEMON
 from notifier.domain.consent import SOURCE_LENGTH, WORDING_LENGTH
 from notifier.domain.customer import ContactKind, SuppressionReason
 from notifier.domain.errors import NotFound
@@ -50,6 +50,25 @@ def suppress(
     return changed > 0
 
 
+def remember(
+    tx: Transaction, reason: SuppressionReason, *, source: str, wording: str, hashed: str, now: datetime
+) -> None:
+    """Log why an address that is no contact point yet must not be written to, once."""
+    tx.run(
+        """INSERT INTO suppressions (address_hash, reason, source, wording, actor, created_at)
+           SELECT CAST(:hash AS TEXT), CAST(:reason AS TEXT), CAST(:source AS TEXT), CAST(:wording AS TEXT),
+                  CAST(:actor AS TEXT), CAST(:now AS BIGINT)
+           WHERE NOT EXISTS (SELECT 1 FROM suppressions WHERE address_hash = :hash AND contact_point_id IS NULL
+                             AND reason = :reason AND lifted_at IS NULL)""",
+        hash=hashed,
+        reason=reason,
+        source=clean_line(source)[:SOURCE_LENGTH],
+        wording=clean_line(wording)[:WORDING_LENGTH],
+        actor=CUSTOMER.name,
+        now=to_micros(now),
+    )
+
+
 def lift(
     tx: Transaction, contact_point_id: int, reasons: Collection[SuppressionReason], *, source: str, now: datetime
 ) -> bool:
@@ -73,6 +92,34 @@ def lift(
         id=contact_point_id,
     )
     return lifted + changed > 0
+
+
+def remember(tx: Transaction, hashed: str, *, source: str, wording: str, now: datetime) -> None:
+    """Log the opt-out of an address that is not on file, once: it holds as soon as the address comes."""
+    tx.run(
+        f"""INSERT INTO suppressions (address_hash, reason, source, wording, actor, created_at)
+            SELECT CAST(:hash AS TEXT), '{SuppressionReason.OPTED_OUT}', CAST(:source AS TEXT), CAST(:wording AS TEXT),
+                   CAST(:actor AS TEXT), CAST(:now AS BIGINT)
+            WHERE NOT EXISTS (SELECT 1 FROM suppressions WHERE address_hash = :hash AND contact_point_id IS NULL
+                              AND lifted_at IS NULL AND reason = '{SuppressionReason.OPTED_OUT}')""",
+        hash=hashed,
+        source=clean_line(source)[:SOURCE_LENGTH],
+        wording=clean_line(wording)[:WORDING_LENGTH],
+        actor=CUSTOMER.name,
+        now=to_micros(now),
+    )
+
+
+def forget(tx: Transaction, hashed: str, *, source: str, now: datetime) -> None:
+    """Lift the opt-out of an address that is not on file."""
+    tx.run(
+        f"""UPDATE suppressions SET lifted_at = :now, lifted_source = :source
+            WHERE address_hash = :hash AND contact_point_id IS NULL AND lifted_at IS NULL
+              AND reason = '{SuppressionReason.OPTED_OUT}'""",
+        now=to_micros(now),
+        source=clean_line(source)[:SOURCE_LENGTH],
+        hash=hashed,
+    )
 
 
 def in_force(tx: Transaction, contact_point_id: int) -> Row | None:
