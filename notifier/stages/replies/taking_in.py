@@ -12,6 +12,7 @@ from notifier.domain.answer import Answer, AnswerKind
 from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.consent import Purpose, purpose_of
 from notifier.domain.contact import normalise_email, normalise_phone
+from notifier.domain.customer import SuppressionReason
 from notifier.domain.errors import InvalidInput
 from notifier.domain.mail_effect import MailEffect
 from notifier.domain.notification import Channel
@@ -206,7 +207,14 @@ class Replies:
         if point is None:
             if sender:
                 hashed = address_hash(self._secret, sender)
-                suppressions.remember(tx, hashed, source=inbound.source, wording=inbound.text, now=now)
+                suppressions.remember(
+                    tx,
+                    SuppressionReason.OPTED_OUT,
+                    source=inbound.source,
+                    wording=inbound.text,
+                    hashed=hashed,
+                    now=now,
+                )
             return False
         if inbound.sent_at is not None and replies.is_newer(tx, point, Meaning.START, inbound.sent_at):
             return False

@@ -94,22 +94,6 @@ def lift(
     return lifted + changed > 0
 
 
-def remember(tx: Transaction, hashed: str, *, source: str, wording: str, now: datetime) -> None:
-    """Log the opt-out of an address that is not on file, once: it holds as soon as the address comes."""
-    tx.run(
-        f"""INSERT INTO suppressions (address_hash, reason, source, wording, actor, created_at)
-            SELECT CAST(:hash AS TEXT), '{SuppressionReason.OPTED_OUT}', CAST(:source AS TEXT), CAST(:wording AS TEXT),
-                   CAST(:actor AS TEXT), CAST(:now AS BIGINT)
-            WHERE NOT EXISTS (SELECT 1 FROM suppressions WHERE address_hash = :hash AND contact_point_id IS NULL
-                              AND lifted_at IS NULL AND reason = '{SuppressionReason.OPTED_OUT}')""",
-        hash=hashed,
-        source=clean_line(source)[:SOURCE_LENGTH],
-        wording=clean_line(wording)[:WORDING_LENGTH],
-        actor=CUSTOMER.name,
-        now=to_micros(now),
-    )
-
-
 def forget(tx: Transaction, hashed: str, *, source: str, now: datetime) -> None:
     """Lift the opt-out of an address that is not on file."""
     tx.run(
