@@ -50,7 +50,8 @@ class Preferences:
 
     contact_point_id: int
     masked: str  # the address, as much of it as a page may show
-    locale: str
+    locale: str  # as it is on file; "" = the company's
+    language: str  # of messages, in which it is written to
     stopped: bool  # written to about nothing, because it said so
     blocked: bool  # written to about nothing, for another reason
     purposes: frozenset[Purpose]  # it is written to about, were it not stopped
@@ -64,7 +65,7 @@ class Preferences:
     def fingerprint(self) -> str:
         """Return what is different whenever a setting is."""
         said = (
-            self.locale,
+            self.language,
             self.stopped,
             self.blocked,
             sorted(self.purposes),
@@ -129,7 +130,7 @@ def compare(now: Preferences, wanted: Choices, locales: Mapping[str, object]) ->
     known = frozenset(now.channels)
     off = known - wanted.channels
     return Changes(
-        locale=wanted.locale if wanted.locale and wanted.locale != now.locale else None,
+        locale=wanted.locale if wanted.locale and wanted.locale != now.language else None,
         purposes={
             purpose: purpose in wanted.purposes
             for purpose in Purpose

@@ -29,7 +29,7 @@ from notifier.web.route import read_within
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 FIELDS_AT_MOST = 1_000
-SAVES_AT_ONCE, SAVE_EVERY = 20, timedelta(seconds=30)  # per contact point
+SAVES_AT_ONCE, SAVE_EVERY = 10, timedelta(seconds=30)  # per contact point
 VIEWS_AT_ONCE, VIEW_EVERY = 120, timedelta(seconds=1)
 DONE = {"saved": "saved", "same": "unchanged", "stop": "stopped_now", "start": "started_now"}
 _HOURS = (Mistake.HOURS_INCOMPLETE, Mistake.HOURS_WRONG, Mistake.HOURS_EQUAL)
@@ -160,7 +160,7 @@ class _Page:
     def _form(self, now: Preferences) -> Form:
         begin, end = now.quiet or (None, None)
         return Form(
-            locale=self._own_language(now.locale),
+            locale=now.language,
             purposes=now.purposes,
             channels=frozenset(now.channels) - now.channels_off,
             quiet_from="" if begin is None else clock_time(begin),
@@ -168,13 +168,6 @@ class _Page:
             sites=frozenset(site.id for site in now.sites if site.heard_of),
             paused=frozenset(incident.id for incident in now.incidents if incident.paused),
         )
-
-    def _own_language(self, locale: str) -> str:
-        """Return the language of messages in which a contact point is written to."""
-        for known in (locale, locale.replace("_", "-").partition("-")[0]):
-            if known in self._languages:
-                return known
-        return self._parts.config.locales.default
 
     def _services(self, language: str) -> dict[str, str]:
         return {each.name: each.words.get(language, each.name) for each in self._parts.config.services}

@@ -11,12 +11,14 @@ from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.consent import ConsentState, OptOutScope, Purpose
 from notifier.domain.customer import SuppressionReason
 from notifier.domain.errors import InvalidInput, NotFound
+from notifier.messages.links import address_hash
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.consents import Consents
 from notifier.stages.directory import Directory, DirectoryRow
 from notifier.storage.database import Database
 from notifier.storage.instants import from_json
+from notifier.storage.repositories import suppressions
 from tests.broadcasts import contact_point
 
 ANN = Actor(name="ann", role=KeyRole.AGENT, origin="127.0.0.1")
@@ -46,8 +48,9 @@ class Desk:
         self.database, self.clock = database, HandClock()
         self.config = Config(consent=replace(Consent(), **consent))
         self.metrics = Metrics()
-        self.consents = Consents(database, self.config, self.clock, self.metrics, "a secret")
-        self.directory = Directory(database, self.config, self.clock, EmbeddedQueue(), {}, ("a secret",))
+        self.queue = EmbeddedQueue()
+        self.consents = Consents(database, self.config, self.clock, self.queue, self.metrics, "a secret")
+        self.directory = Directory(database, self.config, self.clock, self.queue, {}, ("a secret",))
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return self.database.read_now(lambda tx: tx.tuples(sql))
@@ -264,6 +267,15 @@ async def test_a_refused_purpose_outlives_the_contact_point(desk: Desk) -> None:
     await desk.consents.opt_out(1, "link")
     assert await came_back(desk) is None
     assert desk.words() == [("outage", "refused", "link", "")]
+
+
+async def test_an_opt_out_of_an_address_that_is_not_on_file_holds_when_it_comes(database: Database) -> None:
+    desk = Desk(database)
+    hashed = address_hash("a secret", "customer1@example.net")
+    desk.database.write_now(
+        lambda tx: suppressions.remember(tx, hashed, source="sms", wording="STOP", now=desk.clock.now())
+    )
+    assert await came_back(desk) == "opted_out"
 
 
 async def test_who_opted_in_before_the_deletion_is_not_stopped_after_it(all_desk: Desk) -> None:

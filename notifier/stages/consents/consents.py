@@ -27,6 +27,7 @@ from notifier.domain.customer import SuppressionReason
 from notifier.domain.errors import InvalidInput
 from notifier.messages.links import address_hash
 from notifier.metrics import Metrics
+from notifier.queue.embedded import EmbeddedQueue
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import consents as shown
 from notifier.storage.repositories import audit, consents, contact_points, suppressions
@@ -48,9 +49,18 @@ class Sources(StrEnum):
 class Consents:
     """Notes what contact points say."""
 
-    def __init__(self, database: Database, config: Config, clock: Clock, metrics: Metrics, link_secret: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        clock: Clock,
+        queue: EmbeddedQueue,
+        metrics: Metrics,
+        link_secret: str,
+    ) -> None:
         """Keep the parts; addresses are logged under a hash made with the secret."""
-        self._database, self._clock, self._metrics, self._secret = database, clock, metrics, link_secret
+        self._database, self._clock, self._queue, self._metrics = database, clock, queue, metrics
+        self._secret = link_secret
         self._scope = config.consent.optout_scope
         day = config.consent.optout_all_from
         self._all_from = date.fromisoformat(day) if day else None
@@ -72,6 +82,7 @@ class Consents:
         )
         if change:
             self.count_opt_out()
+            self._queue.recall()  # what is claimed and not begun is looked at again
         return change > 0
 
     def opt_out_in(

@@ -11,15 +11,18 @@ from datetime import datetime
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.actor import CUSTOMER
+from notifier.domain.answer import Answer, AnswerKind
 from notifier.domain.consent import ConsentState, Purpose, decide
 from notifier.domain.contact import mask
 from notifier.domain.customer import ContactKind, SuppressionReason
 from notifier.domain.notification import Channel
 from notifier.domain.preferences import Changes, Choices, Incident, Mistake, Preferences, Site, compare
 from notifier.messages.places import site_name
+from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.consents.consents import Consents, Sources
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import audit, consents, contact_points
+from notifier.storage.repositories import answers, audit, consents, contact_points
+from notifier.storage.repositories.answers import CauseKind
 from notifier.storage.repositories.contact_points import ContactPoint
 
 SITES_AT_MOST = 200  # on one page
@@ -39,7 +42,7 @@ class Saved:
     changes: Changes | None = None  # None: nothing was saved
     mistakes: tuple[Mistake, ...] = ()
     outdated: bool = False  # the settings had changed since it was shown
-    audit_id: int = 0  # of the change: what an answer is unique by
+    audit_id: int = 0  # of the change, 0 when there was none: what its confirmation is unique by
 
 
 Shown = Callable[[Preferences], bool]
@@ -49,8 +52,8 @@ Shown = Callable[[Preferences], bool]
 class OwnPreferences:
     """Reads and saves what a contact point sets for itself."""
 
-    def __init__(self, database: Database, config: Config, clock: Clock, noted: Consents) -> None:
-        self._database, self._config, self._clock, self._noted = database, config, clock, noted
+    def __init__(self, database: Database, config: Config, clock: Clock, queue: EmbeddedQueue, noted: Consents) -> None:
+        self._database, self._config, self._clock, self._queue, self._noted = database, config, clock, queue, noted
         self._locales: Mapping[str, object] = dict.fromkeys(config.locales.available)
         carried = {provider.channel for provider in config.providers}
         self._channels = {kind: tuple(c for c in every if c in carried) for kind, every in _CARRIED_BY.items()}
@@ -74,10 +77,11 @@ class OwnPreferences:
             self._apply(tx, point, changes, wording, now)
             names = changes.named()
             audit_id = self._audit(tx, point.id, names, now) if names else 0
+            self._confirm(tx, point, audit_id, AnswerKind.PREFERENCES, now)
             after = self._read(tx, contact_points.load(tx, point.id))
             return Saved(now=after, changes=changes, audit_id=audit_id)
 
-        return await self._database.write(work)
+        return await self._write(work)
 
     async def stop_all(self, contact_point_id: int, was_shown: Shown, *, wording: str = "") -> Saved:
         """Write nothing more to a contact point, whatever the configured scope is; raise `NotFound`."""
@@ -90,11 +94,13 @@ class OwnPreferences:
             change = self._noted.stop_all_in(
                 tx, contact_point_id, source=Sources.PAGE, wording=wording, actor=CUSTOMER, now=now
             )
-            return self._done(tx, contact_point_id, change)
+            return self._done(tx, contact_point_id, change, AnswerKind.OPTED_OUT, now)
 
         saved = await self._database.write(work)
         if saved.audit_id:
             self._noted.count_opt_out()
+            self._queue.recall()  # what is claimed and not begun is looked at again
+            self._queue.wake(Topic.NOTIFICATIONS)
         return saved
 
     async def start_again(self, contact_point_id: int, was_shown: Shown, *, wording: str = "") -> Saved:
@@ -108,12 +114,34 @@ class OwnPreferences:
             change = self._noted.opt_in_in(
                 tx, contact_point_id, (Purpose.OUTAGE,), source=Sources.PAGE, wording=wording, now=now
             )
-            return self._done(tx, contact_point_id, change)
+            return self._done(tx, contact_point_id, change, AnswerKind.OPTED_IN, now)
 
-        return await self._database.write(work)
+        return await self._write(work)
 
-    def _done(self, tx: Transaction, contact_point_id: int, change: int) -> Saved:
-        after = self._read(tx, contact_points.load(tx, contact_point_id))
+    async def _write(self, work: Callable[[Transaction], Saved]) -> Saved:
+        saved = await self._database.write(work)
+        if saved.audit_id:
+            self._queue.wake(Topic.NOTIFICATIONS)
+        return saved
+
+    def _confirm(self, tx: Transaction, point: ContactPoint, change: int, kind: AnswerKind, now: datetime) -> None:
+        """Confirm a change by a message, once, where one can be sent: somebody else may have had the link."""
+        channels = self._channels[point.kind]
+        if change and channels:
+            answers.give(
+                tx,
+                cause=CauseKind.PREFERENCES,
+                cause_id=change,
+                contact_point_id=point.id,
+                channel=channels[0],
+                answer=Answer(kind=kind),
+                now=now,
+            )
+
+    def _done(self, tx: Transaction, contact_point_id: int, change: int, kind: AnswerKind, now: datetime) -> Saved:
+        point = contact_points.load(tx, contact_point_id)
+        self._confirm(tx, point, change, kind, now)
+        after = self._read(tx, point)
         return Saved(now=after, changes=Changes(), audit_id=change)
 
     def _read(self, tx: Transaction, point: ContactPoint) -> Preferences:
@@ -124,6 +152,7 @@ class OwnPreferences:
             contact_point_id=point.id,
             masked=mask(point.address),
             locale=point.locale,
+            language=self._language(point.locale),
             stopped=point.suppressed in _STOPPED,
             blocked=point.suppressed is not None and point.suppressed not in _STOPPED,
             purposes=frozenset(
@@ -143,6 +172,14 @@ class OwnPreferences:
                 for each in contact_points.open_incidents(tx, point.id)
             ),
         )
+
+    def _language(self, locale: str) -> str:
+        """Return the language of messages in which a contact point is written to."""
+        normal = locale.replace("_", "-")
+        for known in (normal, normal.partition("-")[0]):
+            if known in self._locales:
+                return known
+        return self._config.locales.default
 
     def _apply(self, tx: Transaction, point: ContactPoint, changes: Changes, wording: str, now: datetime) -> None:
         for purpose, is_wanted in changes.purposes.items():
