@@ -19,7 +19,7 @@ from notifier.metrics import Metrics
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
 from notifier.storage.queries import gauges, ledger
-from notifier.storage.repositories import audit, control, upkeep
+from notifier.storage.repositories import audit, control, mail_reports, upkeep
 
 CHECKED_BACK = timedelta(days=35)  # how old a broadcast may be that the nightly check still looks at
 COMPLAINTS_KEPT = timedelta(days=2)  # whatever the configuration says: the detector is rebuilt from the last 28 hours
@@ -86,6 +86,9 @@ class Upkeep:
         if kept.notifications:
             before_ = now - kept.notifications
             removed["ledger"] = await self._remove(lambda tx: upkeep.remove_ledger(tx, before=before_))
+            removed["mail"] = await self._remove(
+                lambda tx: mail_reports.remove(tx, before=before_, at_most=upkeep.ROWS_AT_MOST)
+            )
         if any(removed.values()):
             await self._database.write(
                 lambda tx: audit.record(

@@ -10,12 +10,15 @@ import pytest
 
 from notifier.config import Config, Retention
 from notifier.domain.actor import DAEMON
+from notifier.domain.mail_effect import MailEffect
+from notifier.domain.mail_report import MailKind
 from notifier.metrics import Metrics
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.migrate import upgrade
-from notifier.storage.repositories import control
+from notifier.storage.repositories import control, mail_reports
+from notifier.storage.repositories.mail_reports import Recorded
 from notifier.storage.sqlite import SqliteDatabase
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -120,7 +123,7 @@ async def test_old_complaints_go_and_the_audit_log_says_so(upkeep: Upkeep, store
     await upkeep.retain()
     assert complaints_left(store) == ["1", "399"]
     (row,) = store.read_now(lambda tx: tx.rows("SELECT actor, action, detail FROM audit"))
-    assert row == {"actor": "daemon", "action": "retention", "detail": '{"complaints":2,"ledger":0}'}
+    assert row == {"actor": "daemon", "action": "retention", "detail": '{"complaints":2,"ledger":0,"mail":0}'}
 
 
 async def test_a_retention_of_zero_keeps_for_ever(store: SqliteDatabase, metrics: Metrics) -> None:
@@ -156,3 +159,11 @@ async def test_the_last_run_of_a_job_is_remembered(upkeep: Upkeep) -> None:
     assert await upkeep.last_run("night") is None
     await upkeep.ran("night", NOW)
     assert await upkeep.last_run("night") == NOW
+
+
+async def test_mail_that_came_back_is_forgotten_with_the_ledger(upkeep: Upkeep, store: SqliteDatabase) -> None:
+    for days in (801, 799):
+        recorded = Recorded(key=str(days), kind=MailKind.DSN, effect=MailEffect.UNIDENTIFIED)
+        store.write_now(lambda tx, one=recorded, at=NOW - timedelta(days=days): mail_reports.store(tx, one, now=at))  # type: ignore[misc]
+    await upkeep.retain()
+    assert store.read_now(lambda tx: tx.tuples("SELECT key FROM mail_reports")) == [("799",)]
