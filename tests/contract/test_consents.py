@@ -273,7 +273,9 @@ async def test_an_opt_out_of_an_address_that_is_not_on_file_holds_when_it_comes(
     desk = Desk(database)
     hashed = address_hash("a secret", "customer1@example.net")
     desk.database.write_now(
-        lambda tx: suppressions.remember(tx, hashed, source="sms", wording="STOP", now=desk.clock.now())
+        lambda tx: suppressions.remember(
+            tx, SuppressionReason.OPTED_OUT, source="sms", wording="STOP", hashed=hashed, now=desk.clock.now()
+        )
     )
     assert await came_back(desk) == "opted_out"
 

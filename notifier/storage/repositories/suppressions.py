@@ -50,6 +50,25 @@ def suppress(
     return changed > 0
 
 
+def remember(
+    tx: Transaction, reason: SuppressionReason, *, source: str, wording: str, hashed: str, now: datetime
+) -> None:
+    """Log why an address that is not on file must not be written to, once: it holds as soon as the address comes."""
+    tx.run(
+        """INSERT INTO suppressions (address_hash, reason, source, wording, actor, created_at)
+           SELECT CAST(:hash AS TEXT), CAST(:reason AS TEXT), CAST(:source AS TEXT), CAST(:wording AS TEXT),
+                  CAST(:actor AS TEXT), CAST(:now AS BIGINT)
+           WHERE NOT EXISTS (SELECT 1 FROM suppressions WHERE address_hash = :hash AND contact_point_id IS NULL
+                             AND reason = :reason AND lifted_at IS NULL)""",
+        hash=hashed,
+        reason=reason,
+        source=clean_line(source)[:SOURCE_LENGTH],
+        wording=clean_line(wording)[:WORDING_LENGTH],
+        actor=CUSTOMER.name,
+        now=to_micros(now),
+    )
+
+
 def lift(
     tx: Transaction, contact_point_id: int, reasons: Collection[SuppressionReason], *, source: str, now: datetime
 ) -> bool:
