@@ -33,6 +33,28 @@ def sites_of(tx: Transaction, contact_point_id: int) -> tuple[WriterSite, ...]:
     )
 
 
+def customer_of(tx: Transaction, contact_point_id: int) -> int | None:
+    """Return the one customer that a contact point belongs to, or None when there are several or none."""
+    rows = tx.tuples("SELECT DISTINCT customer_id FROM links WHERE contact_point_id = :id LIMIT 2", id=contact_point_id)
+    return int(rows[0][0]) if len(rows) == 1 else None
+
+
+def address_of_site(tx: Transaction, site_id: int, kinds: Sequence[str]) -> tuple[str, str]:
+    """Return the customer's reference and the narrowest region (`kind:code`, or "") of a site; `kinds` run narrow to wide."""
+    reference = str(
+        tx.scalar(
+            "SELECT c.reference FROM sites AS s JOIN customers AS c ON c.id = s.customer_id WHERE s.id = :id",
+            id=site_id,
+        )
+    )
+    regions = tx.tuples(
+        "SELECT r.kind, r.code FROM site_regions AS sr JOIN regions AS r ON r.id = sr.region_id WHERE sr.site_id = :id",
+        id=site_id,
+    )
+    narrow = sorted((kinds.index(kind), f"{kind}:{code}") for kind, code in regions if kind in kinds)
+    return reference, narrow[0][1] if narrow else ""
+
+
 def writer(tx: Transaction, contact_point_id: int, *, now: datetime) -> Writer:
     """Return somebody on file with everything that a decision about their text needs."""
     sites = sites_of(tx, contact_point_id)
