@@ -439,7 +439,7 @@ class Delivery(Settings, frozen=True):
     only_to: Annotated[
         tuple[str, ...],
         Meta(
-            description="Guest list: real providers write to these addresses only, everyone else is recorded as not_on_guest_list. Empty = everyone."
+            description="Guest list, for trying out real providers: mail addresses and numbers that may be written to; everyone else is recorded as not_on_guest_list. Empty = everyone. People on call are not bound by it."
         ),
     ] = ()
     lease: Annotated[
@@ -460,6 +460,9 @@ class Sender(Settings, frozen=True):
     reply_to: Annotated[str, Meta(description="Where answers to mails go.")] = "help@example.com"
     bounce_domain: Annotated[
         str, Meta(description="Domain of envelope senders (bounces+TOKEN@DOMAIN); empty = the domain of `address`.")
+    ] = ""
+    dkim_selector: Annotated[
+        str, Meta(description="Selector of the DKIM key that the relay signs with, for `check --online`; empty = unknown.")
     ] = ""
     postal_address: Annotated[str, Meta(description="Postal address in the footer of mails, on one line.")] = (
         "1 Example Plaza, Springfield"
@@ -493,6 +496,8 @@ class Locales(Settings, frozen=True):
     default: Annotated[str, Meta(description="Locale of contact points without one.")] = "en"
     available: Annotated[tuple[str, ...], Meta(description="Locales with templates and phrases.", min_length=1)] = (
         "en",
+        "es",
+        "fr",
     )
 
 
@@ -534,9 +539,9 @@ class Config(Settings, frozen=True):
     )
     regions: Annotated[Regions, Meta(description="How places are divided.")] = field(default_factory=Regions)
     services: Annotated[tuple[Service, ...], Meta(description="What customers are served with.", min_length=1)] = (
-        Service(name="internet", words={"en": "internet"}),
-        Service(name="power", words={"en": "power"}),
-        Service(name="water", words={"en": "water"}),
+        Service(name="internet", words={"en": "internet", "es": "internet", "fr": "internet"}),
+        Service(name="power", words={"en": "power", "es": "luz", "fr": "courant"}),
+        Service(name="water", words={"en": "water", "es": "agua", "fr": "eau"}),
     )
     detection: Annotated[Detection, Meta(description="When complaints are evidence of an incident.")] = field(
         default_factory=Detection

@@ -15,8 +15,7 @@ from notifier.domain.segments import segments, to_gsm7
 OPEN, AFTER_RANK, CLOSE = "\ue002", "\ue003", "\ue004"  # private use: never part of a wording
 
 _OPTIONAL = re.compile(f"{OPEN}(-?[0-9]+){AFTER_RANK}(.*?){CLOSE}", re.DOTALL)
-_LOOSE = re.compile(" +([.,;])")
-_TWO_STOPS = re.compile(r"(?<!\.)\.\.(?!\.)")  # "by 6:30 a.m." at the end of a sentence
+_CLINGS = (".", ",", ";", ":", ")")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +46,11 @@ def levels(marked: str) -> tuple[str, ...]:
     if any(sign in piece for piece in (*fixed, *optional) for sign in (OPEN, CLOSE)):
         raise ValueError("an optional sentence stands within another one")
     left_out: set[int] = set()
-    found = []
-    for index in [None, *sorted(range(len(ranks)), key=lambda index: (ranks[index], -index))]:
-        if index is not None:
-            left_out.add(index)
-        kept = ["" if each in left_out else sentence for each, sentence in enumerate(optional)]
-        found.append(_tidy("".join(part for pair in zip(fixed, [*kept, ""], strict=True) for part in pair)))
-    return tuple(dict.fromkeys(found))
+    found = [_joined(fixed, optional, left_out)]
+    for index in sorted(range(len(ranks)), key=lambda index: (ranks[index], -index)):
+        left_out.add(index)
+        found.append(_joined(fixed, optional, left_out))
+    return tuple(found)
 
 
 def fit(places: Sequence[str], levels_at: Callable[[str], Sequence[str]], budget: Budget) -> Fitted:
@@ -80,6 +77,12 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _tidy(text: str) -> str:
-    """Return the text in one line, with nothing that a missing sentence leaves behind."""
-    return _TWO_STOPS.sub(".", _LOOSE.sub(r"\1", " ".join(text.split())))
+def _joined(fixed: Sequence[str], optional: Sequence[str], left_out: set[int]) -> str:
+    """Return the pieces in one line; nothing is left of a sentence that is left out, no space before a comma either."""
+    text = fixed[0]
+    for index, after in enumerate(fixed[1:]):
+        kept = "" if index in left_out else optional[index]
+        if not kept and after.startswith(_CLINGS):
+            text = text.rstrip()
+        text += kept + after
+    return " ".join(text.split())

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from notifier.domain.answer import AnswerKind, MessageKind
 from notifier.domain.broadcast import BroadcastKind, Facts
+from notifier.domain.incident import Impact
 from notifier.domain.notification import Channel, NotificationFacts
 from notifier.messages.edition import Edition
 from notifier.messages.phrases import Phrase, Phrases
@@ -51,7 +52,7 @@ class Vocabulary:
         known = facts or Facts(service="")
         return {
             **self._service(channel, known),
-            **self._company_and_replies(known.service),
+            **self._company_and_replies(known),
             **self._about(personal, times, place),
             "site_names": _offered(personal, channel) if kind is AnswerKind.WHICH_SITE else (),
             **self._when(known, times),
@@ -76,8 +77,9 @@ class Vocabulary:
             "ours": ours.replace("{service}", name),
         }
 
-    def _company_and_replies(self, service: str) -> dict[str, str]:
+    def _company_and_replies(self, facts: Facts) -> dict[str, str]:
         replies, company = self._phrases.replies, self._edition.company
+        service = facts.service if facts.impact == Impact.DOWN else ""  # "no power" is not said of weak power
         return {
             "company": company.name,
             "phone": company.phone,

@@ -28,10 +28,10 @@ CHANNELS = tuple(FORMS)
 MESSAGE_KINDS: tuple[MessageKind, ...] = (*SENDABLE_KINDS, *AnswerKind)
 """Every kind that has templates: one per locale and channel."""
 
-WITH_FIRST_CONTACT = NEEDS_EARLIER_MESSAGE | {BroadcastKind.ETA, BroadcastKind.OVERNIGHT}
+WITH_FIRST_CONTACT = NEEDS_EARLIER_MESSAGE | {BroadcastKind.ETA}
 """Kinds that have other words for somebody who has heard nothing of the incident yet."""
 
-_TWO_STOPS = re.compile(r"(?<!\.)\.(</strong>)?\.(?!\.)")  # "by <strong>6:30 a.m.</strong>."
+_TWO_STOPS = re.compile(r"([ap]\.m)\.(</strong>)?\.")  # "by <strong>6:30 a.m.</strong>."
 
 
 class RenderFailed(NotifierError):
@@ -212,4 +212,4 @@ def kinds_with_first_contact() -> Iterator[tuple[MessageKind, bool]]:
 
 
 def _one_stop(text: str) -> str:
-    return _TWO_STOPS.sub(r".\1", text)
+    return _TWO_STOPS.sub(r"\1.\2", text)

@@ -1,4 +1,4 @@
-"""What customers read: every message in every variant says what it must and nothing it must not."""
+"""What customers read by mail of an outage, in English: it says what it must and nothing it must not."""
 
 import quopri
 import re
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from notifier.config import Config, Locales, Sender, Service, Templates
+from notifier.domain.answer import AnswerKind
 from notifier.domain.broadcast import NEEDS_EARLIER_MESSAGE, BroadcastKind, Facts
 from notifier.domain.errors import ConfigError, InvalidInput
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
@@ -32,7 +33,11 @@ PLAYBOOKS = load_playbooks(CONFIG)
 MESSAGES = Messages(CONFIG, PLAYBOOKS)
 FILLED = PreparedMessages()
 CAUSES = {"power": "tree", "internet": "cable-cut", "water": "burst-pipe"}
-EVERY = {service: list(samples(service, cause=cause, crew="on-site")) for service, cause in CAUSES.items()}
+NOT_OF_AN_OUTAGE = ("planned_", *AnswerKind)
+EVERY = {
+    service: [one for one in samples(service, cause=cause, crew="on-site") if not one.kind.startswith(NOT_OF_AN_OUTAGE)]
+    for service, cause in CAUSES.items()
+}
 GROUPS = [
     (f"{service}: {kind}", [one for one in found if one.kind is kind])
     for service, found in EVERY.items()
@@ -76,7 +81,7 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "title":
+        if self.open and self.open[-1] not in ("title", "style"):
             self.words.append(data)
 
 
@@ -123,15 +128,16 @@ def test_first_contacts_are_never_reminded_of_something_they_were_not_told(group
 
 
 @each
-def test_text_and_html_say_the_same_and_the_html_needs_no_image_and_no_colour(group: list[Sample]) -> None:
+def test_text_and_html_say_the_same_and_the_html_needs_nothing_from_elsewhere(group: list[Sample]) -> None:
     for sample in group:
         rendered = render(sample)
         outline = Outline(rendered.html)
         shown = " ".join("".join(outline.words).split())
         for line in rendered.text.replace(f"Stop these emails: {LINK}", "Stop these emails").splitlines():
             assert line.removeprefix("- ") in shown
-        assert not {"img", "script", "style", "link", "table"} & set(outline.tags)
-        assert not re.search(r"color:|background|bgcolor|#[0-9a-f]{3,6}\b", rendered.html)
+        assert not {"img", "script", "link", "table"} & set(outline.tags)
+        assert not re.search(r"url\(|@import|bgcolor", rendered.html)
+        assert outline.tags.count("h1") == 1
         assert 'name="viewport"' in rendered.html
         assert '<html lang="en">' in rendered.html
         assert "<p></p>" not in rendered.html
@@ -368,7 +374,14 @@ def test_no_space_of_babel_reaches_a_reader(group: list[Sample]) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "language", "reader"),
-    [("", "en", "en"), ("en", "en", "en"), ("en_GB", "en", "en_GB"), ("es", "en", "en"), ("xx-YY", "en", "en")],
+    [
+        ("", "en", "en"),
+        ("en", "en", "en"),
+        ("en_GB", "en", "en_GB"),
+        ("es-MX", "es", "es-MX"),
+        ("de", "en", "en"),
+        ("xx-YY", "en", "en"),
+    ],
 )
 def test_a_reader_is_written_to_in_a_language_we_have(locale: str, language: str, reader: str) -> None:
     assert MESSAGES.language(locale) == language
@@ -386,8 +399,9 @@ def test_phrase_codes_are_those_that_fit_a_service() -> None:
 def test_a_code_without_a_wording_never_reaches_a_message() -> None:
     sample = sample_of(BroadcastKind.ACKNOWLEDGED)
     wrong = Sample(name="", kind=sample.kind, facts=replace(sample.facts, cause="tre"), personal=sample.personal)
-    with pytest.raises(RenderFailed, match="did you mean 'tree'"):
-        render(wrong)
+    text = render(wrong).text
+    assert "tre" not in text.split()
+    assert "We do not know the cause yet" not in text  # it is known, and not told
 
 
 def test_a_service_without_words_of_its_own_is_spoken_of_plainly() -> None:
@@ -403,8 +417,8 @@ def test_a_service_without_words_of_its_own_is_spoken_of_plainly() -> None:
 
 def test_kinds_without_a_template_cannot_be_rendered() -> None:
     sample = sample_of(BroadcastKind.ACKNOWLEDGED)
-    with pytest.raises(RenderFailed, match="no template for overnight"):
-        render(Sample(name="", kind=BroadcastKind.OVERNIGHT, facts=sample.facts, personal=sample.personal))
+    with pytest.raises(RenderFailed, match="no template for follow_up"):
+        render(Sample(name="", kind=BroadcastKind.FOLLOW_UP, facts=sample.facts, personal=sample.personal))
 
 
 def test_what_is_shipped_has_no_problems() -> None:
@@ -454,8 +468,8 @@ def test_a_template_that_computes_with_a_place_is_still_right(tmp_path: Path) ->
 
 
 def test_a_locale_without_templates_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no templates for 'fr'"):
-        Messages(replace(CONFIG, locales=Locales(available=("en", "fr"))), PLAYBOOKS)
+    with pytest.raises(ConfigError, match="no templates for 'de'"):
+        Messages(replace(CONFIG, locales=Locales(available=("en", "de"))), PLAYBOOKS)
 
 
 def test_phrases_with_a_mistake_are_refused_with_their_place(tmp_path: Path) -> None:
@@ -466,5 +480,5 @@ def test_phrases_with_a_mistake_are_refused_with_their_place(tmp_path: Path) -> 
 
 
 def test_every_kind_that_refers_to_an_earlier_message_has_first_contact_words() -> None:
-    for kind in NEEDS_EARLIER_MESSAGE:
+    for kind in sorted(NEEDS_EARLIER_MESSAGE):
         assert render(sample_of(kind)).text != render(sample_of(kind, first_contact=True)).text
