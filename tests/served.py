@@ -15,6 +15,7 @@ from notifier.clock import SystemClock
 from notifier.config import Config, Provider, ProviderKind, Sender, Server, Storage
 from notifier.domain.actor import DAEMON, KeyRole
 from notifier.settings import load_playbooks
+from notifier.storage.database import Database
 from notifier.storage.sqlite import SqliteDatabase
 from notifier.web.server import build_app
 
@@ -51,8 +52,18 @@ class Answer:
 class Served:
     """A running API with one key of every role."""
 
-    def __init__(self, folder: Path, *, playbook: Mapping[str, Any] | None = None, **sections: Any) -> None:
-        """Keep the folder; `playbook` replaces values of every playbook, `sections` those of the configuration."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        playbook: Mapping[str, Any] | None = None,
+        database: Database | None = None,
+        **sections: Any,
+    ) -> None:
+        """Keep the folder; `playbook` replaces values of every playbook, `sections` those of the configuration.
+
+        `database` is used in place of the file in the folder, and closed at the end.
+        """
         self.folder = folder
         self.config = Config(
             server=Server(token_file=str(folder / "token")),
@@ -61,7 +72,7 @@ class Served:
             sender=Sender(company="Bay & Sons"),
             **sections,
         )
-        self.database = SqliteDatabase(folder / "notifier.db")
+        self.database = database or SqliteDatabase(folder / "notifier.db")
         playbooks = {service: replace(plan, **playbook or {}) for service, plan in load_playbooks(self.config).items()}
         self.app = App(self.config, playbooks, SystemClock())
         self.keys: dict[KeyRole, str] = {}

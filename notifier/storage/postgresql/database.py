@@ -23,7 +23,7 @@ from notifier.storage.database import T, Transaction
 from notifier.storage.postgresql.address import shown
 from notifier.storage.postgresql.connection import Line, Patience
 from notifier.storage.postgresql.faults import SessionLost, as_callers_know_it
-from notifier.storage.postgresql.ownership import Owner
+from notifier.storage.postgresql.ownership import Owner, NotOwner
 from notifier.storage.postgresql.transaction import Changes, PostgresTransaction, run
 
 WAITING_AT_MOST = 10_000  # functions in front of the writer; beyond it callers are told to come back
@@ -177,9 +177,10 @@ class PostgresDatabase:
         return result
 
     async def _get_writer(self) -> "asyncpg.Connection[Any]":
-        if self._owner.refused is not None:
-            raise StoreUnavailable(str(self._owner.refused))
-        return await self._writer.get()
+        if self._owner.refused is None:
+            with contextlib.suppress(NotOwner):
+                return await self._writer.get()
+        raise StoreUnavailable(str(self._owner.refused))
 
     async def _commit(self, connection: "asyncpg.Connection[Any]") -> None:
         try:

@@ -3,9 +3,9 @@
 Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
 
-from asyncpg import InterfaceError, InternalClientError, PostgresError
+from asyncpg import CharacterNotInRepertoireError, InterfaceError, InternalClientError, PostgresError
 
-from notifier.domain.errors import StoreUnavailable
+from notifier.domain.errors import InvalidInput, StoreUnavailable
 
 _NOT_NOW = (
     "08",  # connection exception
@@ -27,11 +27,18 @@ class SessionLost(StoreUnavailable):
 
 
 def as_callers_know_it(error: BaseException) -> BaseException:
-    """Return `StoreUnavailable` for an error of the server or the way to it, else the error itself."""
+    """Return what the rest of the program knows: `StoreUnavailable` for an error of the server or the way to it.
+
+    `InvalidInput` for text that PostgreSQL cannot hold, and SQLite can; else the error itself.
+    """
     if is_lost(error):
         return SessionLost(f"PostgreSQL: {describe(error)}")
     if isinstance(error, PostgresError) and _begins(error, _NOT_NOW):
         return StoreUnavailable(f"PostgreSQL: {describe(error)}")
+    if isinstance(error, CharacterNotInRepertoireError | UnicodeEncodeError) or (
+        isinstance(error.__cause__, UnicodeEncodeError)
+    ):
+        return InvalidInput("a text holds NUL or half of a surrogate pair, which cannot be stored")
     return error
 
 

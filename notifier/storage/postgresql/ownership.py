@@ -28,6 +28,10 @@ _HOLDER = """SELECT a.pid, a.application_name
                AND l.objid::bigint = ($1::bigint & 4294967295)"""
 
 
+class NotOwner(NotifierError):
+    """This process may not be the daemon of the database, or no longer: the message says why."""
+
+
 class Owner:
     """A process that may be the one daemon of a database."""
 
@@ -36,16 +40,16 @@ class Owner:
         self._database = database
         self.name = secrets.token_hex(6)
         self._is_known = False  # to the database, by its row
-        self._commits = 0
-        self.commits_stored = 0  # as of the last time it took the lock
-        self.refused: NotifierError | None = None  # why it must stop
+        self._commits = 0  # the number of the last one that was tried
+        self._confirmed = 0  # of the last one that is known to have taken place
+        self.refused: NotOwner | None = None  # why it must stop
 
     def session_name(self, task: str) -> str:
         """Return the name of one of its sessions: for administrators, and for other daemons that are refused."""
         return f"notifier {task} {self.name} {os.getpid()}@{socket.gethostname()}"
 
     async def take(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Take the lock on the session that writes; raise `NotifierError` naming the process that has it."""
+        """Take the lock on the session that writes; raise `NotOwner` naming the process that has it."""
         key = await connection.fetchval(_KEY)
         until = time.monotonic() + LOCK_SECONDS
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
@@ -74,19 +78,22 @@ class Owner:
         await connection.execute(
             f"UPDATE writers SET commits = {self._commits} WHERE owner = '{self.name}'; COMMIT"  # one round trip
         )
+        self._confirmed = self._commits
 
     def was_committed(self) -> bool:
         """Tell whether the last commit took place, after the lock was taken again on a new session."""
-        return self.commits_stored >= self._commits
+        return self._confirmed >= self._commits
 
     async def _look_for_others(self, connection: "asyncpg.Connection[Any]") -> None:
         stored = await connection.fetchval("SELECT commits FROM writers WHERE owner = $1", self.name)
         if stored is None:
             raise self._refuse("was used by another daemon while this one had no connection to it")
-        self.commits_stored = stored
+        if stored < self._confirmed:
+            raise self._refuse("has lost what this daemon had stored: it was restored, or a standby took over")
+        self._confirmed = stored
 
-    def _refuse(self, reason: str) -> NotifierError:
-        self.refused = NotifierError(f"{self._database} {reason}")
+    def _refuse(self, reason: str) -> NotOwner:
+        self.refused = NotOwner(f"{self._database} {reason}")
         return self.refused
 
 
