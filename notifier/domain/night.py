@@ -15,7 +15,10 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from notifier.domain.notification import Channel
+from msgspec.structs import replace
+
+from notifier.domain.broadcast import Facts
+from notifier.domain.notification import Channel, NotificationFacts
 from notifier.domain.playbook import Night, NightDecision, NightRule
 
 AFTER_RELEASE = timedelta(minutes=15)  # what is told for the hours of sleep is promised for this long after them
@@ -127,6 +130,21 @@ def told_by(promised: datetime, message: Message, reader: Reader) -> datetime:
         Reader(zones=reader.zones, own=reader.own, is_priority=reader.is_priority, has_mail=reader.has_mail),
     )
     return promised if then.until is None else then.until + AFTER_RELEASE
+
+
+def as_told(facts: Facts, personal: NotificationFacts) -> Facts:
+    """Return the facts of a broadcast as one reader is told them.
+
+    Who was held had been promised nothing for the night, so nothing is said of that promise.
+    """
+    if personal.next_update_by is None and not personal.held:
+        return facts
+    return replace(
+        facts,
+        next_update_by=personal.next_update_by or facts.next_update_by,
+        previous_update_by=None if personal.held else facts.previous_update_by,
+        late=facts.late and (not personal.held or facts.previous_eta_at is not None),
+    )
 
 
 def quiet_until(now: datetime, zones: str, hours: Hours) -> datetime | None:

@@ -98,6 +98,9 @@ ACTIVE_STATES = (_N.PENDING, _N.SENDING, _N.IN_DOUBT)
 TOLD_STATES = (_N.SENDING, _N.SENT, _N.DELIVERED, _N.UNDELIVERED, _N.IN_DOUBT, _N.HELD, _N.ABANDONED)
 """The message was handed over, or may have been: a correction goes to these, and they are no first contact."""
 
+FAILED_STATES = (_N.FAILED, _N.UNDELIVERED)
+"""It did not get there by this channel: the next one may."""
+
 
 class NotificationReason(StrEnum):
     """Why a notification came to its present state; stored, shown, and the metric label."""
@@ -115,6 +118,7 @@ class NotificationReason(StrEnum):
     OWNER_GONE = "owner_gone"  # the worker died or its lease lapsed while sending
     RESENT_BY_POLICY = "resent_by_policy"  # in doubt, policy `resend`
     HELD_BY_POLICY = "held_by_policy"  # in doubt, policy `hold`
+    NOT_TAKEN = "not_taken"  # in doubt, and its provider has no such message: sent again
     RESENT_BY_PERSON = "resent_by_person"
     ABANDONED_BY_PERSON = "abandoned_by_person"
     NEWER_UPDATE = "newer_update"

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from msgspec.structs import replace
 
-from notifier.config import Config, InDoubt, InDoubtPolicy
+from notifier.config import Caps, Config, InDoubt, InDoubtPolicy
 from notifier.config import Delivery as DeliverySettings
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
@@ -53,7 +53,10 @@ class Desk:
 
     def __init__(self, database: Database, *, email: InDoubt = InDoubt.RESEND) -> None:
         self.database, self.clock = database, HandClock()
-        self.config = Config(delivery=DeliverySettings(in_doubt=InDoubtPolicy(email=email)))
+        self.config = Config(
+            delivery=DeliverySettings(in_doubt=InDoubtPolicy(email=email)),
+            caps=Caps(every=timedelta()),  # nothing here is about how often somebody hears
+        )
         self.metrics = Metrics(providers=["relay"])
         messages = Messages(self.config, PLAYBOOKS)
         self.queue = EmbeddedQueue()

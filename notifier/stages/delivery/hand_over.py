@@ -17,20 +17,24 @@ from notifier.domain.broadcast import BroadcastState
 from notifier.domain.delivery import Next, after
 from notifier.domain.errors import LeaseLost
 from notifier.domain.lease import Lease
-from notifier.domain.notification import Channel, NotificationReason, NotificationState
+from notifier.domain.notification import FAILED_STATES, Channel, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
+from notifier.domain.segments import segments
 from notifier.messages import Messages
-from notifier.messages.mime import Mail, MailComposer
+from notifier.messages.mime import MailComposer
+from notifier.messages.sms import TextComposer, valid_for
 from notifier.metrics import Metrics
+from notifier.providers import Message
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.delivery.answers import Answers
 from notifier.stages.delivery.claimed import Claimed, Handed, Source, Taken
 from notifier.stages.delivery.counting import count
 from notifier.stages.delivery.personal import PersonalFacts
+from notifier.stages.delivery.receipts import with_early_receipts
 from notifier.stages.delivery.suppressions import Suppressions
 from notifier.stages.delivery.updates import Updates
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import claims, control, editions, notifications
+from notifier.storage.repositories import claims, control, editions, fallbacks, notifications
 from notifier.storage.repositories.notifications import Tried
 
 
@@ -52,7 +56,9 @@ class Delivery:
         self.database, self.config, self.clock, self.queue, self.metrics = database, config, clock, queue, metrics
         self.messages = messages
         self.composer = MailComposer(config.sender, link_secret)
+        self._texts = TextComposer(config.sender)
         self._suppressions = Suppressions(database, clock, metrics, link_secret)
+        self._playbooks, self._basis = playbooks, config.consent.covers()
         personal = PersonalFacts(config, messages)
         self._sources: tuple[Source, ...] = (  # in the order in which they are asked: who wrote waits for an answer
             Answers(config, personal),
@@ -122,8 +128,8 @@ class Delivery:
         self._kept_versions.update(one.template_version for one, _ in written)  # now that they are committed
         for channel in {one.claimed.channel for one, _ in written}:
             count(self.metrics, channel, [next_ for one, next_ in written if one.claimed.channel is channel])
-        if any(next_.state is NotificationState.IN_DOUBT for _, next_ in written):
-            self.queue.wake(Topic.NOTIFICATIONS)
+        if any(next_.state in (NotificationState.IN_DOUBT, *FAILED_STATES) for _, next_ in written):
+            self.queue.wake(Topic.NOTIFICATIONS)  # to settle it; to tell them by the next channel
         if len(written) < len(handed):
             raise LeaseLost(f"the lease of {len(handed) - len(written)} messages lapsed while they were being sent")
 
@@ -137,10 +143,13 @@ class Delivery:
             for one in handed
             if one.claimed.id in ours
         ]
+        written = with_early_receipts(tx, written, self._playbooks, now)
         notifications.record(tx, [_tried(one, next_) for one, next_ in written])
         for one, _ in written:
             self._suppressions.after(tx, one, now)
             self._keep_edition(tx, one, now)
+        failed = [one.claimed.id for one, next_ in written if next_.state in FAILED_STATES]
+        fallbacks.fall_back(tx, failed, self._playbooks, now=now, basis=self._basis)
         return written
 
     def _next(self, one: Handed, broadcast: BroadcastState, now: datetime) -> Next:
@@ -162,8 +171,11 @@ class Delivery:
 
     # --- words
 
-    def make(self, claimed: Claimed) -> tuple[Mail, str]:
-        """Return the mail of a claimed message, ready for the wire, and its template version; raise `RenderFailed`."""
+    def make(self, claimed: Claimed) -> tuple[Message, str]:
+        """Return a claimed message ready for the wire, and its template version; raise `RenderFailed`."""
+        return self._make_text(claimed) if claimed.channel is Channel.SMS else self._make_mail(claimed)
+
+    def _make_mail(self, claimed: Claimed) -> tuple[Message, str]:
         link = self.composer.unsubscribe_url(claimed.contact_point_id)
         message = self.messages.encode(
             claimed.channel, claimed.kind, claimed.facts, claimed.personal, unsubscribe_url=link
@@ -178,6 +190,18 @@ class Delivery:
             unsubscribe_url=link,
         )
         return mail, message.template_version
+
+    def _make_text(self, claimed: Claimed) -> tuple[Message, str]:
+        message = self.messages.render(claimed.channel, claimed.kind, claimed.facts, claimed.personal)
+        text = self._texts.compose(
+            notification_id=claimed.id,
+            attempt=claimed.number,
+            recipient=claimed.address,
+            body=message.text,
+            segments=segments(message.text).count,
+            valid_for=valid_for(claimed.facts, now=self.clock.now(), stale_at=claimed.since + claimed.stale_after),
+        )
+        return text, message.template_version
 
 
 def _tried(one: Handed, next_: Next) -> Tried:

@@ -6,16 +6,17 @@ receipts only wait: the outcome is recorded with them (`with_early_receipts`).
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
 from notifier.clock import Clock
 from notifier.domain.broadcast import BroadcastState
 from notifier.domain.delivery import Next, stale_after
-from notifier.domain.notification import Channel, NotificationState
+from notifier.domain.notification import FAILED_STATES, Channel, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.domain.receipt import Fate, Receipt, Reported, Standing, after_receipt, standing
 from notifier.metrics import Metrics
@@ -25,7 +26,7 @@ from notifier.stages.delivery.claimed import Handed
 from notifier.stages.delivery.counting import count
 from notifier.stages.delivery.suppressions import Suppressions
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import broadcasts, doubts, receipts
+from notifier.storage.repositories import broadcasts, doubts, fallbacks, receipts
 from notifier.storage.repositories.receipts import Subject
 
 CONTENT_SEEN = 100  # end states of a provider among which the filtered ones are counted
@@ -33,7 +34,18 @@ CONTENT_AT_LEAST = 10  # filtered ones that stop it
 CONTENT_SHARE = 0.2
 
 log = structlog.get_logger(__name__)
-StopSender = Callable[[str, str], None]
+
+
+class Senders(Protocol):
+    """Those who hand over, and can stop doing so."""
+
+    def halt(self, provider: str, reason: str) -> None:
+        """Hand nothing more over by a provider for a while."""
+        ...
+
+    def arrived(self, provider: str) -> None:
+        """Take into account that a message of a provider got to its reader."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +68,11 @@ class Receipts:
         metrics: Metrics,
         playbooks: Mapping[str, Playbook],
         suppressions: Suppressions,
-        stop_sender: StopSender,
+        senders: Senders,
     ) -> None:
-        """Keep the parts; `stop_sender` is given the provider and why nothing more may go out by it for now."""
+        """Keep the parts; `senders` are told what the reports say about them."""
         self._database, self._clock, self._queue, self._metrics = database, clock, queue, metrics
-        self._playbooks, self._suppressions, self._stop_sender = playbooks, suppressions, stop_sender
+        self._playbooks, self._suppressions, self._senders = playbooks, suppressions, senders
         self._filtered: dict[str, deque[bool]] = {}  # by provider: its last end states
 
     async def take(self, receipt: Receipt) -> bool:
@@ -70,27 +82,43 @@ class Receipts:
         if not taken.is_new:
             return False
         self._metrics.receipts.labels(receipt.provider, receipt.status).inc()
+        self._tell(taken)
+        self._watch_sender(receipt)
+        return True
+
+    async def apply(self, receipt: Receipt) -> None:
+        """Do what a receipt that is stored already says, with all others of its try."""
+        now = self._clock.now()
+        self._tell(
+            await self._database.write(
+                lambda tx: self._apply(tx, receipts.subject(tx, receipt.notification_id), receipt, now)
+            )
+        )
+
+    def _tell(self, taken: _Taken) -> None:
         if taken.next is not None and taken.channel is not None:
             count(self._metrics, taken.channel, [taken.next])
             self._queue.wake(Topic.NOTIFICATIONS)
             self._queue.wake(Topic.BROADCASTS)
-        self._watch_sender(receipt)
-        return True
 
     def _take(self, tx: Transaction, receipt: Receipt, now: datetime) -> _Taken:
         found = receipts.subject(tx, receipt.notification_id)
         if found is None or not receipts.append(tx, receipt, now=now):
             return _Taken(is_new=False)
-        fate = fate_of(receipt.code)
         if standing([receipt.status]) is Standing.NOT_ARRIVED:
-            source = f"{receipt.provider} {receipt.code}"
+            fate, source = fate_of(receipt.code), f"{receipt.provider} {receipt.code}"
             self._suppressions.apply(tx, found.contact_point_id, fate.suppress, source=source, now=now)
-        next_ = settled_by(tx, found, receipt, self._playbooks, now)
-        if next_ is None:
-            return _Taken(is_new=True)
+        return self._apply(tx, found, receipt, now)
+
+    def _apply(self, tx: Transaction, found: Subject | None, receipt: Receipt, now: datetime) -> _Taken:
+        next_ = settled_by(tx, found, receipt, self._playbooks, now) if found else None
+        if found is None or next_ is None:
+            return _Taken(is_new=found is not None)
         receipts.move(tx, found, next_, receipt, now=now)
         if next_.state is NotificationState.PENDING:
             _send_again(tx, found)
+        elif next_.state in FAILED_STATES:
+            fallbacks.fall_back(tx, [found.id], self._playbooks, now=now)
         return _Taken(is_new=True, channel=found.channel, next=next_)
 
     def _watch_sender(self, receipt: Receipt) -> None:
@@ -98,6 +126,8 @@ class Receipts:
         what, fate = standing([receipt.status]), fate_of(receipt.code)
         if what is Standing.TAKEN:
             return
+        if what is Standing.ARRIVED:
+            self._senders.arrived(receipt.provider)
         seen = self._filtered.setdefault(receipt.provider, deque(maxlen=CONTENT_SEEN))
         is_filtered = what is Standing.NOT_ARRIVED and fate.is_content
         seen.append(is_filtered)
@@ -106,11 +136,11 @@ class Receipts:
                 "the provider could not deliver, for a reason of ours", provider=receipt.provider, code=receipt.code
             )
         if what is Standing.NOT_ARRIVED and fate.stops_sender:
-            self._stop_sender(receipt.provider, f"{receipt.code} reported by the carrier")
+            self._senders.halt(receipt.provider, f"{receipt.code} reported by the carrier")
         filtered = sum(seen)
         if is_filtered and filtered >= CONTENT_AT_LEAST and filtered >= CONTENT_SHARE * len(seen):
             seen.clear()
-            self._stop_sender(receipt.provider, f"{receipt.code} {filtered} messages were filtered as spam")
+            self._senders.halt(receipt.provider, f"{receipt.code} {filtered} messages were filtered as spam")
 
 
 def settled_by(

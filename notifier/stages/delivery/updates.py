@@ -1,26 +1,36 @@
 """Updates on their way: what of the broadcasts that send may be handed over at this very moment.
 
-In: pending notifications that are due. Out: claimed ones, with the personal facts of this minute frozen; and those that
-may not be told any more, ended with their reason.
+In: pending notifications that are due. Out: claimed ones, with the personal facts of this minute frozen; those that may
+not be told any more, ended with their reason; and those that wait, for the end of a night or until they fit under the
+caps, put off until then so that nothing looks at them before.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from notifier.config import Config
 from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, Facts, is_overtaken
 from notifier.domain.consent import Basis, ConsentState, purpose_of
 from notifier.domain.customer import SuppressionReason
 from notifier.domain.delivery import Next, stale_after
+from notifier.domain.incident import IncidentState
 from notifier.domain.lease import Lease
+from notifier.domain.night import as_told
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.stages.delivery.claimed import Claimed, Taken
+from notifier.stages.delivery.hearing import Hearings
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.repositories import claims, notifications
+from notifier.storage.repositories import claims, fallbacks, mornings, notifications
 from notifier.storage.repositories.claims import Candidate, SendingBroadcast
+
+LOOK_AGAIN_AT = 1_000  # notifications, when those that were looked at first all wait
+LOOK_AT_MOST = 3_000  # in one claim, whose transaction others wait for
+FRESH_WITHIN = timedelta(minutes=1)  # what was overtaken while it waited is said afresh by the watcher of promises
 
 
 class Updates:
@@ -30,31 +40,92 @@ class Updates:
         """Keep the parts; `playbooks` are by service."""
         self._playbooks, self._personal = playbooks, personal
         self._basis = config.consent.covers()
+        self._hearings = Hearings(config, playbooks)
         self._facts: dict[int, Facts] = {}  # of broadcasts that send: frozen with them
 
     def take(self, tx: Transaction, channel: Channel, limit: int, lease: Lease, now: datetime) -> Taken:
         """Claim up to `limit` messages that are due, shared among the broadcasts that send."""
         claimed: list[Claimed] = []
-        suppressed: dict[int, Next] = {}
+        ended: dict[int, Next] = {}
+        put_off = looked_at = 0
         broadcasts = claims.sending_broadcasts(tx)
         self._forget_facts({broadcast.id for broadcast in broadcasts})
         for place, broadcast in enumerate(broadcasts):
             # what one broadcast leaves of its share, the next ones may take
-            share = -(-(limit - len(claimed)) // (len(broadcasts) - place))
-            found = claims.candidates(tx, broadcast, channel, now=now, limit=share)
-            overtaken = is_overtaken(self._facts_of(broadcast), now)
-            suppressed |= {
-                one.id: stop
-                for one in found
-                if (stop := _stopped(one, broadcast.kind, channel, self._basis, overtaken=overtaken)) is not None
-            }
-            may_be_told = [one for one in found if one.id not in suppressed]
-            if may_be_told:
-                personal = self._personal.freeze(tx, broadcast.id, may_be_told, now)
-                claims.claim(tx, personal, lease, now=now)
-                claimed += [self._claimed(broadcast, one, personal[one.id], channel, lease) for one in may_be_told]
-        notifications.end(tx, suppressed, from_state=NotificationState.PENDING, now=now)
-        return Taken(claimed=claimed, ended=suppressed)
+            left = -(-(limit - len(claimed)) // (len(broadcasts) - place))
+            size = left
+            while left > 0 and looked_at <= LOOK_AT_MOST:
+                found = claims.candidates(tx, broadcast, channel, now=now, limit=size)
+                sorted_ = self._sort(tx, broadcast, channel, found, left, now)
+                claims.claim(tx, {one.id: sorted_.goes[one.id] for one in sorted_.first}, lease, now=now)
+                claimed += [
+                    self._claimed(broadcast, one, sorted_.goes[one.id], channel, lease) for one in sorted_.first
+                ]
+                ended |= sorted_.ended
+                put_off += sorted_.put_off
+                left -= len(sorted_.first)
+                looked_at += len(found)
+                if len(found) < size or len(sorted_.first) == len(found):
+                    break
+                size = LOOK_AGAIN_AT
+        return Taken(claimed=claimed, ended=ended, put_off=put_off)
+
+    def _sort(
+        self,
+        tx: Transaction,
+        broadcast: SendingBroadcast,
+        channel: Channel,
+        found: Sequence[Candidate],
+        most: int,
+        now: datetime,
+    ) -> "_Sorted":
+        """Decide about what is due; write all but the claims."""
+        facts = self._facts_of(broadcast)
+        result = _Sorted()
+        ends = {one.id: end for one in found if (end := _stopped(one, broadcast, channel, self._basis)) is not None}
+        rest = [one for one in found if one.id not in ends]
+        if rest and is_overtaken(facts, now):
+            waiting = [one.id for one in rest if _was_held(one)] if mornings.may_say_afresh(tx, broadcast.id) else []
+            claims.put_off(tx, waiting, until=now + FRESH_WITHIN, reason=NotificationReason.QUIET_HOURS)
+            overtaken = Next(state=NotificationState.EXPIRED, reason=NotificationReason.NO_LONGER_TRUE)
+            ends |= {one.id: overtaken for one in rest if one.id not in waiting}
+            result.put_off += len(waiting)
+            rest = []
+        if rest:
+            ends |= self._by_the_hour(tx, broadcast, channel, rest, now, result)
+        notifications.end(tx, ends, from_state=NotificationState.PENDING, now=now)
+        result.ended = ends
+        result.first = [one for one in rest if one.id in result.goes][:most]
+        return result
+
+    def _by_the_hour(
+        self,
+        tx: Transaction,
+        broadcast: SendingBroadcast,
+        channel: Channel,
+        rest: Sequence[Candidate],
+        now: datetime,
+        result: "_Sorted",
+    ) -> dict[int, Next]:
+        """Decide who may hear at this hour, and what; return those that end because a mail goes instead, or nothing."""
+        facts = self._facts_of(broadcast)
+        personal = self._personal.freeze(tx, broadcast.id, rest, now)
+        hearings = self._hearings.decide(tx, broadcast, facts, channel, {one.id: one for one in rest}, personal, now)
+        waits: defaultdict[tuple[datetime, NotificationReason], list[int]] = defaultdict(list)
+        ends: dict[int, Next] = {}
+        for id_, heard in hearings.items():
+            if heard.ends_as is not None:
+                ends[id_] = Next(state=NotificationState.EXPIRED, reason=heard.ends_as)
+            elif heard.until is not None:
+                waits[heard.until, heard.waits_for].append(id_)
+            else:
+                result.goes[id_] = heard.personal
+        instead = {id_: heard.mail for id_, heard in hearings.items() if heard.mail}
+        result.put_off += fallbacks.tell_instead(tx, broadcast.id, instead, now=now)
+        for (until, reason), ids in waits.items():
+            claims.put_off(tx, ids, until=until, reason=reason)
+            result.put_off += len(ids)
+        return ends
 
     def _claimed(
         self, broadcast: SendingBroadcast, one: Candidate, personal: NotificationFacts, channel: Channel, lease: Lease
@@ -62,19 +133,26 @@ class Updates:
         return Claimed(
             id=one.id,
             broadcast_id=broadcast.id,
-            kind=BroadcastKind(broadcast.kind),
+            kind=BroadcastKind(personal.kind or broadcast.kind),
             channel=channel,
             contact_point_id=one.contact_point_id,
             address=one.address,
             number=one.attempts + 1,
-            facts=self._facts_of(broadcast),
+            facts=as_told(self._facts_of(broadcast), personal),
             personal=personal,
             due_at=to_instant(one.due_at),
-            since=max(broadcast.started_at, to_instant(one.planned_at)),
+            since=self._since(broadcast, one),
             stale_after=stale_after(self._playbooks.get(broadcast.service)),
             lease=lease,
             correlation_id=broadcast.correlation_id,
         )
+
+    def _since(self, broadcast: SendingBroadcast, one: Candidate) -> datetime:
+        """Return when it could first have gone out: what had to wait is no older than its release."""
+        since = max(broadcast.started_at, to_instant(one.planned_at))
+        if one.reason in _WAITED:
+            return max(since, to_instant(one.due_at))
+        return since if one.first_try_at is None else max(since, to_instant(one.first_try_at))
 
     def _facts_of(self, broadcast: SendingBroadcast) -> Facts:
         facts = self._facts.get(broadcast.id)
@@ -87,9 +165,27 @@ class Updates:
             del self._facts[broadcast_id]
 
 
-def _stopped(one: Candidate, kind: str, channel: Channel, basis: Basis, *, overtaken: bool) -> Next | None:
-    """Return why a message may not be handed over at this very moment; None when it may."""
-    consent = one.consent or basis.default(purpose_of(BroadcastKind(kind)))
+@dataclass(slots=True)
+class _Sorted:
+    """What was decided about the candidates of one look."""
+
+    goes: dict[int, NotificationFacts] = field(default_factory=dict)
+    first: Sequence[Candidate] = ()  # of those that go, as many as may be claimed
+    ended: dict[int, Next] = field(default_factory=dict)
+    put_off: int = 0
+
+
+_WAITED = (NotificationReason.QUIET_HOURS, NotificationReason.FREQUENCY_CAP)
+_NO_INCIDENT_ANY_MORE = (IncidentState.DISMISSED, IncidentState.MERGED)
+
+
+def _was_held(one: Candidate) -> bool:
+    return one.reason == NotificationReason.QUIET_HOURS
+
+
+def _stopped(one: Candidate, broadcast: SendingBroadcast, channel: Channel, basis: Basis) -> Next | None:
+    """Return why a message may not be handed over at all any more; None when it may."""
+    consent = one.consent or basis.default(purpose_of(BroadcastKind(broadcast.kind)))
     if consent == ConsentState.REFUSED or one.suppressed == SuppressionReason.OPTED_OUT:
         return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.OPTED_OUT)
     if one.suppressed:
@@ -98,10 +194,11 @@ def _stopped(one: Candidate, kind: str, channel: Channel, basis: Basis, *, overt
         return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.PAUSED_BY_CUSTOMER)
     if f"|{channel}|" in one.channels_off:
         return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.CHANNEL_OFF)
-    if overtaken:
-        return Next(state=NotificationState.EXPIRED, reason=NotificationReason.NO_LONGER_TRUE)
-    if kind in ONLY_TO_TOLD and not one.told_before:
-        return Next(state=NotificationState.EXPIRED, reason=NotificationReason.NOT_TOLD_BEFORE)
+    if broadcast.kind in ONLY_TO_TOLD:
+        is_told = Next(state=NotificationState.EXPIRED, reason=NotificationReason.NOT_TOLD_BEFORE)
+        return None if one.told_before else is_told
+    if broadcast.incident_state in _NO_INCIDENT_ANY_MORE:  # it was held, and there is nothing to say
+        return Next(state=NotificationState.EXPIRED, reason=NotificationReason.OVER_BEFORE_RELEASE)
     if not one.is_served and not one.told_before:  # who was told before also hears how it ends
         return Next(state=NotificationState.EXPIRED, reason=NotificationReason.SITE_ENDED)
     return None

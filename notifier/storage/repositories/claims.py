@@ -18,6 +18,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_json, to_micros
 from notifier.storage.repositories.audience import may_have_been_told, numbers
 
+MICROS_OF_ORDER = 1_000  # below a millisecond, due_at says who of a broadcast hears first
 REGION_KINDS_UNKNOWN = 1_000  # order of a kind of region that the configuration does not name
 _CANDIDATE = f"""
     SELECT n.id, n.contact_point_id, n.attempts, n.due_at, n.planned_at,
@@ -31,7 +32,13 @@ _CANDIDATE = f"""
            EXISTS (SELECT 1 FROM audience_notifications AS a
                    JOIN sites AS s ON s.id = a.site_id AND s.status = 'active'
                    JOIN links AS l ON l.site_id = s.id AND l.contact_point_id = a.contact_point_id
-                   WHERE a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id)
+                   WHERE a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id),
+           n.reason,
+           n.fallback_of IS NOT NULL AND EXISTS (
+               SELECT 1 FROM notifications AS f
+               WHERE f.id = n.fallback_of AND f.reason = '{NotificationReason.OVER_BEFORE_RELEASE}'),
+           CASE WHEN n.attempts > 0 THEN
+               (SELECT MIN(t.began_at) FROM attempts AS t WHERE t.notification_id = n.id) END
     FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id"""
 
 _HEARS_ANOTHER = """AND NOT EXISTS (
@@ -51,6 +58,8 @@ class SendingBroadcast:
     facts: str
     started_at: datetime
     correlation_id: str
+    wakes_all: bool  # a person has decided so, and said why
+    incident_state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,9 @@ class Candidate:
     paused: bool  # wants nothing more about this incident
     told_before: bool
     is_served: bool  # at least one of the sites it carries is active and still linked to it
+    reason: str  # why it is pending
+    is_overnight: bool  # in the place of a text that was not worth waking somebody for: it is over
+    first_try_at: int | None  # microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +106,12 @@ def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
             facts=row["facts"],
             started_at=to_instant(row["started_at"]),
             correlation_id=row["correlation_id"],
+            wakes_all=row["wake_reason"] != "",
+            incident_state=row["incident_state"],
         )
         for row in tx.rows(
-            """SELECT b.id, b.incident_id, b.kind, i.service, b.facts, b.started_at, b.correlation_id
+            """SELECT b.id, b.incident_id, b.kind, i.service, b.facts, b.started_at, b.correlation_id, b.wake_reason,
+                      i.state AS incident_state
                FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
                WHERE b.state = 'sending' AND b.started_at IS NOT NULL ORDER BY b.started_at, b.id"""
         )
@@ -204,6 +219,17 @@ def claim(tx: Transaction, claims: Mapping[int, NotificationFacts], lease: Lease
             for id_, facts in claims.items()
         ],
     )
+
+
+def put_off(tx: Transaction, notification_ids: Sequence[int], *, until: datetime, reason: NotificationReason) -> None:
+    """Let pending notifications wait; their order within the millisecond, which is that of hearing, stays."""
+    if notification_ids:
+        tx.run(
+            f"""UPDATE notifications SET due_at = CAST(:until AS BIGINT) + due_at % {MICROS_OF_ORDER}, reason = :reason
+                WHERE id IN ({numbers(notification_ids)}) AND state = '{NotificationState.PENDING}'""",
+            until=to_micros(until.replace(microsecond=until.microsecond // MICROS_OF_ORDER * MICROS_OF_ORDER)),
+            reason=reason,
+        )
 
 
 def still_held(tx: Transaction, tries: Mapping[int, int], owner: str, *, monotonic: float) -> set[int]:
