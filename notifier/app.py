@@ -14,24 +14,27 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
+from msgspec.structs import replace
 
 from notifier import __version__
 from notifier.clock import Clock, RehearsalClock
 from notifier.config import Config
 from notifier.domain.errors import NotifierError
+from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.messages import Messages
 from notifier.metrics import Metrics
-from notifier.providers import create
+from notifier.providers import Provider, create
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
-from notifier.stages import Surroundings
+from notifier.stages import Surroundings, guest_list
 from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
-from notifier.stages.delivery import Delivery, Doubts, Held, Letters, Suppressions
+from notifier.stages.delivery import Asking, Delivery, Doubts, Held, Letters, Receipts, Suppressions
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory
+from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
@@ -39,6 +42,7 @@ from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import Deciding, OnCall
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
+from notifier.stages.replies import Inbox
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 from notifier.storage.opening import store_at
@@ -49,7 +53,7 @@ from notifier.web.listener import Listener
 from notifier.web.lmtp import LmtpListener
 from notifier.web.parts import Parts
 from notifier.web.server import build_app
-from notifier.worker import Worker
+from notifier.worker import Lanes, Worker
 
 BASELINE_AT = time(0, 10)  # local: the day that ended is complete
 LEDGER_AT = time(3, 10)
@@ -58,6 +62,8 @@ PROMISES_EVERY = timedelta(seconds=10)
 ON_CALL_EVERY = timedelta(seconds=10)
 SUBSIDED_EVERY = timedelta(minutes=1)
 GAUGES_EVERY = timedelta(seconds=5)
+REPORTERS_EVERY = timedelta(seconds=1)
+HELPDESK_EVERY = timedelta(seconds=15)
 CUT_OFF_SECONDS = 2.0  # after `server.drain`; the worker keeps that time by itself
 
 log = structlog.get_logger(__name__)
@@ -104,9 +110,11 @@ class App:
         """Start every part in order; the stack stops them in reverse."""
         database = stack.enter_context(store_at(self._config.storage.url).daemon(migrate=self._migrate))
         await self._check_rehearsal(database)
+        await guest_list.publish(database, self._config)
         machine = await self._build(database)
         parts = machine.parts
         stack.push_async_callback(parts.on_call.close)
+        stack.push_async_callback(parts.helpdesk.close)
         await machine.doubts.settle_at_start()
         await parts.detection.rebuild()
         self._begin(stack, stop, "store", database.keep)
@@ -150,8 +158,12 @@ class App:
         link_secret = link_secrets[0]
         messages = Messages(config, playbooks)
         delivery = Delivery(database, config, clock, queue, metrics, playbooks, messages, link_secret)
-        doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner)
-        worker = Worker(delivery, doubts, [create(each) for each in config.providers], queue, clock, config, metrics)
+        suppressions = Suppressions(database, clock, metrics, link_secret)
+        providers, lanes = [create(each) for each in config.providers], Lanes()
+        receipts = Receipts(database, clock, queue, metrics, playbooks, suppressions, lanes)
+        asking = Asking(database, clock, playbooks, receipts, providers)
+        doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner, asking)
+        worker = Worker(delivery, doubts, providers, queue, clock, config, metrics, lanes)
         around = Surroundings(
             database=database, config=config, clock=clock, queue=queue, metrics=metrics, playbooks=playbooks
         )
@@ -169,6 +181,14 @@ class App:
             provider_states=worker.provider_states,
         )
         consents = Consents(database, config, clock, queue, metrics, link_secret)
+        intake = Intake(database, config, clock, queue, metrics)
+        inbox = Inbox(
+            around,
+            messages.reply_words(),
+            consents,
+            lambda request, actor, again: intake.submit(request, actor=actor, hears_back=False, again=again),
+            link_secret,
+        )
         parts = Parts(
             config=config,
             playbooks=playbooks,
@@ -178,16 +198,19 @@ class App:
             keys=keys,
             control=control,
             directory=Directory(database, config, clock, queue, playbooks, link_secrets),
-            intake=Intake(database, config, clock, queue, metrics),
+            intake=intake,
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             incidents=incidents,
             broadcasts=broadcasts,
             held=Held(database, clock, queue, metrics),
             letters=Letters(database, config, clock, messages, link_secret),
-            suppressions=Suppressions(database, clock, metrics, link_secret),
+            suppressions=suppressions,
+            receipts=receipts,
             consents=consents,
             own_preferences=OwnPreferences(database, config, clock, queue, consents),
-            mail_reports=MailReports(around, link_secrets, None),
+            mail_reports=MailReports(around, link_secrets, inbox),
+            inbox=inbox,
+            helpdesk=Helpdesk(around, helpdesk_provider(config)),
             upkeep=Upkeep(database, config, clock, metrics),
             on_call=on_call,
             link_secret=link_secret,
@@ -256,6 +279,12 @@ def build_metrics(config: Config) -> Metrics:
     return metrics
 
 
+def helpdesk_provider(config: Config) -> Provider | None:
+    """Return the provider of mail to the helpdesk: the first one, on a connection of its own."""
+    mail = [provider for provider in config.providers if provider.channel is Channel.EMAIL]
+    return create(replace(mail[0], connections=1)) if mail and config.inbound.helpdesk_address else None
+
+
 def build_scheduler(
     parts: Parts, course: Course, planning: Planning, promises: Promises, queue: EmbeddedQueue
 ) -> Scheduler:
@@ -281,6 +310,9 @@ def build_scheduler(
             ),
             Poller(name="promises", every=PROMISES_EVERY, run=promises.watch),
             Poller(name="on_call", every=ON_CALL_EVERY, run=parts.on_call.watch, topic=Topic.ON_CALL),
+            Poller(name="replies", every=timedelta(seconds=POLL_SECONDS), run=parts.inbox.handle, topic=Topic.REPLIES),
+            Poller(name="reporters", every=REPORTERS_EVERY, run=parts.inbox.tell_reporters),
+            Poller(name="helpdesk", every=HELPDESK_EVERY, run=parts.helpdesk.step),
             Poller(name="subsided", every=SUBSIDED_EVERY, run=parts.detection.dismiss_subsided),
             Poller(name="gauges", every=GAUGES_EVERY, run=parts.upkeep.measure),
         ),

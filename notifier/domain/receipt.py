@@ -102,6 +102,7 @@ _IN_DOUBT = (NotificationState.IN_DOUBT, NotificationState.HELD)
 _SENT_AGAIN = (
     NotificationReason.RESENT_BY_POLICY,
     NotificationReason.RESENT_BY_PERSON,
+    NotificationReason.NOT_TAKEN,
 )
 
 

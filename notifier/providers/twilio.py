@@ -58,8 +58,12 @@ class TwilioProvider:
 
     @property
     def capacity(self) -> int:
-        """Return how many texts may be with it at once."""
-        return self.settings.connections
+        """Return how many texts may be with it at once: no more than two seconds of the sender's rate, and at least 2.
+
+        What waits here for its turn was checked when it was claimed; an opt-out after that would come too late.
+        """
+        per_second = segments_per_second(self.settings.sender, self.settings.segments_per_second)
+        return min(self.settings.connections, max(2, int(2 * per_second)))
 
     async def open(self) -> None:
         """Import the client and make it ready; it talks to nobody yet."""

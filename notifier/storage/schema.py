@@ -254,6 +254,12 @@ muted_sites = Table(  # sites that a contact point does not want to hear about, 
     sqlite_with_rowid=False,
 )
 
+guests = Table(  # delivery.only_to, as of the start of the daemon; empty = everyone may be written to
+    "guests",
+    metadata,
+    Column("address", Text, primary_key=True),
+)
+
 suppressions = Table(  # the log behind contact_points.suppressed; survives the contact point by its keyed hash
     "suppressions",
     metadata,

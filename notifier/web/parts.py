@@ -10,14 +10,16 @@ from notifier.metrics import Metrics
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
-from notifier.stages.delivery import Held, Letters, Suppressions
+from notifier.stages.delivery import Held, Letters, Receipts, Suppressions
 from notifier.stages.detection import Detection
 from notifier.stages.directory import Directory
+from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import OnCall
+from notifier.stages.replies import Inbox
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 
@@ -41,9 +43,12 @@ class Parts:
     held: Held
     letters: Letters
     suppressions: Suppressions
+    receipts: Receipts
     consents: Consents
     own_preferences: OwnPreferences
     mail_reports: MailReports
+    inbox: Inbox
+    helpdesk: Helpdesk
     upkeep: Upkeep
     on_call: OnCall
     link_secret: str

@@ -17,18 +17,31 @@ from notifier.logs import CORRELATION_ID, new_correlation_id, set_correlation_id
 from notifier.logs import request as log_request
 from notifier.metrics import Metrics
 from notifier.web import health, links, preferences
-from notifier.web.api import bounces, broadcasts, complaints, control, customers, incidents, keys, notifications, status
+from notifier.web.api import (
+    bounces,
+    broadcasts,
+    complaints,
+    consents,
+    control,
+    customers,
+    incidents,
+    keys,
+    notifications,
+    status,
+)
 from notifier.web.auth import authenticate
 from notifier.web.pages import Pages
 from notifier.web.parts import Parts
 from notifier.web.problem import PROBLEM, Problem, problem, problem_of
 from notifier.web.route import Call, Route
+from notifier.web.webhooks import twilio, twilio_sms
 from notifier.web.wire import BODY_AT_MOST, encode
 
 ROUTES: tuple[Route, ...] = (
     *complaints.ROUTES,
     *bounces.ROUTES,
     *customers.ROUTES,
+    *consents.ROUTES,
     *status.ROUTES,
     *incidents.ROUTES,
     *broadcasts.ROUTES,
@@ -49,7 +62,13 @@ def build_app(parts: Parts) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, _pattern(route.path), _guarded(route, parts))
     pages = Pages(parts.config)
-    open_routes = [*health.routes(parts), *links.routes(parts, pages), *preferences.routes(parts, pages)]
+    open_routes = [
+        *health.routes(parts),
+        *links.routes(parts, pages),
+        *preferences.routes(parts, pages),
+        *twilio.routes(parts),
+        *twilio_sms.routes(parts),
+    ]
     app.router.add_routes(open_routes)
     _start_at_zero(parts.metrics, [(route.method, route.path) for route in ROUTES])
     _start_at_zero(parts.metrics, [(route.method, route.path) for route in open_routes])

@@ -4,6 +4,6 @@
 deadline of a stop cuts off stays `sending` in the store: the next daemon finds it in doubt.
 """
 
-from notifier.worker.worker import Worker
+from notifier.worker.worker import Lanes, Worker
 
-__all__ = ["Worker"]
+__all__ = ["Lanes", "Worker"]

@@ -58,6 +58,23 @@ class Lane:
         again = f"in {wait} s" if wait else "with the next message"
         return f"stopped: {self._brake.reason}; tried again by itself {again}"
 
+    def halt(self, reason: str) -> None:
+        """Hand nothing more over for a while: what carriers report says that it would be in vain."""
+        if not self._brake.halt(reason, monotonic=self._clock.monotonic()):
+            return
+        log.error("provider stopped", provider=self.name, code="", answer=reason)
+        self._is_up.set(0)
+        self._take_back_waiting()
+        self._room.set()
+
+    def arrived(self) -> None:
+        """Take into account that a message got to its reader."""
+        was_stopped = self._brake.is_stopped
+        self._brake.arrived()
+        if was_stopped and not self._brake.is_stopped:
+            log.warning("provider works again", provider=self.name)
+            self._is_up.set(1)
+
     def finish_within(self, seconds: float) -> None:
         """Stop claiming, and give what is in flight this long from now on."""
         self.recall()

@@ -17,6 +17,20 @@ from notifier.worker.lane import Lane
 log = structlog.get_logger(__name__)
 
 
+class Lanes(dict[str, Lane]):
+    """The lanes by provider: what is reported about their messages reaches them here."""
+
+    def halt(self, provider: str, reason: str) -> None:
+        """Stop a provider because of what carriers report about its messages."""
+        if (lane := self.get(provider)) is not None:
+            lane.halt(reason)
+
+    def arrived(self, provider: str) -> None:
+        """Take into account that a message of a provider got to its reader."""
+        if (lane := self.get(provider)) is not None:
+            lane.arrived()
+
+
 class Worker:
     """Hands over what is due, on every channel that has a provider; the first of a channel is used."""
 
@@ -29,12 +43,16 @@ class Worker:
         clock: Clock,
         config: Config,
         metrics: Metrics,
+        lanes: Lanes | None = None,
     ) -> None:
+        """Make a lane for the first provider of each channel, and add it to `lanes`."""
         self._doubts, self._queue = doubts, queue
         first: dict[Channel, Provider] = {}
         for provider in providers:
             first.setdefault(provider.settings.channel, provider)
         self._lanes = [Lane(delivery, provider, queue, clock, metrics) for provider in first.values()]
+        if lanes is not None:
+            lanes.update({lane.name: lane for lane in self._lanes})
         self._unused = [one.settings.name for one in providers if one not in first.values()]
         self._drain_seconds = config.server.drain.total_seconds()
         self._stop = asyncio.Event()
@@ -53,6 +71,7 @@ class Worker:
                 for lane in self._lanes:
                     tasks.create_task(lane.run(self._stop), name=f"lane {lane.name}")
                 tasks.create_task(self._settle_until_stop(), name="settlement")
+                tasks.create_task(self._ask_until_stop(), name="asking")
                 await self._until(stop)
                 self._stop.set()
                 self._queue.wake(Topic.NOTIFICATIONS)
@@ -84,3 +103,15 @@ class Worker:
                     pass
             except Exception:  # the edge of a loop: tried again after the next wait
                 log.exception("could not settle what is in doubt")
+
+    async def _ask_until_stop(self) -> None:
+        """Ask providers what became of messages; beside the settlement, which waits for no network."""
+        while not await sleep(POLL_SECONDS, self._stop):
+            asking = asyncio.create_task(self._doubts.ask(), name="asking round")
+            stopped = asyncio.create_task(self._stop.wait(), name="asking stop")
+            await asyncio.wait((asking, stopped), return_when=asyncio.FIRST_COMPLETED)
+            asking.cancel()  # a stop waits for no answer: it is asked again after the next start
+            stopped.cancel()
+            (error, _) = await asyncio.gather(asking, stopped, return_exceptions=True)
+            if isinstance(error, Exception):
+                log.error("could not ask what became of messages", exc_info=error)

@@ -1,12 +1,12 @@
 """What becomes of messages of which nobody knows whether they were handed over: settled by policy.
 
-In: rows in `sending` whose owner is gone or whose lease has lapsed, and hand-overs without an answer. Out: sent again,
-held for a person, or ended with their broadcast.
+In: rows in `sending` whose owner is gone or whose lease has lapsed, and hand-overs without an answer. Out: what their
+provider says, where it can be asked; else sent again, held for a person, or ended with their broadcast.
 """
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -18,6 +18,7 @@ from notifier.domain.notification import Channel, NotificationReason, Notificati
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
+from notifier.stages.delivery.asking import Asking
 from notifier.stages.delivery.counting import count
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import doubts, notifications
@@ -39,11 +40,15 @@ class Doubts:
         metrics: Metrics,
         playbooks: Mapping[str, Playbook],
         owner: str,
+        asking: Asking | None = None,
     ) -> None:
-        """Keep the parts; `playbooks` are by service, `owner` is who claims in this process."""
+        """Keep the parts; `playbooks` are by service, `owner` is who claims in this process.
+
+        What `asking` can ask about is not left to the policy before nobody can tell.
+        """
         self._database, self._config, self._clock = database, config, clock
         self._queue, self._metrics, self._owner = queue, metrics, owner
-        self._playbooks = playbooks
+        self._playbooks, self._asking = playbooks, asking
         self._random = random.Random()  # noqa: S311  # spreads retries, guards nothing
 
     async def settle_at_start(self) -> None:
@@ -56,16 +61,33 @@ class Doubts:
     async def settle(self) -> bool:
         """Put in doubt what this owner's lapsed leases hold, and settle some of what is in doubt; True = maybe more."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
+        asked = self._asking.channels if self._asking else frozenset()
 
         def doubt_and_settle(tx: Transaction) -> tuple[dict[Channel, int], list[tuple[Channel, Next]]]:
             lapsed = doubts.doubt_lapsed(tx, self._owner, monotonic=monotonic, now=now)
-            found = {one.id: one for one in doubts.in_doubt(tx, limit=SETTLE_AT_MOST)}
-            settled = {id_: self._settle(one, now) for id_, one in found.items()}
-            notifications.end(tx, settled, from_state=NotificationState.IN_DOUBT, now=now)
-            return lapsed, [(found[id_].channel, next_) for id_, next_ in settled.items()]
+            return lapsed, self._settle_all(tx, doubts.in_doubt(tx, limit=SETTLE_AT_MOST, but=asked), now)
 
         lapsed, settled = await self._database.write(doubt_and_settle)
         self._doubted(lapsed)
+        self._settled(settled)
+        return len(settled) == SETTLE_AT_MOST
+
+    async def ask(self) -> None:
+        """Ask providers about some of what is in doubt; what nobody can tell is settled by policy."""
+        if self._asking is None:
+            return
+        learnt, now = await self._asking.step(), self._clock.now()
+        self._settled(learnt.settled)
+        if learnt.given_up:
+            self._settled(await self._database.write(lambda tx: self._settle_all(tx, learnt.given_up, now)))
+
+    def _settle_all(self, tx: Transaction, found: Sequence[Doubtful], now: datetime) -> list[tuple[Channel, Next]]:
+        settled = {one.id: (one.channel, self._settle(one, now)) for one in found}
+        ends = {id_: next_ for id_, (_, next_) in settled.items()}
+        notifications.end(tx, ends, from_state=NotificationState.IN_DOUBT, now=now)
+        return list(settled.values())
+
+    def _settled(self, settled: Sequence[tuple[Channel, Next]]) -> None:
         for channel, next_ in settled:
             count(self._metrics, channel, [next_])
         if settled:
@@ -73,7 +95,6 @@ class Doubts:
             log.warning("settled what was in doubt", **states)
             self._queue.wake(Topic.NOTIFICATIONS)
             self._queue.wake(Topic.BROADCASTS)
-        return len(settled) == SETTLE_AT_MOST
 
     def _settle(self, one: Doubtful, now: datetime) -> Next:
         policy = self._config.delivery.in_doubt

@@ -1,7 +1,7 @@
 """Notifications in doubt: how they come to be, and what their settlement depends on."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +9,9 @@ from notifier.domain.broadcast import BroadcastState
 from notifier.domain.delivery import Next
 from notifier.domain.errors import NotFound
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
-from notifier.storage.database import Transaction
+from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.repositories.audience import numbers
 from notifier.storage.repositories.notifications import ended
 
 
@@ -51,28 +52,73 @@ def _doubt(tx: Transaction, which: str, values: Mapping[str, object]) -> dict[Ch
     return counts
 
 
-def in_doubt(tx: Transaction, *, limit: int) -> list[Doubtful]:
-    """Return notifications that wait for their settlement."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A notification in doubt, with what its provider can find it by."""
+
+    doubtful: Doubtful
+    contact_point_id: int
+    address: str
+    attempt: int  # the try in doubt
+    began_at: datetime  # when it was claimed
+
+
+_IN_DOUBT = """
+    SELECT n.id, n.channel, i.service, b.state, n.contact_point_id, c.address, n.attempts, n.sending_at,
+           n.attempts - (SELECT COUNT(*) FROM attempts AS a
+                         WHERE a.notification_id = n.id AND a.outcome <> 'unknown') AS doubts,
+           CASE WHEN b.started_at > n.planned_at THEN b.started_at ELSE n.planned_at END AS since
+    FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id
+    LEFT JOIN broadcasts AS b ON b.id = n.broadcast_id LEFT JOIN incidents AS i ON i.id = b.incident_id
+    WHERE n.state = 'in_doubt'"""
+
+
+def in_doubt(tx: Transaction, *, limit: int, but: Iterable[Channel] = ()) -> list[Doubtful]:
+    """Return notifications that wait for their settlement, but those of some channels."""
+    others = "".join(f" AND n.channel <> '{channel}'" for channel in sorted(but))
+    rows = tx.rows(f"{_IN_DOUBT}{others} ORDER BY n.id LIMIT :limit", limit=limit)
+    return [_doubtful(row) for row in rows]
+
+
+def to_ask(tx: Transaction, channels: Iterable[Channel], *, limit: int) -> list[Question]:
+    """Return notifications of these channels that wait for their settlement, with what they can be found by."""
+    among = ", ".join(f"'{channel}'" for channel in sorted(channels))
     return [
-        Doubtful(
-            id=row["id"],
-            channel=Channel(row["channel"]),
-            doubts=row["doubts"],
-            since=to_instant(row["since"]),
-            service=row["service"] or "",
-            broadcast=BroadcastState(row["state"] or BroadcastState.SENDING),  # an answer has none to end with
+        Question(
+            doubtful=_doubtful(row),
+            contact_point_id=row["contact_point_id"],
+            address=row["address"],
+            attempt=row["attempts"],
+            began_at=to_instant(row["sending_at"]),
         )
-        for row in tx.rows(
-            """SELECT n.id, n.channel, i.service, b.state,
-                      n.attempts - (SELECT COUNT(*) FROM attempts AS a
-                                    WHERE a.notification_id = n.id AND a.outcome <> 'unknown') AS doubts,
-                      CASE WHEN b.started_at > n.planned_at THEN b.started_at ELSE n.planned_at END AS since
-               FROM notifications AS n LEFT JOIN broadcasts AS b ON b.id = n.broadcast_id
-               LEFT JOIN incidents AS i ON i.id = b.incident_id
-               WHERE n.state = 'in_doubt' ORDER BY n.id LIMIT :limit""",
-            limit=limit,
-        )
+        for row in tx.rows(f"{_IN_DOUBT} AND n.channel IN ({among}) ORDER BY n.id LIMIT :limit", limit=limit)
     ]
+
+
+def known_messages(tx: Transaction, contact_point_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Return, by contact point, what the provider calls those of its messages that were answered or reported."""
+    found: dict[int, set[str]] = {}
+    points = numbers(contact_point_ids)
+    for point, provider_id in tx.tuples(
+        f"""SELECT n.contact_point_id, a.provider_id FROM notifications AS n
+            JOIN attempts AS a ON a.notification_id = n.id
+            WHERE n.contact_point_id IN ({points}) AND a.provider_id <> ''
+            UNION SELECT n.contact_point_id, r.provider_id FROM notifications AS n
+            JOIN receipts AS r ON r.notification_id = n.id WHERE n.contact_point_id IN ({points})"""
+    ):
+        found.setdefault(point, set()).add(provider_id)
+    return {point: frozenset(ids) for point, ids in found.items()}
+
+
+def _doubtful(row: Row) -> Doubtful:
+    return Doubtful(
+        id=row["id"],
+        channel=Channel(row["channel"]),
+        doubts=row["doubts"],
+        since=to_instant(row["since"]),
+        service=row["service"] or "",
+        broadcast=BroadcastState(row["state"] or BroadcastState.SENDING),  # an answer has none to end with
+    )
 
 
 def held(tx: Transaction, broadcast_id: int) -> int:

@@ -153,6 +153,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
     op.create_table(
+        "guests",
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_guests")),
+    )
+    op.create_table(
         "mail_reports",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -872,7 +877,7 @@ def upgrade() -> None:
             "channel = 'email' OR channel = 'sms' OR channel = 'voice'", name=op.f("ck_notifications_channel")
         ),
         sa.CheckConstraint(
-            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed' OR reason = 'site_ended' OR reason = 'no_longer_true' OR reason = 'not_told_before' OR reason = 'answer' OR reason = 'wrote' OR reason = 'quiet_hours' OR reason = 'over_before_release' OR reason = 'frequency_cap' OR reason = 'fallback' OR reason = 'provider_reported' OR reason = 'not_on_guest_list' OR reason = 'paused_by_customer' OR reason = 'channel_off'",
+            "reason = 'planned' OR reason = 'late_joiner' OR reason = 'claimed' OR reason = 'accepted' OR reason = 'temporary_failure' OR reason = 'provider_stopped' OR reason = 'permanent_failure' OR reason = 'stale' OR reason = 'render_failed' OR reason = 'unknown_outcome' OR reason = 'owner_gone' OR reason = 'resent_by_policy' OR reason = 'held_by_policy' OR reason = 'not_taken' OR reason = 'resent_by_person' OR reason = 'abandoned_by_person' OR reason = 'newer_update' OR reason = 'broadcast_cancelled' OR reason = 'opted_out' OR reason = 'suppressed' OR reason = 'site_ended' OR reason = 'no_longer_true' OR reason = 'not_told_before' OR reason = 'answer' OR reason = 'wrote' OR reason = 'quiet_hours' OR reason = 'over_before_release' OR reason = 'frequency_cap' OR reason = 'fallback' OR reason = 'provider_reported' OR reason = 'not_on_guest_list' OR reason = 'paused_by_customer' OR reason = 'channel_off'",
             name=op.f("ck_notifications_reason"),
         ),
         sa.CheckConstraint(
@@ -1131,6 +1136,7 @@ def downgrade() -> None:
     op.drop_index("ix_mail_reports_received_at", table_name="mail_reports")
     op.drop_index("ix_mail_reports_notification_id", table_name="mail_reports")
     op.drop_table("mail_reports")
+    op.drop_table("guests")
     op.drop_table("events")
     op.drop_table("editions")
     op.drop_table("detector")

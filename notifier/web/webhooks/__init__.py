@@ -1,0 +1,1 @@
+"""Webhooks: what carriers send us, each request proven by its signature."""
