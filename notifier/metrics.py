@@ -45,6 +45,7 @@ END_REASONS = {
         NotificationReason.SUPPRESSED,
         NotificationReason.PAUSED_BY_CUSTOMER,
         NotificationReason.CHANNEL_OFF,
+        NotificationReason.NOT_ON_GUEST_LIST,
     ),
     NotificationState.ABANDONED: (NotificationReason.ABANDONED_BY_PERSON,),
 }

@@ -165,6 +165,11 @@ def _one_sentence(message: str) -> str:
     return message.split(". ", maxsplit=1)[0].rstrip(".").replace("The email address", "the address")
 
 
+def canonical(text: str, country: str = "US") -> str:
+    """Return a mail address or a telephone number as the directory writes it. Raises `InvalidInput` with the reason."""
+    return normalise_email(text) if "@" in text else normalise_phone(text, country)
+
+
 def mask(address: str) -> str:
     """Return an address as logs and lists may show it: enough to recognise one that is known, too little to use it."""
     local, at, domain = address.rpartition("@")

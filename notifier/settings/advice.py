@@ -12,7 +12,7 @@ _EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")
 
 def warnings(config: Config) -> list[str]:
     """Return what is allowed but unwise, one line each."""
-    checks = (_unsafe_links, _example_sender, _unsafe_relays, _foreign_words)
+    checks = (_unsafe_links, _example_sender, _unsafe_relays, _foreign_words, _guests_alone)
     return [f"{path}: {reason}" for check in checks for path, reason in check(config)]
 
 
@@ -53,6 +53,12 @@ def _foreign_words(config: Config) -> Iterator[Finding]:
         for locale in service.words:
             if locale not in config.locales.available:
                 yield f"services[{index}].words.{locale}", "is not one of locales.available: nobody will read it"
+
+
+def _guests_alone(config: Config) -> Iterator[Finding]:
+    if guests := config.delivery.only_to:
+        count = f"{len(guests)} address" if len(guests) == 1 else f"{len(guests)} addresses"
+        yield "delivery.only_to", f"is set: customers are written to at {count} only, everyone else hears nothing"
 
 
 def _sends_mail(config: Config) -> bool:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from notifier.config import Config
+from notifier.domain.contact import canonical
 from notifier.domain.errors import ConfigError
 from notifier.settings.conversion import Reader
 from notifier.settings.environment import DEFAULTS, overlay
@@ -44,7 +47,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
         reader.problems += broken(config, reader)
     if config is None or reader.problems:
         raise ConfigError(lines_of(reader.problems))
-    return config
+    return _with_guests_as_stored(config)
+
+
+def _with_guests_as_stored(config: Config) -> Config:
+    """Return the settings with the guest list written as the directory writes addresses: it is compared with those."""
+    guests = tuple(canonical(entry, config.regions.country) for entry in config.delivery.only_to)
+    return replace(config, delivery=replace(config.delivery, only_to=guests)) if guests else config
 
 
 def read_table(path: Path, bytes_at_most: int) -> tuple[Table | None, list[Problem]]:

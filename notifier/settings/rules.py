@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from notifier.config import Config, Provider, ProviderKind, WebhookKind
-from notifier.domain.errors import nearest
+from notifier.domain.contact import canonical
+from notifier.domain.errors import InvalidInput, nearest
 from notifier.domain.notification import Channel
 from notifier.settings.addresses import is_host, is_mail, is_zone, nearest_zone, split_listen
 from notifier.settings.conversion import Reader
@@ -278,6 +279,14 @@ def _delivery(config: Config) -> Iterator[Finding]:
         yield "delivery.take_back", f"{format_duration(take_back)} is out of bounds; expected up to 1 h"
 
 
+def _guests(config: Config) -> Iterator[Finding]:
+    for index, entry in enumerate(config.delivery.only_to):
+        try:
+            canonical(entry, config.regions.country)
+        except InvalidInput as error:
+            yield f"delivery.only_to[{index}]", f"'{entry}' {error.reason}"
+
+
 def _retention(config: Config) -> Iterator[Finding]:
     kept = config.retention.complaints
     if ZERO < kept < REBUILD_NEEDS:
@@ -336,6 +345,8 @@ def _sender(config: Config) -> Iterator[Finding]:
             yield f"sender.{key}", f"'{address}' is no mail address; expected one such as outages@example.com"
     if sender.bounce_domain and not is_host(sender.bounce_domain):
         yield "sender.bounce_domain", f"'{sender.bounce_domain}' is no domain; expected one such as bounces.example.com"
+    if sender.dkim_selector and not is_host(f"{sender.dkim_selector}.example"):
+        yield "sender.dkim_selector", f"'{sender.dkim_selector}' is no selector; expected one such as mail2026"
     if sender.link_secret and len(sender.link_secret) < LINK_SECRET_LENGTH:
         yield "sender.link_secret", f"is too short; expected at least {LINK_SECRET_LENGTH} characters, or none at all"
     if sender.link_secret_previous and len(sender.link_secret_previous) < LINK_SECRET_LENGTH:
@@ -385,12 +396,14 @@ RULES = (
     Rule(("detection",), _detection),
     Rule(("providers",), _providers),
     Rule(("providers", "delivery"), _delivery),
+    Rule(("regions.country", "delivery.only_to"), _guests),
     Rule(("retention.complaints",), _retention),
     Rule(
         (
             "sender.address",
             "sender.reply_to",
             "sender.bounce_domain",
+            "sender.dkim_selector",
             "sender.link_secret",
             "sender.link_secret_previous",
         ),

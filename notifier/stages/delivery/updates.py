@@ -39,7 +39,7 @@ class Updates:
     def __init__(self, config: Config, playbooks: Mapping[str, Playbook], personal: PersonalFacts) -> None:
         """Keep the parts; `playbooks` are by service."""
         self._playbooks, self._personal = playbooks, personal
-        self._basis = config.consent.covers()
+        self._basis, self._guests = config.consent.covers(), frozenset(config.delivery.only_to)
         self._hearings = Hearings(config, playbooks)
         self._facts: dict[int, Facts] = {}  # of broadcasts that send: frozen with them
 
@@ -82,7 +82,7 @@ class Updates:
         """Decide about what is due; write all but the claims."""
         facts = self._facts_of(broadcast)
         result = _Sorted()
-        ends = {one.id: end for one in found if (end := _stopped(one, broadcast, channel, self._basis)) is not None}
+        ends = {one.id: end for one in found if (end := self._stopped(one, broadcast, channel)) is not None}
         rest = [one for one in found if one.id not in ends]
         if rest and is_overtaken(facts, now):
             waiting = [one.id for one in rest if _was_held(one)] if mornings.may_say_afresh(tx, broadcast.id) else []
@@ -97,6 +97,11 @@ class Updates:
         result.ended = ends
         result.first = [one for one in rest if one.id in result.goes][:most]
         return result
+
+    def _stopped(self, one: Candidate, broadcast: SendingBroadcast, channel: Channel) -> Next | None:
+        if self._guests and one.address not in self._guests:
+            return Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.NOT_ON_GUEST_LIST)
+        return _stopped(one, broadcast, channel, self._basis)
 
     def _by_the_hour(
         self,

@@ -20,6 +20,7 @@ POSITION = 2**10 * POINT  # positions in a row stay below 1,024
 UNREACHED = 2**60
 REASONS = (  # in the order in which the first that applies is given
     AudienceOutcome.DUPLICATE_CONTACT_POINT,
+    AudienceOutcome.NOT_ON_GUEST_LIST,  # would be told but for that
     AudienceOutcome.PAUSED_BY_CUSTOMER,
     AudienceOutcome.OPTED_OUT,
     AudienceOutcome.SUPPRESSED,
@@ -56,7 +57,14 @@ def reach(scope: Scope, *, point: str = "c", link: str = "l") -> str:
                          OR m.site_id IS NOT NULL THEN {code(AudienceOutcome.OPTED_OUT)}
                     WHEN {point}.suppressed IS NOT NULL THEN {code(AudienceOutcome.SUPPRESSED)}
                     WHEN z.incident_id IS NOT NULL THEN {code(AudienceOutcome.PAUSED_BY_CUSTOMER)}
+                    WHEN {uninvited(point)} THEN {code(AudienceOutcome.NOT_ON_GUEST_LIST)}
                     ELSE {_rank(scope.channels, point)} * {POSITION} + {link}.position * {POINT} + {point}.id END"""
+
+
+def uninvited(point: str) -> str:
+    """Return the SQL condition that there is a guest list and a contact point is not on it."""
+    return f"""EXISTS (SELECT 1 FROM guests)
+                         AND NOT EXISTS (SELECT 1 FROM guests AS g WHERE g.address = {point}.address)"""
 
 
 def code(reason: AudienceOutcome) -> int:
