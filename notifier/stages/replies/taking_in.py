@@ -148,7 +148,7 @@ class Replies:
         goes_on = self._reader.read(text).meaning in (Meaning.COMPLAINT, Meaning.NOTE)
         return MailEffect.FORWARDED if goes_on and self._around.config.inbound.helpdesk_address else MailEffect.NOTED
 
-    async def stored(self, inbound: Inbound) -> bool:
+    async def note(self, inbound: Inbound) -> bool:
         """Store what needs nothing more, without its words; return False when it is known."""
         now = self._around.clock.now()
 

@@ -40,7 +40,7 @@ def customer_of(tx: Transaction, contact_point_id: int) -> int | None:
 
 
 def address_of_site(tx: Transaction, site_id: int, kinds: Sequence[str]) -> tuple[str, str]:
-    """Return the customer's reference and the narrowest region (`kind:code`, or "") of a site; `kinds` run narrow to wide."""
+    """Return the customer's reference and the narrowest region (`kind:code`, or "") of a site."""
     reference = str(
         tx.scalar(
             "SELECT c.reference FROM sites AS s JOIN customers AS c ON c.id = s.customer_id WHERE s.id = :id",
