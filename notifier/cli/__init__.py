@@ -35,11 +35,13 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Customers": {
             "customers": ("notifier.cli.customers:customers", "Import, find or show customers."),
             "complaints": ("notifier.cli.complaints:complaints", "Import or add complaints."),
+            "consent": ("notifier.cli.consent:consent", "Who may be written to, and about what."),
             "bounces": ("notifier.cli.bounces:bounces", "Hand in mail that came back."),
         },
         "Run": {
             "serve": ("notifier.cli.serve:serve", "Run the daemon."),
             "check": ("notifier.cli.check:check", "Check configuration, playbooks and templates offline."),
+            "templates": ("notifier.cli.templates:templates", "Show and check every message, offline."),
             "db": ("notifier.cli.db:db", "Upgrade or inspect the database."),
             "keys": ("notifier.cli.keys:keys", "Create, list or revoke API keys."),
         },

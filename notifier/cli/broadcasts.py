@@ -8,6 +8,7 @@ from notifier.cli.client import Client
 from notifier.cli.options import broadcast_argument, connect, json_option, sending_options
 from notifier.cli.preview import show_preview
 from notifier.cli.take_back import say_what_is_left
+from notifier.cli.unreached import show_unreached
 from notifier.domain.actor import KeyRole
 from notifier.domain.broadcast import BroadcastState, not_possible
 from notifier.storage.views import AskerView, BroadcastView, Preview, StatusView
@@ -82,6 +83,22 @@ def reject(broadcast_id: int, reason: str, as_json: bool) -> None:
     Example: notifier broadcasts reject 17 --reason "wrong town"
     """
     _show(broadcast_id, "reject", {"reason": reason}, as_json=as_json)
+
+
+@broadcasts.command()
+@broadcast_argument
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, for a spreadsheet or a dialer.")
+@json_option
+def unreached(broadcast_id: int, as_csv: bool, as_json: bool) -> None:
+    """List who was not reached, for a person to call.
+
+    Those with no way to be reached, and those all of whose messages
+    failed: priority sites first, then by street. With --json one
+    object a line.
+
+    Example: notifier broadcasts unreached 17 --csv > call.csv
+    """
+    show_unreached(connect().lines(f"/v1/broadcasts/{broadcast_id}/unreached"), as_csv=as_csv, as_json=as_json)
 
 
 @broadcasts.command()

@@ -155,6 +155,21 @@ class Client:
         self._learn(response)
         return self._judged(reply, response)
 
+    def lines(self, path: str, *, query: Mapping[str, str | int | None] | None = None) -> Iterator[bytes]:
+        """Ask for a list and yield its lines as they come, in constant memory."""
+        connection = self._open(STREAM_TIMEOUT_SECONDS)
+        try:
+            connection.request("GET", self._target(path, query), headers=self._headers(None))
+            response = connection.getresponse()
+            self._learn(response)
+            if response.status != http.client.OK:
+                self._judged(Reply(response.status, response.read()), response)
+            yield from answered_lines(response)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken(error) from error
+        finally:
+            self.close()
+
     def stream(
         self, path: str, lines: Iterable[bytes], *, query: Mapping[str, str | int | None] | None = None
     ) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ The only place where addresses are shown in full: the agent must be able to say 
 import click
 
 from notifier.cli import printing
+from notifier.cli.consent_card import show_consents
 from notifier.cli.counting import why_not
 from notifier.cli.incident_card import show_promises
 from notifier.cli.preview import not_told
@@ -27,7 +28,7 @@ def show_customer(view: CustomerView, moment: Moment) -> None:
         show_promises(view.promises, moment)
     _complaints(view.complaints, moment)
     _sites(view.sites)
-    _contact_points(view.contact_points)
+    _contact_points(view.contact_points, moment)
 
 
 def _addresses(view: CustomerView) -> str:
@@ -94,7 +95,7 @@ def _sites(sites: list[SiteView]) -> None:
     _more(len(sites))
 
 
-def _contact_points(points: list[ContactPointView]) -> None:
+def _contact_points(points: list[ContactPointView], moment: Moment) -> None:
     if not points:
         return
     _title("How they are reached")
@@ -107,6 +108,23 @@ def _contact_points(points: list[ContactPointView]) -> None:
         indent=2,
     )
     _more(len(points))
+    _title("What we may write to them about")
+    for each in points[:_SHOWN]:
+        _consent(each, moment)
+    _more(len(points))
+
+
+def _consent(point: ContactPointView, moment: Moment) -> None:
+    """Print what one contact point may be written to about and why, and what it chose for itself."""
+    printing.line(f"{safe(point.address)}  (contact point {point.id})", indent=2, hang=4, style=printing.STRONG)
+    show_consents(point.consents, point.suppression, moment, indent=4)
+    hours = f"no texts from {point.quiet_from} until {point.quiet_until}" if point.quiet_from else ""
+    off = f"not by {', '.join(point.channels_off)}" if point.channels_off else ""
+    muted = f"not about site {', '.join(point.muted_sites)}" if point.muted_sites else ""
+    paused = ", ".join(f"#{incident}" for incident in point.paused_incidents)
+    wishes = [off, hours, muted, f"nothing more about {paused}" if paused else ""]
+    if any(wishes):
+        printing.line("by its own choice: " + "; ".join(wish for wish in wishes if wish), indent=4, hang=6)
 
 
 def _more(count: int) -> None:

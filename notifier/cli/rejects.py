@@ -17,13 +17,12 @@ from typing import IO, Any, Self
 import click
 
 from notifier.cli import printing
-from notifier.cli.csv_file import Unreadable
+from notifier.cli.csv_file import Unreadable, inert
 
 COLUMNS = ("line", "column", "value", "reason")
 Numbered = tuple[int, bytes]
 """A line to send, and its number in the file."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _IN_MEMORY_AT_MOST = 1 << 20  # bytes of what cannot be sent; more goes to a temporary file
 
 
@@ -89,7 +88,7 @@ class Rejects:
             if file is None:
                 _say(line, column, text, reason)
             else:
-                csv.writer(file).writerow((line, column, _inert(text), _inert(reason)))
+                csv.writer(file).writerow((line, column, inert(text), inert(reason)))
 
     def _merge(self, unsent: IO[str]) -> None:
         """Put both lists into one; until that is done, the file has what the daemon refused."""
@@ -117,9 +116,3 @@ def rejected_path(path: Path) -> Path:
 def _say(line: int | str, column: str, value: str, reason: str) -> None:
     what = f" {column} '{value}':" if column and not reason.startswith(f"{column} '{value}'") else ""
     click.echo(printing.safe(f"line {line}:{what} {reason}"), err=True)
-
-
-def _inert(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    clean = text.replace("\x00", "")
-    return f"'{clean}" if clean.startswith(_FORMULA) else clean

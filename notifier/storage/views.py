@@ -325,6 +325,19 @@ class ContactPointView(View, frozen=True, kw_only=True):
     paused_incidents: list[int] = []
 
 
+class UnreachedView(View, frozen=True, kw_only=True):
+    """One site whose customer a broadcast did not reach, for a person to call."""
+
+    customer: str  # reference
+    name: str
+    site: str  # reference
+    label: str
+    address: str
+    priority: bool
+    call: list[str]  # telephone numbers on file
+    why: list[str]  # per channel: "email: failed (permanent failure)"
+
+
 class SiteView(View, frozen=True, kw_only=True):
     """One site of a customer."""
 

@@ -86,9 +86,10 @@ class Answers:
     half an answer for a whole one.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, *, to_lines: bool = True) -> None:
+        """Answer a request that is a list itself, or with `to_lines` off one that has no body."""
         given = call.request.headers.get("Content-Type", "")
-        if given.split(";")[0].strip().lower() not in _TYPES:
+        if to_lines and given.split(";")[0].strip().lower() not in _TYPES:
             raise wrong_type(given, NDJSON)
         self._request = call.request
         self.response = web.StreamResponse(

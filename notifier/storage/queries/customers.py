@@ -6,6 +6,7 @@ written to.
 
 from collections.abc import Iterable, Sequence
 
+from notifier.domain.consent import CONTRACT, Basis
 from notifier.domain.contact import normalise_email, normalise_phone
 from notifier.domain.customer import CustomerId
 from notifier.domain.errors import InvalidInput
@@ -13,6 +14,8 @@ from notifier.domain.notification import TOLD_STATES
 from notifier.domain.text import clean_line
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant
+from notifier.storage.queries import consents as said
+from notifier.storage.repositories import consents, contact_points
 from notifier.storage.views import (
     ComplaintView,
     ContactPointView,
@@ -55,8 +58,8 @@ def _address(wanted: str, country: str) -> str | None:
         return None
 
 
-def show(tx: Transaction, reference: str) -> CustomerView | None:
-    """Return everything known about one customer, or None."""
+def show(tx: Transaction, reference: str, basis: Basis = CONTRACT) -> CustomerView | None:
+    """Return everything known about one customer, or None; `basis` is what holds where nothing was said."""
     row = tx.row(
         "SELECT id, reference, name, account_type, plan FROM customers WHERE reference = :reference",
         reference=clean_line(reference),
@@ -73,7 +76,7 @@ def show(tx: Transaction, reference: str) -> CustomerView | None:
         account_type=row["account_type"],
         plan=row["plan"],
         sites=_sites(tx, customer_id),
-        contact_points=_contact_points(tx, customer_id),
+        contact_points=_contact_points(tx, customer_id, basis),
         complaints=_complaints(tx, customer_id),
         told=_told(tx, customer_id, messages),
         not_told=[
@@ -127,8 +130,8 @@ def _sites(tx: Transaction, customer_id: CustomerId) -> list[SiteView]:
     ]
 
 
-def _contact_points(tx: Transaction, customer_id: CustomerId) -> list[ContactPointView]:
-    """Return one entry per contact point and role, with the sites it hears about."""
+def _contact_points(tx: Transaction, customer_id: CustomerId, basis: Basis) -> list[ContactPointView]:
+    """Return one entry per contact point and role, with the sites it hears about and what it said."""
     found: dict[tuple[int, str], list[Row]] = {}
     for row in tx.rows(
         "SELECT p.id, p.kind, p.address, p.locale, p.suppressed, l.role, s.reference FROM sites s "
@@ -137,6 +140,8 @@ def _contact_points(tx: Transaction, customer_id: CustomerId) -> list[ContactPoi
         customer_id=customer_id,
     ):
         found.setdefault((row["id"], row["role"]), []).append(row)
+    stored = consents.of_contact_points(tx, {point for point, _ in found})
+    own = {id_: contact_points.load(tx, id_) for id_ in {point for point, _ in found}}
     return [
         ContactPointView(
             id=rows[0]["id"],
@@ -146,8 +151,28 @@ def _contact_points(tx: Transaction, customer_id: CustomerId) -> list[ContactPoi
             locale=rows[0]["locale"],
             suppressed=rows[0]["suppressed"],
             sites=[row["reference"] for row in rows],
+            consents=said.per_purpose(stored.get(id_, {}), basis, own[id_].suppressed),
+            suppression=said.suppression(tx, id_, own[id_].suppressed),
+            channels_off=sorted(own[id_].channels_off),
+            quiet_from=said.clock(own[id_].quiet_from),
+            quiet_until=said.clock(own[id_].quiet_until),
+            muted_sites=_muted(tx, id_, customer_id),
+            paused_incidents=said.paused(tx, id_),
         )
-        for rows in found.values()
+        for (id_, _), rows in found.items()
+    ]
+
+
+def _muted(tx: Transaction, contact_point_id: int, customer_id: CustomerId) -> list[str]:
+    """Return which sites of this customer a contact point does not want to hear about."""
+    return [
+        reference
+        for (reference,) in tx.tuples(
+            """SELECT s.reference FROM muted_sites AS m JOIN sites AS s ON s.id = m.site_id
+               WHERE m.contact_point_id = :id AND s.customer_id = :customer ORDER BY s.id""",
+            id=contact_point_id,
+            customer=customer_id,
+        )
     ]
 
 

@@ -1,10 +1,20 @@
 """Broadcasts: look, send by count, approve, take back, pause and resume."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from aiohttp import web
 from msgspec import Struct
 
 from notifier.domain.actor import KeyRole
+from notifier.storage.database import Transaction
+from notifier.storage.queries import unreached as queries
+from notifier.storage.views import UnreachedView
+from notifier.web.ndjson import Answers
 from notifier.web.route import Call, Nothing, answer, get, post
+from notifier.web.wire import encode
+
+LINES_AT_ONCE = 500
 
 
 class Count(Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +39,23 @@ async def preview(call: Call) -> web.StreamResponse:
     """Show what a broadcast would do."""
     call.query()
     return answer(await call.parts.broadcasts.preview(call.number()))
+
+
+async def unreached(call: Call) -> web.StreamResponse:
+    """List who was not reached, line by line, in the order in which a person calls them."""
+    call.query()
+    broadcast_id, database = call.number(), call.parts.database
+    places = await database.read(lambda tx: queries.places(tx, broadcast_id))
+    async with Answers(call, to_lines=False) as answers:
+        for start in range(0, len(places), LINES_AT_ONCE):
+            some = places[start : start + LINES_AT_ONCE]
+            await answers.write(*map(encode, await database.read(partial(_details, broadcast_id, some))))
+        await answers.write(encode({"done": True, "sites": len(places)}))
+    return answers.response
+
+
+def _details(broadcast_id: int, some: Sequence[queries.Place], tx: Transaction) -> list[UnreachedView]:
+    return queries.details(tx, broadcast_id, some)
 
 
 async def send(call: Call) -> web.StreamResponse:
@@ -70,6 +97,7 @@ async def cancel(call: Call) -> web.StreamResponse:
 ROUTES = (
     get("/v1/broadcasts/{id}", KeyRole.VIEWER, show),
     get("/v1/broadcasts/{id}/preview", KeyRole.VIEWER, preview),
+    get("/v1/broadcasts/{id}/unreached", KeyRole.AGENT, unreached),
     post("/v1/broadcasts/{id}/send", KeyRole.COMMANDER, send),
     post("/v1/broadcasts/{id}/approve", KeyRole.COMMANDER, approve),
     post("/v1/broadcasts/{id}/reject", KeyRole.COMMANDER, reject),

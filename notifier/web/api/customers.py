@@ -37,7 +37,8 @@ async def show(call: Call) -> web.StreamResponse:
     """Show one customer as a support agent needs them."""
     call.query()
     reference = call.request.match_info["reference"]
-    found = await call.parts.database.read(lambda tx: customers.show(tx, reference))
+    basis = call.parts.consents.basis
+    found = await call.parts.database.read(lambda tx: customers.show(tx, reference, basis))
     if found is None:
         raise NotFound("customer", reference)
     newest = [replace(told, subject=await _subject(call, told)) for told in found.told[:SUBJECTS_AT_MOST]]

@@ -1,0 +1,77 @@
+"""Who was not reached, as a list to call from: for people, as CSV, or as the API's lines.
+
+Text from the directory never becomes a formula of a spreadsheet, nor moves the cursor of a terminal.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+
+import click
+import msgspec
+
+from notifier.cli import printing
+from notifier.cli.csv_file import inert
+from notifier.cli.printing import BAD, plural, safe
+from notifier.storage.views import UnreachedView
+
+COLUMNS = ("priority", "customer", "name", "site", "label", "address", "call", "why")
+
+
+class _End(msgspec.Struct, kw_only=True):
+    """The last line of the answer: without it, the list is not whole."""
+
+    done: bool = False
+    sites: int = 0
+
+
+def show_unreached(lines: Iterator[bytes], *, as_csv: bool, as_json: bool) -> None:
+    """Print the lines of GET /v1/broadcasts/ID/unreached; exit with 1 when they broke off."""
+    sites, priority, ended = 0, 0, False
+    writer = csv.writer(sys.stdout) if as_csv else None
+    if writer is not None:
+        writer.writerow(COLUMNS)
+    for line in lines:
+        if msgspec.json.decode(line, type=_End).done:
+            ended = True
+            continue
+        sites += 1
+        if as_json:
+            click.echo(line.decode())
+            continue
+        view = msgspec.json.decode(line, type=UnreachedView)
+        priority += view.priority
+        if writer is not None:
+            writer.writerow(_cells(view))
+        else:
+            _show(view)
+    if not ended:
+        raise click.ClickException("the answer broke off before its end; repeat it")
+    if not as_json and writer is None:
+        _end(sites, priority)
+
+
+def _cells(view: UnreachedView) -> list[str]:
+    cells = (
+        *("yes" if view.priority else "", view.customer, view.name, view.site, view.label, view.address),
+        *(" ".join(view.call), "; ".join(view.why)),
+    )
+    return [inert(safe(cell)) for cell in cells]
+
+
+def _show(view: UnreachedView) -> None:
+    place = ", ".join(part for part in (view.label, view.address) if part) or "no address on file"
+    mark = "  PRIORITY" if view.priority else ""
+    printing.line(f"{view.customer}/{view.site}  {view.name}{mark}", hang=4, style=BAD if view.priority else "bold")
+    printing.line(place, indent=4)
+    printing.line(f"call {', '.join(view.call)}" if view.call else "no telephone number on file", indent=4, hang=6)
+    printing.line("; ".join(view.why), indent=4, hang=6)
+
+
+def _end(sites: int, priority: int) -> None:
+    if not sites:
+        printing.line("Everyone was reached, or still may be.")
+        return
+    click.echo()
+    few = f", {printing.number(priority)} with priority" if priority else ""
+    printing.line(f"{plural(sites, 'site')} not reached{few}.")
