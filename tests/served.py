@@ -65,13 +65,13 @@ class Served:
         `database` is used in place of the file in the folder, and closed at the end.
         """
         self.folder = folder
-        self.config = Config(
-            server=Server(token_file=str(folder / "token")),
-            storage=Storage(url=f"sqlite:///{folder / 'notifier.db'}"),
-            providers=(Provider(name="outbox", kind=ProviderKind.FILE, directory=str(folder / "outbox")),),
-            sender=Sender(company="Bay & Sons"),
-            **sections,
-        )
+        usual = {
+            "server": Server(token_file=str(folder / "token")),
+            "storage": Storage(url=f"sqlite:///{folder / 'notifier.db'}"),
+            "providers": (Provider(name="outbox", kind=ProviderKind.FILE, directory=str(folder / "outbox")),),
+            "sender": Sender(company="Bay & Sons"),
+        }
+        self.config = Config(**(usual | sections))
         self.database = database or SqliteDatabase(folder / "notifier.db")
         playbooks = {service: replace(plan, **playbook or {}) for service, plan in load_playbooks(self.config).items()}
         self.app = App(self.config, playbooks, SystemClock())
