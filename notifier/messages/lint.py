@@ -49,7 +49,7 @@ def missing_phrases(wordings: Iterable[Wording]) -> list[str]:
 
 
 def _thorough(wording: Wording, service: str) -> Iterator[Sample]:
-    cause, crew = _longest(wording, service)
+    cause, crew = sample_phrases(wording, service)
     for impact in Impact:
         for sample in samples(service, cause=cause, crew=crew, locale=wording.edition.locale, impact=impact):
             yield sample
@@ -59,7 +59,7 @@ def _thorough(wording: Wording, service: str) -> Iterator[Sample]:
 def _quick(wording: Wording, service: str, *, few: bool) -> Iterator[Sample]:
     """Yield every variant once; for many sites, and of further services, one of each kind."""
     seen = set[tuple[MessageKind, int]]()
-    cause, crew = _longest(wording, service)
+    cause, crew = sample_phrases(wording, service)
     for sample in samples(service, cause=cause, crew=crew, locale=wording.edition.locale):
         key = (sample.kind, len(sample.personal.sites))
         if key not in seen or (key[1] == 1 and not few):
@@ -67,7 +67,7 @@ def _quick(wording: Wording, service: str, *, few: bool) -> Iterator[Sample]:
             yield sample
 
 
-def _longest(wording: Wording, service: str) -> tuple[str, str]:
+def sample_phrases(wording: Wording, service: str) -> tuple[str, str]:
     """Return the longest cause and crew status that fit a service."""
 
     def longest(group: PhraseGroup) -> str:

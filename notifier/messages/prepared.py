@@ -1,6 +1,6 @@
-"""Messages rendered once for many readers: what differs between neighbours is their place and their link.
+"""Messages rendered once for many readers: what differs between neighbours is their place and their links.
 
-A template is rendered with marks in the place of those two; each further message only fills them in, as words or as
+A template is rendered with marks in the place of those; each further message only fills them in, as words or as
 the quoted-printable bytes of a mail. A text is rendered with a mark in every length it may have, and each is fitted
 with its own place. Whether that says the same is proved on the first messages of each kind by rendering them in full;
 if not, all are rendered in full. Answers are few, and each its own: they are not prepared.
@@ -19,8 +19,10 @@ from notifier.messages.mime import LINE_AT_MOST, Encoded, encode, quoted_printab
 from notifier.messages.places import Place, place_of
 from notifier.messages.wording import Rendered, Wording
 
-PLACE, LINK = "\ue000place\ue001", "\ue000link\ue001"  # private use: removed from everything that comes from outside
-MARKS = re.compile(f"({PLACE}|{LINK})")
+PLACE, LINK, SETTINGS = (f"\ue000{name}\ue001" for name in ("place", "link", "settings"))  # private use: in no wording
+MARKS = re.compile(f"({PLACE}|{LINK}|{SETTINGS})")
+Links = tuple[str, str]  # to opt out, to the reader's own settings
+NO_LINKS = ("", "")
 SOFT_BREAK = b"=\r\n"
 PROOFS = 3  # messages that are rendered both ways
 PREPARED_AT_MOST = 256
@@ -69,30 +71,32 @@ class PreparedMessage:
         if channel is Channel.SMS:
             self._levels = wording.levels(kind, facts, personal, self._times, Place(text=PLACE))
             return
-        marked = wording.render_at(channel, kind, facts, personal, self._times, Place(text=PLACE), LINK)
+        marked = wording.render_at(channel, kind, facts, personal, self._times, Place(text=PLACE), LINK, SETTINGS)
         self._marked = marked
         self._text, self._html = Pieces(marked.text), Pieces(marked.html)
         self._holds = self._text.fit and self._html.fit
 
-    def render(self, personal: NotificationFacts, unsubscribe_url: str) -> Rendered:
+    def render(self, personal: NotificationFacts, unsubscribe_url: str, preferences_url: str = "") -> Rendered:
         """Return the words for one reader; raise `RenderFailed`."""
         place = place_of(personal, self._wording.phrases.words, self._times)
         if self._channel is Channel.SMS:
             return self._render_text(personal, place)
-        if self._must_be_in_full(place, unsubscribe_url):
-            return self._in_full(personal, place, unsubscribe_url)
-        return self._fill(place, unsubscribe_url)
+        links = (unsubscribe_url, preferences_url)
+        return (
+            self._in_full(personal, place, links) if self._must_be_in_full(place, links) else self._fill(place, links)
+        )
 
-    def encode(self, personal: NotificationFacts, unsubscribe_url: str) -> Encoded:
+    def encode(self, personal: NotificationFacts, unsubscribe_url: str, preferences_url: str = "") -> Encoded:
         """Return the words for one reader as the parts of a mail; raise `RenderFailed`."""
         place = place_of(personal, self._wording.phrases.words, self._times)
-        if self._must_be_in_full(place, unsubscribe_url):
-            return encode(self._in_full(personal, place, unsubscribe_url))
-        return self._fill_encoded(place, unsubscribe_url)
+        links = (unsubscribe_url, preferences_url)
+        if self._must_be_in_full(place, links):
+            return encode(self._in_full(personal, place, links))
+        return self._fill_encoded(place, links)
 
     def _render_text(self, personal: NotificationFacts, place: Place) -> Rendered:
         if not self._holds:
-            return self._in_full(personal, place, "")
+            return self._in_full(personal, place, NO_LINKS)
         filled = self._wording.as_text(
             fit(
                 place.texts,
@@ -103,51 +107,52 @@ class PreparedMessage:
         if not self._proofs_left:
             return filled
         self._proofs_left -= 1
-        full = self._in_full(personal, place, "")
+        full = self._in_full(personal, place, NO_LINKS)
         self._holds = full == filled
         return full
 
-    def _must_be_in_full(self, place: Place, unsubscribe_url: str) -> bool:
-        if place.listed or place.unlisted or not unsubscribe_url or not self._holds:
+    def _must_be_in_full(self, place: Place, links: Links) -> bool:
+        if place.listed or place.unlisted or not all(links) or not self._holds:
             return True
         if self._proofs_left:
             self._proofs_left -= 1
-            self._holds = self._prove(place, unsubscribe_url)
+            self._holds = self._prove(place, links)
         return not self._holds
 
-    def _prove(self, place: Place, unsubscribe_url: str) -> bool:
+    def _prove(self, place: Place, links: Links) -> bool:
         """Tell whether filling in says, in words and in bytes, what rendering in full says."""
         full = self._wording.render_at(
-            self._channel, self._kind, self._facts, self._personal, self._times, place, unsubscribe_url
+            self._channel, self._kind, self._facts, self._personal, self._times, place, *links
         )
-        encoded = self._fill_encoded(place, unsubscribe_url)
+        encoded = self._fill_encoded(place, links)
         return (
-            self._fill(place, unsubscribe_url) == full
+            self._fill(place, links) == full
             and encoded.subject == full.subject
             and _decoded(encoded.text) == full.text
             and _decoded(encoded.html) == full.html
         )
 
-    def _fill(self, place: Place, unsubscribe_url: str) -> Rendered:
+    def _fill(self, place: Place, links: Links) -> Rendered:
+        text, html = self._marked.text, self._marked.html
+        for mark, value in zip((PLACE, LINK, SETTINGS), (place.text, *links), strict=True):
+            text, html = text.replace(mark, value), html.replace(mark, escape(value))
         return Rendered(
             subject=self._marked.subject.replace(PLACE, place.text),
-            text=self._marked.text.replace(PLACE, place.text).replace(LINK, unsubscribe_url),
-            html=self._marked.html.replace(PLACE, escape(place.text)).replace(LINK, escape(unsubscribe_url)),
+            text=text,
+            html=html,
             template_version=self._wording.version,
         )
 
-    def _fill_encoded(self, place: Place, unsubscribe_url: str) -> Encoded:
+    def _fill_encoded(self, place: Place, links: Links) -> Encoded:
         return Encoded(
             subject=self._marked.subject.replace(PLACE, place.text),
-            text=self._text.fill(place.text, unsubscribe_url),
-            html=self._html.fill(escape(place.text), escape(unsubscribe_url)),
+            text=self._text.fill(place.text, *links),
+            html=self._html.fill(escape(place.text), *map(escape, links)),
             template_version=self._wording.version,
         )
 
-    def _in_full(self, personal: NotificationFacts, place: Place, unsubscribe_url: str) -> Rendered:
-        return self._wording.render_at(
-            self._channel, self._kind, self._facts, personal, self._times, place, unsubscribe_url
-        )
+    def _in_full(self, personal: NotificationFacts, place: Place, links: Links) -> Rendered:
+        return self._wording.render_at(self._channel, self._kind, self._facts, personal, self._times, place, *links)
 
 
 class Pieces:
@@ -155,16 +160,18 @@ class Pieces:
 
     def __init__(self, marked: str) -> None:
         pieces = MARKS.split(marked)
-        self._pieces = [piece.encode() if piece in (PLACE, LINK) else _fragment(piece) for piece in pieces]
-        self._places = [index for index, piece in enumerate(pieces) if piece == PLACE]
-        self._links = [index for index, piece in enumerate(pieces) if piece == LINK]
-        literal = (self._pieces[index] for index, piece in enumerate(pieces) if piece not in (PLACE, LINK))
+        marks = (PLACE, LINK, SETTINGS)
+        self._pieces = [piece.encode() if piece in marks else _fragment(piece) for piece in pieces]
+        self._indexes = [[index for index, piece in enumerate(pieces) if piece == mark] for mark in marks]
+        literal = (self._pieces[index] for index, piece in enumerate(pieces) if piece not in marks)
         self.fit = all(len(piece) - (piece.rfind(b"\n") + 1) < LINE_AT_MOST for piece in literal)
 
-    def fill(self, place: str, link: str) -> bytes:
-        """Return the part with both marks filled in."""
+    def fill(self, *values: str) -> bytes:
+        """Return the part with the place and both links filled in."""
         pieces = self._pieces.copy()
-        for value, indexes in ((place, self._places), (link, self._links)):
+        for value, indexes in zip(values, self._indexes, strict=True):
+            if not indexes:
+                continue
             encoded = _between_soft_breaks(value)
             for index in indexes:
                 pieces[index] = encoded

@@ -5,7 +5,7 @@ phrase given twice, a placeholder that would reach customers as it is, a file th
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from notifier.config import Config
@@ -21,6 +21,9 @@ from notifier.settings.tree import Items, Node, Problem, Table, below, lines_of
 BYTES_AT_MOST = 1 << 18
 
 _PHRASES = "config/phrases"
+_IN_EDITION = re.compile(
+    r"(?:phrases/(?P<phrases>[^/:]+\.yaml)|templates/(?P<template>[^\s:,]+))(?:, line (?P<line>[0-9]+))?(?=:)"
+)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}|[{}]")
 _EVERYWHERE = ("phone", "company")
 _BY_PATH = {
@@ -69,6 +72,12 @@ def proofread(config: Config) -> list[str]:
     return problems
 
 
+def located(config: Config, problems: Sequence[str]) -> list[str]:
+    """Return problems that name a file by its name in an edition with the place on disk: PATH:LINE: REASON."""
+    phrases, templates = wording_files(config)
+    return [_located(problem, phrases, templates) for problem in problems]
+
+
 def idle_files(config: Config) -> list[str]:
     """Return a warning for each file of the operator's own that takes the place of nothing."""
     phrases, templates = _own(config)
@@ -82,6 +91,20 @@ def idle_files(config: Config) -> list[str]:
     unread = [path for path in sorted(phrases.iterdir()) if path.name not in used] if phrases is not None else []
     warnings += [f"{path}: is not read: no available locale has its name{nearest(path.name, used)}" for path in unread]
     return warnings
+
+
+def _located(problem: str, phrases: dict[str, Path], templates: dict[str, Path]) -> str:
+    match = _IN_EDITION.match(problem)
+    if match is None:
+        return problem
+    if match["phrases"]:
+        path = phrases.get(match["phrases"])
+    else:
+        path = templates.get(match["template"]) or templates.get(f"{SHARED}/{match['template'].split('/', 1)[-1]}")
+    if path is None:
+        return problem
+    line = f":{match['line']}" if match["line"] else ""
+    return f"{path}{line}{problem[match.end() :]}"
 
 
 def _own(config: Config) -> tuple[Path | None, Path | None]:

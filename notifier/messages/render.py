@@ -28,6 +28,11 @@ class Messages:
             for locale in dict.fromkeys((config.locales.default, *config.locales.available))
         }
 
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """Return every locale, the default first."""
+        return tuple(self._wordings)
+
     def wording(self, locale: str) -> Wording:
         """Return the wording in which a reader of this locale is written to."""
         return self._wordings[self.language(locale)]
@@ -52,12 +57,15 @@ class Messages:
         personal: NotificationFacts,
         *,
         unsubscribe_url: str = "",
+        preferences_url: str = "",
     ) -> Rendered:
         """Return the message for one reader; raise `RenderFailed` when it cannot be made."""
         wording = self.wording(personal.locale)
         if facts is None or isinstance(kind, AnswerKind):
-            return wording.render(channel, kind, facts, personal, unsubscribe_url)
-        return self._prepared.find(wording, channel, kind, facts, personal).render(personal, unsubscribe_url)
+            return wording.render(channel, kind, facts, personal, unsubscribe_url, preferences_url)
+        return self._prepared.find(wording, channel, kind, facts, personal).render(
+            personal, unsubscribe_url, preferences_url
+        )
 
     def encode(
         self,
@@ -67,12 +75,15 @@ class Messages:
         personal: NotificationFacts,
         *,
         unsubscribe_url: str,
+        preferences_url: str = "",
     ) -> Encoded:
         """Return the message for one reader as the parts of a mail; raise `RenderFailed`."""
         wording = self.wording(personal.locale)
         if facts is None or isinstance(kind, AnswerKind):
-            return encode(wording.render(channel, kind, facts, personal, unsubscribe_url))
-        return self._prepared.find(wording, channel, kind, facts, personal).encode(personal, unsubscribe_url)
+            return encode(wording.render(channel, kind, facts, personal, unsubscribe_url, preferences_url))
+        return self._prepared.find(wording, channel, kind, facts, personal).encode(
+            personal, unsubscribe_url, preferences_url
+        )
 
     def phrase_codes(self, group: str, service: str = "") -> tuple[str, ...]:
         """Return the codes of `causes`, `crews`, `safety` or `self_help` that have a wording in some locale.

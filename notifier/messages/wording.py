@@ -83,11 +83,12 @@ class Wording:
         facts: Facts | None,
         personal: NotificationFacts,
         unsubscribe_url: str = "",
+        preferences_url: str = "",
     ) -> Rendered:
         """Return the message; raise `RenderFailed` naming template and cause. An answer may have no facts."""
         times = self.times(personal, channel)
         place = place_of(personal, self.phrases.words, times)
-        return self.render_at(channel, kind, facts, personal, times, place, unsubscribe_url)
+        return self.render_at(channel, kind, facts, personal, times, place, unsubscribe_url, preferences_url)
 
     def times(self, personal: NotificationFacts, channel: Channel = Channel.EMAIL) -> ReaderTimes:
         """Return how this reader is told times."""
@@ -109,6 +110,7 @@ class Wording:
         times: ReaderTimes,
         place: Place,
         unsubscribe_url: str,
+        preferences_url: str,
     ) -> Rendered:
         """Return the message about a place that is in words already; raise `RenderFailed`."""
         if channel is Channel.SMS:
@@ -117,7 +119,8 @@ class Wording:
                 return self.levels(kind, facts, personal, times, Place(text=text))
 
             return self.as_text(fit(place.texts or (place.text,), levels_at, self.budget))
-        words = self._words(channel, kind, facts, personal, times, place) | {"unsubscribe_url": unsubscribe_url}
+        words = self._words(channel, kind, facts, personal, times, place)
+        words |= {"unsubscribe_url": unsubscribe_url, "preferences_url": preferences_url}
         return Rendered(
             subject=_one_stop(" ".join(self._form(channel, kind, "subject", words).split())),
             text=self._tidy(tidy_text(self._form(channel, kind, "text", words))),
