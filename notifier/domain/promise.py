@@ -80,6 +80,7 @@ class Verdict(StrEnum):
     PERSON = "person"  # it is about to lapse and the daemon may not go on by itself
     LATE = "late"  # it has lapsed unseen: send the `delayed` that was authorised, and own up to it
     MISSED = "missed"  # it has lapsed
+    VOID = "void"  # its time has passed before anyone was awake to read it
 
 
 def lapses_from(promise: Promise, playbook: Playbook, to_finish: timedelta) -> datetime:
@@ -131,6 +132,16 @@ def watch(
     if now >= lapses - (playbook.warn_before - playbook.delay_before) and promise.warned_at is None:
         return Verdict.WARN
     return Verdict.NOTHING
+
+
+def unread(verdict: Verdict, promise: Promise, *, now: datetime) -> Verdict:
+    """Return what is done instead about a promise that nobody has read, because everyone it is for sleeps.
+
+    Nobody waits for a word. When the night ends they are told the facts of that minute, with a new promise.
+    """
+    if verdict is Verdict.NOTHING or now < promise.due_at:
+        return Verdict.NOTHING
+    return Verdict.VOID
 
 
 def ended_by_update(kind: PromiseKind, due_at: datetime, *, handed_over_at: datetime) -> PromiseState:

@@ -16,22 +16,29 @@ from notifier.config import Config
 from notifier.domain.broadcast import BroadcastKind, BroadcastReason, Facts, time_to_finish
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
-from notifier.domain.promise import Answer, Promise, PromiseKind, PromiseState, Verdict, watch
+from notifier.domain.promise import Answer, Promise, PromiseKind, PromiseState, Verdict, unread, watch
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.repositories import broadcasts, control, course, incidents, promises
+from notifier.storage.repositories import broadcasts, control, course, incidents, mornings, promises
+from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.course import Ended
 from notifier.storage.repositories.promises import Watched
 
 _log = structlog.get_logger(__name__)
 WATCHER = "daemon"
+SAID_AFRESH_BEFORE = timedelta(minutes=1)  # the end of a night
 _EVENTS = {
     Verdict.WARN: "promise_due_soon",
     Verdict.PERSON: "promise_needs_a_person",
     Verdict.LATE: "promise_missed",
     Verdict.MISSED: "promise_missed",
+}
+_ENDS = {
+    Verdict.MISSED: PromiseState.MISSED,
+    Verdict.LATE: PromiseState.MISSED,
+    Verdict.VOID: PromiseState.VOID,
 }
 
 
@@ -65,6 +72,10 @@ class Promises:
     async def watch(self) -> None:
         """Do what this minute asks for."""
         now = self._clock.now()
+        for broadcast_id in await self._database.read(lambda tx: self._look_at_mornings(tx, now)):
+            said = await self._database.write(lambda tx, which=broadcast_id: self._say_afresh(tx, which))  # type: ignore[misc]
+            if said:
+                self._tell_of_update()
         for promise_id in await self._database.read(lambda tx: self._look(tx, now)):
             acted = await self._database.write(lambda tx, which=promise_id: self._act(tx, which))  # type: ignore[misc]
             if acted is not None:
@@ -86,7 +97,7 @@ class Promises:
             return Verdict.MISSED if has_lapsed else Verdict.NOTHING
         far = watched.promise.due_at - max(playbook.warn_before, playbook.delay_before) * 2
         to_finish = timedelta() if now < far else self._to_finish(tx, watched.promise)
-        return watch(
+        verdict = watch(
             watched.promise,
             watched.part_state,
             now=now,
@@ -96,6 +107,9 @@ class Promises:
             answer=watched.answer,
             paused=paused,
         )
+        if verdict is Verdict.NOTHING or not broadcasts.is_read_by_nobody(tx, watched.promise.broadcast_id, now):
+            return verdict
+        return unread(verdict, watched.promise, now=now)
 
     def _to_finish(self, tx: Transaction, promise: Promise) -> timedelta:
         """Return how long an update to those who were given the promise takes."""
@@ -121,17 +135,18 @@ class Promises:
                 self._delay(tx, promise, self._playbooks[watched.service], now, late=True)
             case Verdict.DELAY:
                 self._delay(tx, promise, self._playbooks[watched.service], now)
+            case Verdict.VOID:
+                promises.end(tx, promise, PromiseState.VOID, now=now)
         if verdict in _EVENTS:
             detail = {"promise": promise.id, "kind": str(promise.kind), "due_at": promise.due_at}
             incidents.record(tx, promise.incident_id, at=now, event=_EVENTS[verdict], actor=WATCHER, detail=detail)
-        missed = verdict in (Verdict.MISSED, Verdict.LATE)
-        return Acted(promise=promise, verdict=verdict, ended=((promise.kind, PromiseState.MISSED),) if missed else ())
+        ended = _ENDS.get(verdict)
+        return Acted(promise=promise, verdict=verdict, ended=() if ended is None else ((promise.kind, ended),))
 
     def _delay(
         self, tx: Transaction, promise: Promise, playbook: Playbook, now: datetime, *, late: bool = False
     ) -> None:
         """Send the `delayed` that was authorised with the promise: it starts at once and supersedes what is older."""
-        incident = incidents.load(tx, promise.incident_id)
         told = broadcasts.load(tx, promise.broadcast_id)
         eta = _told_eta(tx, promise)
         stands = promise.kind is not PromiseKind.ETA and eta is not None and _stands(eta, promise, playbook, now)
@@ -151,41 +166,52 @@ class Promises:
             automatic=True,
             late=late,
         )
-        broadcast_id = broadcasts.create(
-            tx,
-            incident_id=incident.id,
-            part_id=promise.part_id,
-            kind=BroadcastKind.DELAYED,
-            facts=facts,
-            changes=None,
-            now=now,
-            by=WATCHER,
-            correlation_id=incident.correlation_id,
-            may_delay=True,
+        _send(tx, told, facts, now=now, automatic_in_row=promise.automatic_in_row + 1)
+
+    # --- mornings
+
+    def _look_at_mornings(self, tx: Transaction, now: datetime) -> list[int]:
+        """Return the updates that are released in a moment, after a night in which their times have passed."""
+        if control.is_paused(tx):
+            return []
+        return [each.id for each in mornings.to_say_afresh(tx, released_by=now + SAID_AFRESH_BEFORE)]
+
+    def _say_afresh(self, tx: Transaction, broadcast_id: int) -> bool:
+        """Say once more what was held, with the facts of this minute: no time of its own but that of the next word."""
+        now = self._clock.now()
+        told = broadcasts.load(tx, broadcast_id)
+        playbook = self._playbooks.get(told.facts.service)
+        if playbook is None or control.is_paused(tx) or not mornings.may_say_afresh(tx, broadcast_id):
+            return False
+        was_told = broadcasts.was_told_by(tx, broadcast_id)  # by mail: then its promises were read, and lapsed
+        eta = told.facts.eta_at
+        stands = eta is not None and eta > now + playbook.warn_before
+        lapsed_eta = eta if was_told and not stands else None
+        facts = Facts(
+            service=told.facts.service,
+            impact=told.facts.impact,
+            started_at=told.facts.started_at,
+            cause=told.facts.cause,
+            crew=told.facts.crew,
+            next_update_by=now + playbook.next_update_within,
+            eta_at=eta if stands else None,
+            previous_eta_at=lapsed_eta,
+            previous_update_by=told.facts.next_update_by if was_told and lapsed_eta is None else None,
+            customers=told.facts.customers,
             automatic=True,
+            late=was_told,
         )
-        broadcasts.authorise(
-            tx,
-            broadcasts.load(tx, broadcast_id),
-            facts=facts,
-            changes=None,
-            customers=told.expected_customers,
-            not_before_at=now,
-            by=WATCHER,
-            now=now,
-            reason=BroadcastReason.BY_PROMISE,
-        )
-        incidents.set_times(tx, promise.part_id, eta_at=standing, next_update_by=facts.next_update_by)
-        course.start(tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=promise.automatic_in_row + 1)
+        made = [each.automatic_in_row for each in promises.of_broadcast(tx, broadcast_id)]
+        _send(tx, told, facts, now=now, automatic_in_row=max(made, default=0) + 1)
+        return True
 
     def _tell(self, acted: Acted) -> None:
         for kind, state in acted.ended:
             self._metrics.promises.labels(kind, state).inc()
+        if acted.verdict is Verdict.VOID:
+            return  # nobody was promised anything
         if acted.verdict in (Verdict.DELAY, Verdict.LATE):
-            self._metrics.broadcasts_sent.labels(BroadcastKind.DELAYED).inc()
-            self._queue.recall()  # of what it supersedes
-            self._queue.wake(Topic.BROADCASTS)
-            self._queue.wake(Topic.NOTIFICATIONS)
+            self._tell_of_update()
         _log.warning(
             "a promise needed attention",
             incident=acted.promise.incident_id,
@@ -193,6 +219,43 @@ class Promises:
             kind=str(acted.promise.kind),
             verdict=str(acted.verdict),
         )
+
+    def _tell_of_update(self) -> None:
+        self._metrics.broadcasts_sent.labels(BroadcastKind.DELAYED).inc()
+        self._queue.recall()  # of what it supersedes
+        self._queue.wake(Topic.BROADCASTS)
+        self._queue.wake(Topic.NOTIFICATIONS)
+
+
+def _send(tx: Transaction, told: StoredBroadcast, facts: Facts, *, now: datetime, automatic_in_row: int) -> None:
+    """Send a `delayed` in the place of what was told: it starts at once and supersedes what is older."""
+    incident = incidents.load(tx, told.incident_id)
+    broadcast_id = broadcasts.create(
+        tx,
+        incident_id=incident.id,
+        part_id=told.part_id,
+        kind=BroadcastKind.DELAYED,
+        facts=facts,
+        changes=None,
+        now=now,
+        by=WATCHER,
+        correlation_id=incident.correlation_id,
+        may_delay=True,
+        automatic=True,
+    )
+    broadcasts.authorise(
+        tx,
+        broadcasts.load(tx, broadcast_id),
+        facts=facts,
+        changes=None,
+        customers=told.expected_customers,
+        not_before_at=now,
+        by=WATCHER,
+        now=now,
+        reason=BroadcastReason.BY_PROMISE,
+    )
+    incidents.set_times(tx, told.part_id, eta_at=facts.eta_at, next_update_by=facts.next_update_by)
+    course.start(tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=automatic_in_row)
 
 
 def _told_eta(tx: Transaction, promise: Promise) -> datetime | None:

@@ -66,7 +66,8 @@ class Course:
 
     async def _sweep_all(self, *states: BroadcastState) -> int:
         ended = 0
-        for each in await self._database.read(lambda tx: _to_sweep(tx, states)):
+        now = self._clock.now()
+        for each in await self._database.read(lambda tx: _to_sweep(tx, states, now)):
             ended += await self._sweep(each)
         return ended
 
@@ -108,8 +109,10 @@ class Course:
             swept = Counter({(channel, state, reason): number for channel, number in by_channel.items()})
         elif found.state is not BroadcastState.SENDING or found.started_at is None or found.planned_at is None:
             return _Swept()
-        if sum(swept.values()) == SWEPT_AT_MOST or not broadcasts.is_settled(tx, found.id):
+        if sum(swept.values()) == SWEPT_AT_MOST:
             return _Swept(notifications=swept)
+        if not broadcasts.is_settled(tx, found.id):
+            return _Swept(notifications=swept, promises=_answered(tx, found, one, now))
         broadcasts.finish(tx, found, now=now)
         ended: Ended = ()
         if found.state is BroadcastState.SENDING and one.handed_over_at is not None:
@@ -155,15 +158,28 @@ def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:
     return incidents.load(tx, found.incident_id).part_state is PartState.BELIEVED_BACK
 
 
-def _to_sweep(tx: Transaction, states: Collection[BroadcastState]) -> list[_ToSweep]:
-    """Return the broadcasts in these states that have ended, or are planned and settled: only these need a write."""
+def _answered(tx: Transaction, found: StoredBroadcast, one: _ToSweep, now: datetime) -> Ended:
+    """End what an update answers though some sleep: they were promised nothing for their night."""
+    if one.handed_over_at is None or found.state in ENDED or not broadcasts.is_handed_over(tx, found.id, now):
+        return ()
+    return course.handed_over(tx, found, at=one.handed_over_at)
+
+
+def _to_sweep(tx: Transaction, states: Collection[BroadcastState], now: datetime) -> list[_ToSweep]:
+    """Return the broadcasts in these states that have ended, or are planned and handed over: only these need a write.
+
+    One of which messages wait for the morning is swept only while it has promises to answer.
+    """
     found = []
     for each in broadcasts.unfinished(tx):
         if each.state not in states:
             continue
         if each.state in ENDED:
             found.append(_ToSweep(broadcast_id=each.id))
-        elif each.planned_at is not None and broadcasts.is_settled(tx, each.id):
+        elif each.planned_at is not None and (
+            broadcasts.is_settled(tx, each.id)
+            or (course.answers_promises(tx, each) and broadcasts.is_handed_over(tx, each.id, now))
+        ):
             # beside the writer: it walks every message
             found.append(_ToSweep(broadcast_id=each.id, handed_over_at=broadcasts.handed_over_at(tx, each)))
     return found

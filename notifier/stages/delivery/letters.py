@@ -6,16 +6,21 @@ from msgspec.structs import replace
 
 from notifier.clock import Clock
 from notifier.config import Config
+from notifier.domain.answer import Answer
+from notifier.domain.broadcast import BroadcastKind, Facts
+from notifier.domain.consent import purpose_of
+from notifier.domain.night import as_told
 from notifier.domain.notification import NotificationFacts
 from notifier.messages import Messages
 from notifier.messages.edition import from_json as edition_from_json
 from notifier.messages.mime import MailComposer
 from notifier.messages.wording import Wording
+from notifier.stages.delivery.answers import freeze_answers
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import notifications
 from notifier.storage.queries.notifications import StoredNotification
-from notifier.storage.repositories import claims, editions
+from notifier.storage.repositories import answers, claims, editions
 from notifier.storage.views import NotificationView
 
 
@@ -38,20 +43,42 @@ class Letters:
             return stored, edition, stored.personal or self._would_freeze(tx, stored, now)
 
         stored, edition, personal = await self._database.read(load)
+        if stored.answer is not None and personal is not None:
+            return self._answer(stored, stored.answer, edition, personal)
         if stored.kind is None or stored.facts is None or personal is None:
             return stored.view
         wording = Wording(edition_from_json(edition)) if edition else self._messages.wording(personal.locale)
         words = wording.render(
             stored.channel,
-            stored.kind,
-            stored.facts,
+            BroadcastKind(personal.kind or stored.kind),
+            as_told(stored.facts, personal),
+            personal,
+            self._composer.unsubscribe_url(stored.contact_point_id, purpose_of(stored.kind)),
+            self._composer.preferences_url(stored.contact_point_id),
+        )
+        kind = personal.kind or stored.view.kind
+        return replace(stored.view, kind=kind, subject=words.subject, text=words.text, html=words.html)
+
+    def _answer(
+        self, stored: StoredNotification, answer: Answer, edition: str | None, personal: NotificationFacts
+    ) -> NotificationView:
+        """Return an answer with its words."""
+        wording = Wording(edition_from_json(edition)) if edition else self._messages.wording(personal.locale)
+        words = wording.render(
+            stored.channel,
+            answer.kind,
+            answer.facts or Facts(service=answer.service),
             personal,
             self._composer.unsubscribe_url(stored.contact_point_id),
+            self._composer.preferences_url(stored.contact_point_id),
         )
         return replace(stored.view, subject=words.subject, text=words.text, html=words.html)
 
     def _would_freeze(self, tx: Transaction, stored: StoredNotification, now: datetime) -> NotificationFacts | None:
         """Return the personal facts of a message that was never claimed, as a claim at this minute would."""
+        if stored.answer is not None:
+            candidate_answer = answers.as_candidate(tx, stored.view.id)
+            return freeze_answers(self._personal, tx, {candidate_answer: stored.answer}, now)[stored.view.id]
         if stored.view.broadcast_id is None or stored.view.incident_id is None:
             return None
         candidate = claims.as_candidate(tx, stored.view.id, stored.view.incident_id)

@@ -22,6 +22,7 @@ _ENDS = {
 
 
 _TOLD = ", ".join(f"'{state}'" for state in TOLD_STATES)
+_FOR_ITS_HOUR = f"'{NotificationReason.QUIET_HOURS}', '{NotificationReason.FREQUENCY_CAP}'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,20 +306,48 @@ def is_settled(tx: Transaction, broadcast_id: int) -> bool:
     )
 
 
-def handed_over_at(tx: Transaction, found: StoredBroadcast) -> datetime | None:
-    """Return when the last message of a settled broadcast had its outcome; None when not one was handed over.
+def is_handed_over(tx: Transaction, broadcast_id: int, now: datetime) -> bool:
+    """Tell whether everyone has been told who is awake and may hear: what waits for its hour is pending still."""
+    if is_settled(tx, broadcast_id):
+        return True
+    return (
+        tx.scalar(
+            f"""SELECT 1 FROM notifications WHERE broadcast_id = :id
+                AND (state = '{NotificationState.PENDING}' AND NOT (due_at > :now AND reason IN ({_FOR_ITS_HOUR}))
+                     OR state = '{NotificationState.SENDING}' OR state = '{NotificationState.IN_DOUBT}') LIMIT 1""",
+            id=broadcast_id,
+            now=to_micros(now),
+        )
+        is None
+    )
 
-    Walks all of its notifications. A broadcast that had nobody to write to was done when that was known.
+
+def is_read_by_nobody(tx: Transaction, broadcast_id: int, now: datetime) -> bool:
+    """Tell whether not one message has left because everyone it is for sleeps: nobody knows of what it promises."""
+    waits = tx.scalar(
+        f"""SELECT 1 FROM notifications WHERE broadcast_id = :id AND state = '{NotificationState.PENDING}'
+            AND due_at > :now AND reason = '{NotificationReason.QUIET_HOURS}' LIMIT 1""",
+        id=broadcast_id,
+        now=to_micros(now),
+    )
+    return waits is not None and not was_told_by(tx, broadcast_id)
+
+
+def handed_over_at(tx: Transaction, found: StoredBroadcast) -> datetime | None:
+    """Return when the last message of a broadcast had its outcome; None when not one could be handed over.
+
+    Walks all of its notifications. A broadcast that had nobody to write to, or nobody awake, was done when that was
+    known.
     """
     row = tx.tuples(
-        f"""SELECT count(*), MAX(ended_at), MAX(CASE WHEN state IN ({_TOLD}) THEN 1 ELSE 0 END)
+        f"""SELECT count(*), MAX(ended_at), MAX(CASE WHEN state IN ({_TOLD}) THEN 1 ELSE 0 END),
+                   MAX(CASE WHEN state = '{NotificationState.PENDING}' THEN 1 ELSE 0 END)
             FROM notifications WHERE broadcast_id = :id""",
         id=found.id,
     )[0]
-    messages, last_at, any_told = row
-    if not messages:
-        return found.planned_at
-    return to_instant(last_at) if any_told else None
+    messages, last_at, any_told, any_waits = row
+    done_at = found.planned_at if any_waits or not messages else None
+    return to_instant(last_at) if any_told else done_at
 
 
 def finish(tx: Transaction, found: StoredBroadcast, *, now: datetime) -> None:

@@ -83,6 +83,12 @@ def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> End
     return tuple(ended)
 
 
+def answers_promises(tx: Transaction, found: StoredBroadcast) -> bool:
+    """Tell whether older promises of the part are open that this update answers."""
+    every = promises.open_in(promises.of_part(tx, found.incident_id, found.part_id))
+    return any(promise.broadcast_id != found.id for promise in every)
+
+
 def stop(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str) -> Ended:
     """Stop a broadcast of which something may have left, or a draft; what it promised to nobody is void.
 

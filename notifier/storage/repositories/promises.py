@@ -50,7 +50,7 @@ def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
             service=row["service"],
             part_state=PartState(row["part_state"]),
             update_at=_update_at(tx, row, now),
-            answer=_answer(tx, row),
+            answer=_answer(tx, row, now),
         )
         for row in rows
     ]
@@ -64,6 +64,11 @@ def of_part(tx: Transaction, incident_id: int, part_id: int) -> list[Promise]:
         part=part_id,
     )
     return [_promise(row) for row in rows]
+
+
+def of_broadcast(tx: Transaction, broadcast_id: int) -> list[Promise]:
+    """Return the promises that a broadcast has made."""
+    return [_promise(row) for row in tx.rows("SELECT * FROM promises WHERE broadcast_id = :id", id=broadcast_id)]
 
 
 def make(
@@ -127,14 +132,14 @@ def _update_at(tx: Transaction, row: Row, now: datetime) -> datetime | None:
     return min(starts, default=None)
 
 
-def _answer(tx: Transaction, row: Row) -> Answer:
+def _answer(tx: Transaction, row: Row, now: datetime) -> Answer:
     state = BroadcastState(row["newest_state"])
     if state is BroadcastState.PAUSED or row["correction_paused"]:
         return Answer.PAUSED
     if row["newest"] == row["broadcast_id"]:
         return Answer.NONE
     if state is BroadcastState.SENDING:
-        is_done = row["newest_planned_at"] is not None and broadcasts.is_settled(tx, row["newest"])
+        is_done = row["newest_planned_at"] is not None and broadcasts.is_handed_over(tx, row["newest"], now)
         return Answer.HANDED_OVER if is_done else Answer.GOING_OUT
     # cancelled on its way; or completed, though not one message of it was handed over
     return Answer.IN_VAIN if row["newest_automatic"] else Answer.NONE
