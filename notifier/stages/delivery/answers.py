@@ -54,22 +54,12 @@ class Answers:
             else:
                 stopped[one.id] = stop or OVERTAKEN
         taken = [one for one in found if one.id in saying]
-        personal = self.freeze(tx, {one: saying[one.id] for one in taken}, now)
+        personal = freeze_answers(self._personal, tx, {one: saying[one.id] for one in taken}, now)
         answers.keep(tx, saying)
         claims.claim(tx, personal, lease, now=now)
         notifications.end(tx, stopped, from_state=NotificationState.PENDING, now=now)
         claimed = [_claimed(one, saying[one.id], personal[one.id], channel, lease) for one in taken]
         return Taken(claimed=claimed, ended=stopped)
-
-    def freeze(
-        self, tx: Transaction, saying: Mapping[Candidate, Answer], now: datetime
-    ) -> dict[int, NotificationFacts]:
-        """Return the personal facts of each answer, as they are at this minute."""
-        known = answers.sites(tx, [site for answer in saying.values() for site in answer.site_ids])
-        about = [
-            (one, [known[site] for site in answer.site_ids if site in known], False) for one, answer in saying.items()
-        ]
-        return self._personal.freeze_about(tx, about, now)
 
     def _stopped(self, one: Candidate, kind: AnswerKind, channel: Channel, now: datetime) -> Next | None:
         """Return why an answer may not be handed over; None when it may."""
@@ -86,6 +76,15 @@ class Answers:
         if now - to_instant(one.planned_at) > STALE_AFTER:
             return Next(state=NotificationState.EXPIRED, reason=NotificationReason.STALE)
         return None
+
+
+def freeze_answers(
+    facts: PersonalFacts, tx: Transaction, saying: Mapping[Candidate, Answer], now: datetime
+) -> dict[int, NotificationFacts]:
+    """Return the personal facts of each answer, as they are at this minute."""
+    known = answers.sites(tx, [site for answer in saying.values() for site in answer.site_ids])
+    about = [(one, [known[site] for site in answer.site_ids if site in known], False) for one, answer in saying.items()]
+    return facts.freeze_about(tx, about, now)
 
 
 def _refreshed(tx: Transaction, answer: Answer, now: datetime) -> Answer | None:

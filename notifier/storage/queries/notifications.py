@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from notifier.domain.answer import Answer
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotFound
@@ -21,6 +22,7 @@ class StoredNotification:
     contact_point_id: int
     facts: Facts | None
     personal: NotificationFacts | None  # None until it was claimed
+    answer: Answer | None = None  # of a message without a broadcast
 
 
 def find(tx: Transaction, notification_id: int) -> StoredNotification:
@@ -37,22 +39,24 @@ def find(tx: Transaction, notification_id: int) -> StoredNotification:
     )
     if row is None:
         raise NotFound("notification", notification_id)
+    answer = from_json(row["answer"], Answer) if row["answer"] else None
     return StoredNotification(
-        view=_view(row, _attempts(tx, notification_id)),
+        view=_view(row, _attempts(tx, notification_id), answer),
         kind=BroadcastKind(row["kind"]) if row["kind"] else None,
         channel=Channel(row["channel"]),
         contact_point_id=row["contact_point_id"],
         facts=from_json(row["told"], Facts) if row["told"] else None,
         personal=from_json(row["facts"], NotificationFacts) if row["facts"] else None,
+        answer=answer,
     )
 
 
-def _view(row: Row, attempts: list[AttemptView]) -> NotificationView:
+def _view(row: Row, attempts: list[AttemptView], answer: Answer | None) -> NotificationView:
     return NotificationView(
         id=row["id"],
         broadcast_id=row["broadcast_id"],
-        incident_id=row["incident_id"],
-        kind=row["kind"] or row["cause_kind"] or "",
+        incident_id=row["incident_id"] or (answer.incident_id if answer else None),
+        kind=row["kind"] or (answer.kind if answer else row["cause_kind"] or ""),
         channel=row["channel"],
         contact_point=mask(row["address"]),
         state=row["state"],

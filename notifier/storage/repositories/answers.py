@@ -12,11 +12,18 @@ from enum import StrEnum
 from notifier.domain.answer import Answer, AnswerKind
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.consent import Purpose
+from notifier.domain.errors import NotFound
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
 from notifier.storage.repositories.audience import numbers
 from notifier.storage.repositories.claims import AffectedSite
+
+_CANDIDATE = f"""
+    SELECT n.id, n.contact_point_id, n.attempts, n.due_at, n.planned_at, n.answer, c.address, c.locale,
+           c.time_zone, c.suppressed, c.channels_off,
+           (SELECT o.state FROM consents AS o WHERE o.contact_point_id = c.id AND o.purpose = '{Purpose.OUTAGE}')
+    FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id"""
 
 
 class CauseKind(StrEnum):
@@ -120,11 +127,7 @@ def candidates(tx: Transaction, channel: Channel, *, now: datetime, limit: int) 
     return [
         Candidate(*row)
         for row in tx.tuples(
-            f"""SELECT n.id, n.contact_point_id, n.attempts, n.due_at, n.planned_at, n.answer, c.address, c.locale,
-                       c.time_zone, c.suppressed, c.channels_off,
-                       (SELECT o.state FROM consents AS o
-                        WHERE o.contact_point_id = c.id AND o.purpose = '{Purpose.OUTAGE}')
-                FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id
+            f"""{_CANDIDATE}
                 WHERE n.broadcast_id IS NULL AND n.channel = :channel AND n.state = 'pending' AND n.due_at <= :now
                 ORDER BY n.due_at, n.id LIMIT :limit {lock}""",
             channel=channel,
@@ -132,6 +135,14 @@ def candidates(tx: Transaction, channel: Channel, *, now: datetime, limit: int) 
             limit=limit,
         )
     ]
+
+
+def as_candidate(tx: Transaction, notification_id: int) -> Candidate:
+    """Return one answer as a claim would see it, whatever its state; raise `NotFound`."""
+    found = tx.tuples(f"{_CANDIDATE} WHERE n.id = :id", id=notification_id)
+    if not found:
+        raise NotFound("notification", notification_id)
+    return Candidate(*found[0])
 
 
 def keep(tx: Transaction, answers: Mapping[int, Answer]) -> None:
