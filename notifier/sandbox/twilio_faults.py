@@ -1,6 +1,6 @@
 """How the Twilio-compatible receiver misbehaves: on command, by shares of what it is asked.
 
-`faults.json` in its folder (written by `notifier sandbox twilio-fault`) is read again whenever it changes.
+`twilio_faults.json` in its folder (written by `notifier sandbox twilio-fault`) is read again whenever it changes.
 """
 
 import json
@@ -78,16 +78,16 @@ class Faults:
 def write_faults(folder: Path, faults: Faults) -> None:
     """Tell the receiver of a folder to misbehave from now on; `Faults()` makes it well again."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "faults.json.new"
+    temporary = folder / "twilio_faults.json.new"
     temporary.write_text(json.dumps(asdict(faults)) + "\n", encoding="utf-8")
-    temporary.replace(folder / "faults.json")
+    temporary.replace(folder / "twilio_faults.json")
 
 
 class FaultsFile:
     """The faults of a folder, read again when the file changes."""
 
     def __init__(self, folder: Path) -> None:
-        self._path, self._changed, self._faults = folder / "faults.json", 0, Faults()
+        self._path, self._changed, self._faults = folder / "twilio_faults.json", 0, Faults()
 
     def current(self) -> Faults:
         """Return what is commanded now; what is not understood is said and ignored."""
@@ -101,5 +101,5 @@ class FaultsFile:
         except FileNotFoundError:
             self._faults, self._changed = Faults(), 0
         except (ValueError, TypeError, AttributeError, InvalidInput) as error:
-            print(f"faults.json is not understood and ignored: {error}", flush=True)
+            print(f"twilio_faults.json is not understood and ignored: {error}", flush=True)
         return self._faults

@@ -373,7 +373,7 @@ async def test_faults_are_read_from_the_folder_again_when_they_change(api: Api) 
 
 
 def test_faults_that_are_not_understood_are_ignored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "faults.json").write_text("{", encoding="utf-8")
+    (tmp_path / "twilio_faults.json").write_text("{", encoding="utf-8")
     assert FaultsFile(tmp_path).current() == Faults()
     assert "not understood" in capsys.readouterr().out
 

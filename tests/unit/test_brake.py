@@ -1,5 +1,7 @@
 """When a provider is used, slowed or stopped."""
 
+import pytest
+
 from notifier.domain.delivery import Outcome, Result
 from notifier.providers.brake import STOP_AT_MOST_SECONDS, TEMPORARY_IN_ROW, Brake, Bucket
 
@@ -67,3 +69,57 @@ def test_a_rate_is_kept_with_a_small_burst() -> None:
 
 def test_no_rate_never_waits() -> None:
     assert all(Bucket(0).reserve(monotonic=0) == 0 for _ in range(100))
+
+
+def test_what_carriers_report_halts_it_for_longer_than_an_answer_does() -> None:
+    brake = Brake()
+    assert brake.halt("30034 reported", monotonic=0)
+    assert (brake.is_stopped, brake.reason, brake.wait(monotonic=0)) == (True, "30034 reported", 600)
+    assert not brake.halt("30034 reported", monotonic=10)  # of what went out before
+    assert brake.wait(monotonic=10) == 590
+
+
+def test_a_probe_that_is_taken_proves_nothing_before_it_arrives() -> None:
+    brake = Brake()
+    brake.halt("30034 reported", monotonic=0)
+    brake.observe(ACCEPTED, began=1, monotonic=2)  # was under way
+    assert brake.wait(monotonic=2) == 598
+    brake.observe(ACCEPTED, began=600, monotonic=601)
+    assert (brake.is_stopped, brake.wait(monotonic=601)) == (True, 60)
+    brake.arrived()
+    assert (brake.is_stopped, brake.wait(monotonic=602)) == (False, 0)
+
+
+def test_a_probe_that_is_reported_again_halts_it_for_twice_as_long() -> None:
+    brake = Brake()
+    brake.halt("30034 reported", monotonic=0)
+    brake.observe(ACCEPTED, began=600, monotonic=600)
+    assert brake.halt("30034 reported", monotonic=610)
+    assert brake.wait(monotonic=610) == 1_200
+    for monotonic in range(2_000, 40_000, 4_000):
+        brake.observe(ACCEPTED, began=monotonic, monotonic=monotonic)
+        brake.halt("30034 reported", monotonic=monotonic + 1)
+    assert brake.wait(monotonic=monotonic + 1) == 3_600
+
+
+def test_probes_that_nobody_complains_about_end_it() -> None:
+    brake = Brake()
+    brake.halt("30007 reported", monotonic=0)
+    for monotonic in (600, 660, 720):
+        assert brake.is_stopped
+        brake.observe(ACCEPTED, began=monotonic, monotonic=monotonic)
+    assert not brake.is_stopped
+
+
+def test_an_arrival_of_what_went_out_before_does_not_end_it() -> None:
+    brake = Brake()
+    brake.halt("30007 reported", monotonic=0)
+    brake.arrived()
+    assert brake.wait(monotonic=1) == 599
+
+
+def test_a_message_of_several_places_waits_for_all_of_them() -> None:
+    bucket = Bucket(10)
+    assert [bucket.reserve(monotonic=100.0, places=2) for _ in range(3)] == pytest.approx([0.0, 0.0, 0.2])
+    bucket.give_back(2)
+    assert bucket.reserve(monotonic=100.0, places=2) == pytest.approx(0.2)

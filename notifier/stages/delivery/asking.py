@@ -110,7 +110,9 @@ class Asking:
         """Ask about one message; return what becomes of it when its provider does not have it."""
         inquiry = self._inquiries[one.doubtful.id]
         name, provider = self._asked[one.doubtful.channel]
-        early = await self._database.read(lambda tx: receipts.of_tries(tx, {one.doubtful.id: one.attempt}))
+        early = await self._database.read(
+            lambda tx: receipts.of_tries(tx, {one.doubtful.id: one.attempt}, to_write=False)
+        )
         if early:  # it was reported while it was being sent, and its outcome was never recorded
             await self._receipts.apply(early[one.doubtful.id][-1])
             return None
@@ -161,7 +163,7 @@ class Asking:
         ends = {one.doubtful.id: next_}
 
         def end(tx: Transaction) -> bool:
-            if receipts.of_tries(tx, {one.doubtful.id: one.attempt}):
+            if receipts.of_tries(tx, {one.doubtful.id: one.attempt}, to_write=True):
                 return False  # reported at this very moment
             notifications.end(tx, ends, from_state=NotificationState.IN_DOUBT, now=now)
             return True

@@ -147,7 +147,7 @@ def settled_by(
     tx: Transaction, found: Subject, receipt: Receipt, playbooks: Mapping[str, Playbook], now: datetime
 ) -> Next | None:
     """Return what all receipts of this try, among them this one, make of a notification."""
-    of_try = receipts.of_tries(tx, {found.id: receipt.attempt}).get(found.id, [])
+    of_try = receipts.of_tries(tx, {found.id: receipt.attempt}, to_write=True).get(found.id, [])
     return _next(tx, found, of_try, playbooks, now)
 
 
@@ -160,7 +160,7 @@ def with_early_receipts(
         for handed, next_ in written
         if handed.claimed.channel is Channel.SMS and next_.state in (NotificationState.SENT, NotificationState.IN_DOUBT)
     }
-    early = receipts.of_tries(tx, tries)
+    early = receipts.of_tries(tx, tries, to_write=True)
     return [(handed, _with_early(tx, handed, next_, early, playbooks, now)) for handed, next_ in written]
 
 

@@ -74,15 +74,15 @@ def append(tx: Transaction, receipt: Receipt, *, now: datetime) -> bool:
     )
 
 
-def of_tries(tx: Transaction, tries: Mapping[int, int]) -> dict[int, list[Receipt]]:
+def of_tries(tx: Transaction, tries: Mapping[int, int], *, to_write: bool) -> dict[int, list[Receipt]]:
     """Return, by notification, the receipts of one try of each, in order of arrival.
 
-    On PostgreSQL the notifications are locked first, so that a receipt that is just being stored is either seen here
-    or sees what is written after this.
+    On PostgreSQL the notifications that are going to be written are locked first, so that a receipt that is just being
+    stored is either seen here or sees what is written after this.
     """
     if not tries:
         return {}
-    if tx.dialect == "postgresql":
+    if to_write and tx.dialect == "postgresql":
         tx.run(f"SELECT 1 FROM notifications WHERE id IN ({numbers(list(tries))}) ORDER BY id FOR UPDATE")
     found: dict[int, list[Receipt]] = {}
     for id_, attempt, provider, provider_id, status, code in tx.tuples(
