@@ -130,7 +130,7 @@ class Metrics:
             ["channel"],
         )
         self.provider_up = gauge("provider_up", "1 while a provider is used, 0 while it is stopped.", ["provider"])
-        self.unsubscribes = counter("unsubscribes_total", "Opt-outs by link.")
+        self.unsubscribes = counter("unsubscribes_total", "Opt-outs by customers: link, text, mail or preference page.")
 
         self.mail_reports = counter(
             "mail_reports_total", "Mails that came back, by kind and by what followed.", ["kind", "effect"]

@@ -96,7 +96,7 @@ def unreached(broadcast_id: int, as_csv: bool, as_json: bool) -> None:
     failed: priority sites first, then by street. With --json one
     object a line.
 
-    Example: notifier broadcasts unreached 17 --csv > call.csv
+    Example: notifier broadcasts unreached 17 --csv
     """
     show_unreached(connect().lines(f"/v1/broadcasts/{broadcast_id}/unreached"), as_csv=as_csv, as_json=as_json)
 

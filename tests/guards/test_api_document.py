@@ -12,7 +12,14 @@ from notifier.web.server import ROUTES
 
 TEXT = Path("docs/API.md").read_text()
 SECTION = re.compile(r"^### (GET|POST|DELETE) (/\S+)\nRole: ([^.\n]*)", re.MULTILINE)
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/u/{token}"), ("POST", "/u/{token}")}
+OPEN = {
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/u/{token}"),
+    ("POST", "/u/{token}"),
+    ("GET", "/p/{token}"),
+    ("POST", "/p/{token}"),
+}
 
 
 def documented() -> dict[tuple[str, str], str]:
@@ -59,6 +66,7 @@ def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
     from notifier.domain.directory import DirectoryRow
     from notifier.stages import incidents
     from notifier.stages.intake import ComplaintRequest
+    from notifier.web.api import consents
     from notifier.web.api.broadcasts import Count, Reason
     from notifier.web.api.keys import NewKey
     from notifier.web.api.notifications import HeldCount
@@ -69,6 +77,9 @@ def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
         (Count, "POST", "/v1/broadcasts/{id}/send"),
         (Count, "POST", "/v1/broadcasts/{id}/approve"),
         (Reason, "POST", "/v1/broadcasts/{id}/reject"),
+        (consents.Said, "POST", "/v1/contact-points/{id}/consents"),
+        (consents.Stop, "POST", "/v1/contact-points/{id}/suppress"),
+        (consents.Resume, "POST", "/v1/contact-points/{id}/unsuppress"),
         (HeldCount, "POST", "/v1/broadcasts/{id}/held/resend"),
         (HeldCount, "POST", "/v1/broadcasts/{id}/held/abandon"),
         (NewKey, "POST", "/v1/keys"),
