@@ -14,6 +14,7 @@ from datetime import datetime
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.broadcast import BroadcastState
+from notifier.domain.consent import purpose_of
 from notifier.domain.delivery import Next, after
 from notifier.domain.errors import LeaseLost
 from notifier.domain.lease import Lease
@@ -176,9 +177,14 @@ class Delivery:
         return self._make_text(claimed) if claimed.channel is Channel.SMS else self._make_mail(claimed)
 
     def _make_mail(self, claimed: Claimed) -> tuple[Message, str]:
-        link = self.composer.unsubscribe_url(claimed.contact_point_id)
+        link = self.composer.unsubscribe_url(claimed.contact_point_id, purpose_of(claimed.kind))
         message = self.messages.encode(
-            claimed.channel, claimed.kind, claimed.facts, claimed.personal, unsubscribe_url=link
+            claimed.channel,
+            claimed.kind,
+            claimed.facts,
+            claimed.personal,
+            unsubscribe_url=link,
+            preferences_url=self.composer.preferences_url(claimed.contact_point_id),
         )
         mail = self.composer.compose(
             notification_id=claimed.id,
