@@ -12,7 +12,7 @@ from notifier.cli.incident_card import show_promises
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, Column, plural, safe, words
 from notifier.cli.times import Moment, instant
-from notifier.storage.views import ComplaintView, ContactPointView, CustomerView, SiteView, ToldView
+from notifier.storage.views import ComplaintView, ContactPointView, CustomerView, ReplyView, SiteView, ToldView
 
 _SHOWN = 20
 _NEVER_LEFT = ("failed", "abandoned", "superseded", "cancelled", "expired", "suppressed")
@@ -26,6 +26,7 @@ def show_customer(view: CustomerView, moment: Moment) -> None:
     _not_told(view.not_told, [each for each in view.told if each.state in _NEVER_LEFT], moment)
     if view.promises:
         show_promises(view.promises, moment)
+    _wrote(view.wrote, moment)
     _complaints(view.complaints, moment)
     _sites(view.sites)
     _contact_points(view.contact_points, moment)
@@ -68,6 +69,19 @@ def _not_told(entries: list[dict[str, object]], unsent: list[ToldView], moment: 
         when = f"{moment.short(at)}  " if at else ""
         printing.line(f"{when}{words(str(each.get('kind')))}{incident}: {why}", indent=2, hang=4, style=BAD)
     _more(len(entries))
+
+
+def _wrote(wrote: list[ReplyView], moment: Moment) -> None:
+    if not wrote:
+        return
+    _title("What they wrote back")
+    for each in wrote[:_SHOWN]:
+        incident = f" of #{each.incident_id}" if each.incident_id else ""
+        line = f"{moment.short(each.received_at)}  {words(each.meaning).upper()}{incident}, {each.source} {each.sender}"
+        printing.line(line, indent=2, hang=4)
+        if each.text:
+            printing.line(f'"{safe(each.text)}"', indent=4)
+    _more(len(wrote))
 
 
 def _complaints(complaints: list[ComplaintView], moment: Moment) -> None:

@@ -3,7 +3,7 @@
 What is printed first is what a commander acts on: what, where, since when, how many, and what is owed by when.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import click
@@ -76,6 +76,7 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("merged", f"into #{view.merged_into}" if view.merged_into else ""),
             ("affected", f"{plural(card.customers, 'customer')} at {sites}"),
             ("told", plural(card.told, "customer") if card.told else "nobody yet"),
+            ("they wrote", _wrote(view.replies)),
             ("service", words(card.part_state)),
             ("cause", phrase(view.cause) or "not known yet"),
             ("crew", phrase(view.crew)),
@@ -84,6 +85,13 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("playbook", f"{view.playbook}, mode {view.mode}"),
         ]
     )
+
+
+def _wrote(replies: Mapping[str, int]) -> str:
+    """Return how many people answered what: OUT and ON first, which say how it is."""
+    first = [name for name in ("out", "on", "complaint") if name in replies]
+    names = [*first, *sorted(set(replies) - set(first))]
+    return ", ".join(f"{words(name).upper()} {number(replies[name])}" for name in names)
 
 
 def show_rejections(view: IncidentView, reader: str) -> None:

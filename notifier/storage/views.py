@@ -147,6 +147,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     promises: list[PromiseView]
     broadcasts: list[BroadcastView]
     timeline: list[TimelineEntry]
+    replies: dict[str, int] = {}  # what customers wrote back (out, on, pause, ...) -> how many people did
     rejected: list[int] = []  # broadcasts to which a second person said no, and nobody answered yet
 
 
@@ -379,6 +380,19 @@ class ComplaintView(View, frozen=True, kw_only=True):
     text: str
 
 
+class ReplyView(View, frozen=True, kw_only=True):
+    """One text or mail that a customer wrote back."""
+
+    id: int
+    source: str  # sms | email
+    sender: str
+    meaning: str
+    service: str
+    text: str
+    received_at: datetime
+    incident_id: int | None
+
+
 class CustomerCard(View, frozen=True, kw_only=True):
     """One customer in a list of those found."""
 
@@ -399,6 +413,7 @@ class CustomerView(View, frozen=True, kw_only=True):
     sites: list[SiteView]
     contact_points: list[ContactPointView]
     complaints: list[ComplaintView]
+    wrote: list[ReplyView] = []  # newest first
     told: list[ToldView]
     not_told: list[dict[str, object]]  # {"broadcast_id", "incident_id", "kind", "reason", "at"}
     promises: list[PromiseView]  # of the updates of which this customer was handed a message, or may have been

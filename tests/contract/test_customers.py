@@ -219,9 +219,25 @@ def test_an_answer_to_a_contact_point_is_shown_without_an_incident(database: Dat
     def answer(tx: Transaction) -> None:
         point = tx.scalar("SELECT id FROM contact_points WHERE address = 'jane@example.com'")
         at = to_micros(NOON)
-        cause = {"cause_kind": "received", "cause_id": 7, "contact_point_id": point, "channel": "email"}
-        insert(tx, "notifications", **cause, due_at=at, planned_at=at)
+        cause = {"cause_kind": "complaint", "cause_id": 7, "contact_point_id": point, "channel": "email"}
+        insert(tx, "notifications", **cause, answer='{"kind":"received"}', due_at=at, planned_at=at)
 
     database.write_now(answer)
     (told,) = shown(database).told
     assert (told.kind, told.incident_id, told.state, told.at) == ("received", None, "pending", None)
+
+
+@pytest.mark.usefixtures("directory")
+def test_what_a_customer_wrote_back_is_shown_newest_first(database: Database) -> None:
+    def write(tx: Transaction) -> None:
+        point = tx.scalar("SELECT id FROM contact_points WHERE address = 'jane@example.com'")
+        for number, meaning in enumerate(("out", "on")):
+            said = {"source": "email", "external_id": f"m{number}", "sender": "jane@example.com", "text": meaning}
+            at = to_micros(NOON + timedelta(minutes=number))
+            insert(tx, "replies", **said, contact_point_id=point, meaning=meaning, received_at=at)
+
+    database.write_now(write)
+    assert [(each.meaning, each.source, each.sender) for each in shown(database).wrote] == [
+        ("on", "email", "jane@example.com"),
+        ("out", "email", "jane@example.com"),
+    ]

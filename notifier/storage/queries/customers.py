@@ -6,6 +6,7 @@ written to.
 
 from collections.abc import Iterable, Sequence
 
+from notifier.domain.answer import Answer
 from notifier.domain.consent import CONTRACT, Basis
 from notifier.domain.contact import normalise_email, normalise_phone
 from notifier.domain.customer import CustomerId
@@ -13,21 +14,23 @@ from notifier.domain.errors import InvalidInput
 from notifier.domain.notification import TOLD_STATES
 from notifier.domain.text import clean_line
 from notifier.storage.database import Row, Transaction
-from notifier.storage.instants import to_instant
+from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import consents as said
-from notifier.storage.repositories import consents, contact_points
+from notifier.storage.repositories import consents, contact_points, replies
 from notifier.storage.views import (
     ComplaintView,
     ContactPointView,
     CustomerCard,
     CustomerView,
     PromiseView,
+    ReplyView,
     SiteView,
     ToldView,
 )
 
 FOUND_AT_MOST = 50
 COMPLAINTS_AT_MOST = 100
+REPLIES_AT_MOST = 100
 BROADCASTS_AT_MOST = 50  # the newest; each is looked through for the messages of this customer
 
 _CARD = """
@@ -78,6 +81,7 @@ def show(tx: Transaction, reference: str, basis: Basis = CONTRACT) -> CustomerVi
         sites=_sites(tx, customer_id),
         contact_points=_contact_points(tx, customer_id, basis),
         complaints=_complaints(tx, customer_id),
+        wrote=_wrote(tx, customer_id),
         told=_told(tx, customer_id, messages),
         not_told=[
             {
@@ -197,7 +201,30 @@ def _complaints(tx: Transaction, customer_id: CustomerId) -> list[ComplaintView]
     ]
 
 
-_MESSAGE = "n.id, n.channel, n.state, n.reason, n.ended_at, n.in_doubt_at, n.cause_kind, p.address"
+def _wrote(tx: Transaction, customer_id: CustomerId) -> list[ReplyView]:
+    """Return what came from the contact points of a customer, newest first."""
+    points = [
+        point
+        for (point,) in tx.tuples(
+            "SELECT DISTINCT contact_point_id FROM links WHERE customer_id = :customer_id", customer_id=customer_id
+        )
+    ]
+    return [
+        ReplyView(
+            id=row["id"],
+            source=row["source"],
+            sender=row["sender"],
+            meaning=row["meaning"],
+            service=row["service"],
+            text=row["text"],
+            received_at=to_instant(row["received_at"]),
+            incident_id=row["incident_id"],
+        )
+        for row in replies.of_contact_points(tx, points, at_most=REPLIES_AT_MOST)
+    ]
+
+
+_MESSAGE = "n.id, n.channel, n.state, n.reason, n.ended_at, n.in_doubt_at, n.answer, p.address"
 
 # Through the audience, not through today's links: the address may have been another one then.
 _MESSAGES = f"""
@@ -210,7 +237,7 @@ WHERE a.broadcast_id = :broadcast_id AND a.customer_id = :customer_id ORDER BY n
 _ANSWERS = f"""
 SELECT DISTINCT {_MESSAGE} FROM sites s JOIN links l ON l.site_id = s.id
 JOIN notifications n ON n.contact_point_id = l.contact_point_id JOIN contact_points p ON p.id = n.contact_point_id
-WHERE s.customer_id = :customer_id AND n.broadcast_id IS NULL ORDER BY n.id DESC
+WHERE s.customer_id = :customer_id AND n.broadcast_id IS NULL AND n.answer IS NOT NULL ORDER BY n.id DESC
 """
 
 
@@ -230,7 +257,10 @@ def _may_have_been_told(row: Row) -> bool:
 def _told(tx: Transaction, customer_id: CustomerId, messages: Iterable[tuple[Row, Row]]) -> list[ToldView]:
     """Return the messages of updates, newest first, then the answers to this customer's contact points."""
     told = [_message(row, update["incident_id"], update["kind"]) for update, row in messages]
-    return told + [_message(row, None, row["cause_kind"] or "") for row in tx.rows(_ANSWERS, customer_id=customer_id)]
+    for row in tx.rows(_ANSWERS, customer_id=customer_id):
+        answer = from_json(row["answer"], Answer)
+        told.append(_message(row, answer.incident_id, answer.kind))
+    return told
 
 
 def _message(row: Row, incident_id: int | None, kind: str) -> ToldView:

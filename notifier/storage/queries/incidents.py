@@ -7,7 +7,7 @@ from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import broadcasts, rejections
-from notifier.storage.repositories import audience, incidents
+from notifier.storage.repositories import audience, incidents, replies
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.views import (
     EvidenceView,
@@ -70,6 +70,7 @@ def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -
         promises=_promises(tx, incident_id),
         broadcasts=broadcasts.of_incident(tx, incident_id),
         timeline=_timeline(tx, incident_id),
+        replies=replies.counts(tx, incident_id),
         rejected=[each.broadcast_id for each in rejections.unanswered(tx, incident_id)],
     )
 

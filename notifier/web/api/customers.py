@@ -46,7 +46,9 @@ async def show(call: Call) -> web.StreamResponse:
 
 
 async def _subject(call: Call, told: ToldView) -> str:
-    return (await call.parts.letters.show(told.notification_id)).subject
+    """Return the subject of a mail, or the words of a text."""
+    letter = await call.parts.letters.show(told.notification_id)
+    return letter.subject or " ".join(letter.text.split())
 
 
 async def reach(call: Call) -> web.StreamResponse:
