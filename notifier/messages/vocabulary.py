@@ -33,6 +33,19 @@ _QUIET = frozenset(
 )
 
 
+_OF_NO_SITE = frozenset(
+    {
+        AnswerKind.OPTED_OUT,
+        AnswerKind.OPTED_IN,
+        AnswerKind.HELP,
+        AnswerKind.LANGUAGE,
+        AnswerKind.PREFERENCES,
+        AnswerKind.WHICH_SITE,
+    }
+)
+"""Answers about the reader and not about a place: no sites are listed."""
+
+
 class Vocabulary:
     """Turns facts into words, by one edition."""
 
@@ -53,7 +66,7 @@ class Vocabulary:
         return {
             **self._service(channel, known),
             **self._company_and_replies(known),
-            **self._about(personal, times, place),
+            **self._about(personal, times, Place(text=place.text) if kind in _OF_NO_SITE else place),
             "site_names": _offered(personal, channel) if kind is AnswerKind.WHICH_SITE else (),
             **self._when(known, times),
             **self._why(channel, kind, known, personal),
