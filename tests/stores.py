@@ -50,3 +50,10 @@ class PostgresTestStore:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Read on a connection of its own."""
         return self.server.run(sql, database=self.database)
+
+
+def new_store(request: pytest.FixtureRequest, kind: str, folder: Path) -> TestStore:
+    """Return a store without a schema; one of PostgreSQL is on the server of the fixture `postgres`."""
+    if kind == "sqlite":
+        return SqliteTestStore(folder / "notifier.db")
+    return PostgresTestStore(request.getfixturevalue("postgres"))

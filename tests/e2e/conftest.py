@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgres_server import PostgresServer, postgres_server
-from tests.stores import PostgresTestStore, SqliteTestStore, TestStore
+from tests.stores import TestStore, new_store
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,4 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> TestStore:
     """Give an address where no schema is yet, and a way to look at what the daemon stored there."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return SqliteTestStore(tmp_path / "notifier.db")
-    return PostgresTestStore(request.getfixturevalue("postgres"))
+    return new_store(request, getattr(request, "param", "sqlite"), tmp_path)

@@ -9,6 +9,7 @@ import pytest
 
 from notifier.sandbox.processes import Process, free_port, notifier, wait_until_ready
 from tests.cli.terminal import Terminal
+from tests.stores import TestStore, new_store
 
 PEOPLE = 20
 HEADER = "customer_id,site_id,name,address,services,email,region.postal_code\n"
@@ -19,12 +20,12 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("command_line")]
 class Office:
     """A daemon with a directory, and the commands typed beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: TestStore) -> None:
         self.folder, port = folder, free_port()
         config = folder / "notifier.yaml"
         settings = {
             "server": {"listen": f"127.0.0.1:{port}", "metrics_listen": "", "token_file": str(folder / "token")},
-            "storage": {"url": f"sqlite:///{folder / 'notifier.db'}"},
+            "storage": {"url": store.url},
             "providers": [{"name": "outbox", "kind": "file", "directory": str(folder / "outbox")}],
             "delivery": {"take_back": "3 s"},
         }
@@ -61,9 +62,10 @@ class Office:
         return len(list((self.folder / "outbox" / "new").glob("*")))
 
 
-@pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    opened = Office(tmp_path_factory.mktemp("office"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("office")
+    opened = Office(folder, new_store(request, request.param, folder))
     rows = "".join(
         f'C-{n},1,Name {n},"{n} Oak St, Riverside",power,c{n}@example.com,94110\n' for n in range(1, PEOPLE + 1)
     )

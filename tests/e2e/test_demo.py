@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from notifier.sandbox.processes import notifier
+from tests.stores import ON_BOTH
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
 
@@ -29,7 +30,9 @@ def processes_of(folder):
     return [pid for pid in found if int(pid) != os.getpid()]
 
 
-def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path):
+@ON_BOTH
+def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("NOTIFIER__STORAGE__URL", store.url)
     folder = tmp_path / "demo"
     done = demo("--dir", str(folder), "--customers", "8000", "--rate", "90")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
