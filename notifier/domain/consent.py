@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+from notifier.domain.answer import MessageKind
 from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.customer import SuppressionReason
 
@@ -132,8 +133,8 @@ _PLANNED_KINDS = frozenset(
 )
 
 
-def purpose_of(kind: BroadcastKind) -> Purpose:
-    """Return the purpose that an update of a kind serves."""
+def purpose_of(kind: MessageKind) -> Purpose:
+    """Return the purpose that a message of a kind serves; answers are about outages."""
     if kind in _PLANNED_KINDS:
         return Purpose.PLANNED
     return Purpose.SURVEY if kind is BroadcastKind.FOLLOW_UP else Purpose.OUTAGE
