@@ -58,6 +58,7 @@ class Writer:
     incidents: tuple[IncidentThere, ...] = ()  # newest first
     question: Question | None = None
     said_on_for: frozenset[int] = frozenset()  # incidents
+    said_still_out_for: frozenset[int] = frozenset()  # incidents that were over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class Report:
 
     site: WriterSite
     service: str
-    still_out: bool  # we have said that it is back: counts again, and the incident notes it
+    still_out: bool  # we have said that it is back, and they say so for the first time: counts again, and is noted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +249,8 @@ def _at(meaning: Meaning, writer: Writer, site: WriterSite, service: str) -> Dec
             service=service,
             site_ids=(site.id,),
         )
-        report: Report | None = Report(site=site, service=service, still_out=still_out)
+        is_first = incident is not None and incident.id not in writer.said_still_out_for
+        report: Report | None = Report(site=site, service=service, still_out=still_out and is_first)
     else:
         is_new = told is not None and told not in writer.said_on_for
         answer = Answer(kind=AnswerKind.NOTED_ON, service=service, site_ids=(site.id,)) if is_new else None

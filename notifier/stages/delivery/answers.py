@@ -82,6 +82,8 @@ def freeze_answers(
     facts: PersonalFacts, tx: Transaction, saying: Mapping[Candidate, Answer], now: datetime
 ) -> dict[int, NotificationFacts]:
     """Return the personal facts of each answer, as they are at this minute."""
+    if not saying:
+        return {}
     known = answers.sites(tx, [site for answer in saying.values() for site in answer.site_ids])
     about = [(one, [known[site] for site in answer.site_ids if site in known], False) for one, answer in saying.items()]
     return facts.freeze_about(tx, about, now)

@@ -63,6 +63,7 @@ def writer(tx: Transaction, contact_point_id: int, *, now: datetime) -> Writer:
         incidents=incidents_at(tx, [site.id for site in sites], contact_point_id=contact_point_id, now=now),
         question=_question(tx, contact_point_id, now),
         said_on_for=replies.said_of(tx, contact_point_id, Meaning.ON),
+        said_still_out_for=replies.said_still_out(tx, contact_point_id),
     )
 
 

@@ -130,6 +130,19 @@ def said_of(tx: Transaction, contact_point_id: int, meaning: Meaning) -> frozens
     )
 
 
+def said_still_out(tx: Transaction, contact_point_id: int) -> frozenset[int]:
+    """Return the incidents of which a contact point has said, after they were over, that it is out."""
+    return frozenset(
+        incident
+        for (incident,) in tx.tuples(
+            f"""SELECT DISTINCT i.id FROM replies AS r JOIN incidents AS i ON i.id = r.incident_id
+                WHERE r.contact_point_id = :id AND r.meaning IN ('{Meaning.OUT}', '{Meaning.COMPLAINT}')
+                  AND i.resolved_at IS NOT NULL AND r.received_at >= i.resolved_at""",
+            id=contact_point_id,
+        )
+    )
+
+
 def counts(tx: Transaction, incident_id: int) -> dict[str, int]:
     """Return how many people said each thing of an incident, by meaning."""
     return dict(
