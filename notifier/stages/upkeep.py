@@ -83,9 +83,11 @@ class Upkeep:
         if kept.complaints:
             before = now - max(kept.complaints, COMPLAINTS_KEPT)
             removed["complaints"] = await self._remove(lambda tx: upkeep.remove_complaints(tx, before=before))
+            removed["replies"] = await self._remove(lambda tx: upkeep.remove_replies(tx, before=before))
         if kept.notifications:
             before_ = now - kept.notifications
             removed["ledger"] = await self._remove(lambda tx: upkeep.remove_ledger(tx, before=before_))
+            removed["answers"] = await self._remove(lambda tx: upkeep.remove_answers(tx, before=before_))
             removed["mail"] = await self._remove(
                 lambda tx: mail_reports.remove(tx, before=before_, at_most=upkeep.ROWS_AT_MOST)
             )

@@ -109,6 +109,36 @@ def test_complaints_go_when_they_are_old_and_only_then(database: Database) -> No
     assert database.read_now(lambda tx: tx.scalar("SELECT external_id FROM complaints")) == "new"
 
 
+def test_replies_and_answers_go_when_they_are_old_and_dealt_with(database: Database) -> None:
+    def fill(tx: Transaction) -> None:
+        point = tx.scalar(
+            "INSERT INTO contact_points (kind, address, created_at) VALUES ('mobile', '+1', :at) RETURNING id", at=AT
+        )
+        for number, (at, handled) in enumerate(((LONG_AGO, AT), (LONG_AGO, None), (AT, AT))):
+            tx.run(
+                "INSERT INTO replies (source, external_id, meaning, received_at, handled_at)"
+                " VALUES ('sms', :number, 'note', :at, :handled)",
+                number=str(number),
+                at=at,
+                handled=handled,
+            )
+            tx.run(
+                "INSERT INTO notifications (contact_point_id, cause_kind, cause_id, channel, state, answer, due_at,"
+                " planned_at, ended_at) VALUES (:point, 'reply', :number, 'sms', 'sent', '{}', :at, :at, :ended)",
+                point=point,
+                number=number,
+                at=at,
+                ended=at if handled else None,
+            )
+
+    database.write_now(fill)
+    before = NOW - timedelta(days=90)
+    assert database.write_now(lambda tx: upkeep.remove_replies(tx, before=before)) == 1
+    assert database.write_now(lambda tx: upkeep.remove_answers(tx, before=before)) == 1
+    assert database.read_now(lambda tx: tx.scalar("SELECT COUNT(*) FROM replies")) == 2
+    assert database.read_now(lambda tx: tx.scalar("SELECT COUNT(*) FROM notifications")) == 2
+
+
 def test_the_ledger_of_an_incident_that_is_long_over_goes_whole(database: Database) -> None:
     database.write_now(lambda tx: incident(tx, state="closed", at=LONG_AGO))
     rounds = 0

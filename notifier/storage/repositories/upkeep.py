@@ -1,10 +1,11 @@
 """What is removed when it is older than it must be kept: a little at a time, so that no transaction holds up the rest.
 
-Complaints go by their time; their counts stay in the baseline. The ledger of a broadcast (audience, notifications,
-attempts, receipts) goes whole, once its incident has been over for long enough. Incidents, promises, timeline and
-audit stay.
+Complaints and replies go by their time; their counts stay in the baseline. Answers go when they ended long ago. The
+ledger of a broadcast (audience, notifications, attempts, receipts) goes whole, once its incident has been over for
+long enough. Incidents, promises, timeline and audit stay.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from notifier.storage.database import Transaction
@@ -28,6 +29,26 @@ def remove_complaints(tx: Transaction, *, before: datetime) -> int:
     )
 
 
+def remove_replies(tx: Transaction, *, before: datetime) -> int:
+    """Remove some of what people wrote back before and has been dealt with; return how many."""
+    return tx.run(
+        """DELETE FROM replies WHERE id IN
+           (SELECT id FROM replies WHERE received_at < :before AND handled_at IS NOT NULL ORDER BY id LIMIT :most)""",
+        before=to_micros(before),
+        most=ROWS_AT_MOST,
+    )
+
+
+def remove_answers(tx: Transaction, *, before: datetime) -> int:
+    """Remove some answers that ended before, with all that hangs on them; return how many."""
+    ids = tx.tuples(
+        """SELECT id FROM notifications WHERE broadcast_id IS NULL AND ended_at < :before ORDER BY id LIMIT :most""",
+        before=to_micros(before),
+        most=ROWS_AT_MOST,
+    )
+    return _remove_notifications(tx, [id_ for (id_,) in ids])
+
+
 def remove_ledger(tx: Transaction, *, before: datetime) -> int:
     """Remove some notifications of incidents that were over before, with all that hangs on them; return how many."""
     ids = [
@@ -38,18 +59,18 @@ def remove_ledger(tx: Transaction, *, before: datetime) -> int:
             most=ROWS_AT_MOST,
         )
     ]
-    removed = len(ids)
-    if ids:
-        for table, column in (
-            ("attempts", "notification_id"),
-            ("receipts", "notification_id"),
-            ("notifications", "id"),
-        ):
-            tx.run_many(f"DELETE FROM {table} WHERE {column} = :id", [{"id": id_} for id_ in ids])
+    removed = _remove_notifications(tx, ids)
+    if removed:
         return removed
     for table in ("audience_notifications", "audience"):
         removed += _remove_of_broadcasts(tx, table, before)
     return removed
+
+
+def _remove_notifications(tx: Transaction, ids: Sequence[int]) -> int:
+    for table, column in (("attempts", "notification_id"), ("receipts", "notification_id"), ("notifications", "id")):
+        tx.run_many(f"DELETE FROM {table} WHERE {column} = :id", [{"id": id_} for id_ in ids])
+    return len(ids)
 
 
 def _remove_of_broadcasts(tx: Transaction, table: str, before: datetime) -> int:
