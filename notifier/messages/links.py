@@ -89,7 +89,7 @@ def read_versioned(secrets: Sequence[str], purpose: Purpose, token: str) -> int 
     """Return the number of a token that names its key, or None; `secrets` are the present one and those before it."""
     version, rest = token[:KEY_VERSION_LENGTH], token[KEY_VERSION_LENGTH:]
     for secret in secrets:
-        if version == key_version(secret):
+        if version.lower() == key_version(secret):
             return read_token(secret, purpose, rest)
     return None
 

@@ -4,6 +4,7 @@ In: the name of a page, a locale and values. Out: a response that no browser sto
 no script. Values are data: everything is escaped, and the templates are sandboxed.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,7 @@ HEADERS = {
 }
 COMPLETE = "en"  # the catalogue that has every word; another may lack some
 ACCEPTED_AT_MOST = 20  # languages of a request that are looked at
+_BLANK = re.compile(r"\{(\w+)\}")
 
 Words = Mapping[str, str]
 
@@ -156,6 +158,4 @@ def _fill(context: Context, text: str, **values: object) -> str:
 
 
 def _filled(text: str, values: Mapping[str, object]) -> str:
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", str(value))
-    return text
+    return _BLANK.sub(lambda blank: str(values.get(blank[1], blank[0])), text)

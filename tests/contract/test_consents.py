@@ -1,5 +1,6 @@
 """What a contact point says is stored with its source and wording, on both databases, and outlives its deletion."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,13 +12,16 @@ from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.consent import ConsentState, OptOutScope, Purpose
 from notifier.domain.customer import SuppressionReason
 from notifier.domain.errors import InvalidInput, NotFound
+from notifier.domain.notification import Channel
+from notifier.domain.preferences import Choices
 from notifier.messages.links import address_hash
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
-from notifier.stages.consents import Consents
+from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.directory import Directory, DirectoryRow
 from notifier.storage.database import Database
 from notifier.storage.instants import from_json
+from notifier.storage.queries import customers
 from notifier.storage.repositories import suppressions
 from tests.broadcasts import contact_point
 
@@ -243,6 +247,33 @@ async def test_a_log_holds_no_address(all_desk: Desk) -> None:
         ((hashed,),) = all_desk.rows(f"SELECT address_hash FROM {table}")
         assert len(hashed) == 64
         assert "example" not in str(all_desk.rows(f"SELECT * FROM {table}"))
+
+
+async def test_an_opt_out_holds_for_every_customer_the_address_belongs_to(desk: Desk) -> None:
+    for customer in ("C-8", "C-9"):
+        await desk.directory.load(
+            [DirectoryRow(customer_id=customer, site_id="1", services="power", email="customer1@example.net")]
+        )
+    await desk.consents.opt_out(1, "link")
+    for customer in ("C-8", "C-9"):
+        view = desk.database.read_now(lambda tx, reference=customer: customers.show(tx, reference))
+        assert view is not None
+        ((outage, *_),) = (point.consents for point in view.contact_points)
+        assert not outage.allowed
+
+
+async def test_of_two_pages_saved_at_once_one_is_taken_whatever_the_database(desk: Desk) -> None:
+    own = OwnPreferences(desk.database, desk.config, desk.clock, desk.queue, desk.consents)
+    shown = (await own.read(1)).fingerprint
+    wanted = [
+        Choices(locale="en", purposes=frozenset(), channels=frozenset({Channel.EMAIL}), sites=frozenset({1})),
+        Choices(locale="en", purposes=frozenset(Purpose), channels=frozenset(), sites=frozenset({1})),
+    ]
+    saved = await asyncio.gather(*(own.save(1, each, lambda now: now.fingerprint == shown) for each in wanted))
+    assert sorted(each.outdated for each in saved) == [False, True]
+    (taken,) = (place for place, each in enumerate(saved) if not each.outdated)
+    assert await desk.allowed() is (taken == 1)
+    assert desk.rows("SELECT count(*) FROM audit") == [(1,)]
 
 
 # --- the address comes back
