@@ -119,6 +119,7 @@ def _places(config: "Config") -> list[str]:
 def _playbooks_and_messages(report: Report, config: "Config") -> None:
     from notifier.messages import Messages, proof
     from notifier.settings import playbooks as recovery
+    from notifier.web.page_samples import page_problems
 
     plans = recovery.read_plans(config)
     playbooks = recovery.by_service(plans)
@@ -129,6 +130,9 @@ def _playbooks_and_messages(report: Report, config: "Config") -> None:
     report.unchecked = ["messages"]
     report.problems += proof.proofread(config)
     if report.problems:  # rendering would say the same again, and less exactly
+        return
+    report.problems += page_problems(config)
+    if report.problems:
         return
     messages = Messages(config, playbooks)
     plans, report.problems = recovery.without_unknown_codes(plans, messages.phrase_codes)

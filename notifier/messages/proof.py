@@ -21,6 +21,7 @@ from notifier.settings.tree import Items, Node, Problem, Table, below, lines_of
 BYTES_AT_MOST = 1 << 18
 
 _PHRASES = "config/phrases"
+PAGE_WORDS = "pages/words/"
 _IN_EDITION = re.compile(
     r"(?:phrases/(?P<phrases>[^/:]+\.yaml)|templates/(?P<template>[^\s:,]+))(?:, line (?P<line>[0-9]+))?(?=:)"
 )
@@ -85,7 +86,8 @@ def idle_files(config: Config) -> list[str]:
     warnings: list[str] = []
     for path in sorted(templates.rglob("*")) if templates is not None else ():
         name = path.relative_to(templates or path).as_posix()
-        if path.is_file() and name not in known:
+        is_language = name.startswith(PAGE_WORDS)  # of the pages: one more than are shipped
+        if path.is_file() and name not in known and not is_language:
             warnings.append(f"{path}: takes the place of no shipped template{nearest(name, known)}")
     used = [f"{locale}.yaml" for locale in (config.locales.default, *config.locales.available)]
     unread = [path for path in sorted(phrases.iterdir()) if path.name not in used] if phrases is not None else []

@@ -12,6 +12,8 @@ from notifier.domain.consent import Purpose
 from notifier.domain.errors import ConfigError
 from notifier.domain.notification import Channel
 from notifier.domain.preferences import Mistake
+from notifier.messages.proof import idle_files
+from notifier.web.page_samples import page_problems
 from notifier.web.pages import Pages, accepted
 from notifier.web.preferences import DONE
 
@@ -106,6 +108,28 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str, text: st
     path.write_text(text)
     with pytest.raises(ConfigError, match=re.escape(problem)):
         pages(tmp_path)
+
+
+def test_the_shipped_pages_render_in_every_language() -> None:
+    assert page_problems(Config()) == []
+
+
+def test_a_page_that_would_fail_its_readers_is_found_beforehand(tmp_path: Path) -> None:
+    path = tmp_path / "pages" / "preferences.html"
+    path.parent.mkdir(parents=True)
+    path.write_text("{{ settings.maskd }}")
+    found = page_problems(Config(templates=Templates(directory=str(tmp_path))))
+    assert "templates/pages/preferences.html in 'en': " in found[0]
+    assert "maskd" in found[0]
+
+
+def test_words_of_one_more_language_are_no_idle_file(tmp_path: Path) -> None:
+    path = tmp_path / "pages" / "words" / "de.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text("title: Ihre Nachrichten\n")
+    (tmp_path / "pages" / "preferenses.html").write_text("")
+    (warning,) = idle_files(Config(templates=Templates(directory=str(tmp_path))))
+    assert "preferenses.html" in warning
 
 
 def test_the_companys_name_is_text() -> None:
