@@ -16,8 +16,10 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import broadcasts, incidents, planning
+from notifier.storage.repositories import broadcasts, incidents, neighbours, planning
 from notifier.storage.repositories.audience import Scope
+from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.neighbours import NONE, Neighbours
 from notifier.storage.repositories.planning import Chunk, Cursor
 
 FIRST_CHUNK = 2_000  # ids; small, so that the first message leaves at once
@@ -55,10 +57,12 @@ class Planning:
         self._database, self._config, self._clock = database, config, clock
         self._queue, self._metrics, self._playbooks = queue, metrics, playbooks
         self._size = FIRST_CHUNK
+        self._near: tuple[int, Neighbours] = (0, NONE)  # of the broadcast that is being planned
 
     async def step(self) -> bool:
         """Plan one chunk of one broadcast; return whether there may be more to plan."""
         size, began = self._size, self._clock.monotonic()
+        await self._database.read(self._look_around)
         step = await self._database.write(lambda tx: self._plan(tx, size))
         if step is None:
             self._size = min(self._size, FIRST_CHUNK)
@@ -73,12 +77,27 @@ class Planning:
             self._queue.wake(Topic.BROADCASTS)  # it may be complete
         return True
 
+    def _look_around(self, tx: Transaction) -> None:
+        """Find out beside the writer, once for each broadcast, which other incidents share sites with it."""
+        found = broadcasts.to_plan(tx)
+        if found is not None:
+            self._neighbours(tx, found)
+
+    def _neighbours(self, tx: Transaction, found: StoredBroadcast) -> Neighbours:
+        known, near = self._near
+        if known != found.id:
+            near = neighbours.of(tx, incidents.load(tx, found.incident_id), found.kind)
+            self._near = (found.id, near)
+        return near
+
     def _plan(self, tx: Transaction, size: int) -> Step | None:
         found = broadcasts.to_plan(tx)
         if found is None:
             return None
         now = self._clock.now()
         incident = incidents.load(tx, found.incident_id)
+        near = self._neighbours(tx, found)
+        neighbours.leave_to(tx, near, incident.id, now)
         scope = Scope(
             incident_id=incident.id,
             service=incident.service,
@@ -88,6 +107,7 @@ class Planning:
             but=found.id,
             purpose=purpose_of(found.kind),
             basis=self._config.consent.covers(),
+            neighbours=near,
         )
         chunk = planning.plan_chunk(
             tx,
@@ -95,7 +115,7 @@ class Planning:
             scope,
             Cursor(source=found.plan_source, after=found.plan_after),
             at_most=size,
-            due_at=max(now, found.not_before_at or now),
+            due_at=found.not_before_at or now,  # one time for all: its microseconds say who hears first
             now=now,
         )
         broadcasts.save_progress(tx, found.id, chunk.upto, now=now)

@@ -151,7 +151,7 @@ sites = Table(
     UniqueConstraint("customer_id", "reference"),
     _one_of("status", SiteStatus),
     Index(  # few, and told first
-        "ix_sites_priority", "id", sqlite_where=text("priority = 1"), postgresql_where=text("priority = 1")
+        "ix_sites_priority", "priority", "id", sqlite_where=text("priority = 1"), postgresql_where=text("priority = 1")
     ),
 )
 

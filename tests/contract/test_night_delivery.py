@@ -19,6 +19,7 @@ from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.delivery import Claimed, Delivery, Handed
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.repositories import neighbours
 from tests.broadcasts import FACTS, broadcast, incident
 
 NIGHT = datetime(2026, 11, 21, 11, 6, tzinfo=UTC)  # 3:06 in Los Angeles
@@ -548,3 +549,21 @@ async def test_a_completed_update_sends_again_for_the_next_channel(desk: Desk) -
     row = desk.database.read_now(lambda tx: tx.row("SELECT state, finished_at FROM broadcasts WHERE id = :b", b=which))
     assert row == {"state": "sending", "finished_at": None}
     assert len(await desk.claim(Channel.EMAIL)) == 1
+
+
+async def test_who_heard_of_an_incident_that_was_over_first_hears_the_end_of_the_other_as_theirs(desk: Desk) -> None:
+    desk.clock.at = MORNING
+    number, over, other = desk.home(1), incident(desk.database), incident(desk.database)
+    desk.text(update(desk, over, state=BroadcastState.COMPLETED), number, state="sent", sending_at=to_micros(EVENING))
+    for kind, first in ((BroadcastKind.ETA, True), (BroadcastKind.RESTORED, False)):
+        which = update(desk, other, kind=kind)
+        desk.run(
+            "INSERT INTO timeline (incident_id, at, event, actor, detail) VALUES (:id, 0, :event, 'daemon', :detail)",
+            id=other,
+            event=neighbours.TELLS_FOR_ANOTHER,
+            detail=f'{{"incident": {over}}}',
+        )
+        (id_,) = desk.text(which, number, due_at=MORNING)
+        (claimed,) = await desk.claim()
+        assert claimed.personal.first_contact is first
+        desk.run("UPDATE notifications SET state = 'cancelled' WHERE id = :id", id=id_)

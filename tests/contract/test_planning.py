@@ -15,8 +15,9 @@ from notifier.domain.incident import IncidentState
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Database, Transaction
+from notifier.storage.instants import to_micros
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.repositories import audience, broadcasts, incidents, planning
+from notifier.storage.repositories import audience, broadcasts, incidents, neighbours, planning
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.planning import Cursor
 from tests.control_room import FakeMessages
@@ -62,6 +63,7 @@ class Desk:
             channels=self.channels,
             only_told=broadcasts.load(tx, which).kind is BroadcastKind.CORRECTION,
             but=which,
+            neighbours=neighbours.of(tx, incidents.load(tx, self.incident_id), broadcasts.load(tx, which).kind),
         )
 
     def chunk(self, which: int, cursor: Cursor | None, at_most: int) -> Cursor | None:
@@ -449,3 +451,105 @@ def test_a_preview_counts_what_planning_does(town: Town, seed: int) -> None:
     for sites in room.carried(which).values():
         assert len(sites) == len(set(sites))
         assert None not in sites
+
+
+# --- who hears first
+
+
+def in_line(room: Desk, which: int) -> list[str]:
+    """Return the addresses of a broadcast in the order in which claims take them."""
+    rows = room.database.read_now(
+        lambda tx: tx.tuples(
+            """SELECT c.address FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id
+               WHERE n.broadcast_id = :b ORDER BY n.due_at, n.id""",
+            b=which,
+        )
+    )
+    return [str(row[0]) for row in rows]
+
+
+@pytest.mark.parametrize("at_most", [1, 100])
+def test_priority_hears_first_then_who_reported_then_who_has_one_channel_only_then_the_rest(
+    town: Town, at_most: int
+) -> None:
+    here = town.region("94110")
+
+    def home(name: str, *kinds: str, **site: int) -> int:
+        customer = town.customer(name)
+        at = [town.site(customer, here, **site)]  # type: ignore[arg-type]
+        for position, kind in enumerate(kinds):
+            address = f"{name}@example.net" if kind == "email" else f"+1415555{customer:04}"
+            town.contact(customer, at, address, kind=kind, position=position)
+        return customer
+
+    home("rest", "email", "mobile")
+    home("one-channel", "email")
+    reporter = home("reporter", "email", "mobile")
+    home("priority", "email", "mobile", priority=1)
+    elsewhere = town.customer("elsewhere")
+    town.contact(elsewhere, [town.site(elsewhere, town.region("94199"), priority=1)], "elsewhere@example.net")
+    for customer, service, minutes in (
+        (reporter, "power", 5),
+        (elsewhere, "power", 5),
+        (1, "power", -5),
+        (1, "water", 5),
+    ):
+        town.database.write_now(
+            lambda tx, customer=customer, service=service, minutes=minutes: tx.run(
+                """INSERT INTO complaints (source, reporter, customer_id, service, occurred_at, received_at,
+                                           effective_at, regions, counted_regions, correlation_id)
+                   VALUES ('api', 'x', :customer, :service, :at, :at, :at, '[]', '[]', 'c')""",
+                customer=customer,
+                service=service,
+                at=to_micros(MORNING + timedelta(minutes=minutes)),
+            )
+        )
+    room = desk(town, here, channels=BOTH)
+    which = room.broadcast()
+    room.plan(which, at_most=at_most)
+    ordered = ["priority@example.net", "reporter@example.net", "one-channel@example.net", "rest@example.net"]
+    assert in_line(room, which) == ordered
+
+
+# --- a site in two incidents
+
+
+def test_a_site_in_two_incidents_hears_of_one_until_both_are_over(town: Town) -> None:
+    here, node = town.region("94110"), town.region("OLT-7", kind="node")
+    town.household("here", here)
+    town.household("there", node)
+    customer = town.customer("both")
+    town.contact(customer, [town.site(customer, here, node)], "both@example.net")
+    street, line = desk(town, here), desk(town, node)
+    first = street.broadcast()
+    street.plan(first)
+    street.hand_over(first)
+    second = line.broadcast()
+    line.plan(second)
+    assert line.outcomes(second) == {"there": "told", "both": "hears_of_another"}
+    assert line.preview(second).not_told == {"hears_of_another": 1}  # type: ignore[attr-defined]
+    again = street.broadcast(BroadcastKind.ETA)
+    street.plan(again)
+    assert street.outcomes(again) == {"here": "told", "both": "told"}
+    over = street.broadcast(BroadcastKind.RESTORED)
+    street.plan(over)
+    assert street.outcomes(over) == {"here": "told", "both": "hears_of_another"}
+    town.database.write_now(
+        lambda tx: tx.run("UPDATE incidents SET state = 'resolved' WHERE id = :id", id=street.incident_id)
+    )
+    last = line.broadcast(BroadcastKind.RESTORED)
+    line.plan(last)
+    assert line.outcomes(last) == {"there": "told", "both": "told"}
+
+
+def test_incidents_that_share_no_site_know_nothing_of_each_other(town: Town) -> None:
+    here, there, node = town.region("94110"), town.region("94112"), town.region("OLT-7", kind="node")
+    town.household("here", here)
+    town.household("there", there, node)
+    one, other = desk(town, here), desk(town, node)
+    for each in (one, other):
+        which = each.broadcast()
+        each.plan(which)
+        assert list(each.outcomes(which).values()) == ["told"]
+    found = town.database.read_now(lambda tx: neighbours.of(tx, incidents.load(tx, one.incident_id), BroadcastKind.ETA))
+    assert found == neighbours.NONE

@@ -14,11 +14,14 @@ from notifier.domain.consent import CONTRACT, Basis, Purpose
 from notifier.domain.notification import TOLD_STATES, Channel
 from notifier.storage.database import Transaction
 from notifier.storage.repositories.incidents import service_pattern
+from notifier.storage.repositories.neighbours import NONE as NO_NEIGHBOURS
+from notifier.storage.repositories.neighbours import Neighbours
 
 POINT = 2**40  # contact point ids stay below it
 POSITION = 2**10 * POINT  # positions in a row stay below 1,024
 UNREACHED = 2**60
 REASONS = (  # in the order in which the first that applies is given
+    AudienceOutcome.HEARS_OF_ANOTHER,
     AudienceOutcome.DUPLICATE_CONTACT_POINT,
     AudienceOutcome.NOT_ON_GUEST_LIST,  # would be told but for that
     AudienceOutcome.PAUSED_BY_CUSTOMER,
@@ -42,6 +45,7 @@ class Scope:
     but: int = 0  # the broadcast itself: what it told is not what was told before
     purpose: Purpose = Purpose.OUTAGE  # of the broadcast's kind
     basis: Basis = CONTRACT  # what holds where a contact point said nothing about the purpose
+    neighbours: Neighbours = NO_NEIGHBOURS  # other incidents that share sites with this one
 
     @property
     def pattern(self) -> str:
@@ -51,7 +55,8 @@ class Scope:
 
 def reach(scope: Scope, *, point: str = "c", link: str = "l") -> str:
     """Return the SQL of the reach of one link; the aliases are its own and its contact point's, beside `wishes`."""
-    return f"""CASE WHEN {point}.id IS NULL THEN {code(AudienceOutcome.NO_CONTACT_POINT)}
+    return f"""CASE {_hears_of_another(scope, link)}
+                    WHEN {point}.id IS NULL THEN {code(AudienceOutcome.NO_CONTACT_POINT)}
                     WHEN {_rank(scope.channels, point)} IS NULL THEN {code(AudienceOutcome.NO_CHANNEL)}
                     WHEN {point}.suppressed = 'opted_out' OR {refused("o.state", scope.purpose, scope.basis)}
                          OR m.site_id IS NOT NULL THEN {code(AudienceOutcome.OPTED_OUT)}
@@ -59,6 +64,25 @@ def reach(scope: Scope, *, point: str = "c", link: str = "l") -> str:
                     WHEN z.incident_id IS NOT NULL THEN {code(AudienceOutcome.PAUSED_BY_CUSTOMER)}
                     WHEN {uninvited(point)} THEN {code(AudienceOutcome.NOT_ON_GUEST_LIST)}
                     ELSE {_rank(scope.channels, point)} * {POSITION} + {link}.position * {POINT} + {point}.id END"""
+
+
+def _hears_of_another(scope: Scope, link: str) -> str:
+    """Return the case of sites that hear of another incident until both are over; nothing where there is none."""
+    conditions = [
+        f"""EXISTS (SELECT 1 FROM links AS hl CROSS JOIN broadcasts AS hb
+                    CROSS JOIN audience_notifications AS ha CROSS JOIN notifications AS hn
+                    WHERE hl.site_id = {link}.site_id AND hb.incident_id = {int(other)} AND hb.started_at IS NOT NULL
+                      AND ha.broadcast_id = hb.id AND ha.contact_point_id = hl.contact_point_id
+                      AND ha.site_id = hl.site_id AND hn.broadcast_id = hb.id
+                      AND hn.contact_point_id = hl.contact_point_id AND hn.state IN ('pending', {TOLD}))"""
+        for other in scope.neighbours.telling
+    ]
+    conditions += [
+        _in_place_of(each.incident_id, each.region_ids, f"{link}.site_id") for each in scope.neighbours.still_out
+    ]
+    if not conditions:
+        return ""
+    return f"WHEN {' OR '.join(conditions)} THEN {code(AudienceOutcome.HEARS_OF_ANOTHER)}"
 
 
 def uninvited(point: str) -> str:
@@ -93,11 +117,15 @@ def channel(scope: Scope, column: str) -> str:
 
 def in_place(scope: Scope, site: str) -> str:
     """Return the SQL condition that a site lies in the place. Parameter: `incident`."""
-    listed = f"EXISTS (SELECT 1 FROM incident_sites AS t WHERE t.incident_id = :incident AND t.site_id = {site})"
-    if not scope.region_ids:
+    return _in_place_of(":incident", scope.region_ids, site)
+
+
+def _in_place_of(incident: int | str, region_ids: Sequence[int], site: str) -> str:
+    listed = f"EXISTS (SELECT 1 FROM incident_sites AS t WHERE t.incident_id = {incident} AND t.site_id = {site})"
+    if not region_ids:
         return listed
     return f"""(EXISTS (SELECT 1 FROM site_regions AS r
-                        WHERE r.site_id = {site} AND r.region_id IN ({numbers(scope.region_ids)}))
+                        WHERE r.site_id = {site} AND r.region_id IN ({numbers(region_ids)}))
                 OR {listed})"""
 
 

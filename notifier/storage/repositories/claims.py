@@ -16,6 +16,7 @@ from notifier.domain.lease import Lease
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_json, to_micros
+from notifier.storage.repositories import neighbours
 from notifier.storage.repositories.audience import may_have_been_told, numbers
 
 MICROS_OF_ORDER = 1_000  # below a millisecond, due_at says who of a broadcast hears first
@@ -28,7 +29,7 @@ _CANDIDATE = f"""
            EXISTS (SELECT 1 FROM pauses AS z WHERE z.contact_point_id = c.id AND z.incident_id = :incident),
            EXISTS (SELECT 1 FROM notifications AS e JOIN broadcasts AS eb ON eb.id = e.broadcast_id
                    WHERE e.contact_point_id = n.contact_point_id AND e.id <> n.id
-                   AND eb.incident_id = :incident AND {may_have_been_told("e")}),
+                   AND eb.incident_id IN (:incident{{also}}) AND {may_have_been_told("e")}),
            EXISTS (SELECT 1 FROM audience_notifications AS a
                    JOIN sites AS s ON s.id = a.site_id AND s.status = 'active'
                    JOIN links AS l ON l.site_id = s.id AND l.contact_point_id = a.contact_point_id
@@ -60,6 +61,7 @@ class SendingBroadcast:
     correlation_id: str
     wakes_all: bool  # a person has decided so, and said why
     incident_state: str
+    tells_for: tuple[int, ...]  # incidents that were over earlier, and whose customers here hear it only now
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,10 @@ class AffectedSite:
     time_zone: str
 
 
+def _candidate(tells_for: Sequence[int] = ()) -> str:
+    return _CANDIDATE.format(also="".join(f", {incident_id}" for incident_id in tells_for))
+
+
 def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
     """Return the broadcasts that may be claimed from, the one that began first at the front."""
     return [
@@ -108,6 +114,7 @@ def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
             correlation_id=row["correlation_id"],
             wakes_all=row["wake_reason"] != "",
             incident_state=row["incident_state"],
+            tells_for=neighbours.told_for(tx, row["incident_id"]) if row["kind"] == BroadcastKind.RESTORED else (),
         )
         for row in tx.rows(
             """SELECT b.id, b.incident_id, b.kind, i.service, b.facts, b.started_at, b.correlation_id, b.wake_reason,
@@ -131,7 +138,7 @@ def candidates(
     return [
         Candidate(*row)
         for row in tx.tuples(
-            f"""{_CANDIDATE}
+            f"""{_candidate(broadcast.tells_for)}
                 WHERE n.broadcast_id = :broadcast AND n.channel = :channel AND n.state = 'pending'
                       AND n.due_at <= :now {waits}
                 ORDER BY n.due_at, n.id LIMIT :limit {lock}""",
@@ -139,10 +146,15 @@ def candidates(
             purpose=purpose_of(BroadcastKind(broadcast.kind)),
             broadcast=broadcast.id,
             channel=channel,
-            now=to_micros(now),
+            now=within_millisecond(now),
             limit=limit,
         )
     ]
+
+
+def within_millisecond(at: datetime) -> int:
+    """Return the last microsecond of an instant's millisecond: what is due then is due, wherever it stands in line."""
+    return to_micros(at) // MICROS_OF_ORDER * MICROS_OF_ORDER + MICROS_OF_ORDER - 1
 
 
 def _is_another_in_hand(tx: Transaction, broadcast: SendingBroadcast) -> bool:
@@ -160,7 +172,7 @@ def _is_another_in_hand(tx: Transaction, broadcast: SendingBroadcast) -> bool:
 def as_candidate(tx: Transaction, notification_id: int, incident_id: int) -> Candidate:
     """Return one notification as a claim would see it, whatever its state; raise `NotFound`."""
     found = tx.tuples(
-        f"{_CANDIDATE} WHERE n.id = :id", id=notification_id, incident=incident_id, purpose=Purpose.OUTAGE
+        f"{_candidate()} WHERE n.id = :id", id=notification_id, incident=incident_id, purpose=Purpose.OUTAGE
     )
     if not found:
         raise NotFound("notification", notification_id)

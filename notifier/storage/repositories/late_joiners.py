@@ -21,7 +21,7 @@ from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.incident import PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audience, broadcasts, incidents, planning
+from notifier.storage.repositories import audience, broadcasts, incidents, neighbours, planning
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
@@ -129,6 +129,7 @@ def _join(
         but=found.id,
         purpose=purpose_of(found.kind),
         basis=basis,
+        neighbours=neighbours.of(tx, incident, found.kind),
     )
     new = _new_customers(tx, scope, found.id, site_ids)
     told = max(audience.size(tx, found.id), found.expected_customers)

@@ -10,9 +10,9 @@ from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, BroadcastStat
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.storage.database import Transaction
-from notifier.storage.instants import to_micros
 from notifier.storage.repositories import broadcasts, doubts, incidents
 from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.claims import within_millisecond
 
 _SLEEPS = f"reason = '{NotificationReason.QUIET_HOURS}'"
 
@@ -41,27 +41,20 @@ def to_say_afresh(tx: Transaction, *, released_by: datetime) -> list[StoredBroad
         if each.state is BroadcastState.SENDING
         and each.started_at is not None
         and is_overtaken(each.facts, released_by)
-        and _is_held(tx, each.id, until=released_by)
+        and _is_released(tx, each.id, released_by)
         and may_say_afresh(tx, each.id)
     ]
 
 
-def is_awaited(tx: Transaction, broadcast_id: int, now: datetime) -> bool:
-    """Tell whether messages of a broadcast wait for a night to end, or to fit under a cap."""
-    return _is_held(tx, broadcast_id, after=now)
-
-
-def _is_held(
-    tx: Transaction, broadcast_id: int, *, after: datetime | None = None, until: datetime | None = None
-) -> bool:
-    limit = "due_at > :at" if after is not None else "due_at <= :at"
+def _is_released(tx: Transaction, broadcast_id: int, at: datetime) -> bool:
+    """Tell whether messages that were held may go by then."""
     return any(
         tx.scalar(
             f"""SELECT 1 FROM notifications WHERE broadcast_id = :id AND channel = :channel AND state = 'pending'
-                AND {limit} AND {_SLEEPS} LIMIT 1""",
+                AND due_at <= :at AND {_SLEEPS} LIMIT 1""",
             id=broadcast_id,
             channel=channel,
-            at=to_micros(after or until),
+            at=within_millisecond(at),
         )
         is not None
         for channel in (Channel.SMS, Channel.VOICE)

@@ -1,15 +1,18 @@
 """Planning in SQL: one chunk of affected sites becomes audience and notifications, whole contact points at a time.
 
-A chunk is a range of site ids in one source: the listed sites, then each region of the place, at last those who were
-told before and are served no more. Sites that share a chosen contact point are drawn into the chunk until none is
-missing, so the one message to a contact point names all its sites and may be handed over as soon as the chunk is
-committed. Every insert tolerates that the row is there already: a chunk may be planned again at any time, and late
-joiners may be planned by name beside the walk.
+A chunk is a range of ids in one source: the priority sites, the customers who reported, the listed sites, then each
+region of the place, at last those who were told before and are served no more. All have one due time, in whose
+microseconds stands who hears first: priority sites, who reported, who can be reached on one channel only, the rest.
+Sites that share a chosen contact point are drawn into the chunk until none is missing, so the one message to a contact
+point names all its sites and may be handed over as soon as the chunk is committed. Every insert tolerates that the row
+is there already: a chunk may be planned again at any time, and late joiners may be planned by name beside the walk.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import IntEnum
+from itertools import count
 
 from notifier.domain.audience import AudienceOutcome
 from notifier.domain.notification import NotificationReason
@@ -17,16 +20,30 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import audience, incidents
 from notifier.storage.repositories.audience import POINT, POSITION, TOLD, UNREACHED, Scope
+from notifier.storage.repositories.claims import MICROS_OF_ORDER
 
-LISTED_SITES = 0  # the first source; then region ids, ascending
+PRIORITY_SITES = 0  # the first source, with which every broadcast begins
+REPORTED = -2  # customers who have complained of the service since it failed
+LISTED_SITES = -1  # then region ids, ascending
 ENDED_SITES = 2**31 - 1  # the last source
 
 _TABLES = (
     """CREATE TEMPORARY TABLE IF NOT EXISTS plan_reach (
-           site_id BIGINT NOT NULL, customer_id BIGINT NOT NULL, reach BIGINT NOT NULL, round INTEGER NOT NULL)""",
+           site_id BIGINT NOT NULL, customer_id BIGINT NOT NULL, reach BIGINT NOT NULL, round INTEGER NOT NULL,
+           place_in_line INTEGER NOT NULL)""",
     # sites chosen by name (round 0), and those drawn in by a shared contact point
     "CREATE TEMPORARY TABLE IF NOT EXISTS plan_sites (site_id BIGINT NOT NULL, round INTEGER NOT NULL)",
 )
+LOOKS_AT_MOST = 4  # ranges in front that hold nobody of the place, in one chunk
+
+
+class Line(IntEnum):
+    """Who of a broadcast hears first."""
+
+    PRIORITY = 0  # somebody at the site depends on the service
+    REPORTED = 1  # they asked
+    ONE_CHANNEL = 2  # there is no other way to reach them
+    REST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +102,26 @@ class _Chunk:
         reason: NotificationReason = NotificationReason.PLANNED,
     ) -> None:
         self.tx, self.broadcast_id, self.scope = tx, broadcast_id, scope
-        self.due_at, self.now = to_micros(due_at), to_micros(now)
+        self.due_at, self.now = to_micros(due_at) // MICROS_OF_ORDER * MICROS_OF_ORDER, to_micros(now)
         self.reason = reason
+        self.line: Line | None = None  # where all of the chunk stand; None: it depends on their channels
         for table in _TABLES:
             tx.run(table)
-        tx.run("DELETE FROM plan_sites")
-        tx.run("DELETE FROM plan_reach")
+        self._forget()
+
+    def _forget(self) -> None:
+        self.tx.run("DELETE FROM plan_sites")
+        self.tx.run("DELETE FROM plan_reach")
 
     def affected(self, cursor: Cursor, at_most: int) -> Chunk:
-        """Plan a range of the listed sites, of a region, or of those who are served no more."""
+        """Plan a range of a source; those in front that are empty are passed over."""
+        for looks in count(1):
+            if cursor.source not in _IN_FRONT:
+                break
+            chunk = self._in_front(cursor, at_most)
+            if chunk.upto is None or chunk.notifications or looks == LOOKS_AT_MOST:
+                return chunk
+            cursor = chunk.upto
         if cursor.source == LISTED_SITES and incidents.listed_sites(self.tx, self.scope.incident_id) == 0:
             cursor = self._next_source(LISTED_SITES)
         if cursor.source == ENDED_SITES:
@@ -114,6 +142,30 @@ class _Chunk:
         notifications, customers = self._store()
         upto = self._next_source(cursor.source) if until is None else Cursor(source=cursor.source, after=until)
         return Chunk(upto=upto, notifications=notifications, customers=customers)
+
+    def _in_front(self, cursor: Cursor, at_most: int) -> Chunk:
+        """Plan a range of those who hear first, as far as they lie in the place."""
+        priority = cursor.source == PRIORITY_SITES
+        listed = _PRIORITY if priority else _REPORTED
+        values: dict[str, object] = {"after": cursor.after, "most": at_most}
+        if not priority:
+            values |= {"incident": self.scope.incident_id, "service": self.scope.service}
+        found = self.tx.tuples(listed, **values)
+        ids = [int(row[0]) for row in found]
+        is_last = len(ids) < at_most
+        self.line = Line.PRIORITY if priority else Line.REPORTED
+        planned = self.these(ids if priority else self._sites_of(ids)) if ids else _NOTHING
+        self.line = None
+        if ids:
+            self._forget()
+        upto = self._next_source(cursor.source) if is_last else Cursor(source=cursor.source, after=ids[-1])
+        return Chunk(upto=upto, notifications=planned.notifications, customers=planned.customers)
+
+    def _sites_of(self, customer_ids: Sequence[int]) -> list[int]:
+        return [
+            int(row[0])
+            for row in self.tx.tuples(f"SELECT id FROM sites WHERE customer_id IN ({audience.numbers(customer_ids)})")
+        ]
 
     def these(self, site_ids: Sequence[int]) -> Chunk:
         """Plan the affected ones among some sites."""
@@ -136,8 +188,8 @@ class _Chunk:
             at_most,
         )
         self.tx.run(
-            f"""INSERT INTO plan_reach (site_id, customer_id, reach, round)
-                SELECT t.site_id, t.customer_id, MIN({audience.reach(self.scope, link="t")}), 0
+            f"""INSERT INTO plan_reach (site_id, customer_id, reach, round, place_in_line)
+                SELECT t.site_id, t.customer_id, MIN({audience.reach(self.scope, link="t")}), 0, {int(Line.REST)}
                 FROM ({audience.told_before(self.scope)} AND n.contact_point_id > :after
                                                          AND n.contact_point_id <= :until) AS t
                 JOIN contact_points AS c ON c.id = t.contact_point_id
@@ -198,14 +250,16 @@ class _Chunk:
         return None if found is None else int(found)
 
     def _next_source(self, source: int) -> Cursor:
+        if source in _IN_FRONT:
+            return Cursor(source=_IN_FRONT[source], after=0)
         later = [region_id for region_id in self.scope.region_ids if region_id > source]
         return Cursor(source=min(later, default=ENDED_SITES), after=0)
 
     def _choose(self, walked: str, condition: str, *, number: int, **values: object) -> None:
         """Choose a contact point per role for the affected sites of a walk that are not carried yet."""
         self.tx.run(
-            f"""INSERT INTO plan_reach (site_id, customer_id, reach, round)
-                SELECT w.site_id, MIN(s.customer_id), MIN({audience.reach(self.scope)}), :round
+            f"""INSERT INTO plan_reach (site_id, customer_id, reach, round, place_in_line)
+                SELECT w.site_id, MIN(s.customer_id), MIN({audience.reach(self.scope)}), :round, {self._place_in_line()}
                 FROM {walked} CROSS JOIN sites AS s
                 LEFT JOIN links AS l ON l.site_id = s.id
                 LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
@@ -218,6 +272,16 @@ class _Chunk:
             broadcast=self.broadcast_id,
             **values,
         )
+
+    def _place_in_line(self) -> str:
+        """Return the SQL of where those whom a contact point serves stand, over the links of a site and role."""
+        if self.line is not None:
+            return str(int(self.line))
+        if len(self.scope.channels) == 1 or self.reason is NotificationReason.LATE_JOINER:
+            return str(int(Line.REST))
+        reach = audience.reach(self.scope)
+        place = f"CASE WHEN {reach} < {UNREACHED} THEN {reach} / {POSITION} END"
+        return f"CASE WHEN MAX({place}) = MIN({place}) THEN {int(Line.ONE_CHANNEL)} ELSE {int(Line.REST)} END"
 
     def _draw_in(self) -> None:
         """Draw in the other affected sites that the chosen contact points serve, until none is new."""
@@ -245,8 +309,8 @@ class _Chunk:
         notifications = self.tx.run(
             f"""INSERT INTO notifications (broadcast_id, contact_point_id, channel, reason, due_at, planned_at)
                 SELECT CAST(:broadcast AS BIGINT), reach % {POINT}, {audience.channel(self.scope, place)},
-                       CAST(:reason AS TEXT), CAST(:due AS BIGINT), CAST(:now AS BIGINT)
-                FROM plan_reach WHERE reach < {UNREACHED}
+                       CAST(:reason AS TEXT), CAST(:due AS BIGINT) + place_in_line, CAST(:now AS BIGINT)
+                FROM plan_reach WHERE reach < {UNREACHED} {self._in_line()}
                 ON CONFLICT (broadcast_id, contact_point_id) DO NOTHING""",
             broadcast=self.broadcast_id,
             reason=self.reason,
@@ -276,6 +340,10 @@ class _Chunk:
         )
         return notifications, customers
 
+    def _in_line(self) -> str:
+        """Return the SQL of their order, so that claims touch rows side by side."""
+        return "ORDER BY place_in_line" if self.line is None and len(self.scope.channels) > 1 else ""
+
     def _chosen(self) -> int:
         """Return how many contact points were chosen; fewer new notifications mean that some were there before."""
         return int(self.tx.scalar(f"SELECT count(DISTINCT reach % {POINT}) FROM plan_reach WHERE reach < {UNREACHED}"))
@@ -293,6 +361,13 @@ class _Chunk:
 
 
 _FAR = 2**62
+_NOTHING = Chunk(upto=None, notifications=0, customers=0)
+_IN_FRONT = {PRIORITY_SITES: REPORTED, REPORTED: LISTED_SITES}
+_PRIORITY = "SELECT id FROM sites WHERE priority = 1 AND id > :after ORDER BY id LIMIT :most"
+_REPORTED = """SELECT DISTINCT k.customer_id + 0 AS customer_id FROM complaints AS k
+               WHERE k.effective_at >= (SELECT started_at FROM incidents WHERE id = :incident)
+                 AND k.service = :service AND k.customer_id + 0 > :after ORDER BY 1 LIMIT :most"""
+# `+ 0`: by time, of which there are few, not by customer, of which there are all
 
 _NOT_CARRIED = """NOT EXISTS (
     SELECT 1 FROM audience AS told CROSS JOIN links AS k CROSS JOIN audience_notifications AS an

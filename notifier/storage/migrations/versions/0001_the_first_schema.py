@@ -453,7 +453,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_sites_priority",
         "sites",
-        ["id"],
+        ["priority", "id"],
         unique=False,
         sqlite_where=sa.text("priority = 1"),
         postgresql_where=sa.text("priority = 1"),

@@ -1,0 +1,89 @@
+"""Incidents of one service that share sites: a site hears of one of them until both are over.
+
+Places of confirmed incidents do not overlap when they are confirmed; sites that are imported or moved later may lie in
+two. Where there is no other incident, or none that shares a site, this costs one look at the list of incidents.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind
+from notifier.domain.incident import IncidentState
+from notifier.storage.database import Transaction
+from notifier.storage.instants import from_json
+from notifier.storage.repositories import incidents, overlaps
+from notifier.storage.repositories.incidents import StoredIncident
+
+TELLS_FOR_ANOTHER = "tells_for_another"  # in the timeline: who heard of that one hears from this one that it is back
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A confirmed incident of the same service that shares a site."""
+
+    incident_id: int
+    region_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """What an update must know of them."""
+
+    telling: tuple[int, ...] = ()  # whoever is told by these hears nothing of this one
+    still_out: tuple[Neighbour, ...] = ()  # of a restoration: whoever lies here as well has no service yet
+
+
+NONE = Neighbours()
+
+
+def of(tx: Transaction, incident: StoredIncident, kind: BroadcastKind) -> Neighbours:
+    """Return the neighbours that matter to an update of an incident."""
+    if kind in ONLY_TO_TOLD:
+        return NONE
+    others = [
+        each
+        for each in incidents.with_state(tx, IncidentState.CONFIRMED)
+        if each.id != incident.id and each.service == incident.service
+    ]
+    if not others:
+        return NONE
+    place = incidents.place_regions(tx, incident.id)
+    near = [
+        Neighbour(each.id, tuple(incidents.place_regions(tx, each.id)))
+        for each in others
+        if _meet(tx, incident, place, each)
+    ]
+    if kind is BroadcastKind.RESTORED:
+        return Neighbours(still_out=tuple(near))
+    return Neighbours(telling=tuple(each.incident_id for each in near))
+
+
+def leave_to(tx: Transaction, neighbours: Neighbours, incident_id: int, now: datetime) -> None:
+    """Note with the incidents that are still out that they tell also for this one when they are over."""
+    for each in neighbours.still_out:
+        if incident_id not in told_for(tx, each.incident_id):
+            incidents.record(
+                tx, each.incident_id, at=now, event=TELLS_FOR_ANOTHER, actor="daemon", detail={"incident": incident_id}
+            )
+
+
+def told_for(tx: Transaction, incident_id: int) -> tuple[int, ...]:
+    """Return the incidents that were over earlier, and whose restoration is told with that of this one."""
+    rows = tx.tuples(
+        "SELECT detail FROM timeline WHERE incident_id = :id AND event = :event ORDER BY id",
+        id=incident_id,
+        event=TELLS_FOR_ANOTHER,
+    )
+    return tuple(from_json(row[0], dict[str, int])["incident"] for row in rows)
+
+
+def _meet(tx: Transaction, incident: StoredIncident, place: Sequence[int], other: StoredIncident) -> bool:
+    """Tell whether two incidents share a site, be it by region or by name."""
+    if overlaps.overlaps(tx, other.id, incident.service, place):
+        return True
+    if overlaps.overlaps(tx, incident.id, incident.service, incidents.place_regions(tx, other.id)):
+        return True
+    both = """SELECT 1 FROM incident_sites AS a JOIN incident_sites AS b ON b.site_id = a.site_id
+              WHERE a.incident_id = :one AND b.incident_id = :other LIMIT 1"""
+    return tx.scalar(both, one=incident.id, other=other.id) is not None
