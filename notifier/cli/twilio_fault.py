@@ -21,7 +21,7 @@ SHARES = {
 @click.option(
     "--dir",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path, file_okay=False),
     default=FOLDER,
     show_default=True,
     help="The folder of the running receiver.",
@@ -47,7 +47,10 @@ SHARES = {
 @click.option("--undelivered", default=0.0, metavar="SHARE", help=SHARES["undelivered"])
 @click.option("--error", "error_code", default=30003, show_default=True, help="Twilio's error code of those.")
 def twilio_fault(folder: Path, **commanded: float | str) -> None:
-    """Tell a running receiver of texts to misbehave; without options it is well again."""
+    """Tell a running receiver of texts to misbehave; without options it is well again.
+
+    Example: notifier sandbox twilio-fault --lost-after 0.2 --callbacks reversed
+    """
     from notifier.domain.errors import InvalidInput
     from notifier.sandbox.twilio_faults import Faults, write_faults
 
@@ -55,6 +58,8 @@ def twilio_fault(folder: Path, **commanded: float | str) -> None:
         faults = Faults(**commanded)  # type: ignore[arg-type]
     except InvalidInput as error:
         raise click.UsageError(str(error)) from error
+    if not folder.is_dir():
+        raise click.UsageError(f"no receiver lists texts in {folder}; expected the --dir of `notifier sandbox twilio`")
     write_faults(folder, faults)
     well = Faults()
     said = [f"{name.replace('_', '-')} {value}" for name, value in commanded.items() if value != getattr(well, name)]
