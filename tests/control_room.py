@@ -1,9 +1,10 @@
 """A control room for tests: the stages of incidents on a real SQLite file, a clock set by hand, fake messages."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from notifier.config import Config, Delivery, Provider, ProviderKind
+from notifier.config import Config, Delivery, OnCall, Provider, ProviderKind
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.notification import Channel, NotificationFacts
@@ -67,22 +68,33 @@ class FakeMessages:
         sites = ", ".join(site.street for site in personal.sites)
         return FakeRendered(subject=f"{kind} for {sites}", text=f"{facts.service} {facts.customers}")
 
+    def unworded(self, facts: Facts, by_locale: Mapping[str, int], /) -> list[str]:
+        return [f"no word for {facts.cause} in es"] if facts.cause == "storm" and by_locale.get("es") else []
+
 
 class ControlRoom:
     """Every stage of incidents on one database, as the app would build them."""
 
-    def __init__(self, database: Database, *, playbook: Playbook | None = None, rate: float = 100.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        playbook: Playbook | None = None,
+        rate: float = 100.0,
+        on_call: OnCall = OnCall(),  # noqa: B008 - a value that nobody changes
+    ) -> None:
         self.database, self.town, self.clock = database, Town(database), SetClock()
         self.playbook = playbook or Playbook(name="standard", services=("power", "internet"))
         playbooks = dict.fromkeys(self.playbook.services, self.playbook)
         config = Config(
             delivery=Delivery(take_back=TAKE_BACK),
             providers=(Provider(name="outbox", kind=ProviderKind.FILE, rate=rate),),
+            on_call=on_call,
         )
         self.queue, self.metrics = EmbeddedQueue(), Metrics(services=("power", "internet"))
         messages = FakeMessages()
         common = (database, config, self.clock, self.queue, self.metrics, playbooks)
-        around = Surroundings(
+        self.around = around = Surroundings(
             database=database,
             config=config,
             clock=self.clock,
@@ -91,7 +103,7 @@ class ControlRoom:
             playbooks=playbooks,
         )
         self.incidents = Incidents(around, messages)
-        self.broadcasts = Broadcasts(around, messages.render)
+        self.broadcasts = Broadcasts(around, messages)
         self.course = Course(around)
         self.planning = Planning(*common)
         self.promises = Promises(*common)

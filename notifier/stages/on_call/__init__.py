@@ -103,8 +103,7 @@ class OnCall:
 
     def _place_test(self, tx: Transaction, name: str) -> int:
         now, key = self._clock.now(), alarm_key(CallReason.TEST, token_hex(8))
-        stored.begin(tx, key=key, reason=CallReason.TEST, now=now)
-        alarm = next(each for each in stored.open_alarms(tx) if each.key == key)
+        alarm = stored.begin(tx, key=key, reason=CallReason.TEST, now=now)
         return self._watch.place(tx, person=name, alarms=[alarm], text=trial_line(name), verbs=(Verb.WAIT,), now=now)
 
     # --- looking ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import assert_never
 
+import structlog
 from msgspec.structs import replace
 
 from notifier.config import Config, Person
@@ -24,6 +25,7 @@ from notifier.providers import Provider, Recalled, create
 from notifier.providers.webhook import Webhooks
 from notifier.stages.on_call.people import People
 
+log = structlog.get_logger(__name__)
 HAND_OVER_SECONDS = 20.0  # the longest that anybody waits for a carrier before the next try, or the next person
 CONNECTIONS = 2  # per provider
 VALID_FOR = timedelta(hours=1)  # a text that arrives later wakes somebody for nothing
@@ -65,6 +67,9 @@ class Carriers:
             return Outcome(result=Result.RENDER_FAILED, answer=str(error))
         except (OSError, Recalled) as error:
             return Outcome(result=Result.OURS, answer=type(error).__name__)
+        except Exception:  # the edge: what goes wrong on one route must not keep the others from going out
+            log.exception("a hand-over to on-call failed", route=str(route))
+            return Outcome(result=Result.UNKNOWN, answer="unexpected error; see the log")
 
     async def _hand_over(self, notice: Notice, person: Person, route: Route, attempt: int) -> Outcome:
         public_url = self._config.sender.public_url

@@ -8,6 +8,7 @@ from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, 
 from notifier.stages.on_call.people import People
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs import waking
+from notifier.storage.queries.needs.waking import Act
 from notifier.storage.repositories import on_call as stored
 from notifier.storage.repositories.on_call import StoredAlarm, StoredCall
 
@@ -24,7 +25,7 @@ def sweep(tx: Transaction, people: People, zone: ZoneInfo, *, now: datetime) -> 
         is_over = all(alarm.ended_at is not None for alarm in alarms)
         if not is_over and not all(_rests(alarm, now) for alarm in alarms):
             continue
-        outcome = _outcome(call, alarms)
+        outcome = _outcome(call, alarms, _acts(tx, alarms))
         if stored.settle(tx, call.id, outcome):
             settled.append((call.reason, outcome))
         stored.call_off(tx, call.id)
@@ -40,12 +41,21 @@ def _rests(alarm: StoredAlarm, now: datetime) -> bool:
     return alarm.ended_at is not None or (alarm.rests_until is not None and alarm.rests_until > now)
 
 
-def _outcome(call: StoredCall, alarms: Sequence[StoredAlarm]) -> CallOutcome:
+def _acts(tx: Transaction, alarms: Sequence[StoredAlarm]) -> list[Act]:
+    """Return what people did last with the incidents of these alarms since they began."""
+    found = (
+        waking.acted(tx, alarm.incident_id, since=alarm.opened_at) for alarm in alarms if alarm.incident_id is not None
+    )
+    return [act for act in found if act is not None]
+
+
+def _outcome(call: StoredCall, alarms: Sequence[StoredAlarm], acts: Sequence[Act]) -> CallOutcome:
     if call.answered_at is not None:
         return CallOutcome.ANSWERED
     if call.reason is CallReason.TEST:
         return CallOutcome.UNANSWERED
-    return CallOutcome.ELSEWHERE if any(alarm.answered_at is not None for alarm in alarms) else CallOutcome.OVER
+    somebody = acts or any(alarm.answered_at is not None for alarm in alarms)
+    return CallOutcome.ELSEWHERE if somebody else CallOutcome.OVER
 
 
 def _tell_over(
@@ -76,10 +86,7 @@ def _knows(tx: Transaction, call: StoredCall, alarms: Sequence[StoredAlarm], peo
     """Tell whether the person who was called has ended it themselves, by text or by key."""
     if call.answer in (Verb.SEND, Verb.NO):
         return True
-    acts = (
-        waking.acted(tx, alarm.incident_id, since=alarm.opened_at) for alarm in alarms if alarm.incident_id is not None
-    )
-    return any(act is not None and people.is_same(call.person, act.by) for act in acts)
+    return any(people.is_same(call.person, act.by) for act in _acts(tx, alarms))
 
 
 def _over(tx: Transaction, alarms: Sequence[StoredAlarm], zone: ZoneInfo) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from notifier.domain.delivery import Outcome, Result
+from notifier.domain.errors import NotifierError
 from notifier.domain.on_call import (
     GATHER,
     CallOutcome,
@@ -177,7 +178,7 @@ class Watch:
             if key not in standing:
                 done.changes += 1
                 if write:
-                    stored.begin(
+                    alarm = stored.begin(
                         tx,
                         key=key,
                         reason=each.reason,
@@ -185,6 +186,7 @@ class Watch:
                         incident_id=each.incident_id,
                         broadcast_id=each.broadcast_id,
                     )
+                    self._note_act(tx, alarm, each, now, write=True)
         for key, alarm in standing.items():
             if self._is_over(alarm, found, now):
                 done.changes += 1
@@ -331,7 +333,10 @@ class Watch:
                 outcome = await self._carriers.hand_over(self._notice(due), person, due.route, attempt=due.attempts + 1)
         now = self._clock.now()
         tried = _judged(due, outcome, now=now, answer_within=self._people.roster.answer_within)
-        await self._database.write(lambda tx: stored.record(tx, tried, now=now))
+        try:
+            await self._database.write(lambda tx: stored.record(tx, tried, now=now))
+        except NotifierError:  # it is handed over again: twice is better than that the others are cut off
+            log.exception("what became of an on-call notice could not be stored", call=due.call.id)
         say = log.info if tried.state is RouteState.HANDED_OVER else log.error
         say(
             "on-call notice",

@@ -106,19 +106,18 @@ def begin(
     now: datetime,
     incident_id: int | None = None,
     broadcast_id: int | None = None,
-) -> int:
-    """Store an alarm and return its id."""
-    return int(
-        tx.scalar(
-            """INSERT INTO alarms (key, reason, incident_id, broadcast_id, opened_at)
-               VALUES (:key, :reason, :incident, :broadcast, :now) RETURNING id""",
-            key=key,
-            reason=reason,
-            incident=incident_id,
-            broadcast=broadcast_id,
-            now=to_micros(now),
-        )
+) -> StoredAlarm:
+    """Store an alarm and return it."""
+    rows = tx.rows(
+        """INSERT INTO alarms (key, reason, incident_id, broadcast_id, opened_at)
+           VALUES (:key, :reason, :incident, :broadcast, :now) RETURNING *""",
+        key=key,
+        reason=reason,
+        incident=incident_id,
+        broadcast=broadcast_id,
+        now=to_micros(now),
     )
+    return _alarm(rows[0])
 
 
 def end(tx: Transaction, alarm_id: int, *, now: datetime) -> None:

@@ -1,0 +1,462 @@
+"""What wakes people on call, whom, when and for how long: the poller minute by minute, on a real SQLite file."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from notifier.config import Person
+from notifier.domain.actor import DAEMON
+from notifier.domain.delivery import Outcome
+from notifier.domain.errors import StoreUnavailable
+from notifier.domain.incident import DismissReason
+from notifier.domain.playbook import Playbook
+from notifier.domain.segments import segments
+from notifier.stages.incidents import ConfirmIncident, DismissIncident, SetEta
+from notifier.storage.migrate import upgrade
+from notifier.storage.repositories import control, incidents
+from notifier.storage.repositories import on_call as stored
+from notifier.storage.sqlite import SqliteDatabase
+from tests.control_room import ANN, BOB, MINUTE
+from tests.incident_town import MORNING
+from tests.on_call_desk import ACCEPTED, ANN_NUMBER, BEA_NUMBER, BUSY, CEM_NUMBER, GONE, Desk
+
+HOUR = timedelta(hours=1)
+PLAN = Playbook(name="standard", services=("power", "internet"), next_update_within=HOUR, warn_before=20 * MINUTE)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "notifier.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def database(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
+    path = tmp_path / "notifier.db"
+    shutil.copyfile(template, path)
+    database = SqliteDatabase(path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def desk(database: SqliteDatabase) -> Desk:
+    return Desk(database, playbook=PLAN)
+
+
+# --- a suspected incident --------------------------------------------------------------------------------------------
+
+
+async def test_a_suspected_incident_wakes_the_first_person_with_what_they_need_to_decide(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch()
+    (text,) = desk.texts(ANN_NUMBER)
+    code = desk.code(ANN_NUMBER)
+    assert text == (
+        "NOTIFIER #1 power 94110: 20 people in 11 min (1.3 expected), 18 verified, 5 customers, nobody told. "
+        f"Reply {code} SEND, {code} WAIT or {code} NO. No answer in 10 min: the next on call is woken."
+    )
+    assert segments(text).count <= 2
+    assert desk.texts(BEA_NUMBER) == []
+
+
+async def test_without_an_answer_one_after_the_other_is_woken_and_then_the_first_again(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch(9.5)
+    assert desk.called() == ["Ann"]
+    await desk.watch(1)
+    assert desk.called() == ["Ann", "Bea"]
+    await desk.watch(10)
+    assert desk.called() == ["Ann", "Bea", "Cem"]
+    await desk.watch(10)
+    assert desk.called() == ["Ann", "Bea", "Cem", "Ann"]
+    assert desk.outcomes()[:3] == [("Ann", "unanswered"), ("Bea", "unanswered"), ("Cem", "unanswered")]
+    assert desk.metric("calls_total", reason="suspected", outcome="unanswered") == 3
+    assert desk.metric("calls_open") == 1
+    await desk.watch(24 * 60, every=5 * MINUTE)
+    assert 17 <= desk.called().count("Bea") <= 22  # it goes on, for each about every 80 minutes
+
+
+async def test_everybody_is_woken_also_while_everything_is_paused(desk: Desk) -> None:
+    desk.room.database.write_now(
+        lambda tx: control.put(tx, control.PAUSED, "1", now=MORNING, actor=DAEMON),
+    )
+    desk.suspect()
+    await desk.watch()
+    assert len(desk.texts(ANN_NUMBER)) == 1
+
+
+async def test_the_incident_shows_who_was_called(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch()
+    assert desk.room.events()[-1] == "called"
+    assert await desk.on_call.called() == {"suspected 1": "Ann called 06:00 PST, no answer"}
+
+
+# --- routes ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_person_is_called_by_all_their_routes_at_once(database: SqliteDatabase) -> None:
+    desk = Desk(database, people=(Person(name="Ann", sms=ANN_NUMBER, email="ann@example.com"),))
+    desk.suspect()
+    await desk.watch()
+    (mail,) = desk.mails()
+    assert mail.recipient == "ann@example.com"
+    assert b"notifier on-call ack 1" in mail.data
+    assert desk.code(ANN_NUMBER).encode() not in mail.data
+    assert len(desk.texts()) == 1
+
+
+async def test_when_every_route_of_a_person_fails_the_next_one_is_woken_at_once(desk: Desk) -> None:
+    desk.sms.answers = lambda number: GONE if number == ANN_NUMBER else ACCEPTED
+    desk.suspect()
+    await desk.watch()
+    assert desk.called() == ["Ann", "Bea"]
+    assert len(desk.texts(BEA_NUMBER)) == 1
+    assert desk.outcomes()[0] == ("Ann", "unreachable")
+    assert desk.metric("calls_total", reason="suspected", outcome="unreachable") == 1
+    (view,) = [call for call in (await desk.on_call.view()).calls if call.person == "Ann"]
+    assert (view.routes[0].state, view.routes[0].problem) == ("failed", "21211 no such number")
+
+
+async def test_a_busy_route_is_tried_again_while_the_next_one_is_already_woken(desk: Desk) -> None:
+    desk.sms.answers = lambda number: BUSY if number == ANN_NUMBER else ACCEPTED
+    desk.suspect()
+    await desk.watch()
+    assert desk.called() == ["Ann", "Bea"]
+    desk.sms.answers = lambda _: ACCEPTED
+    await desk.watch(0.5)
+    assert len(desk.texts(ANN_NUMBER)) == 2  # the second one was taken
+    code = {text.partition("Reply ")[2][:3] for text in desk.texts(ANN_NUMBER)}
+    assert len(code) == 1  # a text said again says the same code
+    await desk.watch(2)
+    assert len(desk.texts(ANN_NUMBER)) == 2
+
+
+async def test_when_nobody_can_be_reached_it_is_tried_on_without_racing(desk: Desk) -> None:
+    desk.sms.answers = lambda _: BUSY
+    desk.suspect()
+    await desk.watch()
+    assert desk.called() == ["Ann", "Bea", "Cem"]
+    await desk.watch(5)
+    assert desk.called() == ["Ann", "Bea", "Cem"]
+    assert len(desk.texts()) == 3 * 5  # at 0, 15, 45, 105 and 225 s; polled every ten seconds
+    await desk.watch(6)
+    assert len(desk.called()) == 6
+
+
+async def test_a_text_that_comes_back_undelivered_wakes_the_next_one(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch()
+    assert not await desk.on_call.receive("SM999", "undelivered", has_failed=True)
+    assert await desk.on_call.receive("SM1", "undelivered", has_failed=True)
+    await desk.watch()
+    assert desk.called() == ["Ann", "Bea"]
+
+
+async def test_a_delivered_receipt_is_shown(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch()
+    assert await desk.on_call.receive("SM1", "delivered", has_failed=False)
+    (call,) = (await desk.on_call.view()).calls
+    assert (call.routes[0].state, call.routes[0].receipt) == ("handed_over", "delivered")
+
+
+async def test_a_number_that_is_none_is_shown_and_the_next_one_woken(database: SqliteDatabase) -> None:
+    desk = Desk(database, people=(Person(name="Ann", sms="123"), Person(name="Bea", sms=BEA_NUMBER)))
+    desk.suspect()
+    await desk.watch()
+    assert desk.called() == ["Ann", "Bea"]
+
+
+# --- kill -9 ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_call_that_was_stored_and_not_handed_over_goes_out_after_a_crash(desk: Desk) -> None:
+    desk.suspect()
+    desk.sms.stuck = asyncio.Event()
+    dying = asyncio.create_task(desk.watch())
+    await desk.sms.asked.wait()
+    assert desk.called() == ["Ann"]
+    dying.cancel()
+    await asyncio.wait([dying])
+    assert desk.texts() == []
+    desk.sms.stuck = None
+    desk.start()
+    await desk.watch()
+    assert len(desk.texts(ANN_NUMBER)) == 1
+    assert desk.called() == ["Ann"]
+
+
+async def test_a_hand_over_whose_outcome_was_not_stored_is_repeated_with_the_same_code(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    desk.suspect()
+    with monkeypatch.context() as broken:
+        broken.setattr(stored, "record", fail)
+        await desk.watch()
+    assert len(desk.texts(ANN_NUMBER)) == 1
+    desk.start()
+    await desk.watch()
+    first, second = desk.texts(ANN_NUMBER)
+    assert first == second
+
+
+async def test_what_goes_wrong_on_one_route_does_not_keep_the_others_from_going_out(database: SqliteDatabase) -> None:
+    def break_down(_: str) -> Outcome:
+        raise RuntimeError("a bug")
+
+    desk = Desk(database, people=(Person(name="Ann", sms=ANN_NUMBER, email="ann@example.com"),))
+    desk.sms.answers = break_down
+    desk.suspect()
+    await desk.watch()
+    assert len(desk.mails()) == 1
+    assert desk.called() == ["Ann"]
+
+
+async def test_a_new_start_wakes_nobody_again_who_was_called(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch()
+    desk.start()
+    await desk.watch(5)
+    assert desk.called() == ["Ann"]
+
+
+# --- it is over ------------------------------------------------------------------------------------------------------
+
+
+async def test_when_the_need_is_gone_nobody_is_called_any_more_and_who_was_called_is_told(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch(11)
+    await desk.room.incidents.dismiss(1, DismissIncident(), BOB)
+    await desk.watch()
+    assert desk.texts(ANN_NUMBER)[-1].startswith("NOTIFIER #1 power 94110: over (dismissed by bob at ")
+    assert "Nothing more to do" in desk.texts(BEA_NUMBER)[-1]
+    assert desk.texts(CEM_NUMBER) == []
+    said = len(desk.texts())
+    await desk.watch(60)
+    assert len(desk.texts()) == said
+    assert desk.outcomes() == [("Ann", "unanswered"), ("Bea", "elsewhere")]
+    assert desk.metric("calls_open") == 0
+
+
+async def test_what_subsides_by_itself_is_said_to_be_over(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch()
+    desk.room.database.write_now(
+        lambda tx: incidents.dismiss(tx, 1, now=desk.clock.now(), reason=DismissReason.SUBSIDED, actor="daemon")
+    )
+    await desk.watch()
+    assert desk.texts()[-1] == "NOTIFIER #1 power 94110: over (it subsided). Nothing more to do."
+    assert desk.outcomes() == [("Ann", "over")]
+
+
+async def test_who_ended_it_themselves_is_not_told_that_it_is_over(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch(11)
+    await desk.room.incidents.dismiss(1, DismissIncident(), ANN)
+    await desk.watch()
+    assert len(desk.texts(ANN_NUMBER)) == 1
+    assert len(desk.texts(BEA_NUMBER)) == 2
+
+
+async def test_somebody_who_was_called_three_times_is_told_once(database: SqliteDatabase) -> None:
+    desk = Desk(database, people=(Person(name="Ann", sms=ANN_NUMBER),))
+    desk.suspect()
+    await desk.watch(35)
+    assert desk.called() == ["Ann", "Ann", "Ann"]
+    await desk.room.incidents.dismiss(1, DismissIncident(), BOB)
+    await desk.watch()
+    assert sum("over (" in text for text in desk.texts()) == 1
+
+
+async def test_while_somebody_works_on_the_incident_nobody_else_is_woken_but_it_is_not_forgotten(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch(5)
+    await desk.room.incidents.confirm(1, ConfirmIncident(), BOB)  # a draft; nothing is sent
+    await desk.watch(24)
+    assert desk.called() == ["Ann"]
+    assert desk.outcomes() == [("Ann", "elsewhere")]
+    await desk.watch(8)
+    assert desk.called() == ["Ann", "Ann"]  # half an hour later nothing has come of it
+
+
+async def test_an_incident_that_a_person_opens_wakes_nobody_at_once(desk: Desk) -> None:
+    await desk.room.open()
+    await desk.watch(20)
+    assert desk.called() == []
+    await desk.watch(11)
+    assert desk.called() == ["Ann"]
+    assert "opened by ann" in desk.texts()[0]
+
+
+# --- storms ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_storm_is_one_call_not_fifty(desk: Desk) -> None:
+    for number in range(50):
+        desk.suspect(f"94{200 + number}")
+    await desk.watch()
+    (text,) = desk.texts()
+    code = desk.code(ANN_NUMBER)
+    assert text.startswith("NOTIFIER 50 things need you: #1 power 94200; #2 power 94201; ")
+    assert text.endswith(f"Reply {code} WAIT. No answer in 10 min: the next on call is woken.")
+    assert segments(text).count <= 2
+    desk.suspect("94300")
+    await desk.watch(1)
+    assert len(desk.texts()) == 1
+    await desk.watch(1.2)
+    assert len(desk.texts()) == 2
+    await desk.watch(9)
+    assert desk.called() == ["Ann", "Ann", "Bea"]
+    assert "51 things" in desk.texts(BEA_NUMBER)[0]
+
+
+async def test_of_a_storm_it_is_said_that_it_is_over_once(desk: Desk) -> None:
+    for number in range(3):
+        desk.suspect(f"9420{number}")
+    await desk.watch()
+    for number in (1, 2, 3):
+        await desk.room.incidents.dismiss(number, DismissIncident(), BOB)
+        await desk.watch()
+    assert desk.texts()[1:] == ["NOTIFIER 3 things you were called about are over. Nothing more to do."]
+
+
+# --- the other reasons -----------------------------------------------------------------------------------------------
+
+
+async def test_an_update_that_waits_for_a_second_person_wakes_somebody_other_than_its_author(
+    database: SqliteDatabase,
+) -> None:
+    desk = Desk(database, playbook=Playbook(name="small", services=("power", "internet"), audience_limit=3))
+    await desk.room.send(await desk.room.open())  # by the key of Ann
+    await desk.watch()
+    assert desk.called() == ["Bea"]
+    (text,) = desk.texts()
+    code = desk.code(BEA_NUMBER)
+    assert text.startswith("NOTIFIER #1 power 94110: acknowledged to 5 customers, sent by ann, waits for another key")
+    assert f"Reply {code} SEND or {code} WAIT." in text
+
+
+async def test_a_promise_in_danger_wakes_before_it_lapses(desk: Desk) -> None:
+    await desk.room.deliver(await desk.room.open(eta_at=MORNING + 2 * HOUR))
+    desk.clock.time = MORNING + 99 * MINUTE
+    await desk.room.promises.watch()
+    await desk.watch()
+    assert desk.called() == []
+    desk.clock.time = MORNING + 101 * MINUTE
+    await desk.room.promises.watch()
+    await desk.watch()
+    (text,) = desk.texts(ANN_NUMBER)
+    assert "#1 power 94110: the ETA by " in text
+    assert "is due in 19 min" in text
+    assert f"Reply {desk.code(ANN_NUMBER)} WAIT." in text
+
+
+async def test_a_new_time_ends_the_call_about_a_promise(desk: Desk) -> None:
+    await desk.room.deliver(await desk.room.open(eta_at=MORNING + 2 * HOUR))
+    desk.clock.time = MORNING + 101 * MINUTE
+    await desk.room.promises.watch()
+    await desk.watch()
+    draft = await desk.room.incidents.eta(1, SetEta(eta_at=MORNING + 4 * HOUR), BOB)
+    assert draft.broadcast is not None
+    await desk.room.broadcasts.send(draft.broadcast.id, 5, BOB)
+    await desk.watch()
+    assert desk.texts(ANN_NUMBER)[-1].startswith("NOTIFIER #1 power 94110: over (eta by bob at ")
+
+
+async def test_a_missed_promise_keeps_the_call_going(desk: Desk) -> None:
+    draft = await desk.room.open(eta_at=MORNING + HOUR, may_delay=False)
+    await desk.room.deliver(draft)
+    desk.clock.time = MORNING + 50 * MINUTE
+    while desk.clock.now() < MORNING + 75 * MINUTE:
+        desk.clock.go_on(MINUTE)
+        await desk.room.promises.watch()
+        await desk.on_call.watch()
+    assert desk.called() == ["Ann", "Bea", "Cem"]
+    assert "was missed, and customers have heard nothing since" in desk.texts(CEM_NUMBER)[0]
+
+
+async def test_a_provider_that_is_stopped_for_longer_than_a_minute_wakes(desk: Desk) -> None:
+    desk.states["outbox"] = "stopped: 535 authentication failed; tried again by itself in 12 s"
+    await desk.watch(0.5)
+    desk.states["outbox"] = "up"
+    await desk.watch(0.5)
+    desk.states["outbox"] = "stopped: 535 authentication failed; tried again by itself in 12 s"
+    await desk.watch(0.8)
+    assert desk.called() == []
+    await desk.watch(0.5)
+    (text,) = desk.texts()
+    assert text.startswith("NOTIFIER provider outbox is stopped: 535 authentication failed. Messages wait")
+    desk.states["outbox"] = "up"
+    await desk.watch(1)
+    assert desk.texts()[-1] == "NOTIFIER provider outbox works again. Over."
+
+
+async def test_a_restart_does_not_pretend_that_a_stopped_provider_works_again(desk: Desk) -> None:
+    desk.states["outbox"] = "stopped: 535 authentication failed"
+    await desk.watch(1.5)
+    desk.states["outbox"] = "up"
+    desk.start()
+    await desk.watch(1)
+    assert len(desk.texts()) == 1
+    await desk.watch(2)
+    assert len(desk.texts()) == 2
+
+
+async def test_a_source_that_falls_silent_wakes_and_its_next_complaint_ends_it(desk: Desk) -> None:
+    for number in range(28 * 24 * 6):  # every ten minutes for four weeks
+        desk.complain("sms", MORNING - number * 10 * MINUTE)
+    await desk.watch(30, every=MINUTE)
+    assert desk.called() == []
+    await desk.watch(180, every=MINUTE)
+    assert desk.texts()[0].startswith("NOTIFIER source sms: nothing came in for ")
+    said = len(desk.texts())
+    desk.start()  # and a restart does not end it
+    await desk.watch(1)
+    assert len(desk.texts()) == said
+    desk.complain("sms", desk.clock.now())
+    await desk.watch(1)
+    assert desk.texts()[-1] == "NOTIFIER source sms speaks again. Over."
+
+
+async def test_while_the_daemon_was_down_no_source_was_silent(desk: Desk) -> None:
+    for number in range(28 * 24 * 6):
+        desk.complain("sms", MORNING - number * 10 * MINUTE)
+    desk.clock.go_on(5 * HOUR)
+    desk.start()
+    await desk.watch(30, every=MINUTE)
+    assert desk.called() == []
+
+
+async def test_without_people_nobody_is_called_and_nothing_is_stored(database: SqliteDatabase) -> None:
+    desk = Desk(database, people=())
+    desk.suspect()
+    await desk.watch(1)
+    assert desk.room.rows("SELECT * FROM alarms") == []
+
+
+# --- trying it -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_test_calls_everybody_at_once_and_is_over_with_the_answer(desk: Desk) -> None:
+    calls = await desk.on_call.test("", ANN)
+    await desk.watch()
+    assert [call.person for call in calls] == ["Ann", "Bea", "Cem"]
+    text, code = desk.texts(ANN_NUMBER)[0], desk.code(ANN_NUMBER)
+    assert text == (
+        f"NOTIFIER test for Ann: nothing has happened, this only tries whether you are reached. Reply {code} WAIT."
+    )
+    assert "You have it" in await desk.on_call.answer(code, "wait", ANN_NUMBER)
+    await desk.watch(11)
+    assert desk.outcomes() == [("Ann", "answered"), ("Bea", "unanswered"), ("Cem", "unanswered")]
+    assert len(desk.texts()) == 3
+    assert desk.metric("calls_open") == 0
