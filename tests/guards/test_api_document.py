@@ -19,6 +19,8 @@ OPEN = {
     ("POST", "/u/{token}"),
     ("GET", "/p/{token}"),
     ("POST", "/p/{token}"),
+    ("POST", "/webhooks/twilio/sms"),
+    ("POST", "/webhooks/twilio/status"),
 }
 
 
