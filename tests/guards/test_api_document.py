@@ -21,6 +21,7 @@ OPEN = {
     ("POST", "/p/{token}"),
     ("POST", "/webhooks/twilio/sms"),
     ("POST", "/webhooks/twilio/status"),
+    ("POST", "/webhooks/twilio/status"),
 }
 
 
