@@ -15,11 +15,14 @@ from notifier.config import Caps, Config, InDoubt, InDoubtPolicy
 from notifier.config import Delivery as DeliverySettings
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
+from notifier.domain.consent import Purpose
 from notifier.domain.delivery import Outcome, Result, Suppress
 from notifier.domain.errors import LeaseLost, NotFound, Refused
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.domain.playbook import Playbook
 from notifier.messages import Messages
+from notifier.messages.links import Purpose as LinkPurpose
+from notifier.messages.links import read_unsubscribe, read_versioned
 from notifier.messages.mime import Mail
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
@@ -621,6 +624,26 @@ async def test_what_was_sent_is_shown_again_word_for_word(desk: Desk) -> None:
     assert view.template_version == version
     assert view.contact_point == "c***@example.net"
     assert view.customers == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "purpose"),
+    [(BroadcastKind.ACKNOWLEDGED, Purpose.OUTAGE), (BroadcastKind.PLANNED_NOTICE, Purpose.PLANNED)],
+)
+async def test_a_mail_links_to_its_readers_settings_and_opts_out_of_what_it_is_for(
+    desk: Desk, kind: BroadcastKind, purpose: Purpose
+) -> None:
+    point = contact_point(desk.database, 1)
+    notification(desk.database, broadcast(desk.database, incident(desk.database), kind=kind), point)
+    (claimed,) = await desk.claim()
+    mail, _ = desk.delivery.make(claimed)
+    assert isinstance(mail, Mail)
+    _, text, html = words(mail)
+    for part in (text, html):
+        (settings,) = set(re.findall(r"/p/([0-9a-f]+)", part))
+        assert read_versioned(("a secret",), LinkPurpose.PREFERENCES, settings) == point
+        (stop,) = set(re.findall(r"/u/([0-9a-f]+)", part))
+        assert read_unsubscribe(("a secret",), stop) == (point, purpose)
 
 
 async def test_what_was_sent_is_shown_with_the_words_of_then_after_the_templates_changed(desk: Desk) -> None:
