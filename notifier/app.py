@@ -43,6 +43,7 @@ from notifier.stages.on_call import Deciding, OnCall
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.replies import Inbox
+from notifier.stages.test_sends import TestSends
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 from notifier.storage.opening import store_at
@@ -115,6 +116,7 @@ class App:
         parts = machine.parts
         stack.push_async_callback(parts.on_call.close)
         stack.push_async_callback(parts.helpdesk.close)
+        stack.push_async_callback(parts.test_sends.close)
         await machine.doubts.settle_at_start()
         await parts.detection.rebuild()
         self._begin(stack, stop, "store", database.keep)
@@ -167,7 +169,7 @@ class App:
         around = Surroundings(
             database=database, config=config, clock=clock, queue=queue, metrics=metrics, playbooks=playbooks
         )
-        incidents, broadcasts = Incidents(around, messages), Broadcasts(around, messages.render)
+        incidents, broadcasts = Incidents(around, messages), Broadcasts(around, messages)
         on_call = OnCall(
             around,
             Deciding(
@@ -211,6 +213,7 @@ class App:
             mail_reports=MailReports(around, link_secrets, inbox),
             inbox=inbox,
             helpdesk=Helpdesk(around, helpdesk_provider(config)),
+            test_sends=TestSends(around, messages, link_secret, trial_providers(config)),
             upkeep=Upkeep(database, config, clock, metrics),
             on_call=on_call,
             link_secret=link_secret,
@@ -283,6 +286,15 @@ def helpdesk_provider(config: Config) -> Provider | None:
     """Return the provider of mail to the helpdesk: the first one, on a connection of its own."""
     mail = [provider for provider in config.providers if provider.channel is Channel.EMAIL]
     return create(replace(mail[0], connections=1)) if mail and config.inbound.helpdesk_address else None
+
+
+def trial_providers(config: Config) -> dict[Channel, Provider]:
+    """Return a provider per channel for test sends: the first configured one, on a connection of its own."""
+    found: dict[Channel, Provider] = {}
+    for settings in config.providers:
+        if settings.channel not in found:
+            found[settings.channel] = create(replace(settings, connections=1))
+    return found
 
 
 def build_scheduler(

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "serve": ("notifier.cli.serve:serve", "Run the daemon."),
             "check": ("notifier.cli.check:check", "Check configuration, playbooks and templates offline."),
             "templates": ("notifier.cli.templates:templates", "Show and check every message, offline."),
+            "test-send": ("notifier.cli.test_send:test_send", "Send every kind of message to one address, as a test."),
             "db": ("notifier.cli.db:db", "Upgrade or inspect the database."),
             "keys": ("notifier.cli.keys:keys", "Create, list or revoke API keys."),
         },

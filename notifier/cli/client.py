@@ -155,11 +155,15 @@ class Client:
         self._learn(response)
         return self._judged(reply, response)
 
-    def lines(self, path: str, *, query: Mapping[str, str | int | None] | None = None) -> Iterator[bytes]:
-        """Ask for a list and yield its lines as they come, in constant memory."""
+    def lines(
+        self, path: str, *, query: Mapping[str, str | int | None] | None = None, body: object = None
+    ) -> Iterator[bytes]:
+        """Ask for a list, or with a body for something to be done, and yield the lines of the answer as they come."""
         connection = self._open(STREAM_TIMEOUT_SECONDS)
+        content = None if body is None else msgspec.json.encode(body)
+        sent = self._headers(None if content is None else {"Content-Type": "application/json"})
         try:
-            connection.request("GET", self._target(path, query), headers=self._headers(None))
+            connection.request("GET" if content is None else "POST", self._target(path, query), content, sent)
             response = connection.getresponse()
             self._learn(response)
             if response.status != http.client.OK:

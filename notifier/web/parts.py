@@ -20,6 +20,7 @@ from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import OnCall
 from notifier.stages.replies import Inbox
+from notifier.stages.test_sends import TestSends
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 
@@ -49,6 +50,7 @@ class Parts:
     mail_reports: MailReports
     inbox: Inbox
     helpdesk: Helpdesk
+    test_sends: TestSends
     upkeep: Upkeep
     on_call: OnCall
     link_secret: str

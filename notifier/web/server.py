@@ -28,6 +28,7 @@ from notifier.web.api import (
     keys,
     notifications,
     status,
+    test_sends,
 )
 from notifier.web.auth import authenticate
 from notifier.web.pages import Pages
@@ -40,6 +41,7 @@ from notifier.web.wire import BODY_AT_MOST, encode
 ROUTES: tuple[Route, ...] = (
     *complaints.ROUTES,
     *bounces.ROUTES,
+    *test_sends.ROUTES,
     *customers.ROUTES,
     *consents.ROUTES,
     *status.ROUTES,
