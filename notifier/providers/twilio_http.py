@@ -73,13 +73,13 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc]  # the client has no ty
         sent = dict(headers or {})
         if auth is not None:
             sent["Authorization"] = self._basic(auth)
-        body = urlencode(dict(data), doseq=True).encode() if data else None
+        body = urlencode(data, doseq=True).encode() if data else None
         query = {name: str(value) for name, value in params.items()} if params else None
         try:
             async with self._open().request(
                 method, url, params=query, data=body, headers=sent, allow_redirects=False
             ) as answer:
-                text = await answer.text(errors="replace")
+                text = (await answer.read()).decode("utf-8", "replace")
         except (ClientConnectorError, ConnectionTimeoutError, InvalidURL) as error:
             raise NotSent(_words(error)) from error
         except (ClientConnectionError, ClientError, TimeoutError, OSError) as error:

@@ -7,10 +7,10 @@ from itertools import permutations
 
 import pytest
 
-from notifier.config import Channel, Provider, ProviderKind
+from notifier.config import Provider, ProviderKind
 from notifier.domain.broadcast import BroadcastState
 from notifier.domain.delivery import Outcome, Result, Suppress
-from notifier.domain.notification import NotificationReason
+from notifier.domain.notification import Channel, NotificationReason
 from notifier.domain.receipt import Receipt, ReceiptStatus
 from notifier.providers import CannotTell, Found, Message
 from notifier.stages.delivery import Asking, Claimed, Doubts, Handed, Receipts, Suppressions

@@ -1,6 +1,7 @@
 """The Twilio provider against a receiver that speaks Twilio's API and fails in every way it can."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -9,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from notifier.config import Channel, Provider, ProviderKind
+from notifier.config import Provider, ProviderKind
 from notifier.domain.delivery import Outcome, Result, Suppress
+from notifier.domain.notification import Channel
 from notifier.domain.receipt import ReceiptStatus
 from notifier.messages.mime import Mail
 from notifier.messages.sms import Text
@@ -19,6 +22,7 @@ from notifier.providers import CannotTell, Recalled, create
 from notifier.providers.twilio import TwilioProvider
 from notifier.sandbox.twilio_faults import Faults
 from notifier.sandbox.twilio_receiver import ACCOUNT, TOKEN, TwilioReceiver, receiving_texts
+from tests.openapi import CONTRACT
 
 SENDER = "+14155550100"
 
@@ -295,3 +299,31 @@ async def test_it_carries_no_mail() -> None:
         await provider.send(
             Mail(notification_id=1, sender="a@b.example", recipient="c@d.example", data=b""), asyncio.Event()
         )
+
+
+@pytest.mark.parametrize(
+    ("sample", "status", "result"),
+    [("error_21211.json", 400, Result.PERMANENT), ("error_429.json", 429, Result.TEMPORARY)],
+)
+async def test_an_error_of_the_contract_is_understood(sample: str, status: int, result: Result) -> None:
+    path = CONTRACT.parent / "samples" / sample
+    if not path.exists():
+        pytest.skip("the contract samples are not beside this checkout")
+    text_of_sample = path.read_text(encoding="utf-8")
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text=text_of_sample, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with provider_for(f"http://127.0.0.1:{runner.addresses[0][1]}") as provider:
+            outcome = await provider.send(text(), asyncio.Event())
+    finally:
+        await runner.cleanup()
+    assert outcome.result is result
+    assert outcome.code.endswith(str(json.loads(text_of_sample)["code"]))
+    assert "+1212" not in outcome.answer

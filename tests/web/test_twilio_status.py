@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from notifier.config import Channel, Provider, ProviderKind, Sender
+from notifier.config import Provider, ProviderKind, Sender
+from notifier.domain.notification import Channel
 from notifier.providers.twilio_signature import signature_of
 from tests.broadcasts import broadcast, contact_point, incident, notification
 from tests.openapi import CONTRACT
