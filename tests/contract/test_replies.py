@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from notifier.config import Config
 from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.notification import Channel
+from notifier.messages.sms import Text
 from notifier.stages.delivery import Doubts
 from notifier.stages.incidents import RestoreIncident, SetEta
 from notifier.stages.intake import ComplaintRequest
@@ -129,6 +130,18 @@ async def test_status_says_the_newest_facts_of_the_minute_it_is_sent(desk: Reply
     [answer] = [one for one in await desk.claim() if one.broadcast_id is None]
     assert (str(answer.kind), answer.facts.eta_at) == ("status", eta)
     assert answer.personal.sites[0].street == "12 Oak St"
+
+
+async def test_out_while_it_is_known_is_answered_with_the_newest_facts(desk: ReplyDesk) -> None:
+    await tell(desk)
+    await desk.text(MARY, "OUT")
+    [answer] = [one for one in await desk.claim() if one.broadcast_id is None]
+    assert str(answer.kind) == "noted_out"
+    assert answer.facts.next_update_by is not None
+    message, _ = desk.delivery.make(answer)
+    assert isinstance(message, Text)
+    assert "Next text by" in message.body
+    assert message.segments <= 2
 
 
 async def test_a_time_that_has_passed_is_not_repeated(desk: ReplyDesk) -> None:

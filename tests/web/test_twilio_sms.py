@@ -7,9 +7,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from notifier.config import Inbound, Provider, ProviderKind, Sender
+from notifier.config import Inbound, OnCall, Person, Provider, ProviderKind, Sender
 from notifier.domain.notification import Channel
 from notifier.providers.twilio_signature import signature_of
+from notifier.stages.replies import Inbound as Arrived
 from tests.served import Answer, Served
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "contracts" / "twilio" / "samples"
@@ -17,6 +18,7 @@ TOKEN, OTHER_TOKEN = "f" * 32, "e" * 32
 PATH = "/webhooks/twilio/sms"
 PUBLIC = "https://outages.example.net"
 ANN, BOB = "+14155550111", "+14155550112"  # on file
+EVE = "+14155550150"  # on call
 SMS = Provider(
     name="texts",
     kind=ProviderKind.TWILIO,
@@ -37,6 +39,7 @@ async def town(template: Path, tmp_path: Path) -> AsyncIterator[Served]:
         providers=(mail, SMS),
         sender=Sender(company="Valley Electric", public_url=PUBLIC),
         inbound=Inbound(helpdesk_address="desk@example.net"),
+        on_call=OnCall(people=(Person(name="eve", sms=EVE),)),
     ) as served:
         rows = [row("C-1", "1", "12 Oak St, Springfield", ANN), row("C-2", "1", "14 Oak St, Springfield", BOB)]
         rows.append(row("C-2", "2", "Mill Rd 3, Springfield", BOB, label="Barn"))
@@ -248,6 +251,42 @@ async def test_a_note_goes_to_the_helpdesk_once_and_is_not_answered(town: Served
     assert "\nBcc:" not in content
     assert answers(town) == []
     await helpdesk.close()
+
+
+async def test_pictures_are_shown_and_change_no_meaning(town: Served) -> None:
+    await text(town, "STOP", NumMedia="1", MediaUrl0="https://api.example.net/picture", MediaContentType0="image/jpeg")
+    await text(town, "", sender=BOB, NumMedia="1", MediaUrl0="https://api.example.net/stop")
+    await handle(town)
+    rows = town.rows("SELECT meaning, text FROM replies ORDER BY id")
+    assert [row["meaning"] for row in rows] == ["stop", "note"]
+    assert rows[1]["text"] == "(a picture)\n--\nhttps://api.example.net/stop"
+
+
+async def test_what_comes_from_the_helpdesk_does_not_go_back_to_it(town: Served) -> None:
+    inbound = Arrived(source="email", external_id="m1", sender="Desk@example.net", text="We have got your mail.")
+    await town.machine.parts.inbox.take(inbound)
+    await handle(town)
+    assert town.rows("SELECT 1 AS one FROM replies WHERE forward_due_at IS NOT NULL") == []
+
+
+@pytest.mark.parametrize("fields", [{"From": ANN, "Body": "OUT"}, {"MessageSid": "SM1", "Body": "OUT"}])
+async def test_what_is_no_text_is_refused(town: Served, fields: dict[str, str]) -> None:
+    assert (await send(town, fields)).status == 422
+
+
+async def test_the_longest_text_of_emoji_is_taken(town: Served) -> None:
+    assert (await text(town, "\N{FIRE}" * 1_600)).status == 200
+
+
+async def test_somebody_on_call_is_answered_at_once_and_is_no_customer(town: Served) -> None:
+    answer = await text(town, "K7Q SEND", sender=EVE, sid="SM1")
+    assert b"<Response><Message>This code is not valid" in answer.body
+    assert (await text(town, "K7Q SEND", sender=EVE, sid="SM1")).body.endswith(b"<Response/>")
+    [stored] = town.rows("SELECT meaning, text FROM replies")
+    assert dict(stored) == {"meaning": "on_call", "text": ""}
+    await text(town, "K7Q SEND")  # of a customer it is a note
+    await handle(town)
+    assert town.rows("SELECT meaning FROM replies ORDER BY id")[1]["meaning"] == "note"
 
 
 async def test_a_robot_is_answered_six_times_an_hour(town: Served) -> None:

@@ -124,7 +124,7 @@ class Handling:
             site_id=decision.site.id if decision.site else None,
             incident_id=incident_id,
         )
-        forward_at = now if decision.forward and self._around.config.inbound.helpdesk_address else None
+        forward_at = now if decision.forward and self._may_forward(one) else None
         if not replies.finish(tx, one.id, understood, forward_at=forward_at, now=now):
             return Told.NOTHING
         if decision.report is not None and decision.report.still_out and incident_id is not None:
@@ -192,11 +192,16 @@ class Handling:
         forwards = reply.meaning in (Meaning.OUT, Meaning.COMPLAINT, Meaning.NOTE)
         await self._finish(one, Understood(meaning=reply.meaning, service=service), now, forward=forwards)
 
+    def _may_forward(self, one: StoredReply) -> bool:
+        """Tell whether a person can be given it: nothing that came from the helpdesk goes back to it."""
+        address = self._around.config.inbound.helpdesk_address
+        return bool(address) and one.sender.casefold() != address.casefold()
+
     async def _give_up(self, one: StoredReply) -> None:
         await self._finish(one, Understood(meaning=Meaning.NOTE), self._around.clock.now(), forward=True)
 
     async def _finish(self, one: StoredReply, understood: Understood, now: datetime, *, forward: bool) -> None:
-        forward_at = now if forward and self._around.config.inbound.helpdesk_address else None
+        forward_at = now if forward and self._may_forward(one) else None
         await self._around.database.write(
             lambda tx: replies.finish(tx, one.id, understood, forward_at=forward_at, now=now)
         )

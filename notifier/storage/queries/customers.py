@@ -206,7 +206,9 @@ def _wrote(tx: Transaction, customer_id: CustomerId) -> list[ReplyView]:
     points = [
         point
         for (point,) in tx.tuples(
-            "SELECT DISTINCT contact_point_id FROM links WHERE customer_id = :customer_id", customer_id=customer_id
+            """SELECT DISTINCT l.contact_point_id FROM sites AS s JOIN links AS l ON l.site_id = s.id
+               WHERE s.customer_id = :customer_id""",
+            customer_id=customer_id,
         )
     ]
     return [

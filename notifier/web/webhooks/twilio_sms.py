@@ -18,6 +18,7 @@ from notifier.web.webhooks.signed import signed_form
 PATH = "/webhooks/twilio/sms"
 SOURCE = "sms"
 SID_AT_MOST = 64
+PICTURES_AT_MOST = 10
 _XML = '<?xml version="1.0" encoding="UTF-8"?>'
 _REPLIED = {"STOP": Meaning.STOP, "START": Meaning.START, "HELP": Meaning.HELP}
 
@@ -34,7 +35,7 @@ def routes(parts: Parts) -> list[web.RouteDef]:
             source=SOURCE,
             external_id=sid,
             sender=sender,
-            text=fields.get("Body", ""),
+            text=_text(fields),
             replied=_REPLIED.get(fields.get("OptOutType", "").upper()),
         )
         reply = parts.inbox.reader.read(inbound.text)
@@ -48,6 +49,15 @@ def routes(parts: Parts) -> list[web.RouteDef]:
         return await parts.inbox.note(inbound)
 
     return [web.post(PATH, receive)]
+
+
+def _text(fields: dict[str, str]) -> str:
+    """Return what was written; pictures stand under a signature mark, where they are seen and mean nothing."""
+    body, count = fields.get("Body", ""), fields.get("NumMedia", "0")
+    pictures = [url for number in range(PICTURES_AT_MOST) if (url := fields.get(f"MediaUrl{number}", ""))]
+    if not pictures or count == "0":
+        return body
+    return "\n".join([body.strip() or "(a picture)", "--", *pictures])
 
 
 def _twiml(text: str = "") -> web.Response:
