@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from notifier.domain.opt_out import is_about_one_incident, is_opt_out
 from notifier.domain.outage_talk import asks_for_news, is_about_service, is_back, is_trouble, service_named
-from notifier.domain.reply_text import Sentence, is_reaction, own_words, plain, sentences
+from notifier.domain.reply_text import Sentence, is_reaction, own_words, sentences
 from notifier.domain.reply_words import (
     CHOICE,
     COURTESY,
@@ -191,7 +191,8 @@ def _of_signs(own: str) -> Meaning:
 
 
 def _words_of(name: str) -> str:
-    return " ".join(re.findall(r"[a-z0-9]+", plain(name).replace("'", " ")))
+    """Return a word as it looks in a text that has been made plain."""
+    return " ".join(" ".join(each.words) for each in sentences(name))
 
 
 def _without_politeness(whole: str) -> str:

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from notifier.domain.errors import ConfigError, InvalidInput, nearest
 from notifier.domain.incident import Impact
-from notifier.domain.reply import ReplyWords
+from notifier.domain.reply import ReplyWords, clashes
 
 PhraseGroup = Literal["causes", "crews", "safety", "self_help"]
 GROUPS: tuple[PhraseGroup, ...] = ("causes", "crews", "safety", "self_help")
@@ -138,7 +138,7 @@ def parse(source: str, *, place: str) -> Phrases:
 
 def problems_of(phrases: Phrases) -> list[tuple[str, str]]:
     """Return what is wrong with phrases as a whole: the key, and the reason."""
-    problems = list(_incomplete(phrases))
+    problems = [*_incomplete(phrases), *(("replies", problem) for problem in clashes(phrases.replies))]
     for group in GROUPS:
         for code, phrase in phrases.group(group).items():
             if not (phrase.text or phrase.during or phrase.after):

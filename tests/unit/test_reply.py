@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notifier.domain.errors import ConfigError
 from notifier.domain.reply import Meaning, Reader, ReplyWords, ServiceReplies, clashes
+from notifier.messages.phrases import parse
+from notifier.resources import resources
 from tests.unit.reply_texts import TEXTS
 
 WORDS = {
@@ -37,6 +40,13 @@ WORDS = {
         language=("français", "french", "francés"),
     ),
 }
+SHIPPED = Reader(
+    {
+        locale: parse(resources("config/phrases", f"{locale}.yaml")[f"{locale}.yaml"].read_text(), place=locale).replies
+        for locale in ("en", "es", "fr")
+    },
+    ("power", "internet", "water"),
+)
 READER = Reader(WORDS, ("power", "internet", "water"))
 
 
@@ -204,6 +214,21 @@ def test_words_belong_to_a_service_and_to_the_site_they_name() -> None:
     assert READER.read("out on Elm St", sites).number == 0
 
 
+@pytest.mark.parametrize(("text", "meaning"), TEXTS)
+def test_with_the_words_we_ship_a_text_means_the_same(text: str, meaning: str) -> None:
+    wanted = {meaning} if meaning != "complaint" else {"complaint", "out"}  # some reports are words of ours there
+    assert str(SHIPPED.read(text).meaning) in wanted
+
+
+def test_a_word_with_an_apostrophe_is_found_however_it_is_typed() -> None:
+    words = ReplyWords(
+        out=("IT'S OUT",), on=("C'EST BON",), pause=("PAUSE",), status=("STATUS",), help=("HELP",), start=("START",)
+    )
+    reader = Reader({"en": words})
+    for text, expected in (("its out", Meaning.OUT), ("It\u2019s out!", Meaning.OUT), ("c'est bon", Meaning.ON)):
+        assert reader.read(text).meaning is expected
+
+
 def test_a_word_of_several_services_belongs_to_none() -> None:
     own = {name: ServiceReplies(out=("OUT", f"NO {name}"), on=("ON",)) for name in ("power", "water")}
     words = ReplyWords(
@@ -235,6 +260,12 @@ def test_an_operators_words_may_not_mean_something_else() -> None:
         out=("OUT",), on=("YES", "OUT"), pause=("STOP",), status=("STATUS",), help=("HELP",), start=("START", "SÍ")
     )
     assert clashes(bad) == ["on: 'YES' means yes", "on: 'OUT' is also a word for out", "pause: 'STOP' means stop"]
+
+
+def test_a_phrases_file_with_such_a_word_is_refused() -> None:
+    source = resources("config/phrases", "en.yaml")["en.yaml"].read_text()
+    with pytest.raises(ConfigError, match="'YES' means yes"):
+        parse(source.replace('"on": ["ON", "IS ON"', '"on": ["YES", "IS ON"'), place="en.yaml")
 
 
 def test_an_operators_own_word_for_an_opt_out_is_one() -> None:
