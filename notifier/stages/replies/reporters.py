@@ -20,7 +20,7 @@ from notifier.storage.repositories.answers import CauseKind
 from notifier.storage.repositories.personal import Reporter
 
 READ_AT_MOST = 2_000  # complaints looked at in one step
-ANSWERED_AT_MOST = 40  # of them: about 50 ms
+ANSWERED_AT_MOST = 100  # of them: about 25 ms
 POSITION = "reporters_position"
 log = structlog.get_logger(__name__)
 
