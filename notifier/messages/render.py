@@ -93,14 +93,21 @@ class Messages:
         every = (wording.phrases.codes(group, service) for wording in self._wordings.values())
         return tuple(dict.fromkeys(code for codes in every for code in codes))
 
-    def unworded(self, facts: Facts) -> dict[str, list[str]]:
-        """Return the locales in which a phrase of an update has no wording: "causes 'tree'" -> ["fr"]."""
-        found: dict[str, list[str]] = {}
-        for group, code in (("causes", facts.cause), ("crews", facts.crew)):
-            for locale, wording in self._wordings.items():
-                if code and code not in wording.phrases.group(group):
-                    found.setdefault(f"{group} '{code}'", []).append(locale)
-        return found
+    def unworded(self, facts: Facts, by_locale: Mapping[str, int]) -> list[str]:
+        """Return a warning for each phrase that some readers will not see, because their locale has no wording of it.
+
+        `by_locale` counts the readers of an update by their own locale, "" for the default.
+        """
+        readers: dict[str, int] = {}
+        for locale, count in by_locale.items():
+            language = self.language(locale)
+            readers[language] = readers.get(language, 0) + count
+        return [
+            f"the {name} '{code}' has no wording in {locale}: its sentence is left out of {count} messages"
+            for name, group, code in (("cause", "causes", facts.cause), ("crew status", "crews", facts.crew))
+            for locale, count in sorted(readers.items())
+            if code and code not in self._wordings[locale].phrases.group(group)
+        ]
 
     def reply_words(self) -> dict[str, ReplyWords]:
         """Return the words that customers may answer with, by locale."""

@@ -92,7 +92,7 @@ class Bench:
             metrics=self.metrics,
             playbooks=PLAYBOOKS,
         )
-        self.broadcasts = Broadcasts(around, messages.render)
+        self.broadcasts = Broadcasts(around, messages)
         self.course = Course(around)
         self.provider = create(self.config.providers[0])
         self.doubts = Doubts(
