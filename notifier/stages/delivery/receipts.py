@@ -160,6 +160,8 @@ def with_early_receipts(
         for handed, next_ in written
         if handed.claimed.channel is Channel.SMS and next_.state in (NotificationState.SENT, NotificationState.IN_DOUBT)
     }
+    if not tries:
+        return list(written)
     early = receipts.of_tries(tx, tries, to_write=True)
     return [(handed, _with_early(tx, handed, next_, early, playbooks, now)) for handed, next_ in written]
 
