@@ -5,7 +5,7 @@ import click
 from notifier.cli import dialogue, printing
 from notifier.cli.broadcast_card import finished, show_broadcast
 from notifier.cli.client import Client
-from notifier.cli.options import broadcast_argument, connect, json_option, sending_options
+from notifier.cli.options import approving_options, broadcast_argument, connect, json_option, sending_options
 from notifier.cli.preview import show_preview
 from notifier.cli.take_back import say_what_is_left
 from notifier.cli.unreached import show_unreached
@@ -53,17 +53,17 @@ def preview(broadcast_id: int, as_json: bool) -> None:
 @broadcast_argument
 @sending_options
 @json_option
-def send(broadcast_id: int, yes: bool, count: int | None, no_wait: bool, as_json: bool) -> None:
+def send(broadcast_id: int, yes: bool, count: int | None, no_wait: bool, wake: str, as_json: bool) -> None:
     """Send a draft, after its count was typed.
 
     Example: notifier broadcasts send 17 --count 1214
     """
-    _send(broadcast_id, dialogue.Sending(yes=yes, count=count, no_wait=no_wait, as_json=as_json), "send")
+    _send(broadcast_id, dialogue.Sending(yes=yes, count=count, no_wait=no_wait, wake=wake, as_json=as_json), "send")
 
 
 @broadcasts.command()
 @broadcast_argument
-@sending_options
+@approving_options
 @json_option
 def approve(broadcast_id: int, yes: bool, count: int | None, no_wait: bool, as_json: bool) -> None:
     """Approve what another key has sent, after its count was typed.

@@ -214,6 +214,8 @@ def reopen(incident_id: int, at: str | None, **options: Any) -> None:
 
 def _tell(client: Client, path: str, body: dict[str, object] | None, options: dict[str, Any]) -> None:
     """Ask for the draft, then run the dialogue; without a draft show what the incident is now."""
+    if options.get("wake"):
+        body = {**(body or {}), "wake_reason": options["wake"]}
     reply = client.post(path, body)
     draft = reply.read(Draft)
     as_json = bool(options["as_json"])

@@ -31,6 +31,7 @@ class Sending:
     yes: bool = False
     count: int | None = None
     no_wait: bool = False
+    wake: str = ""  # why everyone is woken
     as_json: bool = False
 
     @property
@@ -49,7 +50,7 @@ def send(client: Client, preview: Preview, how: Sending, *, action: str = "send"
             f"not sent: the count must be typed at a terminal. Broadcast {ident} waits;"
             f" send it with: notifier broadcasts {action} {ident} --count {preview.customers}"
         )
-    view = _ask(client, preview, action) if how.asks else _send(client, preview, how, action, is_new=is_new)
+    view = _ask(client, preview, action, how.wake) if how.asks else _send(client, preview, how, action, is_new=is_new)
     if how.as_json:
         printing.answer(client.get(f"/v1/broadcasts/{ident}").body)
         return
@@ -77,7 +78,7 @@ def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new
         )
     count = preview.customers if how.count is None else how.count
     try:
-        return client.post(f"/v1/broadcasts/{ident}/{action}", {"count": count}).read(BroadcastView)
+        return client.post(f"/v1/broadcasts/{ident}/{action}", _body(count, how.wake)).read(BroadcastView)
     except Problem as problem:
         if not is_new or problem.status != _CONFLICT:
             raise
@@ -85,23 +86,30 @@ def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new
         raise click.ClickException(f"{problem.format_message()}. Not sent; the draft is cancelled") from problem
 
 
-def _ask(client: Client, preview: Preview, action: str) -> BroadcastView:
-    """Ask for the count until it is right; `q`, the end of input, Ctrl-C and a third wrong number leave."""
+def _ask(client: Client, preview: Preview, action: str, wake: str) -> BroadcastView:
+    """Ask for the count until it is right; `q`, the end of input, Ctrl-C and a third wrong number leave.
+
+    While messages would wait for the morning, `w` wakes everyone and asks why.
+    """
     left, verb = _TRIES, "approve" if action == "approve" else "send"
     while left:
-        answer = typed(f"Type {preview.customers} to {verb}, q to leave: ")
+        may_wake = bool(preview.waits) and action == "send" and not wake
+        wakes = " w to wake all," if may_wake else ""
+        answer = typed(f"Type {preview.customers} to {verb},{wakes} q to leave: ")
         if answer == "q":
             break
         if not answer:
+            continue
+        if answer == "w" and may_wake:
+            wake = _why()
             continue
         if answer.replace(",", "") != str(preview.customers):
             left -= 1
             printing.line(f"That is not the count: it is {preview.customers}, you typed {answer}.", style=WARN)
             continue
         try:
-            return client.post(f"/v1/broadcasts/{preview.broadcast_id}/{action}", {"count": preview.customers}).read(
-                BroadcastView
-            )
+            body = _body(preview.customers, wake)
+            return client.post(f"/v1/broadcasts/{preview.broadcast_id}/{action}", body).read(BroadcastView)
         except Problem as problem:
             preview = _changed(client, preview, problem)
             left -= 1
@@ -109,6 +117,22 @@ def _ask(client: Client, preview: Preview, action: str) -> BroadcastView:
         raise NotSent(f"Not approved. Broadcast {preview.broadcast_id} still waits; nobody was told.")
     _cancel_draft(client, preview.broadcast_id)
     raise NotSent("Not sent, nobody was told. The draft is cancelled.")
+
+
+def _body(count: int, wake: str) -> dict[str, object]:
+    return {"count": count, "wake_reason": wake} if wake else {"count": count}
+
+
+def _why() -> str:
+    """Ask why everyone is woken; an empty answer wakes nobody."""
+    try:
+        reason = input("Why is everyone woken? (Enter: nobody is) ").strip()
+    except (EOFError, KeyboardInterrupt):
+        click.echo()
+        reason = ""
+    if reason:
+        printing.line("Everyone is woken, but those with quiet hours of their own.", style=WARN)
+    return reason
 
 
 def typed(question: str) -> str:

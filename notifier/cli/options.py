@@ -40,6 +40,16 @@ def json_option(command: F) -> F:
 
 def sending_options(command: F) -> F:
     """Add the options of everything that sends."""
+    return click.option(
+        "--wake",
+        metavar="REASON",
+        default="",
+        help="Wake everyone at night, and say why; kept with the incident, customers never see it.",
+    )(approving_options(command))
+
+
+def approving_options(command: F) -> F:
+    """Add the options of a count that is typed."""
     for option in (
         click.option("--no-wait", is_flag=True, help="Do not count down the time in which it can be taken back."),
         click.option(

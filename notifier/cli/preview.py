@@ -4,6 +4,7 @@ The samples come first and the figures last, so that what is to be checked stand
 """
 
 from datetime import timedelta
+from decimal import Decimal
 
 import click
 
@@ -20,6 +21,7 @@ _REASONS = {
     "site_ended": "site has ended",
     "not_told_before": "were not told before",
     "duplicate_contact_point": "told at a shared address",
+    "hears_of_another": "hear of another incident there",
 }
 _FIRST_KINDS = ("acknowledged", "eta")
 
@@ -47,6 +49,8 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
             ("where", printing.by_region(preview.by_region)),
             ("first time", _first_time(preview)),
             ("not told", f"{number(left_out)}: {not_told(preview.not_told)}" if left_out else "nobody is left out"),
+            *_by_hour(preview, moment),
+            ("texts", _texts(preview)),
             ("done", _done(preview, moment)),
             ("2nd person", _approval(preview)),
         ]
@@ -64,6 +68,25 @@ def _samples(preview: Preview, *, whole: bool) -> None:
     if more := len(preview.samples) - len(shown):
         printing.line(f"{plural(more, 'more sample')}: notifier broadcasts preview {preview.broadcast_id}", hang=4)
         click.echo()
+
+
+def _by_hour(preview: Preview, moment: Moment) -> list[tuple[str, str]]:
+    """Say who hears now and who in the morning, when not all hear now."""
+    if not preview.waits and not preview.mail_instead and not preview.wake_reason:
+        return []
+    now = counts(preview.now) or "nobody"
+    now += f" ({plural(preview.mail_instead, 'mail')} in the place of a text)" if preview.mail_instead else ""
+    waits = ", ".join(f"{number(each.messages)} SMS until {moment.short(each.until)}" for each in preview.waits)
+    return [("now", now), ("wait", waits), ("wakes all", safe(preview.wake_reason))]
+
+
+def _texts(preview: Preview) -> str:
+    """Say how long the texts are together, what they cost, and how long one sender number needs for them."""
+    if not preview.segments:
+        return ""
+    cost = f", {preview.currency} {Decimal(preview.cost):,.2f}" if preview.cost is not None else ""
+    takes = timedelta(seconds=preview.texts_take_seconds)
+    return f"{plural(preview.segments, 'segment')}{cost}; one number needs {duration(max(takes, timedelta(seconds=1)))}"
 
 
 def _first_time(preview: Preview) -> str:

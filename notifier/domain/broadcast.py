@@ -158,6 +158,7 @@ def is_overtaken(facts: Facts, now: datetime) -> bool:
     return any(at is not None and at <= now for at in (facts.eta_at, facts.next_update_by, facts.assessment_by))
 
 
+WAKE_REASON_LENGTH = 500  # characters of why everyone is woken
 LATE_SHARE_AT_MOST = 0.05  # of the customers that a person has answered for
 
 

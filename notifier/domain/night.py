@@ -21,6 +21,7 @@ from notifier.domain.broadcast import Facts
 from notifier.domain.notification import Channel, NotificationFacts
 from notifier.domain.playbook import Night, NightDecision, NightRule
 
+CORRECTED_WITHIN = timedelta(minutes=30)  # of what woke somebody: they are told at once that it was nothing
 AFTER_RELEASE = timedelta(minutes=15)  # what is told for the hours of sleep is promised for this long after them
 _ROUNDS = 8  # zones that take turns in sleeping: after so many nights one is waited for, not all
 

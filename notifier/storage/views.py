@@ -103,6 +103,7 @@ class BroadcastView(View, frozen=True, kw_only=True):
     progress: Progress
     rejected_by: str | None = None  # the second person who said no
     rejected_because: str = ""
+    wake_reason: str = ""  # why the night holds nobody up; "" = it does
 
 
 class IncidentCard(View, frozen=True, kw_only=True):
@@ -161,6 +162,13 @@ class Sample(View, frozen=True, kw_only=True):
     text: str
 
 
+class Waits(View, frozen=True, kw_only=True):
+    """Messages that would wait for their readers to wake."""
+
+    until: datetime
+    messages: int
+
+
 class Preview(View, frozen=True, kw_only=True):
     """What a broadcast would do, before it does it."""
 
@@ -180,6 +188,15 @@ class Preview(View, frozen=True, kw_only=True):
     needs_approval: bool
     warnings: list[str]  # for people, e.g. phrases without a wording
     samples: list[Sample]
+    now: dict[str, int] = {}  # channel -> messages that go at once
+    waits: list[Waits] = []  # texts that wait for the end of a night, the earliest first
+    mail_instead: int = 0  # of those that go at once: mails in the place of texts, by night
+    segments: int = 0  # of all texts; as long as the longest of each kind of reader
+    segments_now: int = 0
+    cost: str | None = None  # of all texts, in `currency`; null: the price of a segment is not configured
+    currency: str = ""
+    texts_take_seconds: float = 0.0  # what one sender number needs for all segments
+    wake_reason: str = ""  # why the night holds nobody up
 
 
 class Draft(View, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from notifier.config import Config
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.incident import IncidentState
 from notifier.domain.notification import Channel
@@ -17,6 +18,7 @@ from notifier.domain.playbook import Playbook
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import broadcasts as shown
+from notifier.storage.queries import texts
 from notifier.storage.repositories import audience, broadcasts, incidents, neighbours, planning
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.planning import Cursor
@@ -133,7 +135,8 @@ class Desk:
             kinds=("postal_code",),
             default_locale="en",
             now=MORNING,
-            render=FakeMessages().render,
+            words=FakeMessages(),
+            terms=texts.terms(Config()),
         )
         return self.database.read_now(lambda tx: shown.preview(tx, which, outlook))
 

@@ -26,7 +26,7 @@ from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.queries.broadcasts import Render
+from notifier.storage.queries.broadcasts import Words
 from notifier.storage.repositories import audience, audit, broadcasts, course, incidents, places, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
@@ -38,10 +38,10 @@ TAKES_A_PLACE = (Action.CONFIRM, Action.REOPEN)
 class Broadcasts:
     """What people do with broadcasts."""
 
-    def __init__(self, around: Surroundings, render: Render) -> None:
+    def __init__(self, around: Surroundings, words: Words) -> None:
         self._database, self._config, self._clock = around.database, around.config, around.clock
         self._queue, self._metrics, self._playbooks = around.queue, around.metrics, around.playbooks
-        self._render = render
+        self._words = words
         self._keys = {person.name: person.key for person in around.config.on_call.people}  # who answers by text, too
 
     # --- looking ----------------------------------------------------------------------------------------------------
@@ -55,23 +55,26 @@ class Broadcasts:
 
         def look(tx: Transaction) -> Preview:
             playbook = self._playbook(broadcasts.load(tx, broadcast_id))
-            outlook = shown.outlook(self._config, playbook, now=self._clock.now(), render=self._render)
+            outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
             return shown.preview(tx, broadcast_id, outlook)
 
         return await self._database.read(look)
 
     # --- what they do -----------------------------------------------------------------------------------------------
 
-    async def send(self, broadcast_id: int, count: int, actor: Actor) -> BroadcastView:
+    async def send(self, broadcast_id: int, count: int, actor: Actor, *, wake_reason: str = "") -> BroadcastView:
         """Authorise a draft for the customers that were counted, or put it before a second person.
 
-        Raises `Refused` when the count is not the one of now.
+        With a reason, the night holds nobody up. Raises `Refused` when the count is not the one of now.
         """
         counted = await self._count(broadcast_id)
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             _require(found, BroadcastState.DRAFT, "sent")
             _require_count(found, count, counted)
+            if wake_reason.strip():
+                found = replace(found, wake_reason=wake_reason.strip())
+                broadcasts.wake_everyone(tx, found.id, found.wake_reason)
             limit = self._playbook(found).audience_limit
             if counted > limit:
                 self._require_possible(tx, found, now)
@@ -81,7 +84,8 @@ class Broadcasts:
             else:
                 self._authorise(tx, found, counted, actor, now)
 
-        return await self._act("send", broadcast_id, actor, decide, detail={"count": count})
+        said = {"wake_reason": wake_reason.strip()} if wake_reason.strip() else {}
+        return await self._act("send", broadcast_id, actor, decide, detail={"count": count, **said})
 
     async def approve(self, broadcast_id: int, count: int, actor: Actor) -> BroadcastView:
         """Authorise what another key has sent; raises `Forbidden` for the key that sent it."""
@@ -238,6 +242,9 @@ class Broadcasts:
             by=actor.name,
             now=now,
         )
+        if found.wake_reason:
+            detail = {"broadcast": found.id, "reason": found.wake_reason}
+            incidents.record(tx, incident.id, at=now, event="wakes_everyone", actor=actor.name, detail=detail)
 
 
 class _Decide(Protocol):

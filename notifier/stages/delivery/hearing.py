@@ -23,8 +23,6 @@ from notifier.storage.repositories.claims import Candidate, SendingBroadcast
 from notifier.storage.repositories.fallbacks import NextStep
 from notifier.storage.repositories.readers import Sleeper
 
-CORRECTED_WITHIN = timedelta(minutes=30)  # of what woke them: they are told at once that it was nothing
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hearing:
@@ -134,7 +132,7 @@ class Hearings:
             notification_ids,
             incident_id=broadcast.incident_id,
             wrote_since=now - self._wrote_within,
-            woken_since=now - CORRECTED_WITHIN,
+            woken_since=now - night.CORRECTED_WITHIN,
         )
 
     # --- the caps

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Protocol
 
 from notifier.domain.actor import Actor, KeyRole
-from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, Facts, check_started, update_kind
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, check_started, update_kind
 from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState, require_action
-from notifier.domain.notification import Channel, NotificationFacts
 from notifier.domain.region import RegionKinds
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
@@ -25,7 +24,7 @@ from notifier.stages.incidents.requests import (
 )
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
-from notifier.storage.queries.broadcasts import RenderedMessage
+from notifier.storage.queries.broadcasts import Words
 from notifier.storage.repositories import audit, broadcasts, incidents, places, promises, updates
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft, IncidentCard, IncidentView
@@ -38,17 +37,11 @@ _UNSENT = (
 )
 
 
-class Messages(Protocol):
-    """What is needed of the messages: the phrases there are, and samples."""
+class Messages(Words, Protocol):
+    """What is needed of the messages: the phrases there are, and what previews need."""
 
     def phrase_codes(self, group: str, service: str = "", /) -> tuple[str, ...]:
         """Return the codes of `causes` or `crews`."""
-        ...
-
-    def render(
-        self, channel: Channel, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, /
-    ) -> RenderedMessage:
-        """Return a message as one reader sees it."""
         ...
 
 
@@ -60,7 +53,7 @@ class Incidents:
         self._metrics, self._playbooks = around.metrics, around.playbooks
         self._kinds = RegionKinds(around.config.regions.kinds, country=around.config.regions.country)
         self._checks = Checks(around.playbooks, messages.phrase_codes, around.config.delivery.take_back)
-        self._drafts = Drafts(around, self._checks, messages.render)
+        self._drafts = Drafts(around, self._checks, messages)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -111,7 +104,14 @@ class Incidents:
             kind = BroadcastKind.ACKNOWLEDGED if eta_at is None else BroadcastKind.ETA
             next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
             self._drafts.make(
-                tx, incident, kind, changes, actor, next_update_by=next_update_by, may_delay=request.may_delay
+                tx,
+                incident,
+                kind,
+                changes,
+                actor,
+                next_update_by=next_update_by,
+                may_delay=request.may_delay,
+                wake_reason=request.wake_reason,
             )
             audit.record(tx, at=now, actor=actor, action="incidents.open", target=f"incident {incident_id}")
             return incident_id
@@ -147,7 +147,14 @@ class Incidents:
             kind = BroadcastKind.ACKNOWLEDGED if eta_at is None else BroadcastKind.ETA
             next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
             self._drafts.make(
-                tx, incident, kind, changes, actor, next_update_by=next_update_by, may_delay=request.may_delay
+                tx,
+                incident,
+                kind,
+                changes,
+                actor,
+                next_update_by=next_update_by,
+                may_delay=request.may_delay,
+                wake_reason=request.wake_reason,
             )
 
         return await self._act(Action.CONFIRM, incident_id, actor, decide)
@@ -164,7 +171,9 @@ class Incidents:
                 )
             if broadcasts.was_told(tx, incident_id):
                 changes = Changes(action=Action.DISMISS)
-                self._drafts.make(tx, incident, BroadcastKind.CORRECTION, changes, actor)
+                self._drafts.make(
+                    tx, incident, BroadcastKind.CORRECTION, changes, actor, wake_reason=request.wake_reason
+                )
                 return
             for unsent in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
                 broadcasts.end(tx, unsent, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
@@ -203,7 +212,14 @@ class Incidents:
             )
             next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
             self._drafts.make(
-                tx, incident, kind, changes, actor, next_update_by=next_update_by, may_delay=request.may_delay
+                tx,
+                incident,
+                kind,
+                changes,
+                actor,
+                next_update_by=next_update_by,
+                may_delay=request.may_delay,
+                wake_reason=request.wake_reason,
             )
 
         return await self._act(Action.ETA, incident_id, actor, decide)
@@ -213,7 +229,8 @@ class Incidents:
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             at = past(request.restored_at, "restored_at", now=now, after=incident.started_at)
-            self._drafts.make(tx, incident, BroadcastKind.RESTORED, Changes(action=Action.RESTORED, at=at), actor)
+            changes = Changes(action=Action.RESTORED, at=at)
+            self._drafts.make(tx, incident, BroadcastKind.RESTORED, changes, actor, wake_reason=request.wake_reason)
 
         return await self._act(Action.RESTORED, incident_id, actor, decide)
 
@@ -245,6 +262,7 @@ class Incidents:
                 actor,
                 next_update_by=next_update_by,
                 may_delay=request.may_delay,
+                wake_reason=request.wake_reason,
             )
 
         draft = await self._act(Action.REOPEN, incident_id, actor, decide)

@@ -16,7 +16,7 @@ from notifier.stages.incidents.checks import Checks
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown_broadcasts
 from notifier.storage.queries import incidents as shown
-from notifier.storage.queries.broadcasts import Render
+from notifier.storage.queries.broadcasts import Words
 from notifier.storage.repositories import broadcasts, incidents, promises
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft
@@ -25,9 +25,9 @@ from notifier.storage.views import Draft
 class Drafts:
     """Makes drafts and shows them with their preview."""
 
-    def __init__(self, around: Surroundings, checks: Checks, render: Render) -> None:
+    def __init__(self, around: Surroundings, checks: Checks, words: Words) -> None:
         self._database, self._config, self._clock = around.database, around.config, around.clock
-        self._playbooks, self._checks, self._render = around.playbooks, checks, render
+        self._playbooks, self._checks, self._words = around.playbooks, checks, words
 
     def make(
         self,
@@ -39,6 +39,7 @@ class Drafts:
         *,
         next_update_by: datetime | None = None,
         may_delay: bool = False,
+        wake_reason: str = "",
     ) -> None:
         """Store a draft in place of an older one of the part."""
         now = self._clock.now()
@@ -54,6 +55,7 @@ class Drafts:
             by=actor.name,
             correlation_id=incident.correlation_id,
             may_delay=may_delay and (facts.next_update_by is not None or facts.eta_at is not None),
+            wake_reason=wake_reason.strip(),
         )
         detail = {"broadcast": broadcast_id, "kind": str(kind)}
         incidents.record(tx, incident.id, at=now, event="drafted", actor=actor.name, detail=detail)
@@ -72,7 +74,7 @@ class Drafts:
                 self._config,
                 self._checks.playbook(found.facts.service),
                 now=self._clock.now(),
-                render=self._render,
+                words=self._words,
             )
             preview = shown_broadcasts.preview(tx, found.id, outlook)
             return Draft(incident=view, broadcast=shown_broadcasts.view(tx, found.id), preview=preview)

@@ -1,9 +1,11 @@
 """What commanders ask for: the bodies of the POSTs about incidents. None leaves things as they are."""
 
 from datetime import datetime
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from notifier.domain.broadcast import WAKE_REASON_LENGTH
 from notifier.domain.incident import Impact
 
 
@@ -11,7 +13,13 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Common options of what people ask for."""
 
 
-class OpenIncident(Request, frozen=True, kw_only=True):
+class Telling(Request, frozen=True, kw_only=True):
+    """What is asked for with everything that tells customers."""
+
+    wake_reason: Annotated[str, Meta(max_length=WAKE_REASON_LENGTH)] = ""  # why the night holds nobody up; "" = it does
+
+
+class OpenIncident(Telling, frozen=True, kw_only=True):
     """Open an incident by hand: a service, and its place as regions or as a list of sites."""
 
     service: str
@@ -26,7 +34,7 @@ class OpenIncident(Request, frozen=True, kw_only=True):
     may_delay: bool = True  # authorises an automatic `delayed` before the promise lapses
 
 
-class ConfirmIncident(Request, frozen=True, kw_only=True):
+class ConfirmIncident(Telling, frozen=True, kw_only=True):
     """Confirm what is suspected, and correct the proposal where it is wrong."""
 
     regions: tuple[str, ...] | None = None
@@ -40,13 +48,13 @@ class ConfirmIncident(Request, frozen=True, kw_only=True):
     may_delay: bool = True
 
 
-class DismissIncident(Request, frozen=True, kw_only=True):
+class DismissIncident(Telling, frozen=True, kw_only=True):
     """Say that it was nothing; the note is for the timeline only."""
 
     note: str = ""
 
 
-class SetEta(Request, frozen=True, kw_only=True):
+class SetEta(Telling, frozen=True, kw_only=True):
     """Tell when service will be back; null = nobody knows, or nobody knows any more."""
 
     eta_at: datetime | None
@@ -56,13 +64,13 @@ class SetEta(Request, frozen=True, kw_only=True):
     may_delay: bool = True
 
 
-class RestoreIncident(Request, frozen=True, kw_only=True):
+class RestoreIncident(Telling, frozen=True, kw_only=True):
     """Say that service is back."""
 
     restored_at: datetime | None = None  # None = now
 
 
-class ReopenIncident(Request, frozen=True, kw_only=True):
+class ReopenIncident(Telling, frozen=True, kw_only=True):
     """Say that it is out again."""
 
     reopened_at: datetime | None = None  # None = now

@@ -1,6 +1,6 @@
 """Broadcasts as they are shown: one broadcast with its progress, and what a draft would do before it does it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,13 +22,15 @@ from notifier.domain.errors import NotifierError
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
+from notifier.domain.segments import segments
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import rejections
-from notifier.storage.repositories import audience, broadcasts, claims, incidents, promises
+from notifier.storage.queries import rejections, texts
+from notifier.storage.queries.texts import Terms, Texts
+from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
-from notifier.storage.views import BroadcastView, Preview, Progress, Sample
+from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Waits
 
 SAMPLES = 3
 SITES_IN_SAMPLE = 50
@@ -49,7 +51,18 @@ class RenderedMessage(Protocol):
         ...
 
 
-Render = Callable[[Channel, BroadcastKind, Facts, NotificationFacts], RenderedMessage]
+class Words(Protocol):
+    """What a preview needs of the messages."""
+
+    def render(
+        self, channel: Channel, kind: BroadcastKind, facts: Facts, personal: NotificationFacts, /
+    ) -> RenderedMessage:
+        """Return a message as one reader sees it."""
+        ...
+
+    def unworded(self, facts: Facts, by_locale: Mapping[str, int], /) -> list[str]:
+        """Return a warning for each phrase that readers of some locale will not see, because it has no wording."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +76,12 @@ class Outlook:
     kinds: tuple[str, ...]  # of region, from narrow to wide
     default_locale: str
     now: datetime
-    render: Render
+    words: Words
+    terms: Terms
     basis: Basis = CONTRACT
 
 
-def outlook(config: Config, playbook: Playbook, *, now: datetime, render: Render) -> Outlook:
+def outlook(config: Config, playbook: Playbook, *, now: datetime, words: Words) -> Outlook:
     """Return what previews need from the configuration; of several providers of a channel the first is used."""
     rates: dict[Channel, float] = {}
     for provider in config.providers:
@@ -80,7 +94,8 @@ def outlook(config: Config, playbook: Playbook, *, now: datetime, render: Render
         kinds=config.regions.kinds,
         default_locale=config.locales.default,
         now=now,
-        render=render,
+        words=words,
+        terms=texts.terms(config),
         basis=config.consent.covers(),
     )
 
@@ -113,6 +128,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis:
         but=found.id,
         purpose=purpose_of(found.kind),
         basis=basis,
+        neighbours=neighbours.of(tx, incident, found.kind),
     )
 
 
@@ -128,12 +144,15 @@ def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook) -> Preview:
         counted[group][name] = int(number)
     told = counted["outcome"].pop("told", 0)
     messages = {Channel(name): number for name, number in counted["channel"].items()}
-    takes = time_to_finish(messages, seen_from.rates)
+    facts = msgspec.structs.replace(found.facts, customers=told + sum(counted["outcome"].values()))
+    by_text = _texts(tx, found, facts, scope, values, seen_from)
+    going = _going(messages, by_text)
+    takes = _time_to_finish(going, by_text, seen_from)
     starts_at = max(found.not_before_at or seen_from.now, _starts_at(found, seen_from))
     due_at = min((promise.due_at for promise in _open_promises(tx, found)), default=None)
     customers = told + sum(counted["outcome"].values())
     warnings = _warnings(found, messages, seen_from, customers=customers, told=told)
-    facts = msgspec.structs.replace(found.facts, customers=customers)
+    warnings += seen_from.words.unworded(found.facts, counted["locale"])
     samples, failed = _samples(tx, found.kind, facts, scope, values, seen_from)
     return Preview(
         broadcast_id=found.id,
@@ -152,7 +171,69 @@ def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook) -> Preview:
         needs_approval=customers > seen_from.playbook.audience_limit,
         warnings=warnings + failed,
         samples=samples,
+        now={str(name): number for name, number in going.items() if number},
+        waits=[Waits(until=until, messages=number) for until, number in sorted(by_text.waits.items())],
+        mail_instead=by_text.mail_instead,
+        segments=by_text.segments,
+        segments_now=by_text.segments_now,
+        cost=None if seen_from.terms.price is None else str(seen_from.terms.price * by_text.segments),
+        currency=seen_from.terms.currency,
+        texts_take_seconds=by_text.segments / seen_from.terms.per_second,
+        wake_reason=found.wake_reason,
     )
+
+
+def _texts(
+    tx: Transaction,
+    found: StoredBroadcast,
+    facts: Facts,
+    scope: Scope,
+    values: Mapping[str, object],
+    outlook: Outlook,
+) -> Texts:
+    """Return what the texts of a broadcast come to."""
+    if Channel.SMS not in scope.channels:
+        return Texts()
+
+    def length(row: Row) -> int:
+        try:
+            personal = _personal(tx, row, scope, values, outlook)
+            return segments(outlook.words.render(Channel.SMS, found.kind, facts, personal).text).count
+        except NotifierError:
+            return outlook.terms.segments_at_most  # a sample that cannot be made is a warning of its own
+
+    return texts.count(
+        tx,
+        scope,
+        values,
+        facts,
+        found.kind,
+        outlook.playbook.night,
+        length,
+        terms=outlook.terms,
+        time_zone=outlook.time_zone,
+        wakes_all=found.wake_reason != "",
+        is_first=_is_first_contact(scope, "p.point"),
+        now=outlook.now,
+    )
+
+
+def _going(messages: Mapping[Channel, int], by_text: Texts) -> dict[Channel, int]:
+    """Return how many messages go at once, by channel."""
+    going = dict(messages)
+    if Channel.SMS in going:
+        going[Channel.SMS] = by_text.now
+    if by_text.mail_instead:
+        going[Channel.EMAIL] = going.get(Channel.EMAIL, 0) + by_text.mail_instead
+    return going
+
+
+def _time_to_finish(going: Mapping[Channel, int], by_text: Texts, outlook: Outlook) -> timedelta:
+    """Return how long what goes at once takes; carriers count segments, not texts."""
+    takes = time_to_finish(going, outlook.rates)
+    if not outlook.terms.is_limited:
+        return takes
+    return max(takes, timedelta(seconds=by_text.segments_now / outlook.terms.per_second))
 
 
 def by_channel(tx: Transaction, broadcast_id: int) -> dict[Channel, int]:
@@ -182,6 +263,7 @@ def _view(tx: Transaction, row: Row) -> BroadcastView:
         finished_at=to_instant(row["finished_at"]),
         automatic=bool(row["automatic"]),
         expected_customers=row["expected_customers"],
+        wake_reason=row["wake_reason"],
         facts=from_json(row["facts"], dict),
         progress=_progress(tx, row),
         rejected_by=by,
@@ -313,7 +395,7 @@ def _samples(
     for row in _varied(tx.rows(_chosen(scope), **values))[:SAMPLES]:
         channel = Channel(row["channel"])
         try:
-            message = outlook.render(channel, kind, facts, _personal(tx, row, scope, values, outlook))
+            message = outlook.words.render(channel, kind, facts, _personal(tx, row, scope, values, outlook))
         except NotifierError as error:
             problems.append(f"a sample could not be made: {error}")
             continue

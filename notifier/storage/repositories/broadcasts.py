@@ -48,6 +48,7 @@ class StoredBroadcast:
     plan_source: int
     plan_after: int
     correlation_id: str
+    wake_reason: str  # why the night holds nobody up; "" = it does
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ def create(
     correlation_id: str,
     may_delay: bool = False,
     automatic: bool = False,
+    wake_reason: str = "",
 ) -> int:
     """Store a draft and return its id; an older draft of the part is superseded by it."""
     for older in of_part(tx, part_id, incident_id, BroadcastState.DRAFT, BroadcastState.AWAITING_APPROVAL):
@@ -151,8 +153,9 @@ def create(
     return int(
         tx.scalar(
             """INSERT INTO broadcasts (incident_id, part_id, kind, state, facts, changes, automatic, may_delay,
-                                       created_at, created_by, correlation_id)
-               VALUES (:incident, :part, :kind, :state, :facts, :changes, :automatic, :may_delay, :now, :by, :corr)
+                                       wake_reason, created_at, created_by, correlation_id)
+               VALUES (:incident, :part, :kind, :state, :facts, :changes, :automatic, :may_delay, :wake, :now, :by,
+                       :corr)
                RETURNING id""",
             incident=incident_id,
             part=part_id,
@@ -162,11 +165,17 @@ def create(
             changes="{}" if changes is None else to_json(changes),
             automatic=int(automatic),
             may_delay=int(may_delay),
+            wake=wake_reason,
             now=to_micros(now),
             by=by,
             corr=correlation_id,
         )
     )
+
+
+def wake_everyone(tx: Transaction, broadcast_id: int, reason: str) -> None:
+    """Keep why the night holds nobody up for this broadcast."""
+    tx.run("UPDATE broadcasts SET wake_reason = :reason WHERE id = :id", reason=reason, id=broadcast_id)
 
 
 def set_expected(tx: Transaction, broadcast_id: int, customers: int) -> None:
@@ -388,4 +397,5 @@ def _broadcast(row: Row) -> StoredBroadcast:
         plan_source=row["plan_source"],
         plan_after=row["plan_after"],
         correlation_id=row["correlation_id"],
+        wake_reason=row["wake_reason"],
     )

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Annotated
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from notifier.domain.actor import KeyRole
+from notifier.domain.broadcast import WAKE_REASON_LENGTH
 from notifier.storage.database import Transaction
 from notifier.storage.queries import unreached as queries
 from notifier.storage.views import UnreachedView
@@ -21,6 +23,12 @@ class Count(Struct, frozen=True, forbid_unknown_fields=True):
     """The number of customers a person has seen in the preview and typed."""
 
     count: int
+
+
+class Sent(Count, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The number, and perhaps why everyone is woken."""
+
+    wake_reason: Annotated[str, Meta(max_length=WAKE_REASON_LENGTH)] = ""
 
 
 class Reason(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,8 +68,9 @@ def _details(broadcast_id: int, some: Sequence[queries.Place], tx: Transaction) 
 
 async def send(call: Call) -> web.StreamResponse:
     """Send a draft to the customers that were counted."""
-    body = await call.body(Count)
-    return answer(await call.parts.broadcasts.send(call.number(), body.count, call.actor))
+    body = await call.body(Sent)
+    sent = await call.parts.broadcasts.send(call.number(), body.count, call.actor, wake_reason=body.wake_reason)
+    return answer(sent)
 
 
 async def approve(call: Call) -> web.StreamResponse:
