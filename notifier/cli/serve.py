@@ -117,11 +117,12 @@ def _run(main: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
 def _clock(rehearsal: str | None, config: "Config") -> "Clock":
     """Return the clock of the machine, or the rehearsed one where nothing can leave this machine."""
     from notifier.clock import RehearsalClock, SystemClock
-    from notifier.settings.advice import stays_here
+    from notifier.settings.advice import stays_here, webhooks_elsewhere
 
     if rehearsal is None:
         return SystemClock()
     leaving = [provider.name for provider in config.providers if not stays_here(provider)]
+    leaving += [f"the webhook of {person}" for person in webhooks_elsewhere(config)]
     if leaving:
         raise click.UsageError(
             f"--clock is refused: {', '.join(leaving)} can reach people; a rehearsal needs every provider to be of"

@@ -1,9 +1,11 @@
 """What a configuration may say though it is unwise: shown by `notifier check` and when the daemon starts."""
 
 from collections.abc import Iterator
+from typing import assert_never
 from urllib.parse import urlsplit
 
 from notifier.config import Config, Provider, ProviderKind, Tls
+from notifier.domain.notification import Channel
 from notifier.settings.addresses import is_loopback
 from notifier.settings.rules import Finding
 
@@ -12,13 +14,40 @@ _EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")
 
 def warnings(config: Config) -> list[str]:
     """Return what is allowed but unwise, one line each."""
-    checks = (_unsafe_links, _example_sender, _unsafe_relays, _foreign_words, _guests_alone)
+    checks = (_unsafe_links, _example_sender, _unsafe_relays, _foreign_words, _guests_alone, _unreachable_people)
     return [f"{path}: {reason}" for check in checks for path, reason in check(config)]
 
 
 def stays_here(provider: Provider) -> bool:
-    """Tell whether a provider hands over to this machine only: files, or a relay on loopback."""
-    return provider.kind is ProviderKind.FILE or is_loopback(provider.host)
+    """Tell whether a provider hands over to this machine only: files, or a relay or receiver on loopback."""
+    match provider.kind:
+        case ProviderKind.FILE:
+            return True
+        case ProviderKind.SMTP:
+            return is_loopback(provider.host)
+        case ProviderKind.TWILIO:
+            return is_loopback(urlsplit(provider.base_url).hostname or "")
+    assert_never(provider.kind)
+
+
+def webhooks_elsewhere(config: Config) -> list[str]:
+    """Return the people on call whose webhook is on another machine."""
+    return [
+        person.name
+        for person in config.on_call.people
+        if person.webhook and not is_loopback(urlsplit(person.webhook).hostname or "")
+    ]
+
+
+def _unreachable_people(config: Config) -> Iterator[Finding]:
+    carried = {provider.channel for provider in config.providers}
+    for index, person in enumerate(config.on_call.people):
+        for key, address, channel in (("sms", person.sms, Channel.SMS), ("email", person.email, Channel.EMAIL)):
+            if address and channel not in carried:
+                yield (
+                    f"on_call.people[{index}].{key}",
+                    f"{person.name} is not reached by it: no provider carries {channel}",
+                )
 
 
 def _unsafe_links(config: Config) -> Iterator[Finding]:

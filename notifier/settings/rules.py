@@ -307,6 +307,8 @@ def _on_call(config: Config) -> Iterator[Finding]:
             yield path, f"there is no way to reach {person.name}; expected sms, email or webhook"
         if person.email and not is_mail(person.email):
             yield f"{path}.email", f"'{person.email}' is no mail address"
+        if person.sms and (wrong := _no_number(person.sms, config.regions.country)):
+            yield f"{path}.sms", f"'{person.sms}' {wrong}"
         if person.webhook and urlsplit(person.webhook).scheme not in ("http", "https"):
             yield f"{path}.webhook", "is no http(s) address"
         if person.webhook and person.webhook_kind is WebhookKind.PAGERDUTY and not person.webhook_key:
@@ -314,6 +316,17 @@ def _on_call(config: Config) -> Iterator[Finding]:
     if not ZERO < config.on_call.answer_within <= timedelta(hours=2):
         wrong = f"{format_duration(config.on_call.answer_within)} is out of bounds"
         yield "on_call.answer_within", f"{wrong}; expected above 0 s, up to 2 h"
+
+
+def _no_number(text: str, country: str) -> str:
+    """Return why a text is no telephone number, or nothing."""
+    from notifier.domain.contact import normalise_phone  # reads the numbering plan: only where somebody is on call
+
+    try:
+        normalise_phone(text, country)
+    except InvalidInput as error:
+        return error.reason + (f"; expected {error.expected}" if error.expected else "")
+    return ""
 
 
 # What comes in
@@ -411,7 +424,7 @@ RULES = (
     ),
     Rule(("sender.public_url",), _public_url),
     Rule(("locales",), _locales),
-    Rule(("on_call",), _on_call),
+    Rule(("on_call", "regions.country"), _on_call),
     Rule(("inbound",), _inbound),
     Rule(("consent",), _consent),
 )

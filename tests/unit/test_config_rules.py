@@ -8,6 +8,7 @@ from notifier.config import Config
 from notifier.domain.errors import ConfigError
 from notifier.settings import warnings
 from notifier.settings.addresses import is_host, is_loopback, is_mail, is_zone, split_listen
+from notifier.settings.advice import stays_here, webhooks_elsewhere
 from notifier.storage.sqlite_file import sqlite_path
 from tests.config_file import problems, settings
 
@@ -30,6 +31,21 @@ COMPANY = "sender: {company: Valley, address: outages@valley.net, public_url: 'h
         ("storage: {url: 'sqlite:///:memory:'}", "storage.url", "names no file"),
         ("storage: {url: 'postgresql://h'}", "storage.url", "names no database of a server"),
         ("storage: {url: 'postgresql://h:x/d'}", "storage.url", "names no database of a server"),
+        ("on_call: {people: [{name: Ann}]}", "on_call.people[0]", "there is no way to reach Ann"),
+        ("on_call: {people: [{name: Ann, sms: '123'}]}", "on_call.people[0].sms", "'123' has too few digits"),
+        ("on_call: {people: [{name: Ann, email: ann}]}", "on_call.people[0].email", "'ann' is no mail address"),
+        ("on_call: {people: [{name: Ann, webhook: h}]}", "on_call.people[0].webhook", "is no http(s) address"),
+        (
+            "on_call: {people: [{name: Ann, webhook: 'https://h', webhook_kind: pagerduty}]}",
+            "on_call.people[0].webhook_key",
+            "is missing; expected the routing key",
+        ),
+        (
+            "on_call: {people: [{name: Ann, sms: 415 555 0101}, {name: Ann, sms: 415 555 0102}]}",
+            "on_call.people[1].name",
+            "'Ann' is used twice",
+        ),
+        ("on_call: {answer_within: 0 s}", "on_call.answer_within", "is out of bounds; expected above 0 s, up to 2 h"),
         ("queue: {url: 'nats://h'}", "queue.url", "is not known; expected embedded"),
         ("regions: {kinds: [a b], watched: []}", "regions.kinds[0]", "'a b' is no kind; expected lower-case letters"),
         ("regions: {kinds: [a, a], watched: []}", "regions.kinds[1]", "'a' is listed twice"),
@@ -113,9 +129,7 @@ def test_what_is_unusual_but_possible_is_allowed(tmp_path: Path, text: str) -> N
     assert problems(tmp_path, text) == []
 
 
-@pytest.mark.parametrize(
-    "url", ["sqlite:///a.db", "sqlite:////a/b.db", "sqlite://a.db", "sqlite:///", "mysql://a/b"]
-)
+@pytest.mark.parametrize("url", ["sqlite:///a.db", "sqlite:////a/b.db", "sqlite://a.db", "sqlite:///", "mysql://a/b"])
 def test_an_address_of_a_database_is_judged_as_the_database_judges_it(tmp_path: Path, url: str) -> None:
     try:
         sqlite_path(url)
@@ -170,3 +184,35 @@ def test_hosts_addresses_and_zones_are_told_from_what_only_looks_like_them() -> 
     assert not any(map(is_zone, ["", "America", "/etc/passwd", "UTC\0", "x" * 500]))
     assert split_listen("[::1]:80") == ("[::1]", 80)
     assert split_listen("a:65536") is None
+
+
+def test_a_person_on_call_whom_no_provider_reaches_is_warned_about(tmp_path: Path) -> None:
+    config = settings(tmp_path, "on_call: {people: [{name: Ann, sms: 415 555 0101, email: a@valley.net}]}")
+    assert [line for line in warnings(config) if "on_call" in line] == [
+        "on_call.people[0].sms: Ann is not reached by it: no provider carries sms"
+    ]
+
+
+TWILIO = (
+    "kind: twilio, channel: sms, account_sid: AC0123456789abcdef0123456789abcdef, auth_token: t, sender: '+14155550100'"
+)
+
+
+@pytest.mark.parametrize(
+    ("provider", "stays"),
+    [
+        ("kind: file", True),
+        ("kind: smtp, host: 127.0.0.1", True),
+        ("kind: smtp, host: mx.valley.net", False),
+        (TWILIO, False),
+        (f"{TWILIO}, base_url: 'http://127.0.0.1:9'", True),
+    ],
+)
+def test_what_stays_on_this_machine(tmp_path: Path, provider: str, stays: bool) -> None:
+    config = settings(tmp_path, f"providers: [{{name: a, {provider}}}]")
+    assert stays_here(config.providers[0]) is stays
+
+
+def test_webhooks_of_people_on_call_may_leave_this_machine(tmp_path: Path) -> None:
+    people = "{name: Ann, webhook: 'https://hooks.slack.com/x'}, {name: Bea, webhook: 'http://127.0.0.1:9/x'}"
+    assert webhooks_elsewhere(settings(tmp_path, f"on_call: {{people: [{people}]}}")) == ["Ann"]
