@@ -18,6 +18,7 @@ _LABELS = {
     "delayed": ("DELAYED", WARN),
     "late_joiners": ("NEWCOMERS", WARN),
     "provider": ("PROVIDER", BAD),
+    "source": ("SILENT", BAD),
     "ledger": ("LEDGER", BAD),
     "approval": ("APPROVAL", WARN),
     "rejected": ("REJECTED", BAD),
@@ -98,6 +99,8 @@ def show_needs(found: list[Need], moment: Moment) -> None:
         lines = printing.wrap(moment.localised(need.text), width=room)
         if due:
             lines.append(due)
+        if need.called:
+            lines += printing.wrap(f"on call: {moment.localised(need.called)}", width=room, hang=9)
         for n, command in enumerate(need.next):
             lines += printing.wrap(f"{'next: ' if n == 0 else '      '}{command}", width=room, hang=8)
         click.echo(paint(f"{label:<{_LABEL_CELLS}}", style) + lines[0])

@@ -6,6 +6,7 @@ So control characters, every kind of line end, and marks that change the directi
 
 import re
 import unicodedata
+from datetime import timedelta
 from decimal import Decimal
 
 # Tabs, line ends (CR, LF, VT, FF, FS-US, NEL, U+2028, U+2029) and other control characters separate words.
@@ -29,6 +30,12 @@ def figure(value: float) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.1f}" if abs(value) >= 1 else f"{Decimal(f'{value:.2g}'):f}"
+
+
+def lasting(duration: timedelta) -> str:
+    """Write how long something lasts for people, to the minute: `2 h 5 min`, `35 min`."""
+    hours, minutes = divmod(round(duration / timedelta(minutes=1)), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def is_spreadsheet_number(text: str) -> bool:

@@ -840,12 +840,6 @@ call_routes = Table(  # what is handed over to a person on one route
         sqlite_where=text("state = 'waiting'"),
         postgresql_where=text("state = 'waiting'"),
     ),
-    Index(
-        "ix_call_routes_provider_id",
-        "provider_id",
-        sqlite_where=text("provider_id <> ''"),
-        postgresql_where=text("provider_id <> ''"),
-    ),
 )
 
 credit_lines = Table(

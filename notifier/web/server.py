@@ -27,6 +27,7 @@ from notifier.web.api import (
     incidents,
     keys,
     notifications,
+    on_call,
     status,
     test_sends,
 )
@@ -48,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     *incidents.ROUTES,
     *broadcasts.ROUTES,
     *notifications.ROUTES,
+    *on_call.ROUTES,
     *control.ROUTES,
     *keys.ROUTES,
 )

@@ -14,6 +14,7 @@ from notifier.domain.delivery import Outcome
 from notifier.domain.errors import StoreUnavailable
 from notifier.domain.incident import DismissReason
 from notifier.domain.playbook import Playbook
+from notifier.domain.receipt import ReceiptStatus
 from notifier.domain.segments import segments
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, SetEta
 from notifier.storage.migrate import upgrade
@@ -153,8 +154,11 @@ async def test_when_nobody_can_be_reached_it_is_tried_on_without_racing(desk: De
 async def test_a_text_that_comes_back_undelivered_wakes_the_next_one(desk: Desk) -> None:
     desk.suspect()
     await desk.watch()
-    assert not await desk.on_call.receive("SM999", "undelivered", has_failed=True)
-    assert await desk.on_call.receive("SM1", "undelivered", has_failed=True)
+    await desk.on_call.receive(99, ReceiptStatus.UNDELIVERED)
+    await desk.watch()
+    assert desk.called() == ["Ann"]
+    await desk.on_call.receive(1, ReceiptStatus.UNDELIVERED)
+    await desk.on_call.receive(1, ReceiptStatus.SENT)  # late, and says nothing any more
     await desk.watch()
     assert desk.called() == ["Ann", "Bea"]
 
@@ -162,9 +166,22 @@ async def test_a_text_that_comes_back_undelivered_wakes_the_next_one(desk: Desk)
 async def test_a_delivered_receipt_is_shown(desk: Desk) -> None:
     desk.suspect()
     await desk.watch()
-    assert await desk.on_call.receive("SM1", "delivered", has_failed=False)
+    await desk.on_call.receive(1, ReceiptStatus.SENT)
+    await desk.on_call.receive(1, ReceiptStatus.DELIVERED)
+    await desk.on_call.receive(1, ReceiptStatus.UNDELIVERED)
     (call,) = (await desk.on_call.view()).calls
     assert (call.routes[0].state, call.routes[0].receipt) == ("handed_over", "delivered")
+
+
+async def test_a_receipt_that_was_faster_than_the_answer_counts(desk: Desk) -> None:
+    desk.suspect()
+    desk.sms.stuck = asyncio.Event()
+    calling = asyncio.create_task(desk.watch())
+    await desk.sms.asked.wait()
+    await desk.on_call.receive(1, ReceiptStatus.FAILED)
+    desk.sms.stuck.set()
+    await calling
+    assert desk.called() == ["Ann", "Bea"]
 
 
 async def test_a_number_that_is_none_is_shown_and_the_next_one_woken(database: SqliteDatabase) -> None:

@@ -12,6 +12,7 @@ from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.errors import InvalidInput, Refused, nearest
 from notifier.domain.notification import Channel
 from notifier.domain.on_call import CallReason, Verb, alarm_key
+from notifier.domain.receipt import ReceiptStatus
 from notifier.messages.on_call import trial_line
 from notifier.providers import Provider
 from notifier.queue.embedded import Topic
@@ -75,12 +76,10 @@ class OnCall:
         await self._answers.acknowledge(call_id, actor)
         return await self.call(call_id)
 
-    async def receive(self, provider_id: str, status: str, *, has_failed: bool) -> bool:
-        """Note what a provider said later of a text; tell whether it was to somebody on call."""
-        found = await self._database.write(lambda tx: stored.receive(tx, provider_id, status, has_failed=has_failed))
-        if found and has_failed:
-            self._queue.wake(Topic.ON_CALL)  # they are out of reach: the next one is called at once
-        return found
+    async def receive(self, route_id: int, status: ReceiptStatus) -> None:
+        """Note what a provider says later of a text; when it came back, the next one is called at once."""
+        if await self._database.write(lambda tx: stored.receive(tx, route_id, status)):
+            self._queue.wake(Topic.ON_CALL)
 
     async def test(self, person: str, actor: Actor) -> list[CallView]:
         """Call one person, or everybody, for nothing; each answer ends its own call."""

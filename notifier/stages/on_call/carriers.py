@@ -19,7 +19,7 @@ from notifier.domain.on_call import Route
 from notifier.messages import on_call as words
 from notifier.messages.mime import Mail
 from notifier.messages.on_call import Notice
-from notifier.messages.sms import Text
+from notifier.messages.sms import STATUS_PATH, Text, may_be_called_back
 from notifier.messages.wording import RenderFailed
 from notifier.providers import Provider, Recalled, create
 from notifier.providers.webhook import Webhooks
@@ -38,6 +38,12 @@ def own_providers(config: Config) -> dict[Channel, Provider]:
         if settings.channel not in found:
             found[settings.channel] = create(replace(settings, connections=CONNECTIONS, rate=0))
     return found
+
+
+def status_url(public_url: str, route_id: int) -> str:
+    """Return where a carrier reports what became of a text to somebody on call, or nothing where it cannot."""
+    url = public_url.rstrip("/")
+    return f"{url}{STATUS_PATH}?on_call={route_id}" if may_be_called_back(url) else ""
 
 
 class Carriers:
@@ -86,6 +92,7 @@ class Carriers:
                     body=body,
                     segments=taken.count,
                     valid_for=VALID_FOR,
+                    status_url=status_url(public_url, notice.route_id),
                 )
                 return await self._send(Channel.SMS, text)
             case Route.EMAIL:

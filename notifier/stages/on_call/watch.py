@@ -35,6 +35,7 @@ from notifier.domain.on_call import (
     try_again_after,
 )
 from notifier.domain.one_time_code import code_of
+from notifier.domain.text import lasting
 from notifier.messages.on_call import Notice
 from notifier.stages import Surroundings
 from notifier.stages.on_call.carriers import Carriers
@@ -143,7 +144,7 @@ class Watch:
         """Yield the sources that are silent for too long, and those that were and have not spoken since."""
         silent = {each.name: each for each in self._sources.silent()}
         for name, each in silent.items():
-            usual, lasts = self._since(each.since, each.news_at), self._since(each.since, self._clock.now())
+            usual, lasts = lasting(each.news_at - each.since), lasting(self._clock.now() - each.since)
             yield Waking(
                 key=alarm_key(CallReason.SOURCE_SILENT, name),
                 reason=CallReason.SOURCE_SILENT,
@@ -162,11 +163,6 @@ class Watch:
                     reason=alarm.reason,
                     text=f"source {name}: still silent. Complaints may be lost: look at its intake",
                 )
-
-    @staticmethod
-    def _since(since: datetime, until: datetime) -> str:
-        hours, minutes = divmod(round((until - since) / timedelta(minutes=1)), 60)
-        return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
     def _bring_up_to_date(
         self, tx: Transaction, found: Mapping[str, Waking], now: datetime, *, write: bool

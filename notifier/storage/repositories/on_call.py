@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Turn, Verb
+from notifier.domain.receipt import ReceiptStatus, Standing, standing
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 
 PROBLEM_AT_MOST = 200  # characters of what a provider said
+_CAME_BACK, _ARRIVED = (
+    ", ".join(f"'{status}'" for status in ReceiptStatus if standing([status]) is each)
+    for each in (Standing.NOT_ARRIVED, Standing.ARRIVED)
+)
 _HOPES = """(SELECT count(*) FROM call_routes AS r WHERE r.call_id = c.id AND r.says = 'call'
              AND (r.state = 'handed_over' OR r.attempts = 0))"""
 """How many routes of a call `c` have taken it, or have not been tried yet."""
@@ -326,10 +331,14 @@ def due(tx: Transaction, *, now: datetime) -> list[DueRoute]:
 
 
 def record(tx: Transaction, tried: Tried, *, now: datetime) -> None:
-    """Store what became of a hand-over; what was called off meanwhile stays so unless it went out."""
+    """Store what became of a hand-over; what was called off meanwhile stays so unless it went out.
+
+    A receipt may have been faster: what came back is no hope any more.
+    """
     tx.run(
-        """UPDATE call_routes
-           SET state = CASE WHEN state = 'waiting' OR :handed = 1 THEN :state ELSE state END,
+        f"""UPDATE call_routes
+           SET state = CASE WHEN receipt IN ({_CAME_BACK}) THEN 'failed'
+                            WHEN state = 'waiting' OR :handed = 1 THEN :state ELSE state END,
                attempts = attempts + 1, provider = :provider, provider_id = :provider_id, problem = :problem,
                due_at = COALESCE(:due, due_at), handed_over_at = CASE WHEN :handed = 1 THEN :now ELSE handed_over_at END
            WHERE id = :id""",
@@ -354,18 +363,17 @@ def call_off(tx: Transaction, call_id: int) -> None:
     )
 
 
-def receive(tx: Transaction, provider_id: str, status: str, *, has_failed: bool) -> bool:
-    """Note what a provider said later of a message; tell whether it is one of ours."""
-    return (
-        tx.run(
-            """UPDATE call_routes SET receipt = :status, state = CASE WHEN :failed = 1 THEN 'failed' ELSE state END
-               WHERE provider_id = :provider_id AND provider_id <> ''""",
-            status=status,
-            failed=int(has_failed),
-            provider_id=provider_id,
-        )
-        > 0
+def receive(tx: Transaction, route_id: int, status: ReceiptStatus) -> bool:
+    """Note what a provider said later of a message; tell whether it came back. What has arrived stays so."""
+    came_back = standing([status]) is Standing.NOT_ARRIVED
+    changed = tx.run(
+        f"""UPDATE call_routes SET receipt = :status, state = CASE WHEN :back = 1 THEN 'failed' ELSE state END
+            WHERE id = :id AND receipt NOT IN ({_CAME_BACK}, {_ARRIVED})""",
+        status=status,
+        back=int(came_back),
+        id=route_id,
     )
+    return came_back and changed > 0
 
 
 def routes_of(tx: Transaction, call_ids: Sequence[int]) -> Mapping[int, list[Row]]:

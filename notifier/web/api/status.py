@@ -1,13 +1,20 @@
 """The daemon at a glance: what needs a person, what is open, what is waiting, and the highest cells."""
 
+from datetime import datetime
+
 from aiohttp import web
+from msgspec.structs import replace
 
 from notifier import __version__
 from notifier.domain.actor import KeyRole
 from notifier.domain.incident import OPEN_STATES, IncidentState
+from notifier.domain.on_call import CallReason, alarm_key
+from notifier.domain.text import lasting
 from notifier.storage.queries import glance
 from notifier.storage.queries.needs import needs as stored_needs
+from notifier.storage.queries.needs.waking import key_of
 from notifier.storage.views import AskerView, Need, StatusView
+from notifier.web.parts import Parts
 from notifier.web.problem import Rejected
 from notifier.web.route import Call, answer, get
 
@@ -61,20 +68,42 @@ async def _needs(call: Call) -> list[Need]:
     """Return what the store says, and what only this process knows."""
     parts, reader = call.parts, call.actor.name
     now, time_zone = parts.clock.now(), parts.config.regions.time_zone
+    called = await parts.on_call.called()
+    stored = await parts.database.read(
+        lambda tx: stored_needs(tx, now, parts.playbooks, time_zone=time_zone, reader=reader)
+    )
     return [
-        *_stopped(parts.provider_states()),
+        *_stopped(parts.provider_states(), called),
+        *_silent(parts, now, called),
         *_disagreements(await parts.upkeep.disagreements()),
-        *await parts.database.read(
-            lambda tx: stored_needs(tx, now, parts.playbooks, time_zone=time_zone, reader=reader)
-        ),
+        *(replace(need, called=called.get(key_of(need) or "", "")) for need in stored),
     ]
 
 
-def _stopped(states: dict[str, str]) -> list[Need]:
+def _stopped(states: dict[str, str], called: dict[str, str]) -> list[Need]:
     return [
-        _need("provider", f"provider {name} is {state}", ["notifier status"])
+        replace(
+            _need("provider", f"provider {name} is {state}", ["notifier status"]),
+            called=called.get(alarm_key(CallReason.PROVIDER_STOPPED, name), ""),
+        )
         for name, state in states.items()
         if state.startswith(STOPPED)
+    ]
+
+
+def _silent(parts: Parts, now: datetime, called: dict[str, str]) -> list[Need]:
+    """Return the intake sources that say nothing for longer than they ever do: complaints may be lost."""
+    return [
+        replace(
+            _need(
+                "source",
+                f"source {each.name} is silent for {lasting(now - each.since)}, at this time never for more than "
+                f"{lasting(each.news_at - each.since)}",
+                ["notifier on-call"],
+            ),
+            called=called.get(alarm_key(CallReason.SOURCE_SILENT, each.name), ""),
+        )
+        for each in parts.on_call.silent()
     ]
 
 

@@ -15,6 +15,7 @@ from notifier.messages.sms import STATUS_PATH
 from notifier.web.parts import Parts
 from notifier.web.webhooks.signed import signed_form
 
+ON_CALL = "on_call"  # in the query: a text to somebody on call
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _SMALL = re.compile(r"[0-9]{1,4}", re.ASCII)
 _CODE = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -28,12 +29,23 @@ def routes(parts: Parts) -> list[web.RouteDef]:
 
     async def take(request: web.Request) -> web.StreamResponse:
         form = await signed_form(request, parts)
+        if ON_CALL in request.query:
+            await _to_on_call(request.query[ON_CALL], form.get("MessageStatus", ""), parts)
+            return web.Response(status=204)
         receipt = _receipt(request, form, parts)
         if receipt is not None:
             await parts.receipts.take(receipt)
         return web.Response(status=204)
 
     return [web.post(STATUS_PATH, take)]
+
+
+async def _to_on_call(route: str, given: str, parts: Parts) -> None:
+    """Hand on what is reported about a text to somebody on call."""
+    if _NUMBER.fullmatch(route) and given in set(ReceiptStatus):
+        await parts.on_call.receive(int(route), ReceiptStatus(given))
+    else:
+        log.warning("a status report names no text to on-call")
 
 
 def _receipt(request: web.Request, form: dict[str, str], parts: Parts) -> Receipt | None:

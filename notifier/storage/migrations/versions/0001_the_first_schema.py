@@ -267,14 +267,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
     )
-    op.create_index(
-        "ix_call_routes_provider_id",
-        "call_routes",
-        ["provider_id"],
-        unique=False,
-        sqlite_where=sa.text("provider_id <> ''"),
-        postgresql_where=sa.text("provider_id <> ''"),
-    )
     op.create_table(
         "cell_days",
         sa.Column("region_id", sa.BigInteger(), nullable=False),
@@ -1115,12 +1107,6 @@ def downgrade() -> None:
     op.drop_index("ix_complaints_customer_id", table_name="complaints")
     op.drop_table("complaints")
     op.drop_table("cell_days")
-    op.drop_index(
-        "ix_call_routes_provider_id",
-        table_name="call_routes",
-        sqlite_where=sa.text("provider_id <> ''"),
-        postgresql_where=sa.text("provider_id <> ''"),
-    )
     op.drop_index(
         "ix_call_routes_due",
         table_name="call_routes",
