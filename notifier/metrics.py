@@ -36,6 +36,7 @@ END_REASONS = {
     NotificationState.SUPERSEDED: (NotificationReason.NEWER_UPDATE,),
     NotificationState.CANCELLED: (NotificationReason.BROADCAST_CANCELLED,),
     NotificationState.EXPIRED: (
+        NotificationReason.STALE,  # an answer that nobody waits for any more
         NotificationReason.NO_LONGER_TRUE,
         NotificationReason.NOT_TOLD_BEFORE,
         NotificationReason.SITE_ENDED,
