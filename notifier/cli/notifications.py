@@ -9,7 +9,7 @@ from notifier.cli import held, printing
 from notifier.cli.options import Id, connect, json_option
 from notifier.cli.printing import BAD, GOOD, WARN, Column, plural, words
 from notifier.cli.times import Moment
-from notifier.storage.views import AttemptView, NotificationView
+from notifier.storage.views import AttemptView, NotificationView, ReceiptView
 
 _STYLES = {
     "sent": GOOD,
@@ -139,6 +139,7 @@ def _show(view: NotificationView, moment: Moment) -> None:
         ]
     )
     _attempts(view.attempts, moment)
+    _receipts(view.receipts, moment)
     click.echo()
     printing.line("As the customer sees it", style=printing.STRONG)
     printing.message(view.subject, view.text)
@@ -171,6 +172,27 @@ def _attempts(attempts: list[AttemptView], moment: Moment) -> None:
                 f"{each.code} {each.answer}".strip(),
             ]
             for each in attempts
+        ],
+        indent=2,
+    )
+
+
+def _receipts(receipts: list[ReceiptView], moment: Moment) -> None:
+    if not receipts:
+        return
+    click.echo()
+    printing.line("Reported by the carrier", style=printing.STRONG)
+    printing.table(
+        [Column("#", right=True), Column("AT"), Column("CARRIER"), Column("STATUS"), Column("CODE", gives=True)],
+        [
+            [
+                str(each.attempt),
+                f"{moment.zone.show(each.received_at):%H:%M:%S}",
+                each.provider,
+                words(each.status),
+                each.code,
+            ]
+            for each in receipts
         ],
         indent=2,
     )

@@ -6,7 +6,7 @@ one customer; everywhere else they are masked.
 
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -247,6 +247,16 @@ class AttemptView(View, frozen=True, kw_only=True):
     answer: str
 
 
+class ReceiptView(View, frozen=True, kw_only=True):
+    """What a provider reported about one try after it had taken the message."""
+
+    attempt: int
+    provider: str
+    received_at: datetime
+    status: str
+    code: str
+
+
 class NotificationView(View, frozen=True, kw_only=True):
     """One notification with everything that explains it."""
 
@@ -260,6 +270,7 @@ class NotificationView(View, frozen=True, kw_only=True):
     reason: str
     due_at: datetime
     attempts: list[AttemptView]
+    receipts: list[ReceiptView] = field(default_factory=list)
     provider: str | None
     provider_id: str | None
     template_version: str | None

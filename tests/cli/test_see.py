@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from notifier.storage.views import TimelineEntry
+from notifier.storage.views import ReceiptView, TimelineEntry
 from tests.cli.conftest import Run
 from tests.cli_views import (
     MINUTE,
@@ -173,6 +173,15 @@ def test_a_held_message_says_what_each_decision_risks(notifier: Run, daemon: Fak
     text = notifier("notifications", "show", "90210").stdout
     assert "notifier notifications resend 90210    perhaps they hear twice" in text
     assert "notifier notifications abandon 90210   perhaps they never hear" in text
+
+
+def test_what_the_carrier_reported_later_is_shown(notifier: Run, daemon: FakeDaemon) -> None:
+    receipt = ReceiptView(attempt=1, provider="sms", received_at=NOON, status="undelivered", code="30003")
+    daemon.on("GET", "/v1/notifications/90210", notification(state="undelivered", receipts=[receipt]))
+    text = notifier("notifications", "show", "90210").stdout
+    shown = text[text.index("Reported by the carrier") :].split("\n")[2].split()
+    assert shown[0] == "1"
+    assert shown[2:] == ["sms", "undelivered", "30003"]
 
 
 def test_the_html_of_a_message_is_printed_alone(notifier: Run) -> None:

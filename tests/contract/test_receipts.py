@@ -210,6 +210,16 @@ async def test_a_receipt_about_nothing_of_ours_changes_nothing(desk: TextDesk) -
     assert desk.value("SELECT COUNT(*) FROM receipts") == 0
 
 
+async def test_receipts_are_shown_with_the_message(desk: TextDesk) -> None:
+    id_ = await desk.sent()
+    await desk.report(id_, S.SENT, S.UNDELIVERED, code=30006)
+    view = await desk.letters.show(id_)
+    assert [(one.attempt, one.provider, one.status, one.code, one.received_at) for one in view.receipts] == [
+        (1, "sms", "sent", "", NOW),
+        (1, "sms", "undelivered", "30006", NOW),
+    ]
+
+
 async def test_receipts_are_counted_once(desk: TextDesk) -> None:
     id_ = await desk.sent()
     await desk.report(id_, S.DELIVERED, S.DELIVERED)

@@ -9,7 +9,7 @@ from notifier.domain.errors import NotFound
 from notifier.domain.notification import Channel, NotificationFacts
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.views import AttemptView, NotificationView
+from notifier.storage.views import AttemptView, NotificationView, ReceiptView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ def find(tx: Transaction, notification_id: int) -> StoredNotification:
         raise NotFound("notification", notification_id)
     answer = from_json(row["answer"], Answer) if row["answer"] else None
     return StoredNotification(
-        view=_view(row, _attempts(tx, notification_id), answer),
+        view=_view(row, _attempts(tx, notification_id), _receipts(tx, notification_id), answer),
         kind=BroadcastKind(row["kind"]) if row["kind"] else None,
         channel=Channel(row["channel"]),
         contact_point_id=row["contact_point_id"],
@@ -51,7 +51,9 @@ def find(tx: Transaction, notification_id: int) -> StoredNotification:
     )
 
 
-def _view(row: Row, attempts: list[AttemptView], answer: Answer | None) -> NotificationView:
+def _view(
+    row: Row, attempts: list[AttemptView], receipts: list[ReceiptView], answer: Answer | None
+) -> NotificationView:
     return NotificationView(
         id=row["id"],
         broadcast_id=row["broadcast_id"],
@@ -63,6 +65,7 @@ def _view(row: Row, attempts: list[AttemptView], answer: Answer | None) -> Notif
         reason=row["reason"],
         due_at=to_instant(row["due_at"]),
         attempts=attempts,
+        receipts=receipts,
         provider=row["provider"],
         provider_id=row["provider_id"],
         template_version=row["template_version"],
@@ -90,6 +93,22 @@ def _attempts(tx: Transaction, notification_id: int) -> list[AttemptView]:
         for row in tx.rows(
             "SELECT number, provider, began_at, ended_at, outcome, code, answer FROM attempts"
             " WHERE notification_id = :id ORDER BY number, id",
+            id=notification_id,
+        )
+    ]
+
+
+def _receipts(tx: Transaction, notification_id: int) -> list[ReceiptView]:
+    return [
+        ReceiptView(
+            attempt=row["attempt"],
+            provider=row["provider"],
+            received_at=to_instant(row["received_at"]),
+            status=row["status"],
+            code=row["code"],
+        )
+        for row in tx.rows(
+            "SELECT attempt, provider, received_at, status, code FROM receipts WHERE notification_id = :id ORDER BY id",
             id=notification_id,
         )
     ]
