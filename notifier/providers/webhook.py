@@ -4,6 +4,7 @@ In: an address, which may be a secret in itself, and a body. Out: an `Outcome` t
 redirect, and never waits longer than its timeout; whoever calls tries again.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -82,6 +83,6 @@ def _seconds(retry_after: str) -> timedelta | None:
 
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:
-    """Return the system's word for it, without the host: an address may be a secret."""
+    """Return the system's word for it, without the host, which `strerror` of asyncio holds: it may be a secret."""
     found = error.os_error
-    return found.strerror or type(found).__name__
+    return os.strerror(found.errno) if found.errno and found.errno > 0 else type(found).__name__
