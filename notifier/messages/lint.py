@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterable, Iterator
 
 from notifier.config import Config
-from notifier.domain.answer import MessageKind
+from notifier.domain.answer import AnswerKind, MessageKind
 from notifier.domain.errors import NotifierError
 from notifier.domain.incident import Impact
 from notifier.domain.notification import Channel
 from notifier.domain.segments import to_gsm7
 from notifier.messages.phrases import GROUPS, PhraseGroup
-from notifier.messages.places import Place
+from notifier.messages.places import Place, place_of
 from notifier.messages.samples import LINK, Sample, samples, stretched
 from notifier.messages.wording import CHANNELS, Rendered, Wording
 
@@ -85,12 +85,13 @@ def _problems(wording: Wording, channel: Channel, sample: Sample) -> Iterator[st
         yield str(error)
         return
     where = f"templates/{wording.edition.locale}/{channel}/{sample.kind}.j2"
-    yield from (f"{where}: {wrong}" for wrong in (_text if channel is Channel.SMS else _mail)(wording, rendered))
-    if found := _LEFT_OVER.search(rendered.subject + "\n" + rendered.text):
-        yield f"{where}: '{found[0]}' is left over in the message"
+    found = _text(wording, sample, rendered) if channel is Channel.SMS else _mail(rendered)
+    yield from (f"{where}: {wrong}" for wrong in found)
+    if left := _LEFT_OVER.search(rendered.subject + "\n" + rendered.text):
+        yield f"{where}: '{left[0]}' is left over in the message"
 
 
-def _mail(_: Wording, rendered: Rendered) -> Iterator[str]:
+def _mail(rendered: Rendered) -> Iterator[str]:
     if not rendered.subject or "\n" in rendered.subject:
         yield "the subject is empty or has several lines"
     if not rendered.text.strip() or "<p>" not in rendered.html:
@@ -99,9 +100,11 @@ def _mail(_: Wording, rendered: Rendered) -> Iterator[str]:
         yield "the link to opt out is missing"
 
 
-def _text(wording: Wording, rendered: Rendered) -> Iterator[str]:
-    if not rendered.text:
-        yield "the text is empty"
+def _text(wording: Wording, sample: Sample, rendered: Rendered) -> Iterator[str]:
+    if to_gsm7(wording.edition.company.name) not in to_gsm7(rendered.text):
+        yield "does not say who writes: {{ company }}"
+    if not isinstance(sample.kind, AnswerKind) and not _names_place(wording, sample, rendered):
+        yield "does not say where: {{ place }}"
     if rendered.segments > wording.budget.segments_at_most:
         most = wording.budget.segments_at_most
         yield f"takes {rendered.segments} segments with everything optional left out; sms.segments_at_most is {most}"
@@ -109,9 +112,15 @@ def _text(wording: Wording, rendered: Rendered) -> Iterator[str]:
         yield "has a link in it; a text with one looks like fraud"
 
 
+def _names_place(wording: Wording, sample: Sample, rendered: Rendered) -> bool:
+    times = wording.times(sample.personal, Channel.SMS)
+    places = place_of(sample.personal, wording.phrases.words, times).texts
+    return any(to_gsm7(place) in to_gsm7(rendered.text) for place in places)
+
+
 def lost_accents(wording: Wording, sample: Sample) -> str:
     """Return the letters of a text that GSM-7 lacks, so that they lose their accents; those of places aside."""
     times = wording.times(sample.personal, Channel.SMS)
     place = Place(text="")
-    full = wording.levels(sample.kind, sample.facts, sample.personal, times, place)[0]
+    full = wording.sentences(sample.kind, sample.facts, sample.personal, times, place).text()
     return "".join(dict.fromkeys(sign for sign in full if to_gsm7(sign) != sign))

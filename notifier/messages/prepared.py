@@ -69,7 +69,7 @@ class PreparedMessage:
         self._proofs_left = PROOFS
         self._holds = True
         if channel is Channel.SMS:
-            self._levels = wording.levels(kind, facts, personal, self._times, Place(text=PLACE))
+            self._sentences = wording.sentences(kind, facts, personal, self._times, Place(text=PLACE))
             return
         marked = wording.render_at(channel, kind, facts, personal, self._times, Place(text=PLACE), LINK, SETTINGS)
         self._marked = marked
@@ -97,13 +97,8 @@ class PreparedMessage:
     def _render_text(self, personal: NotificationFacts, place: Place) -> Rendered:
         if not self._holds:
             return self._in_full(personal, place, NO_LINKS)
-        filled = self._wording.as_text(
-            fit(
-                place.texts,
-                lambda text: [level.replace(PLACE, text) for level in self._levels],
-                self._wording.budget,
-            )
-        )
+        fitted = fit(place.texts, lambda _: self._sentences, self._wording.budget, mark=PLACE)
+        filled = self._wording.as_text(fitted)
         if not self._proofs_left:
             return filled
         self._proofs_left -= 1

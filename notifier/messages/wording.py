@@ -18,7 +18,7 @@ from notifier.domain.notification import Channel, NotificationFacts
 from notifier.messages import phrases as phrases_file
 from notifier.messages.edition import Edition
 from notifier.messages.environment import FORMS, environments
-from notifier.messages.fitting import Budget, Fitted, fit, levels
+from notifier.messages.fitting import Budget, Fitted, Sentences, fit
 from notifier.messages.phrases import Phrases
 from notifier.messages.places import Place, place_of
 from notifier.messages.times import ReaderTimes
@@ -115,10 +115,10 @@ class Wording:
         """Return the message about a place that is in words already; raise `RenderFailed`."""
         if channel is Channel.SMS:
 
-            def levels_at(text: str) -> tuple[str, ...]:
-                return self.levels(kind, facts, personal, times, Place(text=text))
+            def sentences_at(text: str) -> Sentences:
+                return self.sentences(kind, facts, personal, times, Place(text=text))
 
-            return self.as_text(fit(place.texts or (place.text,), levels_at, self.budget))
+            return self.as_text(fit(place.texts or (place.text,), sentences_at, self.budget))
         words = self._words(channel, kind, facts, personal, times, place)
         words |= {"unsubscribe_url": unsubscribe_url, "preferences_url": preferences_url}
         return Rendered(
@@ -128,18 +128,18 @@ class Wording:
             template_version=self.version,
         )
 
-    def levels(
+    def sentences(
         self,
         kind: MessageKind,
         facts: Facts | None,
         personal: NotificationFacts,
         times: ReaderTimes,
         place: Place,
-    ) -> tuple[str, ...]:
-        """Return a text in full, then with one optional sentence less each time; raise `RenderFailed`."""
+    ) -> Sentences:
+        """Return a text whose optional sentences can still be left out; raise `RenderFailed`."""
         words = self._words(Channel.SMS, kind, facts, personal, times, place)
         try:
-            return levels(self._form(Channel.SMS, kind, "sms", words))
+            return Sentences(self._form(Channel.SMS, kind, "sms", words))
         except ValueError as error:
             raise RenderFailed(f"{Channel.SMS}/{kind} in '{self.edition.locale}': {error}") from error
 

@@ -428,7 +428,8 @@ def test_what_is_shipped_has_no_problems() -> None:
 def own(folder: Path, name: str, source: str) -> Messages:
     (folder / "en" / "email").mkdir(parents=True, exist_ok=True)
     (folder / "en" / "email" / name).write_text(source)
-    return Messages(replace(CONFIG, templates=Templates(directory=str(folder))), PLAYBOOKS)
+    config = replace(CONFIG, locales=Locales(available=("en",)), templates=Templates(directory=str(folder)))
+    return Messages(config, PLAYBOOKS)
 
 
 def test_an_own_template_takes_the_place_of_one_file_and_changes_the_version(tmp_path: Path) -> None:
