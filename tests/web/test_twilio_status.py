@@ -29,7 +29,7 @@ class Daemon(Served):
     """A daemon with Twilio behind its public address."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+        files = Provider(name="outbox", kind=ProviderKind.FILE, directory=str(folder / "outbox"))
         sms = Provider(
             name="sms",
             kind=ProviderKind.TWILIO,
@@ -39,10 +39,7 @@ class Daemon(Served):
             auth_token_secondary=OLD_TOKEN,
             sender="+14155550100",
         )
-        from msgspec.structs import replace
-
-        self.config = replace(self.config, sender=Sender(public_url=PUBLIC), providers=(*self.config.providers, sms))
-        self.app._config = self.config
+        super().__init__(folder, providers=(files, sms), sender=Sender(public_url=PUBLIC))
 
     async def status(
         self,
