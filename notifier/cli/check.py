@@ -37,6 +37,7 @@ class Report:
     unchecked: list[str] = field(default_factory=list)  # what could not be judged because of problems before it
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    online: list[dict[str, str]] = field(default_factory=list)  # with --online: what, state, found, do
 
 
 @click.command("check")
@@ -47,21 +48,61 @@ class Report:
     type=click.Path(path_type=Path),
     help="Configuration file; else NOTIFIER_CONFIG, else config/notifier.yaml.",
 )
+@click.option("--online", is_flag=True, help="Also ask the servers and names that messages depend on; sends nothing.")
+@click.option("--dns", metavar="ADDRESS", default="", help="With --online: this name server, not the system's.")
 @json_option
-def check(file: Path | None, as_json: bool) -> None:
+def check(file: Path | None, online: bool, dns: str, as_json: bool) -> None:
     """Check configuration, playbooks, phrases and every template.
 
     Nothing is sent and no server is asked. All problems are listed,
     each with its file, line and key; the exit code is 1 when there is
     one.
+
+    With --online, within a minute: the database, each provider's
+    login, SPF, DKIM, DMARC and MX of the sender, the public URL, the
+    clock. Each is ok, a warning or a problem, with what to do.
+
+    Example: notifier check --online
     """
     report = examine(file, os.environ)
+    if online and report.ok:
+        _ask(report, file, dns)
     if as_json:
         click.echo(json.dumps(asdict(report)))
     else:
         _show(report)
+        _show_online(report)
     if not report.ok:
         raise SystemExit(1)
+
+
+def _ask(report: Report, file: Path | None, dns: str) -> None:
+    """Ask the servers, and put what was found into the report."""
+    from notifier.cli.online import State, examine_online
+    from notifier.settings import load
+
+    found = examine_online(load(file, os.environ), dns_server=dns)
+    report.online = [{"what": one.what, "state": one.state, "found": one.found, "do": one.do} for one in found]
+    report.ok = all(one.state is not State.PROBLEM for one in found)
+
+
+def _show_online(report: Report) -> None:
+    """Print a line per online check: its state first, and below it what to do."""
+    from notifier.cli import printing
+
+    styles = {"ok": printing.GOOD, "warning": printing.WARN, "problem": printing.BAD}
+    if report.online:
+        printing.line()
+    for one in report.online:
+        printing.line(f"{one['state'].upper()} {one['what']}: {one['found']}", hang=2, style=styles[one["state"]])
+        if one["do"]:
+            printing.line(f"-> {one['do']}", indent=2, hang=5)
+    if report.online:
+        counts = {state: sum(one["state"] == state for one in report.online) for state in ("problem", "warning")}
+        said = ", ".join(printing.plural(count, state) for state, count in counts.items() if count)
+        printing.line(
+            f"{said} online." if said else "Everything online is well.", style=None if said else printing.GOOD
+        )
 
 
 def examine(file: Path | None, environ: Mapping[str, str]) -> Report:
@@ -140,7 +181,8 @@ def _playbooks_and_messages(report: Report, config: "Config") -> None:
     plans, report.problems = recovery.without_unknown_codes(plans, messages.phrase_codes)
     if report.problems:  # each would be found once more in every message that shows it
         messages = Messages(config, recovery.by_service(plans))
-    report.problems += messages.problems()
+    report.problems += proof.located(config, messages.problems())
+    report.warnings += proof.located(config, messages.warnings())
     report.unchecked = []
 
 

@@ -46,6 +46,20 @@ class FileProvider:
             self._writer = asyncio.create_task(self._write_waiting(), name=f"provider {self.settings.name}")
         return await future
 
+    async def try_login(self) -> Outcome:
+        """Make the folders, and see that a file can be put there."""
+        try:
+            await self.open()
+            return await asyncio.to_thread(self._try)
+        except OSError as error:
+            return _failed(error)
+
+    def _try(self) -> Outcome:
+        probe = self._root / "tmp" / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+        return Outcome(result=Result.ACCEPTED, code="250")
+
     async def close(self) -> None:
         """Wait until everything begun is written."""
         if self._writer is not None:

@@ -78,6 +78,10 @@ class Provider(Protocol):
         """
         ...
 
+    async def try_login(self) -> Outcome:
+        """Do all that comes before a message, and send none: connect, log in, see that it would be taken."""
+        ...
+
     async def close(self) -> None:
         """Close every connection; nothing is being sent any more."""
         ...

@@ -52,6 +52,7 @@ class SmtpProvider:
         self.settings = settings
         self._seconds = settings.timeout.total_seconds()
         self._seats = [_Seat() for _ in range(settings.connections)]
+        self._greeting = ""  # of the relay, on the last connection
 
     @property
     def capacity(self) -> int:
@@ -99,6 +100,15 @@ class SmtpProvider:
                 seat.session = await self._connect()
             return seat.session
 
+    async def try_login(self) -> Outcome:
+        """Connect, upgrade to TLS and log in as for a mail, then say goodbye; the answer is the relay's greeting."""
+        try:
+            session = await self._connect()
+        except _Unreachable as error:
+            return error.outcome
+        await session.quit()
+        return Outcome(result=Result.ACCEPTED, code="250", answer=self._greeting)
+
     async def close(self) -> None:
         """Say goodbye on every connection."""
         sessions = [seat.session for seat in self._seats if seat.session is not None]
@@ -121,7 +131,7 @@ class SmtpProvider:
             timeout=self._seconds,
         )
         try:
-            await client.connect()
+            self._greeting = (await client.connect()).message
             if client.is_ehlo_or_helo_needed:
                 await _greet(client)
         except aiosmtplib.SMTPResponseException as error:

@@ -152,6 +152,19 @@ class TwilioProvider:
             log.error("refused for a reason of ours", provider=self.settings.name, http=status, code=code)
         return outcome_of(status, code, masked(_without_numbers(words)), retry_after)
 
+    async def try_login(self) -> Outcome:
+        """Ask for one message of the account, which needs the same login as sending one."""
+        from notifier.providers.twilio_http import NoAnswer, NotSent, Refused
+
+        await self.open()
+        try:
+            await self._messages.list_async(limit=1, page_size=1)
+        except Refused as error:
+            return self._refused(error.status, error.text, error.retry_after)
+        except (NotSent, NoAnswer, ValueError, TypeError, KeyError, AttributeError) as error:
+            return Outcome(result=Result.OURS, answer=masked(str(error)))
+        return Outcome(result=Result.ACCEPTED, code="200")
+
     # --- what became of a text
 
     async def ask(self, recipient: str, *, began_at: datetime, known: Collection[str]) -> Found | None:

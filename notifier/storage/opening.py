@@ -7,12 +7,16 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
 from notifier.domain.errors import NotifierError
 from notifier.storage import migrate
 from notifier.storage.database import Database
 from notifier.storage.postgresql.address import is_postgresql, shown
 from notifier.storage.sqlite_file import exclusive, sqlite_path
+
+TRY_SECONDS = 5.0
+_CHANGES_NOTHING = "UPDATE control SET value = value WHERE name = ''"
 
 
 class Store(Protocol):
@@ -30,6 +34,10 @@ class Store(Protocol):
 
     def upgrade(self) -> str:
         """Bring the schema to the newest revision and return that."""
+        ...
+
+    def try_write(self) -> None:
+        """See that it takes writes, changing nothing; raise `NotifierError` when it does not."""
         ...
 
     def daemon(self, *, migrate: bool) -> contextlib.AbstractContextManager[Database]:
@@ -65,6 +73,19 @@ class SqliteStore:
         """Apply every missing migration."""
         return migrate.upgrade(self._url)
 
+    def try_write(self) -> None:
+        """Take the turn to write, beside a daemon if need be, and give it back."""
+        import sqlite3
+
+        try:
+            connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=TRY_SECONDS)
+            with contextlib.closing(connection):
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(_CHANGES_NOTHING)
+                connection.rollback()
+        except sqlite3.Error as error:
+            raise NotifierError(f"{self.name} takes no writes: {error}") from error
+
     @contextlib.contextmanager
     def daemon(self, *, migrate: bool) -> Iterator[Database]:
         """Lock, look at the schema, open."""
@@ -99,6 +120,11 @@ class PostgresStore:
     def upgrade(self) -> str:
         """Apply every missing migration."""
         return migrate.upgrade(self._url)
+
+    def try_write(self) -> None:
+        """Write nothing to a table; a server that only reads refuses that too."""
+        with self._open(sole=False) as database:
+            database.write_now(lambda tx: tx.run(_CHANGES_NOTHING))
 
     @contextlib.contextmanager
     def daemon(self, *, migrate: bool) -> Iterator[Database]:

@@ -1,6 +1,7 @@
 """/healthz: the process is alive. /readyz: it can work."""
 
 import asyncio
+from secrets import token_hex
 
 from aiohttp import web
 
@@ -9,14 +10,19 @@ from notifier.storage.views import Ready
 from notifier.web.parts import Parts
 from notifier.web.route import answer
 
+INSTANCE = "Notifier-Instance"
 DATABASE_SECONDS = 2.0  # the longest wait for the database to answer
 
 
 def routes(parts: Parts) -> list[web.RouteDef]:
     """Return the two endpoints; they need no key."""
 
+    instance = token_hex(8)  # tells `check --online` that a public address leads to this very daemon
+
     async def alive(_request: web.Request) -> web.StreamResponse:
-        return answer({"status": "alive"})
+        response = answer({"status": "alive"})
+        response.headers[INSTANCE] = instance
+        return response
 
     async def ready(_request: web.Request) -> web.StreamResponse:
         reasons = parts.not_ready()

@@ -14,6 +14,12 @@ async def test_both_need_no_key(served: Served) -> None:
     assert (ready.status, ready.json) == (200, {"status": "ready", "reasons": []})
 
 
+async def test_a_daemon_can_be_recognised_behind_a_public_address(served: Served) -> None:
+    first, again = [(await served.get("/healthz", role=None)).headers["Notifier-Instance"] for _ in range(2)]
+    assert first == again
+    assert len(first) == 16
+
+
 async def test_a_stopping_daemon_is_alive_but_not_ready(served: Served) -> None:
     served.app._not_ready.append("stopping")
     assert (await served.get("/healthz", role=None)).status == 200
