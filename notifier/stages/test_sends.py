@@ -6,7 +6,7 @@ Nobody is written to who is on no list unless the caller insists, nor who does n
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -131,7 +131,7 @@ class TestSends:
             unsubscribe_url=self._composer.unsubscribe_url(point),
         )
 
-    async def send(self, plan: Plan) -> AsyncIterator[Tried]:
+    async def send(self, plan: Plan) -> AsyncGenerator[Tried, None]:
         """Send one after the other and yield what became of each; stop where the next would fail as well."""
         provider = self._providers[plan.channel]
         async with self._one_at_a_time:
