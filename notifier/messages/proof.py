@@ -83,6 +83,8 @@ def idle_files(config: Config) -> list[str]:
     """Return a warning for each file of the operator's own that takes the place of nothing."""
     phrases, templates = _own(config)
     known = [path.relative_to(shipped("templates")).as_posix() for path in shipped("templates").rglob("*")]
+    of_default = [name.removeprefix("en/") for name in known if name.startswith("en/")]
+    known += [f"{locale}/{name}" for locale in config.locales.available for name in of_default]
     warnings: list[str] = []
     for path in sorted(templates.rglob("*")) if templates is not None else ():
         name = path.relative_to(templates or path).as_posix()

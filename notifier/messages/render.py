@@ -27,6 +27,8 @@ class Messages:
             locale: Wording(collect(config, by_service, locale))
             for locale in dict.fromkeys((config.locales.default, *config.locales.available))
         }
+        for wording in self._wordings.values():
+            wording.check()
 
     @property
     def locales(self) -> tuple[str, ...]:

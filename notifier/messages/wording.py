@@ -50,7 +50,7 @@ class Rendered:
 
 
 class Wording:
-    """The templates and phrases of one edition, checked now and compiled when they are first used."""
+    """The templates and phrases of one edition; a template is compiled when it is first used."""
 
     def __init__(self, edition: Edition) -> None:
         self.edition = edition
@@ -60,10 +60,12 @@ class Wording:
         self._vocabulary = Vocabulary(edition, self.phrases)
         self._environments = environments(edition)
         self._templates: dict[tuple[Channel, str, str], Template] = {}
-        self._check()
 
-    def _check(self) -> None:
-        """Raise `ConfigError` with every template that is missing or that cannot be parsed."""
+    def check(self) -> None:
+        """Raise `ConfigError` with every template that is missing or that cannot be parsed.
+
+        An edition kept from an older release may lack kinds that came later, and is not checked.
+        """
         where = f"templates/{self.edition.locale}"
         names = [f"{channel}/{kind}.j2" for channel in CHANNELS for kind in MESSAGE_KINDS]
         problems = [f"{where}/{name} does not exist" for name in names if name not in self.edition.templates]

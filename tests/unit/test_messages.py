@@ -19,11 +19,13 @@ from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.text import clean_line
 from notifier.messages import Messages, Rendered, RenderFailed
+from notifier.messages.edition import from_json
 from notifier.messages.phrases import Words
 from notifier.messages.places import place_of, site_name
 from notifier.messages.prepared import PreparedMessages
 from notifier.messages.samples import AT, LINK, Sample, samples
 from notifier.messages.times import ReaderTimes
+from notifier.messages.wording import Wording
 from notifier.resources import shipped
 from notifier.settings import load_playbooks
 
@@ -483,3 +485,15 @@ def test_phrases_with_a_mistake_are_refused_with_their_place(tmp_path: Path) -> 
 def test_every_kind_that_refers_to_an_earlier_message_has_first_contact_words() -> None:
     for kind in sorted(NEEDS_EARLIER_MESSAGE):
         assert render(sample_of(kind)).text != render(sample_of(kind, first_contact=True)).text
+
+
+def test_what_was_sent_by_an_older_release_can_still_be_shown() -> None:
+    edition = MESSAGES.wording("en").edition
+    older = {name: source for name, source in edition.templates.items() if "planned" not in name}
+    wording = Wording(from_json(replace(edition, templates=older).to_json()))
+    sample = sample_of(BroadcastKind.ETA)
+    said = wording.render(Channel.EMAIL, sample.kind, sample.facts, sample.personal, LINK)
+    assert said.text == render(sample).text
+    assert said.template_version == wording.version != MESSAGES.wording("en").version
+    with pytest.raises(RenderFailed, match="no template for planned_notice"):
+        wording.render(Channel.SMS, BroadcastKind.PLANNED_NOTICE, sample.facts, sample.personal)

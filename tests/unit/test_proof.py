@@ -1,12 +1,16 @@
 """Proof-reading: what rendering with samples cannot show is found in the files themselves, with file and line."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from notifier.config import Config, Templates
-from notifier.messages.proof import idle_files, proofread
+from notifier.config import Config, Locales, Templates
+from notifier.domain.errors import ConfigError
+from notifier.messages import Messages
+from notifier.messages.proof import idle_files, located, proofread
 from notifier.resources import shipped
+from notifier.settings import load_playbooks
 
 SHIPPED = (shipped("config/phrases") / "en.yaml").read_text(encoding="utf-8")
 
@@ -55,4 +59,41 @@ def test_a_file_that_takes_the_place_of_nothing_is_warned_about(tmp_path: Path) 
     assert idle_files(config) == [
         f"{template}: takes the place of no shipped template; did you mean 'en/email/eta.j2'?",
         f"{phrases}: is not read: no available locale has its name; did you mean 'en.yaml'?",
+    ]
+
+
+def test_a_language_of_the_operators_own_is_a_folder_and_a_file(tmp_path: Path) -> None:
+    shutil.copytree(shipped("templates") / "en", tmp_path / "templates" / "de")
+    (tmp_path / "phrases").mkdir()
+    shutil.copy(shipped("config/phrases") / "en.yaml", tmp_path / "phrases" / "de.yaml")
+    config = Config(
+        locales=Locales(default="de", available=("de",)),
+        templates=Templates(directory=str(tmp_path / "templates"), phrases=str(tmp_path / "phrases")),
+    )
+    assert idle_files(config) == []
+    assert proofread(config) == []
+    assert Messages(config, load_playbooks(config)).problems() == []
+    (tmp_path / "templates" / "de" / "sms" / "eta.j2").unlink()
+    with pytest.raises(ConfigError, match=r"templates/de/sms/eta\.j2 does not exist"):
+        Messages(config, load_playbooks(config))
+
+
+def test_a_problem_gets_its_place_on_disk(tmp_path: Path) -> None:
+    (tmp_path / "en" / "sms").mkdir(parents=True)
+    own = tmp_path / "en" / "sms" / "eta.j2"
+    own.touch()
+    found = located(
+        Config(templates=Templates(directory=str(tmp_path))),
+        [
+            "templates/en/sms/eta.j2, line 3: wrong",
+            "templates/en/email/layout.html, line 7: wrong",
+            "phrases/fr.yaml: causes.tree: wrong",
+            "something else: wrong",
+        ],
+    )
+    assert found == [
+        f"{own}:3: wrong",
+        f"{shipped('templates')}/shared/email/layout.html:7: wrong",
+        f"{shipped('config/phrases')}/fr.yaml: causes.tree: wrong",
+        "something else: wrong",
     ]
