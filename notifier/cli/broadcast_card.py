@@ -19,10 +19,23 @@ _TIMES = (
 
 
 def finished(view: BroadcastView) -> bool:
-    """Tell whether nothing of it is still to leave."""
+    """Tell whether nothing of it is still to leave, but what waits for the morning."""
     if view.state != "sending":
         return True
-    return view.progress.planned and not any(view.progress.states.get(state) for state in _OPEN)
+    return view.progress.planned and view.started_at is not None and _under_way(view.progress) <= 0
+
+
+def _under_way(progress: Progress) -> int:
+    """Return how many messages may go now and have not."""
+    waiting = sum(each.messages for each in progress.waiting)
+    return sum(progress.states.get(state, 0) for state in _OPEN) - waiting
+
+
+def held_back(progress: Progress, moment: Moment) -> str:
+    """Return what waits, and until when: "232 until 08:00 (quiet hours)"."""
+    return ", ".join(
+        f"{number(each.messages)} until {moment.short(each.until)} ({words(each.reason)})" for each in progress.waiting
+    )
 
 
 def show_broadcast(view: BroadcastView, moment: Moment, *, all_paused: bool = False) -> None:
@@ -52,6 +65,7 @@ def show_broadcast(view: BroadcastView, moment: Moment, *, all_paused: bool = Fa
             ("told", _customers(view)),
             ("not told", not_told(view.progress.customers_not_told)),
             ("messages", printing.counts(view.progress.states) or "none yet"),
+            ("wait", held_back(view.progress, moment)),
             ("in doubt", f"{number(view.progress.in_doubt_ever)} at some time" if view.progress.in_doubt_ever else ""),
         ]
     )
@@ -64,7 +78,7 @@ def show_outcome(view: BroadcastView, moment: Moment) -> None:
     states = view.progress.states
     sent = sum(states.get(state, 0) for state in ("sent", "delivered", "undelivered"))
     failed = states.get("failed", 0)
-    waiting = sum(states.get(state, 0) for state in _OPEN)
+    waiting = _under_way(view.progress)
     doubt = states.get("held", 0)
     is_done = finished(view) and view.state in ("sending", "completed")
     text = f"{'done' if is_done else words(view.state)}: sent {number(sent)}, failed {number(failed)}"
@@ -72,6 +86,8 @@ def show_outcome(view: BroadcastView, moment: Moment) -> None:
     text += f", held in doubt {number(doubt)}" if doubt else ""
     text += "" if view.progress.planned or view.state != "sending" else ", still finding recipients"
     printing.line(text[0].upper() + text[1:] + ".", style=BAD if failed or doubt else GOOD)
+    if held := held_back(view.progress, moment):
+        printing.line(f"Waiting: {held}.", hang=9)
     for name, label in _TIMES[:2]:
         if at := instant(view.facts.get(name)):
             printing.line(f"Promise: {label} {moment.short(at)}.")

@@ -29,7 +29,7 @@ import click
 def demo(keep: bool, folder: Path, rate: float, customers: int, seed: int) -> None:
     """Play an outage from the first complaint to restoration.
 
-    Starts the real daemon and a mail receiver on free ports, imports a made-up town, plays an evening on an
+    Starts the real daemon and receivers of mails and texts on free ports, imports a made-up town, plays a morning on an
     accelerated clock, and checks at the end that everyone affected was told once and nobody else. Nothing leaves this
     machine. Exits 1 when a check fails.
     """

@@ -22,6 +22,7 @@ _EXAMPLES = {
     "check": "notifier check",
     "db upgrade": "notifier db upgrade",
     "demo": "notifier demo --keep",
+    "sandbox text": 'notifier sandbox text +14155550142 "please stop texting me"',
     "simulate play": "notifier simulate play live.ndjson",
 }
 _SENDS = (

@@ -2,8 +2,11 @@
 
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
+
+from notifier.cli.twilio_fault import twilio_fault
 
 FOLDER = Path("var/sandbox")
 
@@ -34,14 +37,70 @@ def smtp(listen: str, folder: Path, no_mail: bool) -> None:
     """
     from notifier.sandbox.smtp_receiver import run
 
-    host, _, port = listen.rpartition(":")
-    if host not in ("127.0.0.1", "localhost", "[::1]", "::1") or not port.isdigit() or int(port) > 65535:
-        raise click.BadParameter("the sandbox listens on loopback only, as in 127.0.0.1:2525", param_hint="--listen")
+    host, port = _loopback(listen)
     try:
-        run(folder, host.strip("[]"), int(port), keep_mail=not no_mail)
+        run(folder, host, port, keep_mail=not no_mail)
     except OSError as error:
-        click.echo(f"cannot listen on {listen}: {error.strerror or error}", err=True)
+        _cannot_listen(listen, error)
+
+
+@sandbox.command()
+@click.option(
+    "--listen", default="127.0.0.1:2526", show_default=True, help="Loopback address and port; port 0 = a free one."
+)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=FOLDER,
+    show_default=True,
+    help="Where the list of texts (texts.csv) is kept.",
+)
+def twilio(listen: str, folder: Path) -> None:
+    """Receive texts as Twilio's API does, report their statuses, and list them.
+
+    Point a provider at it (`kind: twilio, base_url: http://127.0.0.1:2526`, the account and token that it prints) and
+    rehearse. It sends no text to anyone.
+    """
+    from notifier.sandbox.twilio_receiver import ACCOUNT, TOKEN, run
+
+    host, port = _loopback(listen)
+    click.echo(f"account_sid: {ACCOUNT}  auth_token: {TOKEN}")
+    try:
+        run(folder, host, port)
+    except OSError as error:
+        _cannot_listen(listen, error)
+
+
+@sandbox.command()
+@click.argument("number")
+@click.argument("words")
+@click.option(
+    "--url",
+    envvar="NOTIFIER_URL",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="Public address of the daemon (sender.public_url).",
+)
+@click.option("--to", default="55501", show_default=True, help="The number that the customer texts to.")
+def text(number: str, words: str, url: str, to: str) -> None:
+    """Text the daemon as a customer would: NUMBER says WORDS.
+
+    The request is signed as the receiver of `notifier sandbox twilio` signs; a daemon with a real account refuses it.
+    """
+    import asyncio
+
+    import aiohttp
+
+    from notifier.sandbox.texting import text_us
+
+    try:
+        status = asyncio.run(text_us(url, sender=number, to=to, body=words))
+    except (aiohttp.ClientError, TimeoutError) as error:
+        click.echo(f"nobody answers at {url}: {type(error).__name__}", err=True)
         sys.exit(1)
+    click.echo(f"delivered to {url}" if status < 300 else f"the daemon refused it with {status}")
+    sys.exit(0 if status < 300 else 1)
 
 
 @sandbox.command()
@@ -106,6 +165,22 @@ def receipts(folder: Path) -> None:
     sys.exit(1 if twice else 0)
 
 
+sandbox.add_command(twilio_fault)
+
+
 def _require_receiver(folder: Path) -> None:
     if not folder.is_dir():
         raise click.UsageError(f"no receiver has kept mails in {folder}; expected the --dir of `notifier sandbox smtp`")
+
+
+def _loopback(listen: str) -> tuple[str, int]:
+    """Return host and port; refuse any that others could reach."""
+    host, _, port = listen.rpartition(":")
+    if host not in ("127.0.0.1", "localhost", "[::1]", "::1") or not port.isdigit() or int(port) > 65535:
+        raise click.BadParameter("the sandbox listens on loopback only, as in 127.0.0.1:2525", param_hint="--listen")
+    return host.strip("[]"), int(port)
+
+
+def _cannot_listen(listen: str, error: OSError) -> NoReturn:
+    click.echo(f"cannot listen on {listen}: {error.strerror or error}", err=True)
+    sys.exit(1)

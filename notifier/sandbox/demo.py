@@ -1,10 +1,11 @@
-"""The demo: one evening in a made-up town, from the first complaint to restoration, in under two minutes.
+"""The demo: one morning in a made-up town, from the first complaint to restoration, in about two minutes.
 
-Everything is real but the people: the daemon and the mail receiver are processes of their own, the town comes in by
-`notifier customers import`, complaints by HTTP, and a commander types the commands an operator would type. Only the
-clock is accelerated. At the end the receiver's files are compared with the generator's truth; the daemon is not asked.
+Everything is real but the people: the daemon and the receivers of mails and texts are processes of their own, the town
+comes in by `notifier customers import`, complaints by HTTP, a commander types the commands an operator would type, and
+customers text back. Only the clock is accelerated. At the end the receivers' files are compared with the generator's
+truth; the daemon is not asked.
 
-In: `DemoPlan`. Out: the exit code, and a folder with the mails, the logs and the database.
+In: `DemoPlan`. Out: the exit code, and a folder with the mails, the texts, the logs and the database.
 """
 
 import asyncio
@@ -17,17 +18,20 @@ from typing import Any
 from notifier.domain.errors import NotifierError, Refused
 from notifier.sandbox import simulate
 from notifier.sandbox.caller import Caller
-from notifier.sandbox.evening import UPDATES, Evening, Tonight
+from notifier.sandbox.morning import BY_NIGHT, UPDATES, Morning, Today
 from notifier.sandbox.narration import ZONE
+from notifier.sandbox.people import People
 from notifier.sandbox.processes import Rehearsal, stop_leftovers
 from notifier.sandbox.simulate import Outage, StreamPlan
 from notifier.sandbox.smtp_receiver import Receipt, read_receipts
 from notifier.sandbox.terminal import Screen
-from notifier.sandbox.town import TownPlan, sites_of, write_town
+from notifier.sandbox.town import COMPANY_AREA_CODE, TownPlan, sites_of, write_town
 from notifier.sandbox.typist import run_plainly
-from notifier.sandbox.verdict import Verdict, judge, plain_text, read_mail
+from notifier.sandbox.verdict import Story, Verdict, judge, plain_text, read_mail
 
-STARTS_AT = datetime(2026, 3, 4, 17, 30, tzinfo=ZONE)
+STARTS_AT = datetime(2026, 3, 4, 6, 14, tzinfo=ZONE)
+NIGHT_ENDS_AT = datetime(2026, 3, 4, 7, 0, tzinfo=ZONE)
+ON_CALL = f"+1{COMPANY_AREA_CODE}5550199"
 CODES = ("94112", "94113", "94114")
 SERVICE = "power"
 OUTAGE_AFTER = timedelta(minutes=3)
@@ -39,11 +43,16 @@ MARK = "made-by-notifier-demo"  # only a folder with this file is ever removed
 SETTINGS: dict[str, dict[str, Any]] = {
     "regions": {"watched": ["postal_code", "city", "area_code"], "time_zone": ZONE.key},
     "sender": {"company": "Valley Electric"},
+    "locales": {"available": ["en", "es", "fr"]},
+    "caps": {"every": "1 min"},  # a morning of updates goes by in minutes
+    "on_call": {"people": [{"name": "Kim", "sms": ON_CALL}]},
 }
 PLAYBOOK = {
     "name": "demo",
     "services": [SERVICE],
-    "next_update_within": "30 min",
+    "channels": ["sms", "email"],
+    "night": {"begins": "21:00", "ends": f"{NIGHT_ENDS_AT:%H:%M}", "down": {"rule": "hold"}},
+    "next_update_within": "1 h",
     "warn_before": "10 min",
     "delay_before": "5 min",
     "hold_before_restored": "5 min",
@@ -67,7 +76,7 @@ async def run(plan: DemoPlan) -> int:
     """Play the demo and return its exit code; whatever happens, what it started is stopped."""
     screen = Screen(ZONE)
     _clear(plan.folder, screen)
-    rehearsal = Rehearsal(plan.folder, settings=SETTINGS, playbook=PLAYBOOK)
+    rehearsal = Rehearsal(plan.folder, settings=SETTINGS, playbook=PLAYBOOK, with_texts=True)
     (rehearsal.folder / MARK).touch()
     try:
         return await _Demo(plan, rehearsal, screen).run()
@@ -91,29 +100,38 @@ def _clear(folder: Path, screen: Screen) -> None:
 
 
 class _Demo:
-    """What comes before and after the evening."""
+    """What comes before and after the morning."""
 
     def __init__(self, plan: DemoPlan, rehearsal: Rehearsal, screen: Screen) -> None:
         self._plan, self._rehearsal, self._screen = plan, rehearsal, screen
         self._folder = rehearsal.folder
 
     async def run(self) -> int:
-        tonight = self._write_town()
+        today = self._write_town()
         await self._start()
         async with Caller(self._rehearsal.url, self._rehearsal.token) as daemon:
             await self._import()
             await daemon.follow_clock()
-            evening = Evening(tonight, self._rehearsal, daemon, self._screen)
-            await evening.play()
-        verdict = await asyncio.to_thread(judge, self._folder, self._folder / "truth.csv", UPDATES)
-        self._show_verdict(verdict, evening.refused)
+            people = People(self._folder, self._folder / "truth.csv", self._rehearsal.url)
+            morning = Morning(today, self._rehearsal, daemon, people, self._screen)
+            await morning.play()
+        story = Story(
+            updates=UPDATES,
+            by_night=BY_NIGHT,
+            night_ended_at=morning.night_ended_at,
+            awake=frozenset(morning.wrote),
+            stopped=people.stopped,
+            company=frozenset({ON_CALL}),
+        )
+        verdict = await asyncio.to_thread(judge, self._folder, self._folder / "truth.csv", story)
+        self._show_verdict(verdict, morning.refused)
         self._show_mails()
         if self._plan.keep:
             await self._keep_running()
-        return 0 if verdict.is_right and not evening.refused else 1
+        return 0 if verdict.is_right and not morning.refused else 1
 
-    def _write_town(self) -> Tonight:
-        """Write the town, its history, tonight's complaints and the truth about tonight's outage."""
+    def _write_town(self) -> Today:
+        """Write the town, its history, this morning's complaints and the truth about the outage."""
         self._screen.heading("A town of nobody real")
         town = list(sites_of(TownPlan(customers=self._plan.customers, seed=self._plan.seed)))
         outage = Outage(
@@ -137,17 +155,18 @@ class _Demo:
             f"{self._plan.customers:,} customers with {len(town):,} sites in {codes['postal_code']} postal codes and"
             f" {codes['area_code']} area codes (415 and 628 are one region)"
         )
-        self._screen.line(f"{past:,} complaints in the {WEEKS} weeks before tonight")
-        return Tonight(begins_at=STARTS_AT, complaints=live, outage=outage)
+        self._screen.line(f"{past:,} complaints in the {WEEKS} weeks before this morning")
+        return Today(begins_at=STARTS_AT, night_ends_at=NIGHT_ENDS_AT, complaints=live, outage=outage, on_call=ON_CALL)
 
     async def _start(self) -> None:
-        """Start the receiver and the daemon."""
+        """Start the receivers and the daemon."""
         receiver = await asyncio.to_thread(self._rehearsal.start_receiver)
+        texts = await asyncio.to_thread(self._rehearsal.start_texts)
         clock = f"{STARTS_AT.isoformat()},{self._plan.rate:g}"
         daemon = await asyncio.to_thread(self._rehearsal.start_daemon, "--clock", clock)
         self._screen.line(
-            f"daemon (process {daemon.pid}) at {self._rehearsal.url}, mail receiver (process {receiver.pid}) on port"
-            f" {self._rehearsal.smtp_port}; the clock runs {self._plan.rate:g} times as fast"
+            f"daemon (process {daemon.pid}) at {self._rehearsal.url}, receivers of mails (process {receiver.pid}) and"
+            f" of texts (process {texts.pid}); the clock runs {self._plan.rate:g} times as fast"
         )
 
     async def _import(self) -> None:
@@ -163,16 +182,25 @@ class _Demo:
                 raise NotifierError(f"notifier {' '.join(arguments)} ended with {code}")
 
     def _show_verdict(self, verdict: Verdict, refused: int) -> None:
-        self._screen.heading("Checked against the receiver's files and the generator's truth, not the ledger")
+        self._screen.heading("Checked against the receivers' files and the generator's truth, not the ledger")
         rows: list[tuple[str, int, bool | None]] = [
             ("customers affected", verdict.affected, None),
-            ("of them without any mailbox", verdict.unreachable, None),
-            ("mailboxes that had to hear", verdict.addresses, None),
-            (f"told all {verdict.updates} updates", verdict.told, verdict.told == verdict.addresses > 0),
+            ("of them without mailbox or mobile", verdict.unreachable, None),
+            ("mailboxes that had to hear", verdict.mailboxes, None),
+            (
+                f"told all {verdict.updates} updates",
+                verdict.told_by_mail,
+                verdict.told_by_mail == verdict.mailboxes > 0,
+            ),
+            ("telephones that had to hear", verdict.phones, None),
+            ("told all since they were awake", verdict.told_by_text, verdict.told_by_text == verdict.phones > 0),
             ("twice", verdict.twice, verdict.twice == 0),
             ("missed", verdict.missed, verdict.missed == 0),
             ("told though unaffected", verdict.told_though_unaffected, verdict.told_though_unaffected == 0),
+            ("woken without need", verdict.woken, verdict.woken == 0),
+            ("told after a STOP", verdict.after_stop, verdict.after_stop == 0),
             ("mails received", verdict.mails, None),
+            ("texts received", verdict.texts, None),
             ("complaints refused", refused, refused == 0),
         ]
         for label, value, holds in rows:
@@ -189,9 +217,7 @@ class _Demo:
         for receipt in (theirs[0], theirs[-1]) if len(theirs) > 1 else theirs:
             self._show_mail(receipt)
         mails = self._plan.folder / "mail"
-        self._screen.line(
-            f"\nall {len(receipts):,} mails are in {mails}, the receipts in {self._plan.folder}/receipts.csv"
-        )
+        self._screen.line(f"\nall {len(receipts):,} mails are in {mails}, all texts in {self._plan.folder}/texts.csv")
 
     def _show_mail(self, receipt: Receipt) -> None:
         message = read_mail(self._folder, receipt)
@@ -210,7 +236,8 @@ class _Demo:
             (f"notifier incidents show {incident}", "the whole story"),
             ("notifier customers show C000024", "what one customer was told"),
             (f"notifier sandbox receipts --dir {folder}", "what the receiver took"),
-            (f"notifier simulate play {folder}/live.csv", "the same evening again"),
+            ("notifier sandbox text +14155550142 STATUS", "what a customer is told who asks"),
+            (f"notifier simulate play {folder}/live.csv", "the same morning again"),
             (f"notifier sandbox fault --dir {folder} --refuse 0.3", "a mail relay with a bad day"),
         ):
             self._screen.line(f"  {command:<52} # {what}")

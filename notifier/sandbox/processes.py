@@ -1,4 +1,4 @@
-"""Processes of a rehearsal: the daemon and the receiver as an operator would start them, their logs, their end.
+"""Processes of a rehearsal: the daemon and the receivers as an operator would start them, their logs, their end.
 
 In: a folder. Out: running processes on free loopback ports, a configuration file that joins them, and the assurance
 that whatever was started is stopped again. What an interrupted run left behind is found by its process ids.
@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from notifier.domain.errors import NotifierError
+from notifier.sandbox.twilio_receiver import ACCOUNT, TOKEN
 
+SHORT_CODE = "55501"  # in whose name texts are sent
 READY_SECONDS = 60.0
 PORTS = (20_000, 32_000)
 STOP_SECONDS = 25.0  # a daemon drains for up to 20 s
@@ -151,18 +153,24 @@ def _command_line(pid: int) -> str:
 
 
 class Rehearsal:
-    """A folder with a daemon and an SMTP receiver that are joined by a configuration file of their own.
+    """A folder with a daemon and receivers of mails and texts, joined by a configuration file of their own.
 
     `settings` are merged over the configuration section by section, `playbook` over the one playbook, which serves
     every service.
     """
 
     def __init__(
-        self, folder: Path, *, settings: Mapping[str, Mapping[str, Any]] | None = None, playbook: Mapping[str, Any]
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        playbook: Mapping[str, Any],
+        with_texts: bool = False,
     ) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port, self.smtp_port = free_port(), free_port()
+        self.port, self.smtp_port, self.texts_port = free_port(), free_port(), free_port()
+        self._with_texts = with_texts
         self.url = f"http://127.0.0.1:{self.port}"
         self.config, self.database = self.folder / "notifier.yaml", self.folder / "notifier.db"
         self._running: list[Process] = []
@@ -179,12 +187,26 @@ class Rehearsal:
             },
             "storage": {"url": f"sqlite:///{self.database}"},
             "playbooks": {"directory": str(self.folder / "playbooks")},
-            "providers": [provider],
+            "providers": [provider, *([self._twilio()] if self._with_texts else [])],
             "sender": {"public_url": self.url},
         }
         for section, values in settings.items():
             shipped[section] = {**shipped.get(section, {}), **values}
         return shipped
+
+    def _twilio(self) -> dict[str, Any]:
+        return {
+            "name": "texts",
+            "kind": "twilio",
+            "channel": "sms",
+            "base_url": f"http://127.0.0.1:{self.texts_port}",
+            "account_sid": ACCOUNT,
+            "auth_token": TOKEN,
+            "sender": SHORT_CODE,
+            "connections": 16,
+            "segments_per_second": 400,
+            "price_per_segment": "0.0079",
+        }
 
     @property
     def token(self) -> str:
@@ -201,6 +223,13 @@ class Rehearsal:
         listen = f"127.0.0.1:{self.smtp_port}"
         process = self.start("receiver", "sandbox", "smtp", "--listen", listen, "--dir", str(self.folder))
         wait_for_port(self.smtp_port, process)
+        return process
+
+    def start_texts(self) -> Process:
+        """Start the receiver of texts and wait until it listens."""
+        listen = f"127.0.0.1:{self.texts_port}"
+        process = self.start("texts", "sandbox", "twilio", "--listen", listen, "--dir", str(self.folder))
+        wait_for_port(self.texts_port, process)
         return process
 
     def start_daemon(self, *arguments: str) -> Process:

@@ -23,8 +23,9 @@ NODES_PER_POSTAL_CODE = 3
 SHARED_AREA_CODES = ("415", "628")  # an overlay: two codes, one region
 OTHER_AREA_CODES = ("650", "661", "831", "925")
 PHONES_PER_AREA_CODE = 100  # 555-0100 to 555-0199 are reserved for fiction
+COMPANY_AREA_CODE = "212"  # of the company's own people: no customer has a number there
 CARER_PHONES = 10  # of those, the ones kept for carers
-LOCALES = (("en", 74), ("es", 22), ("fr", 4))  # and how many of a hundred read it
+LOCALES = {"en": 74, "es": 22, "fr": 4}  # and how many of a hundred read it
 
 PHONE_SHARE = 0.5  # of the customers, while there are phones left
 PHONE_ONLY_SHARE = 0.25  # of those who have a phone
@@ -192,10 +193,9 @@ class _Phones:
             self._left[code] = list(range(CARER_PHONES, PHONES_PER_AREA_CODE))
             random.shuffle(self._left[code])
         self._carers = {code: list(range(CARER_PHONES)) for code in self._left}
+        taken = {*self._left, COMPANY_AREA_CODE}
         elsewhere = sorted(
-            known.code
-            for known in PUBLIC_PLAN
-            if known.in_service and known.is_geographic and known.code not in self._left
+            known.code for known in PUBLIC_PLAN if known.in_service and known.is_geographic and known.code not in taken
         )
         self._brought = [f"+1{code}55501{line:02d}" for code in elsewhere for line in range(PHONES_PER_AREA_CODE)]
         random.shuffle(self._brought)
@@ -261,8 +261,7 @@ def _customer(number: int, places: _Places, phones: _Phones, random: Random, *, 
 
 
 def _locale(random: Random) -> str:
-    names, shares = zip(*LOCALES, strict=True)
-    return random.choices(names, weights=shares)[0]
+    return random.choices(tuple(LOCALES), weights=tuple(LOCALES.values()))[0]
 
 
 def _same_household(number: int, before: TownSite, random: Random) -> TownSite:

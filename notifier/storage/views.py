@@ -71,6 +71,14 @@ class TimelineEntry(View, frozen=True, kw_only=True):
     detail: dict[str, object]
 
 
+class Waiting(View, frozen=True, kw_only=True):
+    """Pending messages that must not go yet."""
+
+    reason: str  # quiet_hours, frequency_cap
+    messages: int
+    until: datetime  # when the first of them may go
+
+
 class Progress(View, frozen=True, kw_only=True):
     """How far a broadcast is; the sum over `states` is what has been planned."""
 
@@ -79,6 +87,7 @@ class Progress(View, frozen=True, kw_only=True):
     customers_not_told: dict[str, int]  # reason -> customers
     states: dict[str, int]  # notification state -> notifications
     in_doubt_ever: int  # notifications that were in doubt at some time
+    waiting: list[Waiting] = []  # of those pending: what the night or the cap holds back
 
 
 class BroadcastView(View, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from notifier.sandbox.processes import notifier
+from notifier.sandbox.twilio_messages import read_texts
 from tests.stores import ON_BOTH
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
@@ -37,10 +38,14 @@ def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path, store, 
     done = demo("--dir", str(folder), "--customers", "8000", "--rate", "90")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     lines = {line.rstrip(" ok").rsplit(maxsplit=1)[0].strip() for line in done.stdout.splitlines() if " ok" in line}
-    assert {"told all 5 updates", "twice", "missed", "told though unaffected"} <= lines
+    assert {"told all 5 updates", "told all since they were awake", "twice", "missed"} <= lines
+    assert {"told though unaffected", "woken without need", "told after a STOP"} <= lines
     assert "\x1b" not in done.stdout, "plain lines without a terminal"
     mails = sorted((folder / "mail").glob("*.eml"))
     assert len(mails) > 1_000
+    texts = read_texts(folder)
+    assert len(texts) > 500
+    assert any("lamentamos" in text.body for text in texts), "some read Spanish"
     first = message_from_bytes(mails[0].read_bytes(), policy=policy.default)
     assert first["Auto-Submitted"] == "auto-generated"
     assert first["To"].endswith("@example.com")

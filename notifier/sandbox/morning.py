@@ -1,13 +1,14 @@
-"""The scenes of the demo: what happens in the town between the first complaint and the light coming back.
+"""The scenes of the demo: what happens in the town between the first complaint, before dawn, and the light coming back.
 
-In: a running daemon with a town and its history, and tonight's complaints. Out: lines on the screen, and the
-commands of the commander, typed at a real terminal. Scenes wait for what the API reports, not for a fixed time.
+In: a running daemon with a town and its history, and this morning's complaints. Out: lines on the screen, and the
+commands of the commander, typed at a real terminal. Scenes wait for what the API and the receivers report, not for a
+fixed time.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from notifier.domain.errors import NotifierError
@@ -22,15 +23,19 @@ from notifier.sandbox.narration import (
     proposal_line,
     waiting_line,
 )
+from notifier.sandbox.people import People
 from notifier.sandbox.play import moved, play
 from notifier.sandbox.processes import Rehearsal
 from notifier.sandbox.simulate import Complaint, Outage
 from notifier.sandbox.terminal import Screen
+from notifier.sandbox.twilio_messages import TakenText
 from notifier.sandbox.typist import Typist
 
 UPDATES = 5  # acknowledged, eta, delayed, a new eta, restored
+BY_NIGHT = 1  # of them: who sleeps hears the second in the morning, and nothing of the first
 
-ETA_AFTER, NEW_ETA_AFTER = timedelta(minutes=28), timedelta(minutes=40)
+ETA_AFTER = timedelta(minutes=16)  # the end of the night
+NEW_ETA_AFTER = timedelta(minutes=40)
 PAUSE = timedelta(minutes=2)  # between two decisions of the commander
 POLL_SECONDS = 0.25
 PATIENCE = timedelta(minutes=60)  # of the town's clock, for anything that must happen
@@ -38,34 +43,40 @@ SCORE_RISE = 1.6  # how much higher a score must be to deserve a line of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tonight:
-    """What is going to happen: complaints as if the evening began at `begins_at`, and one outage."""
+class Today:
+    """What is going to happen: complaints as if the morning began at `begins_at`, and one outage."""
 
     begins_at: datetime
+    night_ends_at: datetime
     complaints: Sequence[Complaint]
     outage: Outage
+    on_call: str  # the number of the person on call
 
 
-class Evening:
-    """One evening, scene by scene; `refused` counts complaints that the daemon would not take."""
+class Morning:
+    """One morning, scene by scene; `refused` counts complaints that the daemon would not take."""
 
-    def __init__(self, tonight: Tonight, rehearsal: Rehearsal, daemon: Caller, screen: Screen) -> None:
-        self._tonight, self._rehearsal, self._daemon, self._screen = tonight, rehearsal, daemon, screen
-        self._outage = tonight.outage
+    def __init__(self, today: Today, rehearsal: Rehearsal, daemon: Caller, people: People, screen: Screen) -> None:
+        self._today, self._rehearsal, self._daemon, self._screen = today, rehearsal, daemon, screen
+        self._people, self._outage = people, today.outage
         self._posted = self._counted = 0
         self._shown: dict[int, int] = {}  # lines of an incident's timeline that are on the screen
         self.refused = 0
+        self.wrote: set[str] = set()  # customers whose report was taken
+        self.night_ended_at: datetime | None = None  # in real time
 
     async def play(self) -> None:
         """Play all scenes; raise when something that must happen does not, or a process ends."""
-        later = self._now() - self._tonight.begins_at
+        later = self._now() - self._today.begins_at
         places = ", ".join(self._outage.codes)
-        self._screen.heading(f"An evening: {self._outage.service} fails in {places}, and nobody has told us")
-        complaints = play(moved(self._tonight.complaints, later), self._daemon, self._seen)
+        self._screen.heading(f"Before dawn: {self._outage.service} fails in {places}, and nobody has told us")
+        complaints = play(moved(self._today.complaints, later), self._daemon, self._seen)
         async with alongside(self._watch_processes()), alongside(complaints):
             await self._until_suspected(self._outage.started_at + later)
+            await self._wake()
             incident = await self._confirm()
-            await self._promise(incident)
+            await self._let_them_sleep(incident)
+            await self._keep_the_promise(incident)
             await self._restore(incident)
 
     async def _watch_processes(self) -> None:
@@ -80,6 +91,7 @@ class Evening:
             self._screen.line(str(answer), at=self._now(), style="bad")
         else:
             self._counted += bool(answer["counted"])
+            self.wrote.add(answer["customer"] or "")
 
     async def _until_suspected(self, fails_at: datetime) -> None:
         """Show complaints arriving and the score rising until the daemon has evidence from the whole place."""
@@ -101,6 +113,14 @@ class Evening:
             await asyncio.sleep(POLL_SECONDS)
         raise NotifierError("the outage was not noticed in time")
 
+    async def _wake(self) -> None:
+        """Show what the person on call is sent."""
+        self._screen.heading("Somebody is woken, by a route of their own")
+        text = await self._people.until(
+            lambda: next(iter(self._people.texts_to(self._today.on_call)), None), "the call of the person on call"
+        )
+        self._show_text("to the person on call", text)
+
     async def _confirm(self) -> int:
         """Have the commander see the evidence, and confirm one incident for the whole place; it takes in the others."""
         self._screen.heading("The daemon proposes; a person decides")
@@ -120,14 +140,32 @@ class Evening:
             await self._type("dismiss", str(other["id"]))
         return first
 
-    async def _promise(self, incident: int) -> None:
-        """Give an ETA, let it come close, see the daemon revise it in time, and give another."""
-        self._screen.heading("A promise, and how it is kept")
+    async def _let_them_sleep(self, incident: int) -> None:
+        """Give an ETA by night, and see what waits go out once, at the end of the night, with the newest facts."""
+        ends = self._today.night_ends_at
+        self._screen.heading(f"Until {clock_time(ends)} it is night: texts wait, except for those who need to know")
         await self._wait(PAUSE)
-        eta = clock_time(self._now() + ETA_AFTER)
+        eta = clock_time(max(self._now(), ends) + ETA_AFTER)
         await self._type("eta", str(incident), eta, "--cause", "tree", "--no-wait")
         await self._until_told(incident, 2)
+        await self._daemon.sleep_until(ends)
+        self.night_ended_at = datetime.now(UTC)
+        self._screen.line("the night is over", at=self._now(), style="warn")
+        await self._until_told(incident, 2, all_of_it=True)
+        for locale, what in (("es", "a reader of Spanish wakes up to"), ("en", "and somebody else to")):
+            number = self._people.somebody(locale, texts=1)
+            self._show_text(what, self._people.texts_to(number)[0])
         self._screen.line(f"customers count on {eta}; the crew is late and the commander is busy", at=self._now())
+
+    async def _keep_the_promise(self, incident: int) -> None:
+        """See one reader opt out, and the daemon revise in time what it promised, without them; give another time."""
+        self._screen.heading("A promise, and how it is kept; and a reader who has had enough")
+        number = self._people.somebody("en", texts=1)
+        words = "please stop texting me"
+        self._screen.line(f"somebody texts back: {words}", at=self._now())
+        text = await self._people.say(number, words)
+        self._people.stopped[number] = text.taken_at - timedelta(microseconds=1)
+        self._show_text("and hears one last time", text)
         await self._until_told(incident, 3)
         self._screen.line("told before the time lapsed, and no new time invented", at=self._now())
         await self._wait(PAUSE)
@@ -135,12 +173,16 @@ class Evening:
         await self._until_told(incident, 4)
 
     async def _restore(self, incident: int) -> None:
-        """Restore service, hold the news in case it drops again, and see it out."""
+        """Restore service, hold the news in case it drops again, and hear from one for whom it is not back."""
         self._screen.heading("The light comes back")
-        await self._wait(2 * PAUSE)
+        await self._wait(PAUSE)
         await self._type("restored", str(incident), "--no-wait")
         await self._until_told(incident, UPDATES)
+        number = self._people.somebody("en", texts=UPDATES - BY_NIGHT)
+        self._screen.line("somebody texts back: OUT", at=self._now())
+        self._show_text("and hears", await self._people.say(number, "OUT"))
         view = await self._daemon.get(f"/v1/incidents/{incident}")
+        self._show_events(view)
         for promise in sorted(view["promises"], key=lambda one: int(one["id"])):
             kind = {"eta": "back by", "next_update": "next update by"}.get(promise["kind"], promise["kind"])
             due = clock_time(datetime.fromisoformat(promise["due_at"]))
@@ -170,8 +212,11 @@ class Evening:
         views = [await self._daemon.get(f"/v1/incidents/{card['id']}") for card in await self._incidents("suspected")]
         return {evidence["region"] for view in views for evidence in view["evidence"]}
 
-    async def _until_told(self, incident: int, number: int) -> None:
-        """Show what happens to an incident until its update of this number is completed."""
+    async def _until_told(self, incident: int, number: int, *, all_of_it: bool = False) -> None:
+        """Show what happens to an incident until of its update of this number nothing is left but what waits.
+
+        With `all_of_it` nothing may wait either.
+        """
         until = self._now() + PATIENCE
         while self._now() < until:
             view = await self._daemon.get(f"/v1/incidents/{incident}")
@@ -180,7 +225,7 @@ class Evening:
             updates.sort(key=lambda one: int(one["id"]))
             if len(updates) < number:
                 self._screen.moving(waiting_line(view), at=self._now())
-            elif updates[number - 1]["state"] == "completed":
+            elif is_told(updates[number - 1], all_of_it=all_of_it):
                 self._screen.line(progress_line(updates[number - 1]), at=self._now(), style="good")
                 return
             else:
@@ -188,8 +233,22 @@ class Evening:
             await asyncio.sleep(POLL_SECONDS)
         raise NotifierError(f"update {number} of incident {incident} was not completed in time")
 
+    def _show_text(self, what: str, text: TakenText) -> None:
+        self._screen.line(f"{what} (SMS, {text.segments} segment{'s' * (text.segments > 1)}):", at=self._now())
+        self._screen.quote(text.body)
+
     def _show_events(self, view: dict[str, Any]) -> None:
         incident = int(view["card"]["id"])
         for entry in view["timeline"][self._shown.get(incident, 0) :]:
             self._screen.line(event_line(entry), at=datetime.fromisoformat(entry["at"]))
         self._shown[incident] = len(view["timeline"])
+
+
+def is_told(broadcast: dict[str, Any], *, all_of_it: bool) -> bool:
+    """Tell whether everything that may go out by now has gone out."""
+    if broadcast["state"] == "completed":
+        return True
+    states, waits = broadcast["progress"]["states"], sum(each["messages"] for each in broadcast["progress"]["waiting"])
+    under_way = states.get("pending", 0) + states.get("sending", 0) + states.get("in_doubt", 0) - waits
+    began = broadcast["progress"]["planned"] and broadcast["started_at"] is not None
+    return not all_of_it and began and under_way <= 0
