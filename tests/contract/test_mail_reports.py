@@ -9,12 +9,14 @@ from notifier.config import Config
 from notifier.domain.errors import InvalidInput, Overloaded
 from notifier.domain.mail_effect import MailEffect
 from notifier.domain.mail_report import understand
+from notifier.domain.notification import Channel
+from notifier.domain.playbook import Playbook
 from notifier.messages.links import Purpose, sign_token
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages import Surroundings, mail_reports
 from notifier.stages.mail_reports import Letter, MailReports, Understood
-from notifier.storage.database import Database, Row
+from notifier.storage.database import Database, Row, Transaction
 from tests.bounces import bounce, complaint, crlf, letter, reply
 from tests.broadcasts import NOW, broadcast, contact_point, incident, notification
 from tests.complaint_desk import SetClock
@@ -50,7 +52,7 @@ class Desk:
             clock=SetClock(NOW),
             queue=EmbeddedQueue(),
             metrics=self.metrics,
-            playbooks={},
+            playbooks={"power": Playbook(name="power", services=("power",), channels=(Channel.EMAIL, Channel.SMS))},
         )
         self.reports = MailReports(around, (SECRET, OLD_SECRET), self.hearing)
 
@@ -104,6 +106,22 @@ async def test_a_bounce_of_no_such_mailbox_ends_the_message_and_stops_the_addres
     assert receipt == {"notification_id": desk.id, "provider": "relay", "status": "undelivered", "code": "550"}
     (sent,) = desk.rows("SELECT ended_at, provider_id FROM notifications")
     assert sent == {"ended_at": 1, "provider_id": "q1"}  # when it was handed over, and as what
+
+
+async def test_a_mail_that_did_not_arrive_is_followed_by_a_text_to_the_same_customer(desk: Desk) -> None:
+    def add_phone(tx: Transaction) -> None:
+        tx.run("INSERT INTO contact_points (kind, address, created_at) VALUES ('mobile', '+14155550123', 1)")
+        tx.run(
+            """INSERT INTO links (contact_point_id, site_id, role, customer_id)
+               SELECT (SELECT MAX(id) FROM contact_points), site_id, role, customer_id FROM links"""
+        )
+
+    desk.database.write_now(add_phone)
+    await desk.take(bounce(ADDRESS, token=desk.token))
+    assert desk.rows("SELECT channel, state, fallback_of FROM notifications ORDER BY id") == [
+        {"channel": "email", "state": "undelivered", "fallback_of": None},
+        {"channel": "sms", "state": "pending", "fallback_of": desk.id},
+    ]
 
 
 async def test_the_same_bounce_again_changes_nothing(desk: Desk) -> None:

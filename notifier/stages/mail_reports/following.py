@@ -1,4 +1,5 @@
-"""What follows from a delivery report or a complaint: a receipt, the end of its notification, a suppressed address.
+"""What follows from a delivery report or a complaint: a receipt, the end of its notification, a suppressed address, and
+a message on the next channel, if there is one and the news is still true.
 
 All of it in the transaction that stores the report. A state never goes back: whatever ended already stays as it is.
 """
@@ -14,10 +15,10 @@ from notifier.domain.mail_verdict import Verdict
 from notifier.domain.notification import NotificationState
 from notifier.domain.receipt import Fate, Receipt, ReceiptStatus, Reported, Standing, after_receipt
 from notifier.messages.links import address_hash
-from notifier.metrics import Metrics
 from notifier.providers.smtp_replies import masked
+from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import receipts, suppressions
+from notifier.storage.repositories import fallbacks, receipts, suppressions
 from notifier.storage.repositories.mail_reports import Addressed, Recorded
 from notifier.storage.repositories.receipts import Subject
 
@@ -47,9 +48,10 @@ def must_wait(tx: Transaction, recorded: Recorded) -> bool:
 class Following:
     """Does what a report says."""
 
-    def __init__(self, metrics: Metrics, link_secret: str) -> None:
+    def __init__(self, around: Surroundings, link_secret: str) -> None:
         """Keep the parts; addresses are logged under a hash made with the secret."""
-        self._metrics, self._secret = metrics, link_secret
+        self._metrics, self._playbooks, self._secret = around.metrics, around.playbooks, link_secret
+        self._basis = around.config.consent.covers()
 
     def follow(self, tx: Transaction, recorded: Recorded, failure: Failure, found: Addressed, now: datetime) -> None:
         """Bring about the effect of a report that is stored with this transaction."""
@@ -95,3 +97,4 @@ class Following:
         if next_ is not None:
             receipts.move(tx, subject, next_, replace(receipt, provider_id=found.provider_id), now=now)
             self._metrics.notifications.labels(subject.channel, next_.state, next_.reason).inc()
+            fallbacks.fall_back(tx, [subject.id], self._playbooks, now=now, basis=self._basis)

@@ -74,7 +74,7 @@ class MailReports:
         """Keep the parts; the first secret is the present one, those behind it are still read."""
         self._around, self._secrets, self._replies = around, tuple(link_secrets), replies
         self._clock = around.clock
-        self._following = Following(around.metrics, self._secrets[0])
+        self._following = Following(around, self._secrets[0])
 
     async def take(
         self, raw: bytes, envelope_recipients: Sequence[str] = (), *, envelope_sender: str | None = None
