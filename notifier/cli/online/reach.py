@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,7 +61,7 @@ def _store(what: str, url: str) -> Finding:
         if stored < newest:
             return problem(what, f"{store.name} has schema {stored}, older than {newest}", "run `notifier db upgrade`")
         store.try_write()
-    except NotifierError as error:
+    except (NotifierError, sqlite3.Error, OSError) as error:
         return problem(what, str(error), "see storage.url, the rights of this user, and the disk")
     return ok(what, f"{store.name} is there and takes writes")
 
