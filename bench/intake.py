@@ -60,14 +60,14 @@ def run(rounds: int) -> list[Measured]:
     wrk, peers = require("wrk", ["wrk"]), node_modules()
     with tempfile.TemporaryDirectory(prefix="notifier-bench-") as name:
         folder = Path(name)
-        with _fastify(folder, peers) as peer, _daemon(folder / "notifier") as rehearsal:
-            _load(wrk, folder, peer, "", seconds=2)  # connections, caches, code
-            first_calls, _ = _load(wrk, folder, rehearsal.port, rehearsal.token)
-            _let_everyone_call(rehearsal)
+        with _fastify(folder, peers) as peer, daemon(folder / "notifier") as rehearsal:
+            load(wrk, folder, peer, "", seconds=2)  # connections, caches, code
+            first_calls, _ = load(wrk, folder, rehearsal.port, rehearsal.token)
+            let_everyone_call(rehearsal)
             theirs, ours = [], []
             for _ in range(rounds):
-                theirs.append(_load(wrk, folder, peer, ""))
-                ours.append(_load(wrk, folder, rehearsal.port, rehearsal.token))
+                theirs.append(load(wrk, folder, peer, ""))
+                ours.append(load(wrk, folder, rehearsal.port, rehearsal.token))
     slow = f"fastify + pg {theirs[-1][1]}, notifier {ours[-1][1]}"
     notes = [
         f"{CONNECTIONS} connections, {SECONDS} s each; 99th percentile in the last round: {slow}",
@@ -83,9 +83,12 @@ def run(rounds: int) -> list[Measured]:
 
 
 @contextmanager
-def _daemon(folder: Path) -> Iterator[Rehearsal]:
-    """Run a daemon with a town of customers."""
-    rehearsal = Rehearsal(folder, playbook={"name": "bench", "services": ["internet", "power", "water"]})
+def daemon(folder: Path, url: str = "") -> Iterator[Rehearsal]:
+    """Run a daemon with a town of customers, on a file of its own or on the store of an address."""
+    settings = {"storage": {"url": url}} if url else None
+    rehearsal = Rehearsal(
+        folder, settings=settings, playbook={"name": "bench", "services": ["internet", "power", "water"]}
+    )
     try:
         rehearsal.start_daemon()
         town = folder / "town.csv"
@@ -97,7 +100,7 @@ def _daemon(folder: Path) -> Iterator[Rehearsal]:
         rehearsal.stop()
 
 
-def _let_everyone_call(rehearsal: Rehearsal) -> None:
+def let_everyone_call(rehearsal: Rehearsal) -> None:
     """Post a complaint of every customer about both services, and wait until the detector has seen them."""
     lines = [
         f'{{"customer_id":"C{number:06d}","service":"{service}","external_id":"all-{service}-{number}"}}'
@@ -146,7 +149,7 @@ def _fastify(folder: Path, peers: Path) -> Iterator[int]:
         database.cleanup()
 
 
-def _load(wrk: str, folder: Path, port: int, token: str, seconds: int = SECONDS) -> tuple[float, str]:
+def load(wrk: str, folder: Path, port: int, token: str, seconds: int = SECONDS) -> tuple[float, str]:
     """Return accepted requests per second and the 99th percentile of their latency."""
     number = next(_rounds)
     script = folder / f"load-{number}.lua"

@@ -43,16 +43,16 @@ def run(rounds: int, recipients: int = RECIPIENTS) -> list[Measured]:
     with tempfile.TemporaryDirectory(prefix="notifier-bench-") as name:
         folder = Path(name)
         template = folder / "template.db"
-        prepare(template, recipients)
+        prepare(f"sqlite:///{template}", recipients)
         for number in range(rounds):
-            with _sink(sink) as port:
+            with sink_of(sink) as port:
                 answer = _product(template, folder / f"round{number}.db", port)
                 product.append(answer["rate"])
                 size = int(answer["bytes"])
                 notes.add(f"{size} bytes a mail; {answer['cpu_us']:.0f} us CPU a mail; {answer['loop']}")
-            with _sink(sink) as port:
+            with sink_of(sink) as port:
                 nodemailer.append(_nodemailer(peers, port, recipients // PEER_SHARE, size))
-            with _sink(sink) as port:
+            with sink_of(sink) as port:
                 smtp_source.append(_smtp_source(source, port, recipients, size))
     return [
         Measured(
@@ -81,7 +81,7 @@ def run(rounds: int, recipients: int = RECIPIENTS) -> list[Measured]:
 
 
 @contextmanager
-def _sink(command: str) -> Iterator[int]:
+def sink_of(command: str) -> Iterator[int]:
     """Run a fresh smtp-sink on a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
@@ -110,11 +110,17 @@ def _await_listener(port: int) -> None:
 
 def _product(template: Path, database: Path, port: int) -> dict[str, float]:
     shutil.copyfile(template, database)
-    command = [sys.executable, "-m", "bench.mail_broadcast", str(database), str(port)]
+    answer = send_from(f"sqlite:///{database}", port)
+    database.unlink()
+    return answer
+
+
+def send_from(url: str, port: int) -> dict[str, float]:
+    """Let the worker send the broadcast of a store, in a process of its own; return what it took."""
+    command = [sys.executable, "-m", "bench.mail_broadcast", url, str(port)]
     finished = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     )
-    database.unlink()
     answer: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
     return answer
 

@@ -1,6 +1,6 @@
-"""The product's side of the mail benchmark: a planned broadcast in SQLite, and the real worker sending it.
+"""The product's side of the mail benchmark: a planned broadcast in the store, and the real worker sending it.
 
-`prepare` writes the broadcast by plain SQL, as planning leaves it; as a program (`DATABASE PORT`) this file runs the
+`prepare` writes the broadcast by plain SQL, as planning leaves it; as a program (`URL PORT`) this file runs the
 worker until every notification has its outcome, checks the ledger and prints the rate as JSON.
 """
 
@@ -10,8 +10,8 @@ import resource
 import sys
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from bench.stores import open_database
 from notifier.clock import SystemClock
 from notifier.config import Config, Provider, ProviderKind, Storage
 from notifier.domain.broadcast import Facts
@@ -24,7 +24,6 @@ from notifier.stages.delivery import Delivery, Doubts
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_json, to_micros
 from notifier.storage.migrate import upgrade
-from notifier.storage.sqlite import SqliteDatabase
 from notifier.worker import Worker
 
 CHUNK = 10_000
@@ -34,10 +33,10 @@ PLAYBOOK = Playbook(
 )
 
 
-def prepare(path: Path, recipients: int) -> None:
+def prepare(url: str, recipients: int) -> None:
     """Write a started, fully planned broadcast to `recipients` customers with one site and one address each."""
-    upgrade(f"sqlite:///{path}")
-    database = SqliteDatabase(path)
+    upgrade(url)
+    database = open_database(url)
     now = datetime.now(UTC)
     try:
         database.write_now(lambda tx: _incident(tx, recipients, now))
@@ -100,13 +99,13 @@ def _recipients(tx: Transaction, numbers: range, now: datetime) -> None:
         tx.run_many(statement, rows)
 
 
-async def send(path: Path, port: int) -> dict[str, object]:
+async def send(url: str, port: int) -> dict[str, object]:
     """Run the worker until everything is handed over, and return what it took."""
     config = Config(
-        storage=Storage(url=f"sqlite:////{path}"),
+        storage=Storage(url=url),
         providers=(Provider(name="relay", kind=ProviderKind.SMTP, port=port),),
     )
-    database, clock, queue = SqliteDatabase(path), SystemClock(), EmbeddedQueue()
+    database, clock, queue = open_database(url), SystemClock(), EmbeddedQueue()
     playbooks = {"power": PLAYBOOK}
     metrics = Metrics(providers=["relay"])
     delivery = Delivery(database, config, clock, queue, metrics, playbooks, Messages(config, playbooks), SECRET)
@@ -148,8 +147,8 @@ def _cpu_seconds() -> float:
 
 
 def main() -> None:
-    """Send the broadcast in DATABASE to the relay at PORT."""
-    path, port = Path(sys.argv[1]), int(sys.argv[2])
+    """Send the broadcast in the store at URL to the relay at PORT."""
+    url, port = sys.argv[1], int(sys.argv[2])
     try:
         import uvloop
     except ImportError:
@@ -157,7 +156,7 @@ def main() -> None:
     else:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        print(json.dumps(runner.run(send(path, port))))
+        print(json.dumps(runner.run(send(url, port))))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.floors import Floor, Measured, ratio
+from bench.stores import open_database
 from notifier.clock import SystemClock
 from notifier.config import Config
 from notifier.domain.playbook import Playbook
@@ -26,7 +27,6 @@ from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.planning import Planning
 from notifier.storage.database import Transaction
 from notifier.storage.migrate import upgrade
-from notifier.storage.sqlite import SqliteDatabase
 
 FLOOR = 15.0  # times the bare INSERT..SELECT
 FIRST_SECONDS = 1.0
@@ -118,9 +118,9 @@ def bare(path: Path, places: int, select: str = _AFFECTED) -> float:
     return seconds
 
 
-async def plan(path: Path) -> tuple[float, float, float, int]:
+async def plan(url: str) -> tuple[float, float, float, int]:
     """Return seconds until the first chunk, until the audience is complete, of the longest chunk, and messages."""
-    database = SqliteDatabase(path)
+    database = open_database(url)
     playbook = Playbook(name="standard", services=("power",))
     metrics = Metrics(services=("power",))
     planning = Planning(database, Config(), SystemClock(), EmbeddedQueue(), metrics, {"power": playbook})
@@ -164,7 +164,7 @@ def run(rounds: int, customers: int = 10_000_000, affected: int = 1_000_000) -> 
     with tempfile.TemporaryDirectory(prefix="notifier-bench-") as folder:
         path = Path(folder) / "planning.db"
         build(path, customers, affected, 1, spread=False)
-        outcomes = [(bare(path, 1), *asyncio.run(plan(path))) for _ in range(rounds)]
+        outcomes = [(bare(path, 1), *asyncio.run(plan(f"sqlite:///{path}"))) for _ in range(rounds)]
     bases, firsts, totals, longest, _ = zip(*outcomes, strict=True)
     times = Floor(
         text=f"planning {affected:,} of {customers:,} / bare INSERT..SELECT",
@@ -203,7 +203,7 @@ def main() -> None:
         ratios, first = [], 0.0
         for _ in range(given.rounds):
             base, least = bare(path, given.places), bare(path, given.places, _INDEX_ONLY)
-            first, total, longest, messages = asyncio.run(plan(path))
+            first, total, longest, messages = asyncio.run(plan(f"sqlite:///{path}"))
             ratios.append(total / base)
             print(
                 f"bare {base:.2f} s ({least:.2f} s from the index alone); "

@@ -13,7 +13,7 @@ import pytest
 from notifier.domain.errors import InvalidInput, NotifierError, Overloaded, StoreUnavailable
 from notifier.storage.database import Transaction
 from notifier.storage.opening import store_at
-from notifier.storage.postgresql import connection, database, ownership
+from notifier.storage.postgresql import connection, database, ownership, statistics
 from notifier.storage.postgresql.database import PostgresDatabase
 from tests.integration.postgres_proxy import Proxy, proxy_to
 from tests.postgres_server import PostgresServer, postgres_server
@@ -448,6 +448,35 @@ def test_threads_without_a_loop_can_use_it_side_by_side(open_: Open) -> None:
 
 def test_what_is_committed_is_on_the_disk(open_: Open) -> None:
     assert open_().write_now(lambda tx: tx.scalar("SHOW synchronous_commit")) == "on"
+
+
+async def test_a_database_that_grows_is_analysed_beside_the_work(open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "FIRST_ROWS", 100)
+    monkeypatch.setattr(database, "LOOK_EVERY_SECONDS", 0.05)
+    daemon, stop = open_(), asyncio.Event()
+    keeping = asyncio.create_task(daemon.keep(stop))
+    known = "SELECT reltuples::bigint FROM pg_class WHERE relname = 'regions'"
+    assert await daemon.read(lambda tx: tx.scalar(known)) == -1
+    await daemon.write(lambda tx: tx.insert_many("regions", ("kind", "code"), [("city", f"{n}") for n in range(150)]))
+    end = time.monotonic() + 10
+    while await daemon.read(lambda tx: tx.scalar(known)) != 150:
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+    stop.set()
+    await keeping
+
+
+def test_statistics_are_due_when_the_changed_rows_have_doubled(url: str) -> None:
+    due = statistics.Statistics(connection.Line(url, "a test", connection.Patience()))
+    assert [due.are_due(changed) for changed in (0, statistics.FIRST_ROWS - 1, statistics.FIRST_ROWS)] == [
+        False,
+        False,
+        True,
+    ]
+    assert not due.are_due(10 * statistics.FIRST_ROWS), "while they are being gathered they are not due again"
+    asyncio.run(due.gather())
+    assert not due.are_due(2 * statistics.FIRST_ROWS - 1)
+    assert due.are_due(2 * statistics.FIRST_ROWS)
 
 
 # --- addresses ------------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ from notifier.storage.database import T, Transaction
 from notifier.storage.postgresql.address import shown
 from notifier.storage.postgresql.connection import Line, Patience
 from notifier.storage.postgresql.faults import SessionLost, as_callers_know_it
-from notifier.storage.postgresql.ownership import Owner, NotOwner
+from notifier.storage.postgresql.ownership import NotOwner, Owner
+from notifier.storage.postgresql.statistics import Statistics
 from notifier.storage.postgresql.transaction import Changes, PostgresTransaction, run
 
 WAITING_AT_MOST = 10_000  # functions in front of the writer; beyond it callers are told to come back
@@ -51,6 +52,7 @@ class PostgresDatabase:
         self._readers: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
         for _ in range(READERS):
             self._readers.put_nowait(Line(url, self._owner.session_name("reader"), patience))
+        self._statistics = Statistics(Line(url, self._owner.session_name("statistics"), patience))
         self._jobs: deque[Job] = deque()
         self._reading = 0
         self._something = asyncio.Event()  # to write
@@ -94,6 +96,8 @@ class PostgresDatabase:
                 raise self._owner.refused
             with contextlib.suppress(NotifierError):
                 await self.write(_touch)
+            if self._statistics.are_due(self._changes.count):
+                self._soon(self._statistics.gather())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
 
@@ -242,6 +246,7 @@ class PostgresDatabase:
     async def _close_lines(self) -> None:
         for _ in range(READERS):
             await (await self._readers.get()).close()
+        await self._statistics.close()
         await self._writer.close()
 
 

@@ -16,7 +16,7 @@ from notifier.storage.postgresql.statements import bound, bound_many
 
 
 class Changes:
-    """What the connection that writes has changed so far: what `written` compares."""
+    """About how many rows the connection that writes has changed so far: what `written` compares."""
 
     __slots__ = ("count",)
 
@@ -87,43 +87,43 @@ class PostgresTransaction:
     def run(self, sql: str, /, **values: object) -> int:
         """Execute a statement and return the number of rows it changed; 0 for one that changes no rows."""
         statement, arguments = bound(sql, values)
-        self.wrote = True
+        self._note(0)
         status: str = wait_for(self._connection.execute(statement.text, *arguments))  # such as "INSERT 0 5"
         count = status.rpartition(" ")[2]
         changed = int(count) if count.isdigit() else 0
-        if changed and self._changes is not None:
-            self._changes.count += changed
+        self._note(changed)
         return changed
 
     def run_many(self, sql: str, values: Iterable[Parameters], /) -> None:
         """Execute a statement once per parameter set, without waiting in between."""
         statement, arguments = bound_many(sql, values)
         if arguments:
-            self._note()
+            self._note(len(arguments))
             wait_for(self._connection.executemany(statement.text, arguments))
 
     def insert_many(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]], /) -> None:
         """Insert rows of values in the order of `columns`, by COPY."""
         records = list(rows)
         if records:
-            self._note()
+            self._note(len(records))
             wait_for(self._connection.copy_records_to_table(table, records=records, columns=list(columns)))
 
     def _fetch(self, sql: str, values: Parameters) -> Sequence[Any]:
         statement, arguments = bound(sql, values)
         if not statement.reads:
-            self._note()
+            self._note(1)
         return wait_for(self._connection.fetch(statement.text, *arguments))
 
     def _fetch_first(self, sql: str, values: Parameters) -> Any:
         statement, arguments = bound(sql, values)
         if statement.reads:
             return wait_for(self._connection.fetchrow(statement.text, *arguments))
-        self._note()  # to its end: a statement that changes rows and is left after its first has changed only that one
+        self._note(1)  # to its end: a statement that changes rows and is left after its first has changed only that one
         found = wait_for(self._connection.fetch(statement.text, *arguments))
         return found[0] if found else None
 
-    def _note(self) -> None:
+    def _note(self, rows: int) -> None:
+        """Note that about so many rows were, or will be, changed."""
         self.wrote = True
         if self._changes is not None:
-            self._changes.count += 1
+            self._changes.count += rows
