@@ -14,7 +14,15 @@ _EXAMPLE_DOMAINS = ("example.com", "example.org", "example.net")
 
 def warnings(config: Config) -> list[str]:
     """Return what is allowed but unwise, one line each."""
-    checks = (_unsafe_links, _example_sender, _unsafe_relays, _foreign_words, _guests_alone, _unreachable_people)
+    checks = (
+        _unsafe_links,
+        _example_sender,
+        _unsafe_relays,
+        _foreign_words,
+        _guests_alone,
+        _unreachable_people,
+        _open_door,
+    )
     return [f"{path}: {reason}" for check in checks for path, reason in check(config)]
 
 
@@ -88,6 +96,12 @@ def _guests_alone(config: Config) -> Iterator[Finding]:
     if guests := config.delivery.only_to:
         count = f"{len(guests)} address" if len(guests) == 1 else f"{len(guests)} addresses"
         yield "delivery.only_to", f"is set: customers are written to at {count} only, everyone else hears nothing"
+
+
+def _open_door(config: Config) -> Iterator[Finding]:
+    listen = config.inbound.lmtp_listen
+    if listen and not is_loopback(listen.rpartition(":")[0].strip("[]")):
+        yield "inbound.lmtp_listen", "is not this machine alone: whoever reaches it may hand in mail; LMTP has no login"
 
 
 def _sends_mail(config: Config) -> bool:

@@ -1,4 +1,4 @@
-"""`delivery.only_to`: typed as people type addresses, kept as the directory writes them."""
+"""Settings of trying out and of mail that comes back: guests as people type them, a selector, a door for mail."""
 
 from pathlib import Path
 
@@ -20,6 +20,12 @@ def test_a_guest_list_in_force_is_a_warning(tmp_path: Path) -> None:
     said = warnings(settings(tmp_path, "delivery: {only_to: [a@valley.net]}"))
     assert any("customers are written to at 1 address only" in each for each in said)
     assert not any("only_to" in each for each in warnings(settings(tmp_path, "delivery: {only_to: []}")))
+
+
+def test_a_door_for_mail_that_others_reach_is_a_warning(tmp_path: Path) -> None:
+    said = warnings(settings(tmp_path, "inbound: {lmtp_listen: '0.0.0.0:2424'}"))
+    assert any(each.startswith("inbound.lmtp_listen: is not this machine alone") for each in said)
+    assert not any("lmtp" in each for each in warnings(settings(tmp_path, "inbound: {lmtp_listen: '[::1]:2424'}")))
 
 
 def test_a_dkim_selector_is_a_name_in_the_dns(tmp_path: Path) -> None:
