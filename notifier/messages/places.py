@@ -1,6 +1,7 @@
 """Where it is out, in the words of one reader: by street line or label up to three sites, more as "4 of your 12"."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from notifier.domain.notification import NotificationFacts, SiteName
@@ -36,12 +37,14 @@ def place_of(personal: NotificationFacts, words: Words, times: ReaderTimes) -> P
     affected = max(personal.sites_affected, len(personal.sites))
     every = max(personal.site_count, affected)
     names = list(dict.fromkeys(site.street or site.label for site in personal.sites))
-    counted = _counted(affected, every, words, times)
     if affected == len(personal.sites) and 0 < len(names) <= NAMED_AT_MOST and all(names):
         text = _in_sentence(times.listed(names), words)
-        return Place(text=text, texts=_texts(names, text, counted, words))
+        if not times.is_for_text:
+            return Place(text=text)
+        return Place(text=text, texts=_texts(names, text, words, lambda: _counted(affected, every, words, times)))
     if affected <= 1:
         return Place(text=words.your_address, texts=(words.your_address,))
+    counted = _counted(affected, every, words, times)
     listed = tuple(name for name in names[:LISTED_AT_MOST] if name)
     return Place(
         text=counted,
@@ -60,10 +63,10 @@ def cut(name: str, length: int) -> str:
     return f"{whole if len(whole) >= length // 2 else name[: length - 3].rstrip()}..."
 
 
-def _texts(names: list[str], text: str, counted: str, words: Words) -> tuple[str, ...]:
+def _texts(names: list[str], text: str, words: Words, counted: Callable[[], str]) -> tuple[str, ...]:
     """Return the names of a place for texts: whole, then shorter; several sites are counted before one is cut."""
     if len(names) > 1:
-        return (text, counted) if len(text) <= TEXT_LENGTHS[0] else (counted,)
+        return (text, counted()) if len(text) <= TEXT_LENGTHS[0] else (counted(),)
     shorter = [_in_sentence(cut(names[0], length), words) for length in TEXT_LENGTHS]
     return tuple(dict.fromkeys((*shorter, words.your_address)))
 

@@ -8,7 +8,7 @@ if not, all are rendered in full. Answers are few, and each its own: they are no
 
 import quopri
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from markupsafe import escape
 
@@ -24,6 +24,7 @@ MARKS = re.compile(f"({PLACE}|{LINK}|{SETTINGS})")
 Links = tuple[str, str]  # to opt out, to the reader's own settings
 NO_LINKS = ("", "")
 SOFT_BREAK = b"=\r\n"
+_NEEDS_CODE = re.compile("=| $")
 PROOFS = 3  # messages that are rendered both ways
 PREPARED_AT_MOST = 256
 
@@ -139,10 +140,16 @@ class PreparedMessage:
         )
 
     def _fill_encoded(self, place: Place, links: Links) -> Encoded:
+        values = (place.text, *links)
+        in_text = [_between_soft_breaks(value) for value in values]
+        in_html = [
+            encoded if (escaped := str(escape(value))) == value else _between_soft_breaks(escaped)
+            for value, encoded in zip(values, in_text, strict=True)
+        ]
         return Encoded(
             subject=self._marked.subject.replace(PLACE, place.text),
-            text=self._text.fill(place.text, *links),
-            html=self._html.fill(escape(place.text), *map(escape, links)),
+            text=self._text.fill(in_text),
+            html=self._html.fill(in_html),
             template_version=self._wording.version,
         )
 
@@ -161,20 +168,19 @@ class Pieces:
         literal = (self._pieces[index] for index, piece in enumerate(pieces) if piece not in marks)
         self.fit = all(len(piece) - (piece.rfind(b"\n") + 1) < LINE_AT_MOST for piece in literal)
 
-    def fill(self, *values: str) -> bytes:
+    def fill(self, values: Sequence[bytes]) -> bytes:
         """Return the part with the place and both links filled in."""
         pieces = self._pieces.copy()
         for value, indexes in zip(values, self._indexes, strict=True):
-            if not indexes:
-                continue
-            encoded = _between_soft_breaks(value)
             for index in indexes:
-                pieces[index] = encoded
+                pieces[index] = value
         return b"".join(pieces)
 
 
 def _between_soft_breaks(value: str) -> bytes:
     """Return quoted-printable on lines of its own; the "x" keeps the column free that the last break needs."""
+    if len(value) < LINE_AT_MOST and value.isascii() and value.isprintable() and not _NEEDS_CODE.search(value):
+        return SOFT_BREAK + value.encode() + SOFT_BREAK  # as most are: nothing to encode
     return SOFT_BREAK + _fragment(value + "x")[:-1] + SOFT_BREAK
 
 

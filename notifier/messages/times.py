@@ -48,7 +48,7 @@ class ReaderTimes:
         self, words: Words, locale: str, zones: str, at: datetime, *, country: str = "", sms: bool = False
     ) -> None:
         self.locale = babel_locale(locale, country)
-        self._words, self._sms = words, sms
+        self._words, self.is_for_text = words, sms
         self._signs = (words.clock_sms or words.clock) if sms else words.clock
         names = zones.split("|")
         self._zone = _zone(names[0])
@@ -97,7 +97,7 @@ class ReaderTimes:
         return names[0] if len(names) == 1 else format_list(list(names), locale=self.locale)
 
     def _unit(self, count: int, unit: str) -> str:
-        if self._sms and unit != "day":
+        if self.is_for_text and unit != "day":
             return f"{count} {'h' if unit == 'hour' else 'min'}"
         return _plain(format_unit(count, unit, locale=self.locale))
 
@@ -135,7 +135,7 @@ class ReaderTimes:
         return f"{text} {local.tzname()}" if self._say_zone else text
 
     def _date(self, day: date) -> str:
-        pattern = self._words.date_sms if self._sms else self._words.date
+        pattern = self._words.date_sms if self.is_for_text else self._words.date
         if pattern:
             return _plain(format_date(day, pattern, locale=self.locale))
         return _plain(format_skeleton("MMMEd", day, locale=self.locale))
