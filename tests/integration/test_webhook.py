@@ -202,5 +202,5 @@ async def test_a_channel_is_told_who_has_it_and_that_it_is_over(
     await desk.on_call.close()
     said = [json.dumps(each) for each in tool.posted]
     assert len(said) == 3
-    assert "on-call:Bea via sms has it" in said[1]
+    assert "Bea has it" in said[1]
     assert "over (dismissed by bob" in said[2]

@@ -387,7 +387,7 @@ async def test_a_new_time_ends_the_call_about_a_promise(desk: Desk) -> None:
     assert draft.broadcast is not None
     await desk.room.broadcasts.send(draft.broadcast.id, 5, BOB)
     await desk.watch()
-    assert desk.texts(ANN_NUMBER)[-1].startswith("NOTIFIER #1 power 94110: over (eta by bob at ")
+    assert desk.texts(ANN_NUMBER)[-1].startswith("NOTIFIER #1 power 94110: over (a new time by bob at ")
 
 
 async def test_a_missed_promise_keeps_the_call_going(desk: Desk) -> None:

@@ -99,7 +99,7 @@ async def test_after_send_the_calls_end_and_the_others_are_told(desk: Desk) -> N
     await desk.on_call.answer(desk.code(BEA_NUMBER), "send", BEA_NUMBER)
     await desk.watch(30)
     assert desk.called() == ["Ann", "Bea"]
-    assert "over (confirm by on-call:Bea via sms at" in desk.texts(ANN_NUMBER)[-1]
+    assert "over (confirmed by Bea at" in desk.texts(ANN_NUMBER)[-1]
     assert len(desk.texts(BEA_NUMBER)) == 1
     assert desk.outcomes() == [("Ann", "unanswered"), ("Bea", "answered")]
     assert desk.metric("calls_total", reason="suspected", outcome="answered") == 1

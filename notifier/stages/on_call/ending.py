@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Verb
+from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Verb, person_behind
 from notifier.stages.on_call.people import People
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs import waking
@@ -102,5 +102,5 @@ def _over(tx: Transaction, alarms: Sequence[StoredAlarm], zone: ZoneInfo) -> str
 
 
 def _has_it(alarms: Sequence[StoredAlarm]) -> str:
-    who = {alarm.answered_by for alarm in alarms if alarm.answered_by}
+    who = {person_behind(alarm.answered_by) or alarm.answered_by for alarm in alarms if alarm.answered_by}
     return f"{', '.join(sorted(who))} has it"

@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from notifier.domain.incident import IncidentState
-from notifier.domain.on_call import CallReason, alarm_key
+from notifier.domain.on_call import CallReason, alarm_key, person_behind
 from notifier.domain.playbook import Playbook
 from notifier.domain.text import figure
 from notifier.storage.database import Transaction
@@ -25,6 +25,10 @@ _REASONS = {
     "promise_missed": CallReason.PROMISE_IN_DANGER,
 }
 """The kinds of need that wake people; the rest waits until somebody looks."""
+
+
+_DONE = {"confirm_sent": "confirmed", "telling": "customers told", "eta_sent": "a new time"}
+"""Events of the timeline in the words of a text, where their own are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,8 @@ def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
         return "it subsided"
     if last is None:
         return str(incident.state)
-    return f"{last.event.removesuffix('_sent').replace('_', ' ')} by {last.by} at {clock(last.at, zone)}"
+    done = _DONE.get(last.event, last.event.removesuffix("_sent").replace("_", " "))
+    return f"{done} by {person_behind(last.by) or last.by} at {clock(last.at, zone)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
