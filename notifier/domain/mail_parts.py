@@ -62,16 +62,15 @@ def said(mail: Message) -> Iterator[Message]:
     if mail.get_content_type() in FIELDS or not mail.is_multipart():
         yield mail
         return
-    for part in mail.get_payload():
-        if isinstance(part, Message):
-            yield from said(part)
+    for part in _parts(mail):
+        yield from said(part)
 
 
 def returned(mail: Message) -> Iterator[Message]:
     """Walk over the messages that a mail gives back, with at least their headers."""
     kind = mail.get_content_type()
     if kind in ("message/rfc822", "message/global") and mail.is_multipart():
-        yield from (part for part in mail.get_payload()[:1] if isinstance(part, Message))
+        yield from list(_parts(mail))[:1]
     elif kind in RETURNED:
         inner = Message()
         for name, values in next(iter(_blocks(text_of(mail))), {}).items():
@@ -79,9 +78,14 @@ def returned(mail: Message) -> Iterator[Message]:
                 inner[name] = value
         yield inner
     elif mail.is_multipart() and kind not in FIELDS:
-        for part in mail.get_payload():
-            if isinstance(part, Message):
-                yield from returned(part)
+        for part in _parts(mail):
+            yield from returned(part)
+
+
+def _parts(mail: Message) -> Iterator[Message]:
+    payload = mail.get_payload()
+    if isinstance(payload, list):
+        yield from (part for part in payload if isinstance(part, Message))
 
 
 def text_of(part: Message) -> str:
