@@ -160,3 +160,11 @@ def test_rows_are_inserted_in_the_order_of_their_columns(database: Database) -> 
     rows = [("city", "a", "Ames"), ("city", "b", "Boone")]
     database.write_now(lambda tx: tx.insert_many("regions", ("kind", "code", "name"), rows))
     assert database.read_now(lambda tx: tx.tuples("SELECT kind, code, name FROM regions ORDER BY code")) == rows
+
+
+def test_sums_of_integers_are_integers_and_means_are_floats(database: Database) -> None:
+    database.write_now(lambda tx: tx.run_many(INSERT, [{"kind": "city", "code": f"{n}"} for n in (1, 2)]))
+    sums = "SELECT SUM(CAST(code AS BIGINT)), AVG(CAST(code AS BIGINT)), SUM(CAST(code AS BIGINT)) * 1.5 FROM regions"
+    (found,) = database.read_now(lambda tx: tx.tuples(sums))
+    assert found == (3, 1.5, 4.5)
+    assert [type(value) for value in found] == [int, float, float]

@@ -113,9 +113,8 @@ class Line:
         )
         try:
             _notice_silence(connection)
-            await connection.set_type_codec(
-                "json", schema="pg_catalog", encoder=_encode, decoder=msgspec.json.decode, format="text"
-            )
+            for kind, decode in (("json", msgspec.json.decode), ("numeric", _number)):
+                await connection.set_type_codec(kind, schema="pg_catalog", encoder=str, decoder=decode, format="text")
             if self._prepare is not None:
                 await self._prepare(connection)
         except BaseException:
@@ -124,8 +123,9 @@ class Line:
         return connection
 
 
-def _encode(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def _number(text: str) -> int | float:
+    """Return what SQLite gives for the sum or the mean of integers, which is a `numeric` here."""
+    return float(text) if "." in text or not text.lstrip("-").isdigit() else int(text)
 
 
 def _notice_silence(connection: "asyncpg.Connection[Any]") -> None:
