@@ -178,15 +178,15 @@ class Desk:
             for row in self.room.rows("SELECT actor, action, target FROM audit ORDER BY id")
         ]
 
-    def complain(self, source: str, at: datetime) -> None:
-        """Store a complaint as intake would."""
+    def complain(self, source: str, *times: datetime, received_at: datetime | None = None) -> None:
+        """Store complaints as intake would."""
+        rows = [{"source": source, "at": to_micros(at), "received": to_micros(received_at or at)} for at in times]
         self.room.database.write_now(
-            lambda tx: tx.run(
+            lambda tx: tx.run_many(
                 """INSERT INTO complaints (source, reporter, service, occurred_at, received_at, effective_at, regions,
                                            counted_regions, correlation_id)
-                   VALUES (:source, 'customer:C-1', 'power', :at, :at, :at, '[]', '[]', 'c')""",
-                source=source,
-                at=to_micros(at),
+                   VALUES (:source, 'customer:C-1', 'power', :at, :received, :at, '[]', '[]', 'c')""",
+                rows,
             )
         )
 

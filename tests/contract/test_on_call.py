@@ -235,16 +235,24 @@ def test_complaints_are_counted_per_source_and_slot(desk: Desk) -> None:
     for minutes in (0, 1, 9, 10, 60 * 24 * 40):
         desk.complain("sms", MORNING - minutes * MINUTE)
     desk.complain("web", MORNING)
-    found = desk.room.database.read_now(lambda tx: sources.slots(tx, since=MORNING - timedelta(days=28)))
+    found = desk.room.database.read_now(
+        lambda tx: sources.between(tx, MORNING - timedelta(days=28), MORNING + MINUTE, up_to=5)
+    )
     slot = slot_of(MORNING)
-    assert found == {"sms": {slot: 1, slot - 1: 3}, "web": {slot: 1}}
+    assert {(each.source, each.slot): each.complaints for each in found} == {("sms", slot): 1, ("sms", slot - 1): 3}
 
 
-def test_who_has_spoken_since_is_told_by_the_position(desk: Desk) -> None:
+def test_what_is_new_is_found_behind_a_position(desk: Desk) -> None:
     desk.complain("sms", MORNING)
-    known = desk.room.database.read_now(lambda tx: sources.last(tx, since=MORNING - timedelta(days=28)))
-    assert (known.position, known.last_at) == (1, {"sms": MORNING})
-    assert desk.room.database.read_now(lambda tx: sources.since(tx, 1)).last_at == {}
+    database = desk.room.database
+    assert database.read_now(sources.position) == 1
+    assert database.read_now(lambda tx: sources.behind(tx, 1)) == []
     desk.complain("web", MORNING + MINUTE)
-    found = desk.room.database.read_now(lambda tx: sources.since(tx, 1))
-    assert (found.position, found.last_at) == (2, {"web": MORNING + MINUTE})
+    (said,) = database.read_now(lambda tx: sources.behind(tx, 1))
+    assert (said.source, said.position, said.last_at) == ("web", 2, MORNING + MINUTE)
+
+
+def test_an_import_of_old_complaints_is_heard_and_teaches_nothing(desk: Desk) -> None:
+    desk.complain("import", MORNING - timedelta(days=3), received_at=MORNING)
+    (said,) = desk.room.database.read_now(lambda tx: sources.behind(tx, 0))
+    assert (said.complaints, said.last_at) == (0, MORNING)

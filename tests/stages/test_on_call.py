@@ -26,6 +26,7 @@ from tests.incident_town import MORNING
 from tests.on_call_desk import ACCEPTED, ANN_NUMBER, BEA_NUMBER, BUSY, CEM_NUMBER, GONE, Desk
 
 HOUR = timedelta(hours=1)
+EVERY_TEN_MINUTES = [MORNING - number * 10 * MINUTE for number in range(28 * 24 * 6)]  # for four weeks
 PLAN = Playbook(name="standard", services=("power", "internet"), next_update_within=HOUR, warn_before=20 * MINUTE)
 
 
@@ -430,8 +431,7 @@ async def test_a_restart_does_not_pretend_that_a_stopped_provider_works_again(de
 
 
 async def test_a_source_that_falls_silent_wakes_and_its_next_complaint_ends_it(desk: Desk) -> None:
-    for number in range(28 * 24 * 6):  # every ten minutes for four weeks
-        desk.complain("sms", MORNING - number * 10 * MINUTE)
+    desk.complain("sms", *EVERY_TEN_MINUTES)
     await desk.watch(30, every=MINUTE)
     assert desk.called() == []
     await desk.watch(180, every=MINUTE)
@@ -446,8 +446,7 @@ async def test_a_source_that_falls_silent_wakes_and_its_next_complaint_ends_it(d
 
 
 async def test_while_the_daemon_was_down_no_source_was_silent(desk: Desk) -> None:
-    for number in range(28 * 24 * 6):
-        desk.complain("sms", MORNING - number * 10 * MINUTE)
+    desk.complain("sms", *EVERY_TEN_MINUTES)
     desk.clock.go_on(5 * HOUR)
     desk.start()
     await desk.watch(30, every=MINUTE)

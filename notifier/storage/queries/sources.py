@@ -10,46 +10,46 @@ from notifier.storage.instants import MICROSECOND, to_instant, to_micros
 _SLOT_MICROS = SLOT // MICROSECOND
 _LIVE = timedelta(hours=1) // MICROSECOND
 """What came in within an hour of happening: an import of old complaints says nothing about the rhythm of a source."""
+AT_ONCE = 100_000  # complaints that are read in one statement
+
+# The LIMIT keeps the range in the inner query: SQLite would group by walking an index of all complaints.
+_SAID = f"""SELECT source, slot, SUM(live), MAX(received_at), MAX(id)
+            FROM (SELECT source, effective_at / {_SLOT_MICROS} AS slot, received_at, id,
+                         CASE WHEN received_at - effective_at < {_LIVE} THEN 1 ELSE 0 END AS live
+                  FROM complaints WHERE {{which}} LIMIT {{most}}) AS c
+            GROUP BY source, slot"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """When each source was last heard, up to a position in the stream."""
+class Said:
+    """What one source said in one slot."""
 
-    position: int
-    last_at: dict[str, datetime]
-
-
-def slots(tx: Transaction, *, since: datetime) -> dict[str, dict[int, int]]:
-    """Return the complaints of each source per slot; walks every complaint since then, so only once a day."""
-    found: dict[str, dict[int, int]] = {}
-    for source, slot, complaints in tx.tuples(
-        f"""SELECT source, effective_at / {_SLOT_MICROS} AS slot, count(*) FROM complaints
-            WHERE effective_at >= :since AND received_at - effective_at < {_LIVE}
-            GROUP BY source, effective_at / {_SLOT_MICROS}""",
-        since=to_micros(since),
-    ):
-        found.setdefault(source, {})[int(slot)] = int(complaints)
-    return found
+    source: str
+    slot: int
+    complaints: int
+    last_at: datetime  # received
+    position: int  # of the last one
 
 
-def last(tx: Transaction, *, since: datetime) -> Heard:
-    """Return when each source was last heard, not before `since`, and the end of the stream."""
-    rows = tx.tuples(
-        "SELECT source, MAX(received_at) FROM complaints WHERE effective_at >= :since GROUP BY source",
-        since=to_micros(since),
-    )
-    position = tx.scalar("SELECT COALESCE(MAX(id), 0) FROM complaints")
-    return Heard(position=int(position), last_at={source: to_instant(at) for source, at in rows})
+def position(tx: Transaction) -> int:
+    """Return the end of the stream."""
+    return int(tx.scalar("SELECT COALESCE(MAX(id), 0) FROM complaints"))
 
 
-def since(tx: Transaction, position: int) -> Heard:
-    """Return who has spoken behind a position of the stream."""
-    rows = tx.tuples(
-        "SELECT source, MAX(received_at), MAX(id) FROM complaints WHERE id > :position GROUP BY source",
-        position=position,
-    )
-    return Heard(
-        position=max((int(row[2]) for row in rows), default=position),
-        last_at={row[0]: to_instant(row[1]) for row in rows},
+def between(tx: Transaction, since: datetime, until: datetime, *, up_to: int) -> list[Said]:
+    """Return what was said in a range of time, up to a position; walks it, so in small ranges and only at a start."""
+    sql = _SAID.format(which="effective_at >= :since AND effective_at < :until AND id <= :up_to", most=2**62)
+    rows = tx.tuples(sql, since=to_micros(since), until=to_micros(until), up_to=up_to)
+    return [_said(*row) for row in rows]
+
+
+def behind(tx: Transaction, position: int) -> list[Said]:
+    """Return what was said behind a position, of at most the next `AT_ONCE` complaints."""
+    sql = _SAID.format(which="id > :position ORDER BY id", most=AT_ONCE)
+    return [_said(*row) for row in tx.tuples(sql, position=position)]
+
+
+def _said(source: str, slot: int, complaints: int, last_at: int, position: int) -> Said:
+    return Said(
+        source=source, slot=int(slot), complaints=int(complaints), last_at=to_instant(last_at), position=int(position)
     )

@@ -231,7 +231,7 @@ def ringing(tx: Transaction) -> int:
 
 def is_lost(tx: Transaction, call_id: int) -> bool:
     """Tell whether every route of a call was tried, and none took it."""
-    return tx.scalar(f"SELECT {_HOPES} FROM calls AS c WHERE c.id = :id", id=call_id) == 0
+    return bool(tx.scalar(f"SELECT {_HOPES} FROM calls AS c WHERE c.id = :id", id=call_id) == 0)
 
 
 def newest(tx: Transaction, limit: int) -> list[StoredCall]:
