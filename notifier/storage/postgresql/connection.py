@@ -130,7 +130,7 @@ def _number(text: str) -> int | float:
 
 def _notice_silence(connection: "asyncpg.Connection[Any]") -> None:
     """Let the system give up a peer that is gone without a word; else a statement waits for it until its own end."""
-    transport: asyncio.Transport = connection._transport  # noqa: SLF001 - nothing public leads to the socket
+    transport: asyncio.Transport = connection._transport  # type: ignore[attr-defined]  # noqa: SLF001 - nothing public leads to the socket
     line = transport.get_extra_info("socket")
     if line is None or line.family not in (socket.AF_INET, socket.AF_INET6):
         return

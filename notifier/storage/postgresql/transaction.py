@@ -42,8 +42,11 @@ async def run(work: Callable[[Transaction], T], tx: Transaction) -> T:
 
 def wait_for(answer: Awaitable[T]) -> T:
     """Step aside until the server has answered; only inside of `run`. Raises `StoreUnavailable` when it cannot."""
+    waiting = getcurrent().parent
+    if waiting is None:
+        raise RuntimeError("a transaction was used outside of the function that it was given to")
     try:
-        answered: T = getcurrent().parent.switch(answer)
+        answered: T = waiting.switch(answer)
     except Exception as error:
         known = as_callers_know_it(error)
         if known is error:
