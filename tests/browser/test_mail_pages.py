@@ -41,7 +41,8 @@ LOOK = """(() => {
   };
   const worded = [...document.body.querySelectorAll('*')].filter(
     (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
-  const alone = [...document.querySelectorAll('a')].filter((a) => a.parentElement.innerText.trim() === a.innerText.trim());
+  const alone = [...document.querySelectorAll('a')].filter(
+    (a) => a.parentElement.innerText.trim() === a.innerText.trim());
   return {
     contrast: Math.min(...worded.map(contrast)),
     size: Math.min(...worded.map((element) => parseFloat(getComputedStyle(element).fontSize))),
@@ -57,6 +58,12 @@ LOOK = """(() => {
     loaded: performance.getEntriesByType('resource').length,
   };
 })()"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pictures() -> None:
+    if folder := os.environ.get("NOTIFIER_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -84,7 +91,6 @@ async def look(page: Page, sample: Sample, *, dark: bool) -> dict[str, Any]:
     mail = wording.render(Channel.EMAIL, sample.kind, sample.facts, sample.personal, LINK, LINK)
     await page.show(mail.html, dark=dark)
     if folder := os.environ.get("NOTIFIER_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
         name = f"{locale}-{sample.name.replace(', ', '-').replace(' ', '_')}-{'dark' if dark else 'light'}.png"
         await page.screenshot(Path(folder) / name)
     seen = await page.ask(LOOK)
