@@ -162,7 +162,7 @@ class App:
         delivery = Delivery(database, config, clock, queue, metrics, playbooks, messages, link_secret)
         suppressions = Suppressions(database, clock, metrics, link_secret)
         providers, lanes = [create(each) for each in config.providers], Lanes()
-        receipts = Receipts(database, clock, queue, metrics, playbooks, suppressions, lanes)
+        receipts = Receipts(database, clock, queue, metrics, playbooks, suppressions, lanes, config.consent.covers())
         asking = Asking(database, clock, playbooks, receipts, providers)
         doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner, asking)
         worker = Worker(delivery, doubts, providers, queue, clock, config, metrics, lanes)

@@ -209,7 +209,10 @@ class Consents:
             self._audit(tx, point.id, "consent", actor, now, source=source, purpose=purpose, state=state)
             return shown.view(tx, contact_point_id, self.basis)
 
-        return await self._database.write(save)
+        view = await self._database.write(save)
+        if state is ConsentState.REFUSED:
+            self._queue.recall()  # what is claimed and not begun is looked at again
+        return view
 
     async def suppress(
         self, contact_point_id: int, reason: SuppressionReason, *, source: str, wording: str, actor: Actor
@@ -236,7 +239,9 @@ class Consents:
             self._audit(tx, point.id, "suppress", actor, now, source=source, reason=reason)
             return shown.view(tx, contact_point_id, self.basis)
 
-        return await self._database.write(save)
+        view = await self._database.write(save)
+        self._queue.recall()  # what is claimed and not begun is looked at again
+        return view
 
     async def unsuppress(self, contact_point_id: int, *, source: str, actor: Actor) -> ConsentsView:
         """Write to an address again, whatever it was stopped for; raise `NotFound`, `InvalidInput`."""

@@ -81,7 +81,10 @@ class OwnPreferences:
             after = self._read(tx, contact_points.load(tx, point.id))
             return Saved(now=after, changes=changes, audit_id=audit_id)
 
-        return await self._write(work)
+        saved = await self._write(work)
+        if saved.audit_id:
+            self._queue.recall()  # less may be wanted: what is claimed and not begun is looked at again
+        return saved
 
     async def stop_all(self, contact_point_id: int, was_shown: Shown, *, wording: str = "") -> Saved:
         """Write nothing more to a contact point, whatever the configured scope is; raise `NotFound`."""
@@ -94,6 +97,8 @@ class OwnPreferences:
             change = self._noted.stop_all_in(
                 tx, contact_point_id, source=Sources.PAGE, wording=wording, actor=CUSTOMER, now=now
             )
+            if Purpose.OUTAGE not in before.purposes:  # it has opted out before, and that was confirmed
+                return Saved(now=self._read(tx, contact_points.load(tx, contact_point_id)), audit_id=change)
             return self._done(tx, contact_point_id, change, AnswerKind.OPTED_OUT, now)
 
         saved = await self._database.write(work)

@@ -15,6 +15,7 @@ import structlog
 
 from notifier.clock import Clock
 from notifier.domain.broadcast import BroadcastState
+from notifier.domain.consent import CONTRACT, Basis
 from notifier.domain.delivery import Next, stale_after
 from notifier.domain.notification import FAILED_STATES, Channel, NotificationState
 from notifier.domain.playbook import Playbook
@@ -69,8 +70,10 @@ class Receipts:
         playbooks: Mapping[str, Playbook],
         suppressions: Suppressions,
         senders: Senders,
+        basis: Basis = CONTRACT,
     ) -> None:
         """Keep the parts; `senders` are told what the reports say about them."""
+        self._basis = basis
         self._database, self._clock, self._queue, self._metrics = database, clock, queue, metrics
         self._playbooks, self._suppressions, self._senders = playbooks, suppressions, senders
         self._filtered: dict[str, deque[bool]] = {}  # by provider: its last end states
@@ -107,7 +110,9 @@ class Receipts:
             return _Taken(is_new=False)
         if standing([receipt.status]) is Standing.NOT_ARRIVED:
             fate, source = fate_of(receipt.code), f"{receipt.provider} {receipt.code}"
-            self._suppressions.apply(tx, found.contact_point_id, fate.suppress, source=source, now=now)
+            self._suppressions.apply(
+                tx, found.contact_point_id, fate.suppress, source=source, sent_at=found.sent_at, now=now
+            )
         return self._apply(tx, found, receipt, now)
 
     def _apply(self, tx: Transaction, found: Subject | None, receipt: Receipt, now: datetime) -> _Taken:
@@ -118,7 +123,7 @@ class Receipts:
         if next_.state is NotificationState.PENDING:
             _send_again(tx, found)
         elif next_.state in FAILED_STATES:
-            fallbacks.fall_back(tx, [found.id], self._playbooks, now=now)
+            fallbacks.fall_back(tx, [found.id], self._playbooks, now=now, basis=self._basis)
         return _Taken(is_new=True, channel=found.channel, next=next_)
 
     def _watch_sender(self, receipt: Receipt) -> None:

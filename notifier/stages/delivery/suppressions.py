@@ -10,7 +10,7 @@ from notifier.messages.links import address_hash
 from notifier.metrics import Metrics
 from notifier.stages.delivery.claimed import Handed
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import suppressions
+from notifier.storage.repositories import consents, suppressions
 
 
 class Suppressions:
@@ -24,10 +24,23 @@ class Suppressions:
         """Stop writing to an address that the provider says does not exist, or has said so again."""
         if one.outcome.suppress is not Suppress.NO:
             source = f"{one.provider} {one.outcome.code}"
-            self.apply(tx, one.claimed.contact_point_id, one.outcome.suppress, source=source, now=now)
+            point, suppress = one.claimed.contact_point_id, one.outcome.suppress
+            self.apply(tx, point, suppress, source=source, sent_at=one.began_at, now=now)
 
-    def apply(self, tx: Transaction, contact_point_id: int, suppress: Suppress, *, source: str, now: datetime) -> None:
-        """Do what a provider's word about an address means, now or in a later report."""
+    def apply(
+        self,
+        tx: Transaction,
+        contact_point_id: int,
+        suppress: Suppress,
+        *,
+        source: str,
+        sent_at: datetime | None,
+        now: datetime,
+    ) -> None:
+        """Do what a provider's word about an address means, now or in a later report.
+
+        An opt-out that it knew of when the message was sent is over where somebody has opted in since.
+        """
         reason = SuppressionReason.BAD_ADDRESS
         match suppress:
             case Suppress.NO:
@@ -39,6 +52,8 @@ class Suppressions:
                 if suppressions.count_soft_bounce(tx, contact_point_id) < 2:
                     return
             case Suppress.OPTED_OUT:
+                if sent_at is not None and consents.opted_in_since(tx, contact_point_id, sent_at):
+                    return
                 reason = SuppressionReason.OPTED_OUT
             case Suppress.AT_ONCE:
                 pass

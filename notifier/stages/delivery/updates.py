@@ -155,9 +155,9 @@ class Updates:
     def _since(self, broadcast: SendingBroadcast, one: Candidate) -> datetime:
         """Return when it could first have gone out: what had to wait is no older than its release."""
         since = max(broadcast.started_at, to_instant(one.planned_at))
-        if one.reason in _WAITED:
+        if one.reason in _WAITED or one.first_try_at is None:  # also what was given back, or let go for who wrote
             return max(since, to_instant(one.due_at))
-        return since if one.first_try_at is None else max(since, to_instant(one.first_try_at))
+        return max(since, to_instant(one.first_try_at))
 
     def _facts_of(self, broadcast: SendingBroadcast) -> Facts:
         facts = self._facts.get(broadcast.id)

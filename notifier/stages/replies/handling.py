@@ -81,6 +81,8 @@ class Handling:
         told = await self._around.database.write(
             lambda tx: self._apply(tx, one, point, writer, decision, incident_id, now)
         )
+        if decision.pause is not None:
+            self._around.queue.recall()  # what is claimed of this incident and not begun is looked at again
         self._around.queue.wake(Topic.NOTIFICATIONS)
         if told in (Told.JOINED, Told.RELEASED):
             self._around.queue.wake(Topic.BROADCASTS)

@@ -5,10 +5,13 @@ its own: where it says that it has replied (`OptOutType`), we note the same and 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+import structlog
+
 from notifier.domain.answer import Answer, AnswerKind
+from notifier.domain.answering import ANSWERS_AN_HOUR
 from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.consent import Purpose, purpose_of
 from notifier.domain.contact import normalise_email, normalise_phone
@@ -30,6 +33,7 @@ from notifier.storage.repositories.replies import Understood
 
 CHANNELS = {"sms": Channel.SMS, "email": Channel.EMAIL}  # by source
 SENDER_AT_MOST = 320
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +249,10 @@ class Replies:
     def _answer(
         self, tx: Transaction, inbound: Inbound, reply_id: int, point: int, kind: AnswerKind, now: datetime
     ) -> None:
+        """Confirm it, unless this contact point has had so many answers that it may be a machine."""
+        if len(answers.given(tx, point, since=now - timedelta(hours=1))) >= ANSWERS_AN_HOUR:
+            log.warning("a contact point gets no more answers for now", contact_point=point)
+            return
         answers.give(
             tx,
             cause=CauseKind.REPLY,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from notifier.domain.answer import AnswerKind
 from notifier.domain.answering import ASKED_WITHIN, OVER_WITHIN, IncidentThere, Question, Writer, WriterSite
 from notifier.domain.consent import Purpose
 from notifier.domain.reply import Meaning
@@ -79,10 +80,14 @@ def is_opted_out(tx: Transaction, contact_point_id: int) -> bool:
 
 
 def last_told_kind(tx: Transaction, contact_point_id: int) -> str:
-    """Return the kind of the update that a contact point was handed last, or ""."""
+    """Return the kind of the update that a contact point was handed last, or "" when it was an answer, or nothing.
+
+    The confirmation of an opt-out is passed over: who says STOP twice means the same twice.
+    """
     found = tx.scalar(
-        f"""SELECT b.kind FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
+        f"""SELECT b.kind FROM notifications AS n LEFT JOIN broadcasts AS b ON b.id = n.broadcast_id
             WHERE n.contact_point_id = :id AND {may_have_been_told("n")}
+              AND (n.broadcast_id IS NOT NULL OR n.answer NOT LIKE '%"kind":"{AnswerKind.OPTED_OUT}"%')
             ORDER BY n.sending_at DESC, n.id DESC LIMIT 1""",
         id=contact_point_id,
     )

@@ -182,3 +182,17 @@ def _reattach_words(tx: Transaction, hashed: str, contact_point_id: int, now: da
         id=contact_point_id,
         hash=hashed,
     )
+
+
+def opted_in_since(tx: Transaction, contact_point_id: int, at: datetime) -> bool:
+    """Tell whether a contact point said yes to messages about outages at a time or after it, and means it still."""
+    found = tx.scalar(
+        f"""SELECT 1 FROM consents WHERE contact_point_id = :id AND purpose = '{Purpose.OUTAGE}'
+              AND state = '{ConsentState.GRANTED}'
+              AND (changed_at >= :at OR EXISTS (
+                  SELECT 1 FROM suppressions AS s WHERE s.contact_point_id = :id AND s.lifted_at >= :at
+                  AND s.reason = '{SuppressionReason.OPTED_OUT}'))""",
+        id=contact_point_id,
+        at=to_micros(at),
+    )
+    return found is not None

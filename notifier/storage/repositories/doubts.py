@@ -15,6 +15,11 @@ from notifier.storage.repositories.audience import numbers
 from notifier.storage.repositories.notifications import ended
 
 
+NEWS_SINCE = """COALESCE((SELECT MIN(t.began_at) FROM attempts AS t WHERE t.notification_id = n.id), n.sending_at,
+                       b.started_at, n.planned_at)"""
+"""SQL of when a message could first have gone out: what waited for the end of a night is as young as its first try."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubtful:
     """A notification in doubt, with what its settlement depends on."""
@@ -63,11 +68,11 @@ class Question:
     began_at: datetime  # when it was claimed
 
 
-_IN_DOUBT = """
+_IN_DOUBT = f"""
     SELECT n.id, n.channel, i.service, b.state, n.contact_point_id, c.address, n.attempts, n.sending_at,
            n.attempts - (SELECT COUNT(*) FROM attempts AS a
                          WHERE a.notification_id = n.id AND a.outcome <> 'unknown') AS doubts,
-           CASE WHEN b.started_at > n.planned_at THEN b.started_at ELSE n.planned_at END AS since
+           {NEWS_SINCE} AS since
     FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id
     LEFT JOIN broadcasts AS b ON b.id = n.broadcast_id LEFT JOIN incidents AS i ON i.id = b.incident_id
     WHERE n.state = 'in_doubt'"""

@@ -11,6 +11,7 @@ from notifier.domain.receipt import Receipt, ReceiptStatus
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.repositories.audience import numbers
+from notifier.storage.repositories.doubts import NEWS_SINCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +28,15 @@ class Subject:
     broadcast: BroadcastState | None
     service: str
     since: datetime  # when it could first have gone out
+    sent_at: datetime | None  # when it was claimed last; None: never
 
 
 def subject(tx: Transaction, notification_id: int) -> Subject | None:
     """Return the notification of a receipt, or None when there is no such one (any more)."""
     lock = "FOR UPDATE OF n" if tx.dialect == "postgresql" else ""
     row = tx.row(
-        f"""SELECT n.id, n.state, n.reason, n.attempts, n.channel, n.contact_point_id, n.broadcast_id, n.planned_at,
-                  b.state AS broadcast, b.started_at, i.service
+        f"""SELECT n.id, n.state, n.reason, n.attempts, n.channel, n.contact_point_id, n.broadcast_id,
+                  n.sending_at, b.state AS broadcast, {NEWS_SINCE} AS since, i.service
            FROM notifications AS n LEFT JOIN broadcasts AS b ON b.id = n.broadcast_id
            LEFT JOIN incidents AS i ON i.id = b.incident_id WHERE n.id = :id {lock}""",
         id=notification_id,
@@ -51,7 +53,8 @@ def subject(tx: Transaction, notification_id: int) -> Subject | None:
         broadcast_id=row["broadcast_id"],
         broadcast=BroadcastState(row["broadcast"]) if row["broadcast"] else None,
         service=row["service"] or "",
-        since=to_instant(max(row["started_at"] or 0, row["planned_at"])),
+        since=to_instant(row["since"]),
+        sent_at=to_instant(row["sending_at"]),
     )
 
 

@@ -56,7 +56,7 @@ def store(
            VALUES (:source, :external_id, :sender, :point, :meaning, :text, :now)
            ON CONFLICT (source, external_id) DO NOTHING RETURNING id""",
         source=source,
-        external_id=external_id,
+        external_id=clean_text(external_id),
         sender=sender,
         point=contact_point_id,
         meaning=meaning,
