@@ -552,7 +552,10 @@ class Config(Settings, frozen=True):
     )
     providers: Annotated[
         tuple[Provider, ...], Meta(description="What carries messages; the first of a channel is used.")
-    ] = (Provider(name="outbox", kind=ProviderKind.FILE),)
+    ] = (
+        Provider(name="outbox", kind=ProviderKind.FILE),
+        Provider(name="texts", kind=ProviderKind.FILE, channel=Channel.SMS, directory="var/texts"),
+    )
     delivery: Annotated[Delivery, Meta(description="How messages are handed over.")] = field(default_factory=Delivery)
     sms: Annotated[Sms, Meta(description="How texts are written.")] = field(default_factory=Sms)
     inbound: Annotated[Inbound, Meta(description="What customers and mail servers send us.")] = field(

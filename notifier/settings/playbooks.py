@@ -1,7 +1,8 @@
 """Playbooks: one YAML file per recovery plan in, the plan of every service out, or every mistake at once.
 
 The operator's folder (`playbooks.directory`) overrides the shipped plans file by file. Of a shipped plan only the
-services count that are configured and that no plan of the operator's own is for.
+services count that are configured and that no plan of the operator's own is for, and the channels that a provider
+carries.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -140,16 +141,18 @@ def _read(file: Path, problems: list[Problem]) -> Plan | None:
 
 
 def _trimmed(plans: list[Plan], config: Config) -> list[Plan]:
-    """Return the plans without those services of shipped ones that do not count here."""
+    """Return the plans without those services of shipped ones that do not count here, and channels nobody carries."""
     owned = {service for plan in plans if not plan.is_shipped for service in plan.playbook.services}
     configured = {service.name for service in config.services}
+    carried = {provider.channel for provider in config.providers}
     kept: list[Plan] = []
     for plan in plans:
-        services = plan.playbook.services
+        services, channels = plan.playbook.services, plan.playbook.channels
         if plan.is_shipped:
             services = tuple(service for service in services if service in configured and service not in owned)
+            channels = tuple(channel for channel in channels if channel in carried) or channels
         if services:
-            playbook = replace(plan.playbook, services=services)
+            playbook = replace(plan.playbook, services=services, channels=channels)
             kept.append(with_changes(plan, playbook=playbook))
     return kept
 

@@ -26,7 +26,7 @@ def test_an_item_of_a_list_is_reached_by_its_number(tmp_path: Path) -> None:
 
 def test_an_item_of_a_default_list_is_reached_too(tmp_path: Path) -> None:
     environ = {"NOTIFIER__PROVIDERS__0__KIND": "smtp", "NOTIFIER__PROVIDERS__0__HOST": "a.example.net"}
-    (provider,) = settings(tmp_path, "# empty\n", environ).providers
+    provider, *_ = settings(tmp_path, "# empty\n", environ).providers
     assert (provider.name, provider.kind, provider.host) == ("outbox", ProviderKind.SMTP, "a.example.net")
 
 
@@ -82,8 +82,8 @@ def test_a_secret_and_its_file_both_from_the_environment_are_refused(tmp_path: P
         ("NOTIFIER__DELIVERY__IN_DOUBT__MAIL", "x", "unknown key; did you mean 'NOTIFIER__DELIVERY__IN_DOUBT__EMAIL'?"),
         ("NOTIFIER__QUEUE__ZEBRA", "x", "unknown key; known here: NOTIFIER__QUEUE__URL"),
         ("NOTIFIER__", "x", "unknown key; known here: NOTIFIER__SERVER, NOTIFIER__STORAGE"),
-        ("NOTIFIER__PROVIDERS__7__HOST", "x", "'7' is no item of the list; expected a number from 0 to 1"),
-        ("NOTIFIER__PROVIDERS__FIRST__HOST", "x", "'FIRST' is no item of the list; expected a number from 0 to 1"),
+        ("NOTIFIER__PROVIDERS__7__HOST", "x", "'7' is no item of the list; expected a number from 0 to 2"),
+        ("NOTIFIER__PROVIDERS__FIRST__HOST", "x", "'FIRST' is no item of the list; expected a number from 0 to 2"),
         ("NOTIFIER__LOG__LEVEL__X", "x", "NOTIFIER__LOG__LEVEL has no keys of its own"),
         ("NOTIFIER__SERVICES__0__WORDS__EN", "x", "is a map: give it whole, as in {en: internet}"),
         ("NOTIFIER__LOCALES__AVAILABLE", "[en", "is no YAML"),

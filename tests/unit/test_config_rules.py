@@ -187,7 +187,8 @@ def test_hosts_addresses_and_zones_are_told_from_what_only_looks_like_them() -> 
 
 
 def test_a_person_on_call_whom_no_provider_reaches_is_warned_about(tmp_path: Path) -> None:
-    config = settings(tmp_path, "on_call: {people: [{name: Ann, sms: 415 555 0101, email: a@valley.net}]}")
+    people = "on_call: {people: [{name: Ann, sms: 415 555 0101, email: a@valley.net}]}"
+    config = settings(tmp_path, f"providers: [{{name: outbox, kind: file}}]\n{people}")
     assert [line for line in warnings(config) if "on_call" in line] == [
         "on_call.people[0].sms: Ann is not reached by it: no provider carries sms"
     ]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from notifier.config import Config, Playbooks, Service
+from notifier.config import Config, Playbooks, Provider, ProviderKind, Service
 from notifier.domain.errors import ConfigError
 from notifier.domain.notification import Channel
-from notifier.domain.playbook import Mode, Playbook
+from notifier.domain.playbook import Mode, NightRule, Overnight, Playbook
 from notifier.settings import load_playbooks
 from notifier.settings.playbooks import read_plans, without_unknown_codes
 from tests.config_file import written
@@ -34,11 +34,30 @@ def problems(folder: Path, files: Mapping[str, str], config: Config | None = Non
     return []
 
 
-def test_the_shipped_playbooks_propose_and_write_mail() -> None:
+def test_the_shipped_playbooks_propose_and_write_texts_before_mails() -> None:
     playbooks = load_playbooks(Config())
     assert set(playbooks) == {"internet", "power", "water"}
     assert {playbook.mode for playbook in playbooks.values()} == {Mode.PROPOSE}
-    assert {playbook.channels for playbook in playbooks.values()} == {(Channel.EMAIL,)}
+    assert {playbook.channels for playbook in playbooks.values()} == {(Channel.SMS, Channel.EMAIL)}
+
+
+def test_the_shipped_playbooks_wake_nobody_and_let_no_more_than_an_hour_pass_without_a_word() -> None:
+    for playbook in load_playbooks(Config()).values():
+        night = playbook.night
+        assert (night.begins, night.ends) == ("21:00", "08:00")
+        assert [night.down.rule, night.degraded.rule, night.intermittent.rule] == [
+            NightRule.HOLD,
+            NightRule.EMAIL_ONLY,
+            NightRule.EMAIL_ONLY,
+        ]
+        assert not any(rule.safety for rule in (night.down, night.degraded, night.intermittent))
+        assert playbook.next_update_within == timedelta(hours=1)
+        assert playbook.overnight is Overnight.EMAIL
+
+
+def test_of_a_shipped_playbook_only_the_channels_count_that_a_provider_carries() -> None:
+    relay = Config(providers=(Provider(name="relay", kind=ProviderKind.SMTP),))
+    assert {playbook.channels for playbook in load_playbooks(relay).values()} == {(Channel.EMAIL,)}
 
 
 def test_what_a_file_leaves_out_has_its_default(tmp_path: Path) -> None:
@@ -89,8 +108,8 @@ def test_a_folder_may_be_relative_to_the_configuration_file(tmp_path: Path) -> N
         ),
         (HEAD + "mode: auto\n", "gas.yaml:3: mode: 'auto' is not known; expected observe or propose"),
         (
-            HEAD + "channels: [sms]\n",
-            "gas.yaml:3: channels[0]: no provider carries sms; expected em",
+            HEAD + "channels: [voice]\n",
+            "gas.yaml:3: channels[0]: no provider carries voice; expected email or sms",
         ),
         (
             HEAD + "channels: [fax]\n",
