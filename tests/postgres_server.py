@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from notifier.storage.migrate import upgrade
+from notifier.storage.postgresql.ownership import KEY as OWNERS_LOCK
 
 UNSAFE = (  # a crash of the machine is not what is tested
     "ALTER SYSTEM SET fsync = off",
@@ -47,6 +48,19 @@ class PostgresServer:
         name = f"test_{self._databases}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {'notifier' if migrated else 'template1'}")
         return name
+
+    @contextlib.contextmanager
+    def taken_from_its_daemon(self, database: str) -> Iterator[None]:
+        """End the session of a daemon that writes and hold the daemon's lock in its place."""
+        taken, done = threading.Event(), threading.Event()
+        holding = threading.Thread(target=asyncio.run, args=(_take(self.url(database), taken, done),))
+        holding.start()
+        try:
+            assert taken.wait(10)
+            yield
+        finally:
+            done.set()
+            holding.join()
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -110,3 +124,17 @@ async def _run(url: str, statements: tuple[str, ...]) -> list[tuple[Any, ...]]:
         return [tuple(record) for record in found]
     finally:
         await connection.close()
+
+
+async def _take(url: str, taken: threading.Event, done: threading.Event) -> None:
+    import asyncpg
+
+    connection = await asyncpg.connect(url, server_settings={"application_name": "notifier writer 1@elsewhere"})
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name LIKE 'notifier writer%' AND pid <> pg_backend_pid()"
+    )
+    await connection.execute(f"SELECT pg_advisory_lock(({OWNERS_LOCK}))")  # waits in line, before any try
+    taken.set()
+    await asyncio.to_thread(done.wait)
+    await connection.close()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from notifier.sandbox.processes import Process, free_port, notifier, wait_until_ready
-from tests.stores import ON_BOTH, TestStore
+from tests.stores import ON_BOTH, PostgresTestStore, TestStore
 
 SECONDS = 30.0
 
@@ -178,6 +178,17 @@ def test_a_second_daemon_on_the_same_file_refuses_to_start(daemon: Daemon) -> No
     assert f"in use by another daemon (process {first.pid}" in text
     upgrade = daemon.run("db", "upgrade")
     assert (upgrade.returncode, "in use by another daemon" in upgrade.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_daemon_ends_when_its_database_has_another(daemon: Daemon, store: PostgresTestStore) -> None:
+    process = daemon.start("--migrate")
+    until(lambda: store.query("SELECT 1 FROM writers"), "the first commit")
+    with store.server.taken_from_its_daemon(store.database):
+        until(lambda: not process.is_running(), "the end")
+    assert process.stop() == 1
+    assert "is in use by another daemon (process 1 on elsewhere)" in process.log.read_text()
+    daemon.start()
 
 
 @ON_BOTH

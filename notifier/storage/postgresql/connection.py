@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import structlog
 
 from notifier.domain.errors import StoreUnavailable
 from notifier.storage.postgresql.faults import describe, is_lost
@@ -37,6 +38,8 @@ _SETTINGS = {
     "tcp_keepalives_count": "3",
 }
 
+log = structlog.get_logger(__name__)
+
 Prepare = Callable[["asyncpg.Connection[Any]"], Awaitable[None]]
 
 
@@ -48,12 +51,16 @@ class Patience:
 
     def failed(self, reason: str) -> None:
         """Wait longer than the last time."""
+        if not self._seconds:
+            log.error("no connection to PostgreSQL", reason=reason)
         self.reason = reason
         self._seconds = min(max(2 * self._seconds, WAIT_SECONDS), WAIT_SECONDS_AT_MOST)
         self._until = time.monotonic() + self._seconds
 
     def worked(self) -> None:
         """Begin with short waits again."""
+        if self._seconds:
+            log.warning("PostgreSQL answers again")
         self._until = self._seconds = 0.0
 
     def seconds(self) -> float:

@@ -93,6 +93,7 @@ class PostgresDatabase:
         """Watch the connection that writes until `stop` is set; raise `NotifierError` when another daemon took over."""
         while not stop.is_set():
             if self._owner.refused is not None:
+                log.error("the database is not this daemon's any more", reason=str(self._owner.refused))
                 raise self._owner.refused
             with contextlib.suppress(NotifierError):
                 await self.write(_touch)

@@ -19,7 +19,7 @@ from notifier.domain.errors import NotifierError
 LOCK_SECONDS = 3.0  # for which the session of a daemon that was killed may still be at work
 LOOK_EVERY_SECONDS = 0.1
 
-_KEY = "SELECT hashtextextended('notifier daemon in ' || current_schema(), 0)"
+KEY = "SELECT hashtextextended('notifier daemon in ' || current_schema(), 0)"
 _HOLDER = """SELECT a.pid, a.application_name
              FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
@@ -50,7 +50,7 @@ class Owner:
 
     async def take(self, connection: "asyncpg.Connection[Any]") -> None:
         """Take the lock on the session that writes; raise `NotOwner` naming the process that has it."""
-        key = await connection.fetchval(_KEY)
+        key = await connection.fetchval(KEY)
         until = time.monotonic() + LOCK_SECONDS
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
             holder = await connection.fetchrow(_HOLDER, key)
