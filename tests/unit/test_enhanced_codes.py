@@ -1,4 +1,4 @@
-"""Enhanced status codes as ../shared/contracts reads them: what a relay answers, and what a bounce says, mean the same."""
+"""Enhanced status codes: what a relay answers, and what a bounce says, mean what ../shared/contracts reads in them."""
 
 import json
 from pathlib import Path
