@@ -42,6 +42,7 @@ class _Inquiry:
     next: float
     wait: float = ASK_FIRST_SECONDS
     not_there_since: float | None = None
+    told: float | None = None  # when the provider could tell last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,10 +125,13 @@ class Asking:
             log.warning("cannot ask what became of a message", provider=name, reason=reason)
             self._again(inquiry)
             return None
+        monotonic = inquiry.told = self._clock.monotonic()
         if found is not None:
-            await self._take(one, name, found)
+            if await self._database.read(lambda tx: doubts.may_be_of_another(tx, one, found.provider_id)):
+                self._again(inquiry)  # another message to the number is just being sent: soon it is known whose it is
+            else:
+                await self._take(one, name, found)
             return None
-        monotonic = self._clock.monotonic()
         if inquiry.not_there_since is None:
             inquiry.not_there_since = monotonic
         if monotonic - inquiry.not_there_since < NOT_TAKEN_AFTER_SECONDS:
@@ -183,8 +187,7 @@ class Asking:
             one.doubtful
             for one in listed
             if (inquiry := self._inquiries.get(one.doubtful.id)) is not None
-            and monotonic - inquiry.began >= CANNOT_TELL_AFTER_SECONDS
-            and inquiry.not_there_since is None
+            and monotonic - max(inquiry.began, inquiry.told or 0.0) >= CANNOT_TELL_AFTER_SECONDS
         ]
 
     def _forget(self, in_doubt: set[int]) -> None:

@@ -17,7 +17,7 @@ from notifier.clock import Clock
 from notifier.domain.broadcast import BroadcastState
 from notifier.domain.consent import CONTRACT, Basis
 from notifier.domain.delivery import Next, stale_after
-from notifier.domain.notification import FAILED_STATES, Channel, NotificationState
+from notifier.domain.notification import FAILED_STATES, Channel, NotificationReason, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.domain.receipt import Fate, Receipt, Reported, Standing, after_receipt, standing
 from notifier.metrics import Metrics
@@ -108,7 +108,7 @@ class Receipts:
         found = receipts.subject(tx, receipt.notification_id)
         if found is None or not receipts.append(tx, receipt, now=now):
             return _Taken(is_new=False)
-        if standing([receipt.status]) is Standing.NOT_ARRIVED:
+        if standing([receipt.status]) is Standing.NOT_ARRIVED and not _has_arrived(tx, receipt):
             fate, source = fate_of(receipt.code), f"{receipt.provider} {receipt.code}"
             self._suppressions.apply(
                 tx, found.contact_point_id, fate.suppress, source=source, sent_at=found.sent_at, now=now
@@ -165,10 +165,35 @@ def with_early_receipts(
         for handed, next_ in written
         if handed.claimed.channel is Channel.SMS and next_.state in (NotificationState.SENT, NotificationState.IN_DOUBT)
     }
-    if not tries:
-        return list(written)
     early = receipts.of_tries(tx, tries, to_write=True)
-    return [(handed, _with_early(tx, handed, next_, early, playbooks, now)) for handed, next_ in written]
+    arrived = _arrived_before(tx, [handed for handed, _ in written if handed.claimed.channel is Channel.SMS])
+    return [
+        (handed, _ARRIVED)
+        if handed.claimed.id in arrived
+        else (handed, _with_early(tx, handed, next_, early, playbooks, now))
+        for handed, next_ in written
+    ]
+
+
+def _has_arrived(tx: Transaction, receipt: Receipt) -> bool:
+    """Tell whether the try of a receipt was reported as arrived first: then its number is none to be stopped."""
+    of_try = receipts.of_tries(tx, {receipt.notification_id: receipt.attempt}, to_write=False)
+    return standing(one.status for one in of_try.get(receipt.notification_id, ())) is Standing.ARRIVED
+
+
+def _arrived_before(tx: Transaction, handed: Sequence[Handed]) -> set[int]:
+    """Return the texts of which an earlier try was reported as arrived while this one was under way."""
+    found: set[int] = set()
+    again = {one.claimed.id: one.claimed.number for one in handed if one.claimed.number > 1}
+    for earlier in range(1, max(again.values(), default=1)):
+        tries = {id_: earlier for id_, number in again.items() if earlier < number}
+        for id_, of_try in receipts.of_tries(tx, tries, to_write=True).items():
+            if standing(one.status for one in of_try) is Standing.ARRIVED:
+                found.add(id_)
+    return found
+
+
+_ARRIVED = Next(state=NotificationState.DELIVERED, reason=NotificationReason.PROVIDER_REPORTED)
 
 
 def _with_early(

@@ -14,7 +14,6 @@ from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.repositories.audience import numbers
 from notifier.storage.repositories.notifications import ended
 
-
 NEWS_SINCE = """COALESCE((SELECT MIN(t.began_at) FROM attempts AS t WHERE t.notification_id = n.id), n.sending_at,
                        b.started_at, n.planned_at)"""
 """SQL of when a message could first have gone out: what waited for the end of a night is as young as its first try."""
@@ -113,6 +112,24 @@ def known_messages(tx: Transaction, contact_point_ids: Sequence[int]) -> dict[in
     ):
         found.setdefault(point, set()).add(provider_id)
     return {point: frozenset(ids) for point, ids in found.items()}
+
+
+def may_be_of_another(tx: Transaction, one: Question, provider_id: str) -> bool:
+    """Tell whether a message that a provider has may be that of another hand-over to the same contact point.
+
+    One that is under way is in `sending` until what its provider calls it is stored.
+    """
+    found = tx.scalar(
+        """SELECT 1 FROM notifications AS n WHERE n.contact_point_id = :point AND n.id <> :id
+           AND (n.state = 'sending'
+                OR EXISTS (SELECT 1 FROM attempts AS a WHERE a.notification_id = n.id AND a.provider_id = :provider_id)
+                OR EXISTS (SELECT 1 FROM receipts AS r WHERE r.notification_id = n.id AND r.provider_id = :provider_id))
+           LIMIT 1""",
+        point=one.contact_point_id,
+        id=one.doubtful.id,
+        provider_id=provider_id,
+    )
+    return found is not None
 
 
 def _doubtful(row: Row) -> Doubtful:
