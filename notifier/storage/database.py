@@ -15,7 +15,10 @@ Parameters = Mapping[str, object]
 
 
 class Transaction(Protocol):
-    """An open transaction. Rows are mappings by column name; `tuples` is for hot paths."""
+    """An open transaction. Rows are mappings by column name; `tuples` is for hot paths.
+
+    A temporary table stays, what is in it is good for one transaction only: begin by deleting all of it.
+    """
 
     dialect: str  # "sqlite" or "postgresql", for the few statements that differ
 

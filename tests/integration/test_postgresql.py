@@ -429,11 +429,17 @@ async def test_the_mark_of_what_was_written_is_that_of_the_one_writer(open_: Ope
     assert await database.write(lambda tx: tx.written()) != mark
 
 
-def test_a_temporary_table_stays_as_long_as_the_session(open_: Open) -> None:
+def test_a_temporary_table_stays_and_is_empty_in_the_next_transaction(open_: Open) -> None:
     database = open_()
-    create = "CREATE TEMPORARY TABLE IF NOT EXISTS plan (id BIGINT)"
-    database.write_now(lambda tx: (tx.run(create), tx.run("INSERT INTO plan VALUES (:id)", id=1)))
-    assert database.write_now(lambda tx: (tx.run(create), tx.scalar("SELECT count(*) FROM plan"))[1]) == 1
+    create = "\n  CREATE TEMPORARY TABLE IF NOT EXISTS plan (id BIGINT)"
+
+    def fill(tx: Transaction) -> int:
+        tx.run(create)
+        tx.insert_many("plan", ("id",), [(number,) for number in range(1_000)])
+        return int(tx.scalar("SELECT count(*) FROM plan"))
+
+    assert [database.write_now(fill) for _ in range(3)] == [1_000] * 3
+    assert database.write_now(lambda tx: tx.scalar("SELECT pg_relation_size('plan')")) == 0
 
 
 def test_threads_without_a_loop_can_use_it_side_by_side(open_: Open) -> None:

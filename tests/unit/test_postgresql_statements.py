@@ -30,6 +30,7 @@ class Place(IntEnum):
         ("SELECT :a", {"a": 1, "unused": object()}, "SELECT $1::bigint", [1]),
         ("a IN (1, 2) OR b NOT IN (3)", {}, "a = ANY ($1::bigint[]) OR b <> ALL ($2::bigint[])", [[1, 2], [3]]),
         ("a IN (SELECT 1) OR b IN ('x', 'y')", {}, "a IN (SELECT 1) OR b IN ('x', 'y')", []),
+        ("CREATE TEMPORARY TABLE a (b INTEGER)", {}, "CREATE TEMPORARY TABLE a (b INTEGER) ON COMMIT DELETE ROWS", []),
         ("a IN (7) AND b = :b", {"b": 1}, "a = ANY ($1::bigint[]) AND b = $2::bigint", [[7], 1]),
     ],
 )
