@@ -25,7 +25,7 @@ from bench.peers import require
 from notifier.storage.migrate import upgrade
 
 RECIPIENTS = 20_000
-CUSTOMERS, AFFECTED = 2_000_000, 1_000_000
+CUSTOMERS, AFFECTED = 1_500_000, 1_000_000
 
 _TOWN = """
 INSERT INTO regions (id, kind, code) VALUES (1, 'postal_code', '90001'), (2, 'postal_code', '90002');

@@ -6,10 +6,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from notifier.cli import main
 from notifier.domain.errors import InvalidInput, NotifierError, Overloaded, StoreUnavailable
 from notifier.storage.database import Transaction
 from notifier.storage.opening import store_at
@@ -507,3 +510,14 @@ def test_a_server_that_is_not_there_is_named() -> None:
             database.open()
     finally:
         database.close()
+
+
+@pytest.mark.parametrize("command", [["db", "upgrade"], ["db", "current"], ["serve"]])
+def test_commands_say_what_is_in_the_way_without_the_password(tmp_path: Path, command: list[str]) -> None:
+    config = tmp_path / "notifier.yaml"
+    (tmp_path / "url").write_text("postgresql://me:correct-horse@127.0.0.1:1/there\n")
+    config.write_text("storage: {url_file: url}\nserver: {listen: '127.0.0.1:0', metrics_listen: ''}\n")
+    result = CliRunner().invoke(main, [*command, "--config", str(config)])
+    assert result.exit_code == 1
+    assert "postgresql://127.0.0.1:1/there cannot be used: PostgreSQL: " in result.output
+    assert "correct-horse" not in result.output

@@ -6,7 +6,7 @@ import pytest
 
 from notifier.config import Config
 from notifier.domain.errors import ConfigError
-from notifier.settings import warnings
+from notifier.settings import rules, warnings
 from notifier.settings.addresses import is_host, is_loopback, is_mail, is_zone, split_listen
 from notifier.settings.advice import stays_here, webhooks_elsewhere
 from notifier.storage.sqlite_file import sqlite_path
@@ -217,3 +217,11 @@ def test_what_stays_on_this_machine(tmp_path: Path, provider: str, stays: bool) 
 def test_webhooks_of_people_on_call_may_leave_this_machine(tmp_path: Path) -> None:
     people = "{name: Ann, webhook: 'https://hooks.slack.com/x'}, {name: Bea, webhook: 'http://127.0.0.1:9/x'}"
     assert webhooks_elsewhere(settings(tmp_path, f"on_call: {{people: [{people}]}}")) == ["Ann"]
+
+
+def test_without_its_driver_postgresql_is_refused_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "find_spec", lambda name: None if name == "asyncpg" else name)
+    (problem,) = problems(tmp_path, "storage: {url: 'postgresql://h/d'}")
+    assert problem.endswith("PostgreSQL needs asyncpg; run: pip install 'notifier[postgresql]'")
