@@ -82,12 +82,13 @@ class ControlRoom:
         playbook: Playbook | None = None,
         rate: float = 100.0,
         on_call: OnCall = OnCall(),  # noqa: B008 - a value that nobody changes
+        only_to: tuple[str, ...] = (),
     ) -> None:
         self.database, self.town, self.clock = database, Town(database), SetClock()
         self.playbook = playbook or Playbook(name="standard", services=("power", "internet"))
         playbooks = dict.fromkeys(self.playbook.services, self.playbook)
         config = Config(
-            delivery=Delivery(take_back=TAKE_BACK),
+            delivery=Delivery(take_back=TAKE_BACK, only_to=only_to),
             providers=(Provider(name="outbox", kind=ProviderKind.FILE, rate=rate),),
             on_call=on_call,
         )

@@ -82,9 +82,10 @@ class Desk:
         people: tuple[Person, ...] = PEOPLE,
         playbook: Playbook | None = None,
         homes: int = 5,
+        only_to: tuple[str, ...] = (),
     ) -> None:
         settings = OnCallSettings(people=people)
-        self.room = ControlRoom(database, playbook=playbook, on_call=settings)
+        self.room = ControlRoom(database, playbook=playbook, on_call=settings, only_to=only_to)
         self.clock = self.room.clock
         self.region = self.room.homes(homes)
         self.sms, self.email = Listening(Channel.SMS), Listening(Channel.EMAIL)

@@ -77,6 +77,11 @@ def webhook(notice: Notice, kind: WebhookKind, key: str, source: str) -> Mapping
             return _teams((f"{NAME} {notice.text}", *_by_hand(notice, source)))
 
 
+def one_text(text: str) -> str:
+    """Return a text of ours as it may be sent: GSM-7, cut to two segments."""
+    return _fitted(to_gsm7(text), "")[0]
+
+
 def trial_line(person: str) -> str:
     """Return what a test says."""
     return f"test for {person}: nothing has happened, this only tries whether you are reached"

@@ -10,11 +10,12 @@ from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, 
 from notifier.domain.receipt import ReceiptStatus
 from notifier.domain.silence import slot_of
 from notifier.stages.incidents import DismissIncident
-from notifier.storage.database import Database
+from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import sources
 from notifier.storage.queries.needs import waking
-from notifier.storage.repositories import on_call
-from notifier.storage.repositories.on_call import StoredAlarm, Tried
+from notifier.storage.repositories import call_routes, on_call
+from notifier.storage.repositories.call_routes import Tried
+from notifier.storage.repositories.on_call import StoredAlarm
 from tests.control_room import BOB, MINUTE, ControlRoom
 from tests.incident_town import MORNING
 from tests.on_call_desk import ANN_NUMBER, BEA_NUMBER, BUSY, Desk
@@ -30,8 +31,9 @@ def begin(database: Database, key: str = "suspected 1", reason: CallReason = Cal
 
 
 def place(database: Database, *alarms: StoredAlarm, person: str = "Ann", minutes: int = 0) -> int:
-    return database.write_now(
-        lambda tx: on_call.place(
+    def save(tx: Transaction) -> int:
+        now = MORNING + minutes * MINUTE
+        call_id = on_call.place(
             tx,
             person=person,
             reason=CallReason.SUSPECTED,
@@ -39,10 +41,13 @@ def place(database: Database, *alarms: StoredAlarm, person: str = "Ann", minutes
             verbs=(Verb.SEND, Verb.WAIT),
             code_salt=f"salt {person}",
             alarm_ids=[alarm.id for alarm in alarms],
-            routes=(Route.SMS, Route.EMAIL),
-            now=MORNING + minutes * MINUTE,
+            now=now,
         )
-    )
+        for route in (Route.SMS, Route.EMAIL):
+            call_routes.to_hand_over(tx, call_id, route, Says.CALL, "", now=now)
+        return call_id
+
+    return database.write_now(save)
 
 
 # --- the whole way ---------------------------------------------------------------------------------------------------
@@ -124,7 +129,7 @@ def test_a_person_is_lost_when_every_route_was_tried_and_none_took_it(database: 
 
     def record(route: int, state: RouteState) -> bool:
         tried = Tried(route_id=route, state=state, problem="no", due_at=MORNING + MINUTE)
-        database.write_now(lambda tx: on_call.record(tx, tried, now=MORNING))
+        database.write_now(lambda tx: call_routes.record(tx, tried, now=MORNING))
         return database.read_now(lambda tx: on_call.is_lost(tx, call))
 
     assert not record(1, RouteState.FAILED)
@@ -134,11 +139,11 @@ def test_a_person_is_lost_when_every_route_was_tried_and_none_took_it(database: 
 
 def test_what_is_due_comes_with_calls_first(database: Database) -> None:
     call = place(database, begin(database))
-    database.write_now(lambda tx: on_call.to_hand_over(tx, call, Route.WEBHOOK, Says.OVER, "over", now=MORNING))
-    database.write_now(lambda tx: on_call.to_hand_over(tx, call, Route.WEBHOOK, Says.OVER, "again", now=MORNING))
+    database.write_now(lambda tx: call_routes.to_hand_over(tx, call, Route.WEBHOOK, Says.OVER, "over", now=MORNING))
+    database.write_now(lambda tx: call_routes.to_hand_over(tx, call, Route.WEBHOOK, Says.OVER, "again", now=MORNING))
     later = place(database, begin(database, "suspected 2"), minutes=1)
-    assert database.read_now(lambda tx: on_call.due(tx, now=MORNING - MINUTE)) == []
-    found = database.read_now(lambda tx: on_call.due(tx, now=MORNING + MINUTE))
+    assert database.read_now(lambda tx: call_routes.due(tx, now=MORNING - MINUTE)) == []
+    found = database.read_now(lambda tx: call_routes.due(tx, now=MORNING + MINUTE))
     assert [(each.call.id, str(each.route), str(each.says), each.text) for each in found] == [
         (call, "sms", "call", ""),
         (call, "email", "call", ""),
@@ -183,17 +188,17 @@ def test_a_receipt_never_goes_back(
 ) -> None:
     call = place(database, begin(database))
     tried = Tried(route_id=1, state=RouteState.HANDED_OVER, provider_id="SM1")
-    database.write_now(lambda tx: on_call.record(tx, tried, now=MORNING))
+    database.write_now(lambda tx: call_routes.record(tx, tried, now=MORNING))
     for status in statuses:
-        database.write_now(lambda tx, status=status: on_call.receive(tx, 1, status))
-    row = database.read_now(lambda tx: on_call.routes_of(tx, [call]))[call][0]
+        database.write_now(lambda tx, status=status: call_routes.receive(tx, 1, status))
+    row = database.read_now(lambda tx: call_routes.routes_of(tx, [call]))[call][0]
     assert (row["receipt"], row["state"]) == (receipt, state)
 
 
 def test_only_what_came_back_is_news(database: Database) -> None:
     place(database, begin(database))
     found = [
-        database.write_now(lambda tx, status=status: on_call.receive(tx, 1, status))
+        database.write_now(lambda tx, status=status: call_routes.receive(tx, 1, status))
         for status in (ReceiptStatus.SENT, ReceiptStatus.UNDELIVERED, ReceiptStatus.UNDELIVERED)
     ]
     assert found == [False, True, False]

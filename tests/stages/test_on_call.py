@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from notifier.config import Person
+from notifier.config import Config, Person, Provider, ProviderKind
 from notifier.domain.actor import DAEMON
 from notifier.domain.delivery import Outcome
 from notifier.domain.errors import StoreUnavailable
 from notifier.domain.incident import DismissReason
+from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.domain.receipt import ReceiptStatus
 from notifier.domain.segments import segments
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, SetEta
+from notifier.stages.on_call.carriers import own_providers
 from notifier.storage.migrate import upgrade
-from notifier.storage.repositories import control, incidents
-from notifier.storage.repositories import on_call as stored
+from notifier.storage.repositories import call_routes, control, incidents
 from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import ANN, BOB, MINUTE
 from tests.incident_town import MORNING
@@ -192,6 +193,30 @@ async def test_a_number_that_is_none_is_shown_and_the_next_one_woken(database: S
     assert desk.called() == ["Ann", "Bea"]
 
 
+def test_people_on_call_have_connections_of_their_own(tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    config = Config(
+        providers=(
+            Provider(name="a", kind=ProviderKind.FILE, channel=Channel.SMS, directory=folder, rate=1, connections=64),
+            Provider(name="b", kind=ProviderKind.FILE, channel=Channel.SMS, directory=folder),
+            Provider(name="c", kind=ProviderKind.SMTP),
+        )
+    )
+    found = own_providers(config)
+    assert {channel: one.settings.name for channel, one in found.items()} == {Channel.SMS: "a", Channel.EMAIL: "c"}
+    assert {(one.settings.connections, one.settings.rate) for one in found.values()} == {(2, 0)}
+    assert own_providers(config)[Channel.SMS] is not found[Channel.SMS]
+
+
+async def test_the_guest_list_of_customers_does_not_keep_anybody_on_call_from_being_woken(
+    database: SqliteDatabase,
+) -> None:
+    desk = Desk(database, only_to=("guest@example.com",))
+    desk.suspect()
+    await desk.watch()
+    assert len(desk.texts(ANN_NUMBER)) == 1
+
+
 # --- kill -9 ---------------------------------------------------------------------------------------------------------
 
 
@@ -219,7 +244,7 @@ async def test_a_hand_over_whose_outcome_was_not_stored_is_repeated_with_the_sam
 
     desk.suspect()
     with monkeypatch.context() as broken:
-        broken.setattr(stored, "record", fail)
+        broken.setattr(call_routes, "record", fail)
         await desk.watch()
     assert len(desk.texts(ANN_NUMBER)) == 1
     desk.start()

@@ -312,6 +312,14 @@ async def test_an_answer_to_what_has_changed_meanwhile_is_refused_in_words(desk:
     assert said.startswith("Not done: incident 1 is dismissed and cannot become confirmed")
 
 
+async def test_an_answer_to_an_answer_fits_a_text(desk: Desk) -> None:
+    service = "gas" + "-" * 500
+    desk.room.database.write_now(lambda tx: tx.run("UPDATE incidents SET service = :s WHERE id = 1", s=service))
+    said = await desk.on_call.answer(desk.code(ANN_NUMBER), "send", ANN_NUMBER)
+    assert said.startswith("Not done: service 'gas---")
+    assert segments(said).count == 2
+
+
 async def test_two_people_with_one_telephone_have_codes_of_their_own(database: SqliteDatabase) -> None:
     people = (Person(name="Ann", sms=ANN_NUMBER), Person(name="Bea", sms=ANN_NUMBER))
     desk = Desk(database, people=people)

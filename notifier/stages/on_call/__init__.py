@@ -18,13 +18,16 @@ from notifier.providers import Provider
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.stages.on_call.answers import Answers, Deciding
+from notifier.stages.on_call.calling import Calling
 from notifier.stages.on_call.carriers import Carriers, own_providers
+from notifier.stages.on_call.handing_over import HandingOver
+from notifier.stages.on_call.noticing import Noticing
 from notifier.stages.on_call.people import People
 from notifier.stages.on_call.sources import Silent, Sources
 from notifier.stages.on_call.watch import Watch
 from notifier.storage.database import Transaction
 from notifier.storage.queries import on_call as shown
-from notifier.storage.repositories import audit
+from notifier.storage.repositories import audit, call_routes
 from notifier.storage.repositories import on_call as stored
 from notifier.storage.views import CallView, OnCallPerson, OnCallView
 
@@ -50,8 +53,15 @@ class OnCall:
         self._sources = Sources(around.database, around.config, around.clock)
         own = own_providers(around.config) if providers is None else providers
         self._carriers = Carriers(around.config, self._people, own)
+        self._calling = Calling(around, self._people)
         self._watch = Watch(
-            around, self._people, self._carriers, self._sources, secret=secret, provider_states=provider_states
+            around.database,
+            around.metrics,
+            self._people,
+            sources=self._sources,
+            noticing=Noticing(around, self._people, self._sources, provider_states),
+            calling=self._calling,
+            handing_over=HandingOver(around, self._people, self._carriers, secret),
         )
         self._answers = Answers(around, self._people, deciding, secret=secret, count=self._watch.count)
 
@@ -78,7 +88,7 @@ class OnCall:
 
     async def receive(self, route_id: int, status: ReceiptStatus) -> None:
         """Note what a provider says later of a text; when it came back, the next one is called at once."""
-        if await self._database.write(lambda tx: stored.receive(tx, route_id, status)):
+        if await self._database.write(lambda tx: call_routes.receive(tx, route_id, status)):
             self._queue.wake(Topic.ON_CALL)
 
     async def test(self, person: str, actor: Actor) -> list[CallView]:
@@ -103,7 +113,7 @@ class OnCall:
     def _place_test(self, tx: Transaction, name: str) -> int:
         now, key = self._clock.now(), alarm_key(CallReason.TEST, token_hex(8))
         alarm = stored.begin(tx, key=key, reason=CallReason.TEST, now=now)
-        return self._watch.place(tx, person=name, alarms=[alarm], text=trial_line(name), verbs=(Verb.WAIT,), now=now)
+        return self._calling.place(tx, person=name, alarms=[alarm], text=trial_line(name), verbs=(Verb.WAIT,), now=now)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

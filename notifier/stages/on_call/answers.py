@@ -27,6 +27,7 @@ from notifier.domain.on_call import (
     person_behind,
 )
 from notifier.domain.one_time_code import TRIES_AT_MOST, is_code
+from notifier.messages.on_call import one_text
 from notifier.stages import Surroundings
 from notifier.stages.on_call.ending import Settled, sweep
 from notifier.stages.on_call.people import People
@@ -85,7 +86,10 @@ class Answers:
         return bool(self._people.with_number(sender))
 
     async def answer(self, code: str, verb: str, sender: str) -> str:
-        """Do what a text from `sender` (E.164) asks for, and return what they are told."""
+        """Do what a text from `sender` (E.164) asks for, and return what they are told, fit for a text."""
+        return one_text(await self._answer(code, verb, sender))
+
+    async def _answer(self, code: str, verb: str, sender: str) -> str:
         people = self._people.with_number(sender)
         if not people:
             log.info("a code came from a number that is nobody's on call", sender=mask(sender))

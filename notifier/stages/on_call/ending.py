@@ -9,6 +9,7 @@ from notifier.stages.on_call.people import People
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs import waking
 from notifier.storage.queries.needs.waking import Act
+from notifier.storage.repositories import call_routes
 from notifier.storage.repositories import on_call as stored
 from notifier.storage.repositories.on_call import StoredAlarm, StoredCall
 
@@ -25,15 +26,15 @@ def sweep(tx: Transaction, people: People, zone: ZoneInfo, *, now: datetime) -> 
         is_over = all(alarm.ended_at is not None for alarm in alarms)
         if not is_over and not all(_rests(alarm, now) for alarm in alarms):
             continue
-        outcome = _outcome(call, alarms, _acts(tx, alarms))
+        outcome = _outcome(call, alarms, _acts(tx, alarms), people)
         if stored.settle(tx, call.id, outcome):
             settled.append((call.reason, outcome))
-        stored.call_off(tx, call.id)
+        call_routes.call_off(tx, call.id)
         if is_over:
             _tell_over(tx, call, alarms, people, zone, told, now=now)
             stored.finish(tx, call.id, now=now)
         elif call.reason is not CallReason.TEST and Route.WEBHOOK in people.routes(call.person):
-            stored.to_hand_over(tx, call.id, Route.WEBHOOK, Says.ANSWERED, _has_it(alarms), now=now)
+            call_routes.to_hand_over(tx, call.id, Route.WEBHOOK, Says.ANSWERED, _has_it(alarms), now=now)
     return tuple(settled)
 
 
@@ -49,9 +50,9 @@ def _acts(tx: Transaction, alarms: Sequence[StoredAlarm]) -> list[Act]:
     return [act for act in found if act is not None]
 
 
-def _outcome(call: StoredCall, alarms: Sequence[StoredAlarm], acts: Sequence[Act]) -> CallOutcome:
-    if call.answered_at is not None:
-        return CallOutcome.ANSWERED
+def _outcome(call: StoredCall, alarms: Sequence[StoredAlarm], acts: Sequence[Act], people: People) -> CallOutcome:
+    if call.answered_at is not None or any(people.is_same(call.person, act.by) for act in acts):
+        return CallOutcome.ANSWERED  # also who did something about it instead of answering
     if call.reason is CallReason.TEST:
         return CallOutcome.UNANSWERED
     somebody = acts or any(alarm.answered_at is not None for alarm in alarms)
@@ -71,14 +72,14 @@ def _tell_over(
     """Leave word that it is over; an incident in PagerDuty is closed in any case, one by one."""
     text = _over(tx, alarms, zone)
     knows = call.reason is CallReason.TEST or _knows(tx, call, alarms, people)
-    for row in stored.routes_of(tx, [call.id])[call.id]:
+    for row in call_routes.routes_of(tx, [call.id])[call.id]:
         route, is_call = Route(row["route"]), row["says"] == Says.CALL
         if not is_call:
             continue
         keeps_incidents = route is Route.WEBHOOK and people.shows_incidents(call.person)
         waits_for_word = not knows and call.person not in told and row["state"] == RouteState.HANDED_OVER
         if keeps_incidents or waits_for_word:
-            stored.to_hand_over(tx, call.id, route, Says.OVER, text, now=now)
+            call_routes.to_hand_over(tx, call.id, route, Says.OVER, text, now=now)
     told.add(call.person)
 
 

@@ -9,6 +9,7 @@ from notifier.domain.on_call import Says, person_behind
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant
 from notifier.storage.queries.needs.subject import clock
+from notifier.storage.repositories import call_routes
 from notifier.storage.repositories import on_call as stored
 from notifier.storage.repositories.on_call import StoredAlarm, StoredCall
 from notifier.storage.views import AlarmView, CallRouteView, CallView
@@ -82,7 +83,7 @@ def _said(row: Row, zone: ZoneInfo) -> str:
 
 
 def _views(tx: Transaction, found: Sequence[StoredCall]) -> list[CallView]:
-    routes = stored.routes_of(tx, [each.id for each in found])
+    routes = call_routes.routes_of(tx, [each.id for each in found])
     return [_view(each, stored.alarms_of(tx, each.id), routes[each.id]) for each in found]
 
 

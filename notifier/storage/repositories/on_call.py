@@ -1,23 +1,13 @@
-"""Alarms, the calls they bring, and what is handed over on each route.
+"""Alarms, and the calls they bring: one person woken about one or more alarms."""
 
-A call and its routes are committed before anything is handed over, and each outcome after it. What was not recorded
-when a daemon died is handed over again at the next start: people may be called twice, and are never not called.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Turn, Verb
-from notifier.domain.receipt import ReceiptStatus, Standing, standing
+from notifier.domain.on_call import CallOutcome, CallReason, Turn, Verb
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 
-PROBLEM_AT_MOST = 200  # characters of what a provider said
-_CAME_BACK, _ARRIVED = (
-    ", ".join(f"'{status}'" for status in ReceiptStatus if standing([status]) is each)
-    for each in (Standing.NOT_ARRIVED, Standing.ARRIVED)
-)
 _HOPES = """(SELECT count(*) FROM call_routes AS r WHERE r.call_id = c.id AND r.says = 'call'
              AND (r.state = 'handed_over' OR r.attempts = 0))"""
 """How many routes of a call `c` have taken it, or have not been tried yet."""
@@ -69,30 +59,6 @@ class StoredCall:
     answer: str
     ended_at: datetime | None
     outcome: CallOutcome | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueRoute:
-    """Something to be handed over now."""
-
-    id: int
-    call: StoredCall
-    route: Route
-    says: Says
-    text: str
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """What became of one hand-over; `due_at` when it is tried again, None when it is not."""
-
-    route_id: int
-    state: RouteState
-    provider: str = ""
-    provider_id: str = ""
-    problem: str = ""
-    due_at: datetime | None = None
 
 
 # --- alarms ----------------------------------------------------------------------------------------------------------
@@ -188,10 +154,9 @@ def place(
     verbs: Sequence[Verb],
     code_salt: str,
     alarm_ids: Sequence[int],
-    routes: Sequence[Route],
     now: datetime,
 ) -> int:
-    """Store a call with everything that is to be handed over, and return its id."""
+    """Store a call and what it is about, and return its id."""
     call_id = int(
         tx.scalar(
             """INSERT INTO calls (person, reason, text, verbs, code_salt, called_at)
@@ -208,20 +173,18 @@ def place(
         "INSERT INTO call_alarms (alarm_id, call_id) VALUES (:alarm, :call)",
         [{"alarm": alarm_id, "call": call_id} for alarm_id in alarm_ids],
     )
-    for route in routes:
-        to_hand_over(tx, call_id, route, Says.CALL, "", now=now)
     return call_id
 
 
 def load(tx: Transaction, call_id: int) -> StoredCall | None:
     """Return one call."""
     row = tx.row("SELECT * FROM calls WHERE id = :id", id=call_id)
-    return None if row is None else _call(row)
+    return None if row is None else call_of(row)
 
 
 def unfinished(tx: Transaction) -> list[StoredCall]:
     """Return the calls of which something is open, or whose people have not been told that nothing is."""
-    return [_call(row) for row in tx.rows("SELECT * FROM calls WHERE ended_at IS NULL ORDER BY id")]
+    return [call_of(row) for row in tx.rows("SELECT * FROM calls WHERE ended_at IS NULL ORDER BY id")]
 
 
 def ringing(tx: Transaction) -> int:
@@ -236,7 +199,7 @@ def is_lost(tx: Transaction, call_id: int) -> bool:
 
 def newest(tx: Transaction, limit: int) -> list[StoredCall]:
     """Return the newest calls, newest first."""
-    return [_call(row) for row in tx.rows("SELECT * FROM calls ORDER BY id DESC LIMIT :most", most=limit)]
+    return [call_of(row) for row in tx.rows("SELECT * FROM calls ORDER BY id DESC LIMIT :most", most=limit)]
 
 
 def decidable(tx: Transaction, people: Sequence[str], *, since: datetime) -> list[StoredCall]:
@@ -244,7 +207,7 @@ def decidable(tx: Transaction, people: Sequence[str], *, since: datetime) -> lis
     return [
         call
         for call in (
-            _call(row)
+            call_of(row)
             for row in tx.rows(
                 "SELECT * FROM calls WHERE called_at >= :since AND code_salt <> '' ORDER BY id DESC",
                 since=to_micros(since),
@@ -292,98 +255,6 @@ def finish(tx: Transaction, call_id: int, *, now: datetime) -> None:
     tx.run("UPDATE calls SET ended_at = :now WHERE id = :id", now=to_micros(now), id=call_id)
 
 
-# --- routes ----------------------------------------------------------------------------------------------------------
-
-
-def to_hand_over(tx: Transaction, call_id: int, route: Route, says: Says, text: str, *, now: datetime) -> None:
-    """Store something to be handed over, once per call, route and what it says."""
-    tx.run(
-        """INSERT INTO call_routes (call_id, route, says, text, due_at) VALUES (:call, :route, :says, :text, :now)
-           ON CONFLICT (call_id, route, says) DO NOTHING""",
-        call=call_id,
-        route=route,
-        says=says,
-        text=text,
-        now=to_micros(now),
-    )
-
-
-def due(tx: Transaction, *, now: datetime) -> list[DueRoute]:
-    """Return what is to be handed over now, calls first."""
-    rows = tx.rows(
-        """SELECT c.*, r.id AS route_id, r.route, r.says, r.text AS said, r.attempts
-           FROM call_routes AS r JOIN calls AS c ON c.id = r.call_id
-           WHERE r.state = 'waiting' AND r.due_at <= :now
-           ORDER BY CASE WHEN r.says = 'call' THEN 0 ELSE 1 END, r.id""",
-        now=to_micros(now),
-    )
-    return [
-        DueRoute(
-            id=row["route_id"],
-            call=_call(row),
-            route=Route(row["route"]),
-            says=Says(row["says"]),
-            text=row["said"],
-            attempts=row["attempts"],
-        )
-        for row in rows
-    ]
-
-
-def record(tx: Transaction, tried: Tried, *, now: datetime) -> None:
-    """Store what became of a hand-over; what was called off meanwhile stays so unless it went out.
-
-    A receipt may have been faster: what came back is no hope any more.
-    """
-    tx.run(
-        f"""UPDATE call_routes
-           SET state = CASE WHEN receipt IN ({_CAME_BACK}) THEN 'failed'
-                            WHEN state = 'waiting' OR :handed = 1 THEN :state ELSE state END,
-               attempts = attempts + 1, provider = :provider, provider_id = :provider_id, problem = :problem,
-               due_at = COALESCE(:due, due_at), handed_over_at = CASE WHEN :handed = 1 THEN :now ELSE handed_over_at END
-           WHERE id = :id""",
-        handed=int(tried.state is RouteState.HANDED_OVER),
-        state=tried.state,
-        provider=tried.provider,
-        provider_id=tried.provider_id,
-        problem=tried.problem[:PROBLEM_AT_MOST],
-        due=to_micros(tried.due_at),
-        now=to_micros(now),
-        id=tried.route_id,
-    )
-
-
-def call_off(tx: Transaction, call_id: int) -> None:
-    """Hand over nothing more of a call that is not needed any more."""
-    tx.run(
-        """UPDATE call_routes SET state = 'failed', problem = CASE WHEN problem = '' THEN 'not needed any more'
-                                                                    ELSE problem END
-           WHERE call_id = :id AND says = 'call' AND state = 'waiting'""",
-        id=call_id,
-    )
-
-
-def receive(tx: Transaction, route_id: int, status: ReceiptStatus) -> bool:
-    """Note what a provider said later of a message; tell whether it came back. What has arrived stays so."""
-    came_back = standing([status]) is Standing.NOT_ARRIVED
-    changed = tx.run(
-        f"""UPDATE call_routes SET receipt = :status, state = CASE WHEN :back = 1 THEN 'failed' ELSE state END
-            WHERE id = :id AND receipt NOT IN ({_CAME_BACK}, {_ARRIVED})""",
-        status=status,
-        back=int(came_back),
-        id=route_id,
-    )
-    return came_back and changed > 0
-
-
-def routes_of(tx: Transaction, call_ids: Sequence[int]) -> Mapping[int, list[Row]]:
-    """Return every route of some calls, by call."""
-    found: dict[int, list[Row]] = {call_id: [] for call_id in call_ids}
-    for call_id in call_ids:
-        found[call_id] = tx.rows("SELECT * FROM call_routes WHERE call_id = :id ORDER BY id", id=call_id)
-    return found
-
-
 def _alarm(row: Row) -> StoredAlarm:
     return StoredAlarm(
         id=row["id"],
@@ -400,7 +271,8 @@ def _alarm(row: Row) -> StoredAlarm:
     )
 
 
-def _call(row: Row) -> StoredCall:
+def call_of(row: Row) -> StoredCall:
+    """Return the call that a row of `calls` is."""
     return StoredCall(
         id=row["id"],
         person=row["person"],
