@@ -1,12 +1,13 @@
 """One broadcast for people: what it says, how far it is, and what was promised with it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from notifier.cli import printing
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, GOOD, WARN, number, phrase, plural, words
 from notifier.cli.times import Moment, instant
-from notifier.storage.views import BroadcastView, Progress
+from notifier.storage.views import BroadcastView, Progress, Waiting
 
 _OPEN = ("pending", "sending", "in_doubt")
 _GONE = ("sent", "delivered", "undelivered", "in_doubt", "held")  # handed over, or nobody knows
@@ -31,10 +32,10 @@ def _under_way(progress: Progress) -> int:
     return sum(progress.states.get(state, 0) for state in _OPEN) - waiting
 
 
-def held_back(progress: Progress, moment: Moment) -> str:
+def held_back(waiting: Sequence[Waiting], moment: Moment) -> str:
     """Return what waits, and until when: "232 until 08:00 (quiet hours)"."""
     return ", ".join(
-        f"{number(each.messages)} until {moment.short(each.until)} ({words(each.reason)})" for each in progress.waiting
+        f"{number(each.messages)} until {moment.short(each.until)} ({words(each.reason)})" for each in waiting
     )
 
 
@@ -65,7 +66,7 @@ def show_broadcast(view: BroadcastView, moment: Moment, *, all_paused: bool = Fa
             ("told", _customers(view)),
             ("not told", not_told(view.progress.customers_not_told)),
             ("messages", printing.counts(view.progress.states) or "none yet"),
-            ("wait", held_back(view.progress, moment)),
+            ("wait", held_back(view.progress.waiting, moment)),
             ("in doubt", f"{number(view.progress.in_doubt_ever)} at some time" if view.progress.in_doubt_ever else ""),
         ]
     )
@@ -86,7 +87,7 @@ def show_outcome(view: BroadcastView, moment: Moment) -> None:
     text += f", held in doubt {number(doubt)}" if doubt else ""
     text += "" if view.progress.planned or view.state != "sending" else ", still finding recipients"
     printing.line(text[0].upper() + text[1:] + ".", style=BAD if failed or doubt else GOOD)
-    if held := held_back(view.progress, moment):
+    if held := held_back(view.progress.waiting, moment):
         printing.line(f"Waiting: {held}.", hang=9)
     for name, label in _TIMES[:2]:
         if at := instant(view.facts.get(name)):

@@ -3,6 +3,7 @@
 import click
 
 from notifier.cli import printing
+from notifier.cli.broadcast_card import held_back
 from notifier.cli.incident_card import list_cards
 from notifier.cli.options import connect, json_option
 from notifier.cli.printing import BAD, GOOD, STRONG, WARN, number, paint, plural
@@ -76,6 +77,7 @@ def status(as_json: bool) -> None:
             ("clock", Moment(view.now, moment.zone).in_full(view.now).removesuffix(" (now)")),
             ("complaints", f"{number(view.complaints_last_hour)} in the last hour{_lag(view.detector_lag)}"),
             ("messages", printing.counts(view.notifications) or "none waiting"),
+            ("waiting", held_back(view.waiting, moment)),
             ("providers", "; ".join(f"{name}: {state}" for name, state in sorted(view.providers.items()))),
         ]
     )

@@ -79,6 +79,13 @@ class Waiting(View, frozen=True, kw_only=True):
     until: datetime  # when the first of them may go
 
 
+class Waits(View, frozen=True, kw_only=True):
+    """Messages that would wait for their readers to wake."""
+
+    until: datetime
+    messages: int
+
+
 class Progress(View, frozen=True, kw_only=True):
     """How far a broadcast is; the sum over `states` is what has been planned."""
 
@@ -171,13 +178,6 @@ class Sample(View, frozen=True, kw_only=True):
     text: str
 
 
-class Waits(View, frozen=True, kw_only=True):
-    """Messages that would wait for their readers to wake."""
-
-    until: datetime
-    messages: int
-
-
 class Preview(View, frozen=True, kw_only=True):
     """What a broadcast would do, before it does it."""
 
@@ -241,6 +241,7 @@ class StatusView(View, frozen=True, kw_only=True):
     complaints_last_hour: int
     detector_lag: int
     notifications: dict[str, int]  # state -> count, of broadcasts that are not finished
+    waiting: list[Waiting] = []  # of those pending: what the night or the cap holds back
     providers: dict[str, str]  # name -> "up", or why it is stopped
 
 

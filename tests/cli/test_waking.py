@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.storage.views import Preview, Waits
+from notifier.storage.views import Preview, Waiting, Waits
 from tests.cli.conftest import At, Run
-from tests.cli_views import broadcast, draft, preview
+from tests.cli_views import broadcast, draft, preview, status
 from tests.fake_daemon import NOON, FakeDaemon
 
 pytestmark = pytest.mark.usefixtures("outage")
@@ -88,3 +88,11 @@ def test_w_without_a_reason_wakes_nobody(at: At, daemon: FakeDaemon) -> None:
         person.type("1214\n")
         assert person.ends() == 0
     assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 1214}
+
+
+def test_the_daemon_at_a_glance_says_how_many_sleep_until_when(notifier: Run, daemon: FakeDaemon) -> None:
+    held = [Waiting(reason="quiet_hours", messages=1006, until=NOON + timedelta(hours=3))]
+    daemon.on("GET", "/v1/status", status(notifications={"pending": 1010}, waiting=held))
+    lines = notifier("status").stdout.splitlines()
+    assert any("waiting     1,006 until " in line for line in lines)
+    assert any("(quiet hours)" in line for line in lines)

@@ -19,7 +19,9 @@ from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.delivery import Claimed, Delivery, Handed
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.queries import broadcasts, glance
 from notifier.storage.repositories import neighbours
+from notifier.storage.views import Waiting
 from tests.broadcasts import FACTS, broadcast, incident
 
 NIGHT = datetime(2026, 11, 21, 11, 6, tzinfo=UTC)  # 3:06 in Los Angeles
@@ -214,6 +216,19 @@ async def test_what_is_held_is_not_looked_at_again_and_keeps_its_order(desk: Des
     assert await desk.claim() == []
     desk.clock.at = MORNING + timedelta(milliseconds=1)
     assert [one.contact_point_id for one in await desk.claim()] == [points[3], points[1], points[2], points[0]]
+
+
+async def test_whoever_looks_sees_how_many_are_held_until_when(desk: Desk) -> None:
+    which = update(desk)
+    desk.text(which, desk.home(1), desk.home(2), desk.home(3, zone="America/New_York"), desk.home(4, priority=1))
+    await desk.hand_over(await desk.claim())
+    held = [
+        Waiting(reason="quiet_hours", messages=1, until=MORNING - timedelta(hours=3)),
+        Waiting(reason="quiet_hours", messages=2, until=MORNING),
+    ]
+    shown = desk.database.read_now(lambda tx: (broadcasts.view(tx, which).progress, glance.glance(tx, NIGHT)))
+    assert [each.waiting for each in shown] == [held, held]
+    assert shown[0].states == shown[1].notifications == {"pending": 3, "sent": 1}
 
 
 async def test_many_that_are_held_do_not_keep_others_waiting(desk: Desk) -> None:

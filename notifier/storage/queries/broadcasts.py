@@ -19,18 +19,18 @@ from notifier.domain.broadcast import (
 from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotifierError
-from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, SiteName
+from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
 from notifier.domain.segments import segments
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import rejections, texts
+from notifier.storage.queries import rejections, sleepers, texts
 from notifier.storage.queries.texts import Terms, Texts
 from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
-from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Waiting, Waits
+from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Waits
 
 SAMPLES = 3
 SITES_IN_SAMPLE = 50
@@ -79,9 +79,6 @@ class Outlook:
     words: Words
     terms: Terms
     basis: Basis = CONTRACT
-
-
-_HELD_BACK = f"'{NotificationReason.QUIET_HOURS}', '{NotificationReason.FREQUENCY_CAP}'"
 
 
 def outlook(config: Config, playbook: Playbook, *, now: datetime, words: Words) -> Outlook:
@@ -280,25 +277,16 @@ def _progress(tx: Transaction, row: Row) -> Progress:
         id=row["id"],
     )
     outcomes = {outcome: int(number) for outcome, number in audience_rows}
-    states: dict[str, int] = {}
-    doubted, waiting = 0, []
-    for state, why, number, in_doubt, due_at in tx.tuples(
-        f"""SELECT state, CASE WHEN state = 'pending' AND reason IN ({_HELD_BACK}) THEN reason END AS why,
-                   count(*), count(in_doubt_at), min(due_at)
-            FROM notifications WHERE broadcast_id = :id GROUP BY 1, 2 ORDER BY 1, 2""",
-        id=row["id"],
-    ):
-        states[state] = states.get(state, 0) + int(number)
-        doubted += int(in_doubt)
-        if why is not None:
-            waiting.append(Waiting(reason=why, messages=int(number), until=to_instant(due_at)))
+    counted = tx.tuples(
+        f"SELECT {sleepers.COLUMNS} FROM notifications AS n WHERE n.broadcast_id = :id GROUP BY 1, 2, 3", id=row["id"]
+    )
     return Progress(
         planned=row["planned_at"] is not None,
         customers_told=outcomes.pop("told", 0),
         customers_not_told=outcomes,
-        states=states,
-        in_doubt_ever=doubted,
-        waiting=waiting,
+        states=sleepers.states(counted),
+        in_doubt_ever=sum(int(doubted) for *_, doubted in counted),
+        waiting=sleepers.waiting(counted),
     )
 
 

@@ -7,8 +7,10 @@ from msgspec import Struct
 from notifier.domain.complaint import NotCounted
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
+from notifier.storage.queries import sleepers
 from notifier.storage.queries.gauges import detector_lag
 from notifier.storage.repositories import control
+from notifier.storage.views import Waiting
 
 HOUR = timedelta(hours=1)
 
@@ -20,6 +22,7 @@ class Glance(Struct, frozen=True, kw_only=True):
     complaints_last_hour: int  # by when they took effect: imports of history do not count
     detector_lag: int
     notifications: dict[str, int]  # state -> count, of broadcasts that are not finished
+    waiting: list[Waiting]  # of those pending: what the night or the cap holds back
 
 
 def glance(tx: Transaction, now: datetime) -> Glance:
@@ -30,13 +33,14 @@ def glance(tx: Transaction, now: datetime) -> Glance:
         since=to_micros(now - HOUR),
         now=to_micros(now),
     )
-    states = tx.tuples(
-        "SELECT n.state, COUNT(*) FROM broadcasts b JOIN notifications n ON n.broadcast_id = b.id"
-        " WHERE b.state IN ('sending', 'paused') GROUP BY n.state ORDER BY n.state"
+    counted = tx.tuples(
+        f"SELECT {sleepers.COLUMNS} FROM broadcasts AS b JOIN notifications AS n ON n.broadcast_id = b.id"
+        " WHERE b.state IN ('sending', 'paused') GROUP BY 1, 2, 3"
     )
     return Glance(
         paused=control.is_paused(tx),
         complaints_last_hour=int(recent),
         detector_lag=detector_lag(tx),
-        notifications=dict(states),
+        notifications=sleepers.states(counted),
+        waiting=sleepers.waiting(counted),
     )

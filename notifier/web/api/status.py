@@ -38,6 +38,7 @@ async def status(call: Call) -> web.StreamResponse:
         complaints_last_hour=glimpse.complaints_last_hour,
         detector_lag=glimpse.detector_lag,
         notifications=glimpse.notifications,
+        waiting=glimpse.waiting,
         providers=parts.provider_states(),
     )
     return answer(view)
