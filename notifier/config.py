@@ -462,7 +462,8 @@ class Sender(Settings, frozen=True):
         str, Meta(description="Domain of envelope senders (bounces+TOKEN@DOMAIN); empty = the domain of `address`.")
     ] = ""
     dkim_selector: Annotated[
-        str, Meta(description="Selector of the DKIM key that the relay signs with, for `check --online`; empty = unknown.")
+        str,
+        Meta(description="Selector of the DKIM key that the relay signs with, for `check --online`; empty = unknown."),
     ] = ""
     postal_address: Annotated[str, Meta(description="Postal address in the footer of mails, on one line.")] = (
         "1 Example Plaza, Springfield"
