@@ -186,6 +186,22 @@ async def test_a_refusal_after_the_start_is_believed(desk: ReplyDesk) -> None:
     assert suppressed(desk) == "opted_out"
 
 
+# --- a number that a carrier took for a landline
+
+
+async def test_a_start_from_a_landline_shows_that_it_takes_texts(desk: ReplyDesk) -> None:
+    desk.database.write_now(lambda tx: tx.run("UPDATE contact_points SET kind = 'landline' WHERE id = 1"))
+    await desk.text(MARY, "START")
+    assert desk.rows("SELECT kind FROM contact_points WHERE id = 1") == [{"kind": "mobile"}]
+    assert desk.kinds(MARY) == ["opted_in"]
+
+
+async def test_a_start_on_the_page_or_by_mail_says_nothing_of_the_number(desk: ReplyDesk) -> None:
+    desk.database.write_now(lambda tx: tx.run("UPDATE contact_points SET kind = 'landline' WHERE id = 1"))
+    await own(desk).start_again(1, as_shown)
+    assert desk.rows("SELECT kind FROM contact_points WHERE id = 1") == [{"kind": "landline"}]
+
+
 # --- what was given back is as young as before
 
 

@@ -151,11 +151,14 @@ class Consents:
         """Note that somebody wants messages again; return its number in the audit log, 0 if they get them anyway.
 
         Lifts an opt-out and a spam complaint, which were theirs to make; and a bad address only where the word came
-        from that very address (`proves_address`). What an agent stopped, an agent lifts.
+        from that very address (`proves_address`): a number that texts is no landline either. What an agent stopped, an
+        agent lifts.
         """
         point = contact_points.load(tx, contact_point_id, for_update=True)
         lifts = LIFTED_BY_OPTING_IN | ({SuppressionReason.BAD_ADDRESS} if proves_address else frozenset())
         changed = suppressions.lift(tx, point.id, lifts, source=source, now=now)
+        if proves_address:
+            changed |= suppressions.make_mobile(tx, point.id)
         stored = consents.of_contact_point(tx, point.id)
         for purpose in purposes:
             if _is(stored.get(purpose), ConsentState.GRANTED):

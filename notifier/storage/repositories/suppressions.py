@@ -135,6 +135,15 @@ def make_landline(tx: Transaction, contact_point_id: int) -> None:
     )
 
 
+def make_mobile(tx: Transaction, contact_point_id: int) -> bool:
+    """Note that a number takes texts after all, because it sent one; return whether that is new."""
+    changed = tx.run(
+        f"UPDATE contact_points SET kind = '{ContactKind.MOBILE}' WHERE id = :id AND kind = '{ContactKind.LANDLINE}'",
+        id=contact_point_id,
+    )
+    return changed > 0
+
+
 def address_of(tx: Transaction, contact_point_id: int) -> str:
     """Return the address of a contact point; raise `NotFound`."""
     address = tx.scalar("SELECT address FROM contact_points WHERE id = :id", id=contact_point_id)
