@@ -29,7 +29,7 @@ from notifier.storage.repositories import claims, fallbacks, mornings, notificat
 from notifier.storage.repositories.claims import Candidate, SendingBroadcast
 
 LOOK_AGAIN_AT = 1_000  # notifications, when those that were looked at first all wait
-LOOK_AT_MOST = 3_000  # in one claim, whose transaction others wait for
+LOOK_AT_MOST = 2_000  # in one claim, whose transaction others wait for
 FRESH_WITHIN = timedelta(minutes=1)  # what was overtaken while it waited is said afresh by the watcher of promises
 
 
