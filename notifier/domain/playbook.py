@@ -99,7 +99,10 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = (Channel.EMAIL,)
     next_update_within: Annotated[
-        timedelta, Meta(description="Longest silence customers are promised: the next update comes within this time.")
+        timedelta,
+        Meta(
+            description="Longest silence customers are promised where no ETA is known: the next update comes within this time; with an ETA there is none until it changes."
+        ),
     ] = timedelta(minutes=60)
     hold_before_restored: Annotated[
         timedelta, Meta(description="How long service must have been back before customers are told that it is.")
