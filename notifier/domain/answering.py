@@ -199,7 +199,7 @@ def _out_or_on(reply: Reply, writer: Writer) -> Decision:
     there = tuple(site for site in sites if incident is not None and site.id in incident.site_ids) or sites
     known_out = reply.meaning is Meaning.OUT and incident is not None and not incident.is_over
     if len(there) == 1 or known_out:
-        return _at(reply.meaning, writer, there[0], service)
+        return _at(reply.meaning, writer, there[0], service, named=there)
     offered = _ids((*there, *(site for site in sites if site not in there)))[:OFFERED_AT_MOST]
     return Decision(
         meaning=reply.meaning,
@@ -237,8 +237,10 @@ def _complaint(reply: Reply, writer: Writer, *, counts: bool) -> Decision:
     )
 
 
-def _at(meaning: Meaning, writer: Writer, site: WriterSite, service: str) -> Decision:
-    """Return what follows from OUT or ON at one site."""
+def _at(
+    meaning: Meaning, writer: Writer, site: WriterSite, service: str, *, named: Sequence[WriterSite] = ()
+) -> Decision:
+    """Return what follows from OUT or ON at one site; the answer names all that are meant, as far as we know."""
     incident = _incident_at(writer, service, (site,))
     told = incident.id if incident is not None and incident.is_told else None
     if meaning is Meaning.OUT:
@@ -247,7 +249,7 @@ def _at(meaning: Meaning, writer: Writer, site: WriterSite, service: str) -> Dec
             kind=AnswerKind.NOTED_OUT,
             incident_id=None if still_out else told,  # what is over has no facts for those who are still out
             service=service,
-            site_ids=(site.id,),
+            site_ids=_ids(named or (site,)),
         )
         is_first = incident is not None and incident.id not in writer.said_still_out_for
         report: Report | None = Report(site=site, service=service, still_out=still_out and is_first)

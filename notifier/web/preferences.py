@@ -32,6 +32,7 @@ FIELDS_AT_MOST = 1_000
 SAVES_AT_ONCE, SAVE_EVERY = 10, timedelta(seconds=30)  # per contact point
 VIEWS_AT_ONCE, VIEW_EVERY = 120, timedelta(seconds=1)
 DONE = {"saved": "saved", "same": "unchanged", "stop": "stopped_now", "start": "started_now"}
+STOP = "stop"  # in place of the settings shown: the token of the button that stops everything
 _HOURS = (Mistake.HOURS_INCOMPLETE, Mistake.HOURS_WRONG, Mistake.HOURS_EQUAL)
 
 Fields = Mapping[str, list[str]]
@@ -101,8 +102,12 @@ class _Page:
             secrets = self._parts.link_secrets
             return any(is_form(secret, now.contact_point_id, now.fingerprint, token) for secret in secrets)
 
+        def is_ours(now: Preferences) -> bool:  # of whatever age: no is no
+            secrets = self._parts.link_secrets
+            return was_shown(now) or any(is_form(each, now.contact_point_id, STOP, token) for each in secrets)
+
         if do == "stop":
-            saved = await own.stop_all(contact_point_id, was_shown, wording="stop all messages")
+            saved = await own.stop_all(contact_point_id, is_ours, wording="stop all messages")
         elif do == "start":
             saved = await own.start_again(contact_point_id, was_shown, wording="send me messages again")
         else:
@@ -149,6 +154,7 @@ class _Page:
             settings=now,
             form=form or self._form(now),
             form_token=sign_form(self._parts.link_secret, now.contact_point_id, now.fingerprint),
+            stop_token=sign_form(self._parts.link_secret, now.contact_point_id, STOP),
             done=words[done] if done else "",
             mistakes=[words[mistake] for mistake in mistakes or ()],
             wrong_hours=wrong_hours,

@@ -205,6 +205,7 @@ async def test_who_has_another_site_out_is_asked_only_where_it_is_not_clear(desk
     await tell(desk)
     await desk.text(MARY, "OUT")
     assert desk.kinds(MARY) == ["noted_out"]  # both are known to be out
+    assert desk.answers(MARY)[0].site_ids == (1, barn)  # and both are named: nobody said which
     await desk.text(MARY, "ON")
     assert desk.answers(MARY)[-1].site_ids == (1, barn)
     await desk.text(MARY, "2")

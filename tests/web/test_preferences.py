@@ -278,6 +278,18 @@ async def test_the_token_of_another_contact_points_form_is_no_good(town: Served)
     assert (await sent(town, {"do": ["stop"]}, form=other)).status == 409
 
 
+async def test_stop_is_stop_on_an_old_page_and_when_it_is_pressed_twice(town: Served) -> None:
+    *_, stop = re.findall(r'name="form" value="([0-9a-f]+)"', await opened(town))
+    await saved(town, purpose=["outage"])
+    for _ in range(2):
+        answer = await sent(town, {"do": ["stop"]}, form=stop)
+        assert (answer.status, answer.headers["Location"].partition("?")[2]) == (303, "done=stop#done")
+    assert (await sent(town, {"do": ["save"], **ALL}, form=stop)).status == 409  # it is good for nothing else
+    assert (await sent(town, {"do": ["stop"]}, form=stop, path=link(town, 2))).status == 409
+    rows = town.rows("SELECT suppressed FROM contact_points ORDER BY id")
+    assert [row["suppressed"] for row in rows[:2]] == ["opted_out", None]
+
+
 async def test_of_two_pages_open_at_a_time_the_older_one_undoes_nothing(town: Served) -> None:
     first = token(await opened(town))
     await saved(town, purpose=["outage"])

@@ -296,6 +296,17 @@ async def test_a_robot_is_answered_six_times_an_hour(town: Served) -> None:
     assert answers(town) == ["no_outage"] * 6
 
 
+async def test_a_stop_is_confirmed_also_to_somebody_who_wrote_a_lot(town: Served) -> None:
+    for _ in range(6):
+        await text(town, "STATUS")
+    await handle(town)
+    await text(town, "STOP")
+    await text(town, "START")
+    await text(town, "STOP")
+    await handle(town)
+    assert answers(town)[6:] == ["opted_out", "opted_out"]  # a machine that says START to itself is answered no more
+
+
 def refused(town: Served) -> list[str]:
     rows = town.rows(
         """SELECT c.address FROM contact_points AS c LEFT JOIN consents AS o

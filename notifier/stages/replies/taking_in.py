@@ -249,8 +249,9 @@ class Replies:
     def _answer(
         self, tx: Transaction, inbound: Inbound, reply_id: int, point: int, kind: AnswerKind, now: datetime
     ) -> None:
-        """Confirm it, unless this contact point has had so many answers that it may be a machine."""
-        if len(answers.given(tx, point, since=now - timedelta(hours=1))) >= ANSWERS_AN_HOUR:
+        """Confirm it; an opt-in not to what may be a machine: it has had so many answers. An opt-out always."""
+        lately = () if kind is AnswerKind.OPTED_OUT else answers.given(tx, point, since=now - timedelta(hours=1))
+        if len(lately) >= ANSWERS_AN_HOUR:
             log.warning("a contact point gets no more answers for now", contact_point=point)
             return
         answers.give(
