@@ -99,7 +99,7 @@ COMPANY = "sender: {company: Valley, address: outages@valley.net, public_url: 'h
         ("sender: {public_url: 'https://valley.net/x?y'}", "sender.public_url", "has something after the host"),
         ("sender: {public_url: 'https://valley.net:x'}", "sender.public_url", "is no address"),
         ("sender: {public_url: 'https://[::1'}", "sender.public_url", "is no address"),
-        ("locales: {default: es}", "locales.default", "'es' is no available locale; expected en"),
+        ("locales: {default: de}", "locales.default", "'de' is no available locale; expected en, es or fr"),
         ("locales: {available: [en, english]}", "locales.available[1]", "'english' is no locale"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_relay_with_a_good_sender_raises_no_warning(tmp_path: Path) -> None:
             "providers[0].tls: password and mails travel to mx.valley.net in plain text",
         ),
         (RELAY.replace("}]", ", tls_verify: false}]") + COMPANY, "providers[0].tls_verify: whoever answers as mx.vall"),
-        ("services: [{name: power, words: {fr: courant}}]", "services[0].words.fr: is not one of locales.available"),
+        ("services: [{name: power, words: {de: Strom}}]", "services[0].words.de: is not one of locales.available"),
     ],
 )
 def test_what_is_unwise_is_warned_about(tmp_path: Path, text: str, warning: str) -> None:
