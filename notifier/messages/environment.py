@@ -81,6 +81,7 @@ def _environment(edition: Edition, form: str) -> Environment:
     environment.filters["inner"] = _inner
     environment.filters["clause"] = _clause
     environment.filters["call"] = _call if is_html else str
+    environment.filters["calls"] = _calls if is_html else _as_it_is
     environment.filters["key"] = _strong if is_html else str
     environment.filters["may_be_left_out"] = _may_be_left_out if form == "sms" else _kept
     return environment
@@ -106,6 +107,15 @@ def _call(phone: str) -> Markup:
     digits = "".join(sign for sign in phone if sign.isdigit() or sign in "+*#")
     link = '<a href="tel:{}" style="color:#0b57d0;white-space:nowrap">{}</a>'
     return Markup(link).format(digits, phone)  # noqa: S704 - both are escaped by `format`
+
+
+def _calls(text: str, phone: str) -> Markup:
+    """Return a sentence with the number in it, if it is there, to tap on."""
+    return _call(phone).join(escape(part) for part in text.split(phone)) if phone else escape(text)
+
+
+def _as_it_is(text: str, phone: str) -> str:  # noqa: ARG001 - plain text has nothing to tap on
+    return text
 
 
 def _strong(text: str) -> Markup:

@@ -267,6 +267,12 @@ def test_a_hostile_site_name_is_data() -> None:
     assert "\u202e" not in rendered.text
 
 
+def test_whoever_needs_power_for_medical_equipment_taps_on_the_number() -> None:
+    html = render(sample_of(BroadcastKind.ACKNOWLEDGED)).html
+    (advice,) = re.findall(r"<li [^>]*>([^<]*medical equipment.*?)</li>", html)
+    assert re.search(r'call <a href="tel:\+?\d+"[^>]*>[^<]+</a>\.$', advice)
+
+
 def test_the_company_is_escaped_in_html() -> None:
     rendered = render(sample_of(BroadcastKind.ACKNOWLEDGED))
     assert "Valley & Sons <Electric>" in rendered.text
