@@ -122,6 +122,18 @@ async def test_a_pause_ends_the_messages_of_this_incident_only(desk: ReplyDesk) 
     assert len(desk.messages(JOSE)) == 2
 
 
+async def test_start_ends_a_pause_and_says_so(desk: ReplyDesk) -> None:
+    await tell(desk)
+    await desk.text(MARY, "PAUSE")
+    await desk.text(MARY, "START")
+    assert desk.kinds(MARY) == ["paused", "opted_in"]
+    assert desk.rows("SELECT incident_id FROM pauses") == []
+    await desk.text(MARY, "START")  # nothing to end any more
+    assert desk.kinds(MARY) == ["paused", "opted_in"]
+    await restore(desk)
+    assert len(desk.messages(MARY)) == 2
+
+
 async def test_status_says_the_newest_facts_of_the_minute_it_is_sent(desk: ReplyDesk) -> None:
     await tell(desk)
     await desk.text(MARY, "when will it be back?")

@@ -27,7 +27,7 @@ from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.queries import writers
-from notifier.storage.repositories import answers, replies, suppressions
+from notifier.storage.repositories import answers, contact_points, replies, suppressions
 from notifier.storage.repositories.answers import CauseKind
 from notifier.storage.repositories.replies import Understood
 
@@ -243,7 +243,8 @@ class Replies:
             proves_address=inbound.source == "sms",  # a mail's sender proves nothing
             now=now,
         )
-        if changed and inbound.replied is None:
+        resumed = contact_points.unpause_all(tx, point)  # whoever said PAUSE goes on with START
+        if (changed or resumed) and inbound.replied is None:
             self._answer(tx, inbound, reply_id, point, AnswerKind.OPTED_IN, now)
 
     def _answer(

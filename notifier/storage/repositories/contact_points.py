@@ -201,3 +201,8 @@ def unpause(tx: Transaction, contact_point_id: int, incident_id: int) -> bool:
         )
         > 0
     )
+
+
+def unpause_all(tx: Transaction, contact_point_id: int) -> bool:
+    """Tell a contact point about every incident again; return False when none was paused."""
+    return tx.run("DELETE FROM pauses WHERE contact_point_id = :id", id=contact_point_id) > 0
