@@ -16,6 +16,7 @@ from notifier.cli.client import Client
 from notifier.cli.incident_card import show_incident
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
 from notifier.cli.site_list import read_sites
+from notifier.cli.take_back import NotSent
 from notifier.domain.errors import InvalidInput
 from notifier.storage.views import Draft, IncidentView
 
@@ -228,7 +229,19 @@ def _tell(client: Client, path: str, body: dict[str, object] | None, options: di
     how = dialogue.Sending(yes=options["yes"], count=options["count"], no_wait=options["no_wait"], as_json=as_json)
     if as_json and how.asks:
         printing.answer(reply.body)
-    dialogue.send(client, draft.preview, how, is_new=True)
+    try:
+        dialogue.send(client, draft.preview, how, is_new=True)
+    except NotSent as stopped:
+        raise _still_suspected(stopped, draft) from stopped
+
+
+def _still_suspected(stopped: NotSent, draft: Draft) -> NotSent:
+    """Say of an incident that nobody decided about that it is still there: it goes on waking people."""
+    ident = draft.incident.card.id
+    if draft.incident.card.state != "suspected":
+        return stopped
+    decide = f"notifier confirm {ident}, or notifier dismiss {ident}"
+    return NotSent(f"{stopped.message} #{ident} stays suspected and wakes people until it is decided: {decide}")
 
 
 def _said(client: Client, options: dict[str, Any]) -> dict[str, object]:

@@ -6,7 +6,7 @@ import pytest
 
 from notifier.storage.views import AskerView
 from tests.cli.conftest import At, Run
-from tests.cli_views import asker, broadcast, draft, preview, within_take_back
+from tests.cli_views import asker, broadcast, card, draft, incident, preview, within_take_back
 from tests.fake_daemon import FakeDaemon, problem
 
 pytestmark = pytest.mark.usefixtures("outage")
@@ -153,8 +153,18 @@ def test_leaving_cancels_the_draft_and_sends_nothing(at: At, daemon: FakeDaemon,
         person.type(keys)
         assert person.ends() == 1
         person.sees("Not sent, nobody was told. The draft is cancelled.")
+        person.sees("stays suspected")
     assert daemon.paths()[-1] == "POST /v1/broadcasts/17/cancel"
     assert not sent(daemon)
+
+
+def test_leaving_an_update_of_what_is_confirmed_says_nothing_of_deciding(at: At, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(incident=incident(card=card(state="confirmed"))))
+    with at("confirm", "42") as person:
+        person.sees("q to leave: ")
+        person.type("q\n")
+        assert person.ends() == 1
+        assert "suspected" not in person.text
 
 
 def test_leaving_an_approval_leaves_what_another_has_sent(at: At, daemon: FakeDaemon) -> None:
