@@ -13,6 +13,11 @@ from msgspec.structs import FieldInfo
 
 from notifier.settings import durations
 
+_IN_WORDS = {
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$": "a time of day from 00:00 to 23:59, such as 08:00",
+    r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$": "a day such as 2026-06-27, or nothing",
+    r"^([0-9]{1,4}(\.[0-9]{1,6})?)?$": "an amount such as 0.0083, or nothing",
+}  # what a pattern asks for, for whom a regular expression says little
 _CHOICE = re.compile(r"\^\(([a-z|]+)\)\$")
 
 
@@ -103,7 +108,7 @@ def _text(meta: Meta | None) -> str:
     if words := choices(meta):
         return alternatives(words)
     if meta is not None and meta.pattern:
-        return f"a text that matches {meta.pattern}"
+        return _IN_WORDS.get(meta.pattern, f"a text that matches {meta.pattern}")
     if meta is not None and meta.min_length and meta.min_length == meta.max_length:
         return f"a text of {meta.min_length} characters"
     return "a text that is not empty" if meta is not None and meta.min_length else "a text"
