@@ -9,6 +9,7 @@ from notifier.config import Config, Provider, ProviderKind
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Night, NightDecision, NightRule, Playbook
 from notifier.messages import Messages
+from notifier.messages.sms import Text
 from notifier.stages.delivery import Delivery
 from notifier.stages.incidents import SetEta
 from notifier.storage.database import Database, Transaction
@@ -183,3 +184,28 @@ async def test_nothing_is_said_of_the_night_where_there_is_none_to_wake(database
     draft = await room.open()
     assert draft.preview is not None
     assert (draft.preview.now, draft.preview.waits, draft.preview.segments) == ({"email": 2}, [], 0)
+
+
+@pytest.mark.parametrize("priority", [0, 1])
+async def test_a_sample_promises_a_reader_what_the_message_will(database: Database, priority: int) -> None:
+    room, config = room_with(database, NightRule.HOLD), Config()
+    customer = room.town.customer("C-1")
+    site = room.town.site(customer, room.town.region("94110"), priority=priority)
+    room.town.contact(customer, [site], "+14155550001", kind="mobile")
+    draft = await room.open(wake_reason="the dam may break")
+    assert draft.broadcast is not None
+    (sample,) = look(room, draft.broadcast.id, config).samples
+    await room.send(draft)
+    room.clock.go_on(timedelta(seconds=30))
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    playbooks = {"power": room.playbook}
+    delivery = Delivery(
+        database, config, room.clock, room.queue, room.metrics, playbooks, Messages(config, playbooks), "a secret"
+    )
+    (claimed,) = await delivery.claim(Channel.SMS, 10)
+    text, _ = delivery.make(claimed)
+    assert isinstance(text, Text)
+    assert sample.text.strip() == text.body
+    assert ("8:15 am" in text.body) == (not priority), "who sleeps is promised nothing for the night"

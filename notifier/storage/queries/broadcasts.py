@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from notifier.config import Config
 from notifier.domain.broadcast import (
@@ -19,6 +20,7 @@ from notifier.domain.broadcast import (
 from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotifierError
+from notifier.domain.night import Hours, Message, Reader, as_told, hours_of, rule_of, told_by
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
@@ -390,8 +392,10 @@ def _samples(
     problems: list[str] = []
     for row in _varied(tx.rows(_chosen(scope), **values))[:SAMPLES]:
         channel = Channel(row["channel"])
+        personal = _personal(tx, row, scope, values, outlook)
+        personal = _promised(personal, facts, channel, row, outlook)
         try:
-            message = outlook.words.render(channel, kind, facts, _personal(tx, row, scope, values, outlook))
+            message = outlook.words.render(channel, kind, as_told(facts, personal), personal)
         except NotifierError as error:
             problems.append(f"a sample could not be made: {error}")
             continue
@@ -407,10 +411,28 @@ def _samples(
     return samples, list(dict.fromkeys(problems))
 
 
+def _promised(
+    personal: NotificationFacts, facts: Facts, channel: Channel, row: Row, outlook: Outlook
+) -> NotificationFacts:
+    """Return the personal facts with what this reader is promised: nothing for while they sleep, as at the claim."""
+    if facts.next_update_by is None:
+        return personal
+    night = outlook.playbook.night
+    message = Message(channel=channel, hours=hours_of(night), rule=rule_of(night, facts.impact))
+    own = None if row["quiet_from"] is None else Hours(row["quiet_from"], row["quiet_until"])
+    reader = Reader(zones=personal.time_zone, own=own, is_priority=bool(row["is_priority"]))
+    by = told_by(facts.next_update_by, message, reader)
+    return personal if by == facts.next_update_by else replace(personal, next_update_by=by)
+
+
 def _chosen(scope: Scope) -> str:
     """Return the SQL of a few recipients: whoever comes first in the place, without walking all of it."""
     few = audience.best(scope, most=200)
-    return f"""SELECT c.id, c.address, c.locale, c.time_zone, {audience.channel(scope, "chosen.place")} AS channel,
+    return f"""SELECT c.id, c.address, c.locale, c.time_zone, c.quiet_from, c.quiet_until,
+                      CASE WHEN EXISTS (SELECT 1 FROM links AS k JOIN sites AS s ON s.id = k.site_id
+                                        WHERE k.contact_point_id = c.id AND s.priority = 1)
+                           THEN 1 ELSE 0 END AS is_priority,
+                      {audience.channel(scope, "chosen.place")} AS channel,
                       CASE WHEN {_is_first_contact(scope, "c.id")} THEN 1 ELSE 0 END AS is_first,
                       CASE WHEN chosen.sites > 1 THEN 1 ELSE 0 END AS is_several
                FROM (SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place,
