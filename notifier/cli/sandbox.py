@@ -95,11 +95,13 @@ def text(number: str, words: str, url: str, to: str) -> None:
     from notifier.sandbox.texting import text_us
 
     try:
-        status = asyncio.run(text_us(url, sender=number, to=to, body=words))
+        status, answer = asyncio.run(text_us(url, sender=number, to=to, body=words))
     except (aiohttp.ClientError, TimeoutError) as error:
         click.echo(f"nobody answers at {url}: {type(error).__name__}", err=True)
         sys.exit(1)
     click.echo(f"delivered to {url}" if status < 300 else f"the daemon refused it with {status}")
+    if answer:
+        click.echo(f"answer: {answer}")
     sys.exit(0 if status < 300 else 1)
 
 

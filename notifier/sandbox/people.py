@@ -49,7 +49,7 @@ class People:
     async def say(self, number: str, words: str) -> TakenText:
         """Text the company, and return the text that comes back."""
         before = len(self.texts_to(number))
-        status = await text_us(self._url, sender=number, to=SHORT_CODE, body=words)
+        status, _ = await text_us(self._url, sender=number, to=SHORT_CODE, body=words)
         if status >= 300:
             raise NotifierError(f"the daemon refused a text with {status}")
         return await self.until(lambda: next(iter(self.texts_to(number)[before:]), None), f"an answer to '{words}'")

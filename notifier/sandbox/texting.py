@@ -4,6 +4,9 @@ In: a number and what it says. Out: the request, as the carrier delivers it, and
 message delivered again has the same id.
 """
 
+import html
+import re
+
 import aiohttp
 
 from notifier.providers.twilio_signature import HEADER, signature_of
@@ -13,11 +16,16 @@ from notifier.sandbox.twilio_receiver import ACCOUNT, TOKEN
 PATH = "/webhooks/twilio/sms"
 TIMEOUT_SECONDS = 15.0  # Twilio's own limit
 
+_WORDS = re.compile(r"<Message>(.*?)</Message>", re.DOTALL)
+
 
 async def text_us(
     url: str, *, sender: str, to: str, body: str, sid: str = "", account: str = ACCOUNT, token: str = TOKEN
-) -> int:
-    """Deliver one text to the daemon at `url`, which must be its public address, and return its status code."""
+) -> tuple[int, str]:
+    """Deliver one text to the daemon at `url`, which must be its public address.
+
+    Returns its status code, and the words it answers with in the same breath: only people on call get any.
+    """
     sid = sid or new_sid()
     form = [
         ("ToCountry", "US"),
@@ -46,5 +54,5 @@ async def text_us(
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as session,
         session.post(address, data=form, headers=headers) as response,
     ):
-        await response.read()
-        return response.status
+        answer = await response.text()
+        return response.status, "\n".join(html.unescape(words) for words in _WORDS.findall(answer))

@@ -83,7 +83,7 @@ def import_people(rehearsal):
 
 def say(rehearsal, customer, words, sid=""):
     """Let a customer text the company."""
-    assert asyncio.run(text_us(rehearsal.url, sender=number(customer), to=US, body=words, sid=sid)) == 200
+    assert asyncio.run(text_us(rehearsal.url, sender=number(customer), to=US, body=words, sid=sid))[0] == 200
 
 
 def read_by(rehearsal, customer):
