@@ -369,8 +369,13 @@ _REPORTED = """SELECT DISTINCT k.customer_id + 0 AS customer_id FROM complaints 
                  AND k.service = :service AND k.customer_id + 0 > :after ORDER BY 1 LIMIT :most"""
 # `+ 0`: by time, of which there are few, not by customer, of which there are all
 
+# OFFSET keeps PostgreSQL from joining all that has been told, of which it has no statistics yet: each is looked up.
 _NOT_CARRIED = """NOT EXISTS (
-    SELECT 1 FROM audience AS told CROSS JOIN links AS k CROSS JOIN audience_notifications AS an
-    WHERE told.broadcast_id = :broadcast AND told.customer_id = s.customer_id AND told.outcome = 'told'
-      AND k.site_id = s.id AND an.broadcast_id = :broadcast
-      AND an.contact_point_id = k.contact_point_id AND an.site_id = s.id)"""
+    SELECT 1 FROM audience AS told
+    WHERE told.broadcast_id = :broadcast AND told.customer_id = s.customer_id AND told.outcome = 'told' AND EXISTS (
+        SELECT 1 FROM links AS k WHERE k.site_id = s.id AND EXISTS (
+            SELECT 1 FROM audience_notifications AS an
+            WHERE an.broadcast_id = :broadcast AND an.contact_point_id = k.contact_point_id AND an.site_id = s.id
+            LIMIT 1 OFFSET 0)
+        LIMIT 1 OFFSET 0)
+    LIMIT 1 OFFSET 0)"""
