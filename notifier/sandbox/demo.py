@@ -30,7 +30,7 @@ from notifier.sandbox.typist import run_plainly
 from notifier.sandbox.verdict import Story, Verdict, judge, plain_text, read_mail
 
 STARTS_AT = datetime(2026, 3, 4, 6, 14, tzinfo=ZONE)
-NIGHT_ENDS_AT = datetime(2026, 3, 4, 7, 0, tzinfo=ZONE)
+NIGHT_ENDS_AT = datetime(2026, 3, 4, 7, 15, tzinfo=ZONE)
 ON_CALL = f"+1{COMPANY_AREA_CODE}5550199"
 CODES = ("94112", "94113", "94114")
 SERVICE = "power"

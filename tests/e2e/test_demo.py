@@ -35,7 +35,7 @@ def processes_of(folder):
 def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path, store, monkeypatch):
     monkeypatch.setenv("NOTIFIER__STORAGE__URL", store.url)
     folder = tmp_path / "demo"
-    done = demo("--dir", str(folder), "--customers", "8000", "--rate", "90")
+    done = demo("--dir", str(folder), "--customers", "8000", "--rate", "60")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     lines = {line.rstrip(" ok").rsplit(maxsplit=1)[0].strip() for line in done.stdout.splitlines() if " ok" in line}
     assert {"told all 5 updates", "told all since they were awake", "twice", "missed"} <= lines
