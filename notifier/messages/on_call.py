@@ -72,7 +72,7 @@ def webhook(notice: Notice, kind: WebhookKind, key: str, source: str) -> Mapping
         case WebhookKind.PAGERDUTY:
             return _pagerduty(notice, key, source)
         case WebhookKind.SLACK:
-            return {"text": "\n".join((f"{NAME} {notice.text}", *_by_hand(notice, source)))}
+            return {"text": _in_slack("\n".join((f"{NAME} {notice.text}", *_by_hand(notice, source))))}
         case WebhookKind.TEAMS:
             return _teams((f"{NAME} {notice.text}", *_by_hand(notice, source)))
 
@@ -130,6 +130,11 @@ def _pagerduty(notice: Notice, key: str, source: str) -> Mapping[str, object]:
         }
         event["client"] = "Notifier"
     return event
+
+
+def _in_slack(text: str) -> str:
+    """Return a text with Slack's three control characters escaped: a name cannot call a whole channel."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _teams(lines: Sequence[str]) -> Mapping[str, object]:

@@ -143,6 +143,11 @@ def test_pagerduty_is_given_what_its_events_api_asks_for() -> None:
     assert quiet["payload"]["severity"] == "info"  # type: ignore[index]
 
 
+def test_a_name_cannot_call_a_whole_channel_of_slack() -> None:
+    (said,) = webhook(notice(text="power: <!channel> & Sons"), WebhookKind.SLACK, "", "https://n.example.com").values()
+    assert "power: &lt;!channel&gt; &amp; Sons" in str(said)
+
+
 def test_slack_is_given_a_text() -> None:
     (said,) = webhook(notice(code=""), WebhookKind.SLACK, "", "https://n.example.com").values()
     assert str(said).splitlines() == [
