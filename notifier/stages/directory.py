@@ -15,14 +15,9 @@ import structlog
 
 from notifier.clock import Clock
 from notifier.config import Config
-from notifier.domain.directory import (
-    DirectoryRow,
-    DirectoryRules,
-    NamedPlace,
-    RejectedRow,
-    RowWarning,
-    SiteEntry,
-)
+from notifier.domain.directory import DirectoryRow, RejectedRow, RowWarning, SiteEntry
+from notifier.domain.directory_check import check
+from notifier.domain.directory_rules import DirectoryRules, NamedPlace
 from notifier.domain.errors import ConfigError, InvalidInput
 from notifier.domain.numbering import NumberingPlan
 from notifier.domain.playbook import Playbook
@@ -169,7 +164,7 @@ def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], lines: Sequence[
     rejected: list[RejectedRow] = []
     warnings: dict[tuple[str, str, str], RowWarning] = {}
     for line, row in zip(lines, rows, strict=True):
-        result, found = rules.check(row, line)
+        result, found = check(rules, row, line)
         for warning in found:
             warnings.setdefault((warning.column, warning.value, warning.reason), warning)  # once a batch is enough
         if isinstance(result, RejectedRow):

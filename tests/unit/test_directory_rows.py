@@ -6,15 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.customer import ContactKind, Role, SiteStatus
-from notifier.domain.directory import (
-    COLUMNS,
-    DirectoryRow,
-    DirectoryRules,
-    NamedPlace,
-    RejectedRow,
-    RowWarning,
-    SiteEntry,
-)
+from notifier.domain.directory import COLUMNS, DirectoryRow, RejectedRow, RowWarning, SiteEntry
+from notifier.domain.directory_check import check
+from notifier.domain.directory_rules import DirectoryRules, NamedPlace
 from notifier.domain.numbering import NumberingPlan
 from notifier.domain.region import RegionKey, RegionKinds
 
@@ -41,19 +35,19 @@ def row(**columns: str) -> DirectoryRow:
 
 
 def stored(**columns: str) -> SiteEntry:
-    result, _ = rules().check(row(**columns), 7)
+    result, _ = check(rules(), row(**columns), 7)
     assert isinstance(result, SiteEntry), result
     return result
 
 
 def rejected(**columns: str) -> RejectedRow:
-    result, _ = rules().check(row(**columns), 7)
+    result, _ = check(rules(), row(**columns), 7)
     assert isinstance(result, RejectedRow), result
     return result
 
 
 def warned(**columns: str) -> list[RowWarning]:
-    result, warnings = rules().check(row(**columns), 7)
+    result, warnings = check(rules(), row(**columns), 7)
     assert isinstance(result, SiteEntry), result
     return list(warnings)
 
@@ -162,7 +156,7 @@ def test_a_configured_overlay_decides_for_its_codes() -> None:
 
 
 def test_without_the_kind_area_code_numbers_give_no_region() -> None:
-    result, _ = rules(kinds=("postal_code",)).check(row(phone="628 555 0101"), 1)
+    result, _ = check(rules(kinds=("postal_code",)), row(phone="628 555 0101"), 1)
     assert isinstance(result, SiteEntry)
     assert result.regions == ()
     assert result.time_zone == "America/Los_Angeles"
@@ -269,7 +263,7 @@ def test_an_unknown_field_is_no_row() -> None:
 
 @given(st.fixed_dictionaries(dict.fromkeys(COLUMNS, st.text(max_size=20))))
 def test_any_row_is_stored_or_rejected_with_a_reason(columns: dict[str, str]) -> None:
-    result, _ = rules().check(msgspec.convert(columns, DirectoryRow), 1)
+    result, _ = check(rules(), msgspec.convert(columns, DirectoryRow), 1)
     if isinstance(result, RejectedRow):
         assert result.reason
         assert result.column in COLUMNS
