@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notifier.stages import detection as stage
+from notifier.stages.detection import stream as stage
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import detector
 from notifier.storage.sqlite import SqliteDatabase

@@ -8,18 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.baseline import FLAT, US_PER_HOUR, Level, LocalTime, Shape
-from notifier.domain.detection import (
-    KEEP_US,
-    NOTHING,
-    Cell,
-    CellKey,
-    CountedComplaint,
-    Detector,
-    Finding,
-    Grade,
-    Thresholds,
-    Window,
-)
+from notifier.domain.cell import KEEP_US, NOTHING, Cell, Window
+from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Grade, Thresholds
 
 UTC_TIME = LocalTime("UTC")
 RHYTHM = tuple(1.5 if 8 <= hour % 24 < 20 else 9 / 12 - 0.25 for hour in range(168))

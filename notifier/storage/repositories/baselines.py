@@ -4,110 +4,13 @@ Functions of an open transaction. Shapes and levels are made from the counts tha
 `cell_days`) and are stored when they come into force, so that a restarted detector decides as the first one did.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-import msgspec
-
-from notifier.domain.baseline import (
-    HOURS_PER_DAY,
-    Level,
-    LocalTime,
-    ServiceHistory,
-    service_history,
-    shape_weights,
-)
+from notifier.domain.baseline import Level
+from notifier.domain.baseline_day import BaselineState, NewDay, StoredShape
 from notifier.domain.detection import CellKey
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_json
-
-IMPORTED_SHARE = 0.01  # the counts of past days grew by more than this: history was imported
-
-
-class StoredHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """What was known of a service when the baseline day began."""
-
-    first_day: int
-    daily_mean: float | None
-    gaps: tuple[int, ...]
-    weeks: int  # complete weeks the shape in force is made from
-    through_day: int  # the last day that is known
-    complaints: int  # counted up to then
-
-    def history(self) -> ServiceHistory:
-        """Return it as decisions take it."""
-        return ServiceHistory(first_day=self.first_day, daily_mean=self.daily_mean, gaps=frozenset(self.gaps))
-
-
-class BaselineState(msgspec.Struct, frozen=True, kw_only=True):
-    """The baseline of one day, apart from levels and shapes."""
-
-    services: dict[str, StoredHistory] = {}
-    regions: dict[str, int] = {}  # kind -> how many
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredShape:
-    """The shape of a service."""
-
-    through_day: int
-    weights: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDay:
-    """The baseline that a day begins with."""
-
-    day: int
-    state: BaselineState
-    shapes: dict[str, StoredShape]  # those that changed
-    imported: tuple[str, ...]  # services whose past changed: their levels are to be made anew
-    new_gaps: dict[str, tuple[int, ...]]  # days on which the feed of a service was found to be broken
-
-
-def begin_day(tx: Transaction, day: int, services: Sequence[str], local: LocalTime, before: BaselineState) -> NewDay:
-    """Make the baseline of a day from the counts of the days before it.
-
-    The shape of a service is made anew when another week is complete, or when its past has changed by an import.
-    """
-    histories: dict[str, StoredHistory] = {}
-    changed: dict[str, StoredShape] = {}
-    imported: list[str] = []
-    gaps: dict[str, tuple[int, ...]] = {}
-    for service in services:
-        hours = service_hours(tx, service, day * HOURS_PER_DAY)
-        if not hours:
-            continue
-        known = before.services.get(service)
-        history = service_history(hours, day)
-        weeks = (day - history.first_day) // 7
-        if known is None or _past_changed(hours, history, known):
-            imported.append(service)
-        if weeks > 0 and (service in imported or known is None or weeks != known.weeks):
-            weights = shape_weights(hours, history.first_day, weeks, local)
-            changed[service] = StoredShape(through_day=history.first_day + 7 * weeks - 1, weights=weights)
-        histories[service] = StoredHistory(
-            first_day=history.first_day,
-            daily_mean=history.daily_mean,
-            gaps=tuple(sorted(history.gaps)),
-            weeks=weeks,
-            through_day=day - 1,
-            complaints=sum(hours.values()),
-        )
-        if new := history.gaps - set(known.gaps if known is not None else ()):
-            gaps[service] = tuple(sorted(new))
-    return NewDay(
-        day=day,
-        state=BaselineState(services=histories, regions=regions_by_kind(tx)),
-        shapes=changed,
-        imported=tuple(imported),
-        new_gaps=gaps,
-    )
-
-
-def _past_changed(hours: Mapping[int, int], history: ServiceHistory, known: StoredHistory) -> bool:
-    past = sum(complaints for hour, complaints in hours.items() if hour // HOURS_PER_DAY <= known.through_day)
-    return history.first_day != known.first_day or past - known.complaints > IMPORTED_SHARE * past
 
 
 def save_new_day(tx: Transaction, new: NewDay) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifier.domain.baseline_day import NO_DAY, BaselineState
 from notifier.domain.detection import CellKey, CountedComplaint
 from notifier.domain.incident import Evidence
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
-from notifier.storage.repositories.baselines import BaselineState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,6 @@ class DetectorRow:
     position: int
     baseline_day: int  # -1: no day has begun
     state: BaselineState
-
-
-NO_DAY = -1
 
 
 # --- position ------------------------------------------------------------------------------------------

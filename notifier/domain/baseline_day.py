@@ -1,0 +1,114 @@
+"""What a local day begins with: the history, gaps and shape of each service, made from stored counts.
+
+In come the counts of the days before it and what was known the day before. Out comes a `NewDay`, which is stored and
+put into force as one: whoever restarts from it decides as the first one did. Nothing here reads a store.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from notifier.domain.baseline import HOURS_PER_DAY, LocalTime, ServiceHistory, service_history, shape_weights
+
+NO_DAY = -1  # no local day has begun
+IMPORTED_SHARE = 0.01  # the counts of past days grew by more than this: history was imported
+
+
+class StoredHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """What was known of a service when the baseline day began."""
+
+    first_day: int
+    daily_mean: float | None
+    gaps: tuple[int, ...]
+    weeks: int  # complete weeks the shape in force is made from
+    through_day: int  # the last day that is known
+    complaints: int  # counted up to then
+
+    def history(self) -> ServiceHistory:
+        """Return it as decisions take it."""
+        return ServiceHistory(first_day=self.first_day, daily_mean=self.daily_mean, gaps=frozenset(self.gaps))
+
+
+class BaselineState(msgspec.Struct, frozen=True, kw_only=True):
+    """The baseline of one day, apart from levels and shapes."""
+
+    services: dict[str, StoredHistory] = {}
+    regions: dict[str, int] = {}  # kind -> how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredShape:
+    """The shape of a service."""
+
+    through_day: int
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDay:
+    """The baseline that a day begins with."""
+
+    day: int
+    state: BaselineState
+    shapes: dict[str, StoredShape]  # those that changed
+    imported: tuple[str, ...]  # services whose past changed: their levels are to be made anew
+    new_gaps: dict[str, tuple[int, ...]]  # days on which the feed of a service was found to be broken
+
+
+class PastCounts(Protocol):
+    """What was counted up to a day."""
+
+    def service_hours(self, service: str, before_hour: int) -> Mapping[int, int]:
+        """Return the complaints of a service by local hour, before an hour."""
+        ...
+
+    def regions_by_kind(self) -> Mapping[str, int]:
+        """Return how many regions there are of each kind."""
+        ...
+
+
+def begin_day(counts: PastCounts, day: int, services: Iterable[str], local: LocalTime, before: BaselineState) -> NewDay:
+    """Make the baseline of a day from the counts of the days before it.
+
+    The shape of a service is made anew when another week is complete, or when its past has changed by an import.
+    """
+    histories: dict[str, StoredHistory] = {}
+    changed: dict[str, StoredShape] = {}
+    imported: list[str] = []
+    gaps: dict[str, tuple[int, ...]] = {}
+    for service in services:
+        hours = counts.service_hours(service, day * HOURS_PER_DAY)
+        if not hours:
+            continue
+        known = before.services.get(service)
+        history = service_history(hours, day)
+        weeks = (day - history.first_day) // 7
+        if known is None or _past_changed(hours, history, known):
+            imported.append(service)
+        if weeks > 0 and (service in imported or known is None or weeks != known.weeks):
+            weights = shape_weights(hours, history.first_day, weeks, local)
+            changed[service] = StoredShape(through_day=history.first_day + 7 * weeks - 1, weights=weights)
+        histories[service] = StoredHistory(
+            first_day=history.first_day,
+            daily_mean=history.daily_mean,
+            gaps=tuple(sorted(history.gaps)),
+            weeks=weeks,
+            through_day=day - 1,
+            complaints=sum(hours.values()),
+        )
+        if new := history.gaps - set(known.gaps if known is not None else ()):
+            gaps[service] = tuple(sorted(new))
+    return NewDay(
+        day=day,
+        state=BaselineState(services=histories, regions=dict(counts.regions_by_kind())),
+        shapes=changed,
+        imported=tuple(imported),
+        new_gaps=gaps,
+    )
+
+
+def _past_changed(hours: Mapping[int, int], history: ServiceHistory, known: StoredHistory) -> bool:
+    past = sum(complaints for hour, complaints in hours.items() if hour // HOURS_PER_DAY <= known.through_day)
+    return history.first_day != known.first_day or past - known.complaints > IMPORTED_SHARE * past

@@ -1,0 +1,166 @@
+"""Surveillance: everything that is decided about the stream of counted complaints, whoever keeps the counts.
+
+In come counted complaints in the order they are decided, and `Counts`: what is known of the past. Out come findings,
+and `Changes`: the baselines that have come into force and must be stored with the position. The daemon feeds it from
+the store, a backtest from a file; both decide the same because there is nothing else to decide with. No I/O, no clock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from notifier.domain.baseline import FLAT, Baseline, Level, LocalTime, Shape
+from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
+from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
+
+
+class Counts(PastCounts, Protocol):
+    """What surveillance knows of the past: the tallies that intake keeps, and the levels put into force before."""
+
+    def kind_of(self, region_id: int) -> str:
+        """Return the kind of a region, or nothing when there is no such region."""
+        ...
+
+    def cell_days(self, key: CellKey, first_day: int, before_day: int) -> Mapping[int, int]:
+        """Return the complaints of a cell by local day."""
+        ...
+
+    def level(self, key: CellKey) -> Level | None:
+        """Return the level of a cell that was last put into force and stored."""
+        ...
+
+
+@dataclass(slots=True)
+class Changes:
+    """What has come into force and is not stored yet."""
+
+    levels: dict[CellKey, Level] = field(default_factory=dict)
+    days: list[NewDay] = field(default_factory=list)
+
+    def voids(self, key: CellKey) -> bool:
+        """Tell whether the stored level of a cell is void, because history was imported."""
+        return key not in self.levels and any(key.service in new.imported for new in self.days)
+
+
+class Surveillance:
+    """Watches the cells of some services and kinds of region."""
+
+    def __init__(
+        self,
+        local: LocalTime,
+        thresholds: Thresholds,
+        customers_at_least: Mapping[str, int],
+        kinds: Mapping[str, int],
+    ) -> None:
+        """Begin with nothing known.
+
+        `customers_at_least` are the distinct verified customers without whom there is no evidence, by service; `kinds`
+        are the kinds of region that are watched, with their rank, narrow before wide.
+        """
+        self.local = local
+        self.services = tuple(customers_at_least)
+        self.detector = Detector(local, thresholds, customers_at_least)
+        self.changes = Changes()
+        self._rank = kinds
+        self._state = BaselineState()
+        self.baseline = self._baseline_of(NO_DAY, self._state, {})
+        for service in self.services:
+            self.detector.set_shape(service, Shape(FLAT, local))
+
+    def observe(self, counts: Counts, complaint: CountedComplaint) -> list[Finding]:
+        """Decide about the next complaint: return its cells that have reached a grade, narrow before wide."""
+        watched = self._watched(counts, complaint)
+        if watched is None:
+            return []
+        day = self.local.day(watched.at_us)
+        if day > self.baseline.day:
+            self.begin_day(counts, day)
+            self.detector.forget_idle(watched.at_us)
+        self._give_levels(counts, watched)
+        return self.detector.feed(watched)
+
+    def begin_day(self, counts: PastCounts, day: int) -> NewDay:
+        """Make the baseline of a local day and put it into force."""
+        new = begin_day(counts, day, self.services, self.local, self._state)
+        self.changes.days.append(new)
+        levels = self.changes.levels
+        self.changes.levels = {key: level for key, level in levels.items() if key.service not in new.imported}
+        shapes = {service: self.baseline.shape(service) for service in self._state.services}
+        for service, stored in new.shapes.items():
+            shapes[service] = Shape(stored.weights, self.local)
+            self.detector.set_shape(service, shapes[service])
+        self.baseline = self._baseline_of(new.day, new.state, shapes)
+        self._state = new.state
+        for key, cell in self.detector.cells.items():
+            if key.service in new.imported:
+                cell.day = None  # its level is made anew when it is next complained about
+        return new
+
+    def take_changes(self) -> Changes:
+        """Return what has come into force since it was asked for last; the caller stores it."""
+        taken, self.changes = self.changes, Changes()
+        return taken
+
+    # --- beginning again --------------------------------------------------------------------------------------------
+
+    def restore_baseline(self, day: int, state: BaselineState, shapes: Mapping[str, StoredShape]) -> None:
+        """Put a stored baseline into force, before anything is remembered."""
+        self._state = state
+        in_force = {service: Shape(stored.weights, self.local) for service, stored in shapes.items()}
+        self.baseline = self._baseline_of(day, state, in_force)
+        for service in self.services:
+            self.detector.set_shape(service, self.baseline.shape(service))
+
+    def remember(self, counts: Counts, complaint: CountedComplaint) -> None:
+        """Take in a complaint that was decided earlier."""
+        watched = self._watched(counts, complaint)
+        if watched is not None:
+            self.detector.remember(watched)
+
+    def recall_levels(self, counts: Counts) -> None:
+        """Put the stored levels of the remembered cells into force."""
+        for key, cell in self.detector.cells.items():
+            level = counts.level(key)
+            if level is not None:
+                cell.set_level(level.through_day + 1, level.per_hour, level.daily_mean)
+
+    # --- one complaint ----------------------------------------------------------------------------------------------
+
+    def _watched(self, counts: Counts, complaint: CountedComplaint) -> CountedComplaint | None:
+        """Return the complaint with the regions that are watched, narrow before wide; None when there are none."""
+        if complaint.service not in self.services:  # taken out of the configuration since
+            return None
+        watched = []
+        for region_id in complaint.regions:
+            rank = self._rank.get(counts.kind_of(region_id))
+            if rank is not None:
+                watched.append((rank, region_id))
+        if not watched:
+            return None
+        return CountedComplaint(
+            position=complaint.position,
+            service=complaint.service,
+            at_us=complaint.at_us,
+            verified=complaint.verified,
+            regions=[region_id for _, region_id in sorted(watched)],
+        )
+
+    def _give_levels(self, counts: Counts, complaint: CountedComplaint) -> None:
+        """Give the cells of a complaint the level of this day: the stored one, or a new one that is to be stored."""
+        day = self.baseline.day
+        for key in self.detector.needs_level(complaint, day):
+            level = self.changes.levels.get(key) or counts.level(key)
+            if level is None or level.through_day != day - 1 or self.changes.voids(key):
+                days = counts.cell_days(key, self.baseline.first_learnt_day(key.service), day)
+                level = self.baseline.level(key.service, counts.kind_of(key.region_id), days)
+                self.changes.levels[key] = level
+            self.detector.set_level(key, day, level)
+
+    def _baseline_of(self, day: int, state: BaselineState, shapes: Mapping[str, Shape]) -> Baseline:
+        histories = {service: stored.history() for service, stored in state.services.items()}
+        return Baseline(day, self.local, histories=histories, regions=state.regions, shapes=shapes)
+
+
+def ranks(kinds: Sequence[str], watched: Sequence[str]) -> dict[str, int]:
+    """Return the kinds that are watched with their rank; `kinds` are all of them, narrow before wide."""
+    return {kind: rank for rank, kind in enumerate(kinds) if kind in watched}

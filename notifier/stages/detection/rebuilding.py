@@ -1,0 +1,28 @@
+"""Rebuilding: the state in memory is made again from stored baselines and the complaints of the last 28 hours.
+
+What was decided stays decided: nothing here finds, opens or stores anything.
+"""
+
+from notifier.domain.cell import KEEP_US, SPAN_US
+from notifier.domain.surveillance import Surveillance
+from notifier.stages.detection.counts import Regions, StoredCounts
+from notifier.storage.database import Transaction
+from notifier.storage.repositories import baselines, detector
+
+
+def rebuild(tx: Transaction, surveillance: Surveillance, regions: Regions) -> int:
+    """Give a surveillance that knows nothing the state of the stored position, and return that position."""
+    row = detector.load(tx)
+    surveillance.restore_baseline(row.baseline_day, row.state, baselines.shapes(tx))
+    newest_us = detector.newest_effective(tx, row.position)
+    if newest_us is None:
+        return row.position
+    counts = StoredCounts(tx, regions)
+    for streamed in detector.counted_since(tx, newest_us - KEEP_US, row.position):
+        surveillance.remember(counts, streamed.counted)
+    surveillance.recall_levels(counts)
+    for key, at_us, grade in detector.newest_evidence(tx, newest_us - SPAN_US):
+        if key.service in surveillance.services:
+            surveillance.detector.mark_recorded(key, at_us, grade)
+    surveillance.detector.score_all()
+    return row.position

@@ -1,0 +1,218 @@
+"""Detection: complaints are read from the store in the order they came, and cells that become anomalous open incidents.
+
+In come counted complaints after the stored position. Out go suspected incidents and their evidence, saved in one
+transaction with the new position: a crash at any point neither loses nor repeats an opening. What is in memory can be
+made again from stored baselines and the complaints of the last 28 hours; the past is never decided again. Nobody is
+told anything from here.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import structlog
+
+from notifier.clock import Clock, sleep
+from notifier.config import Config
+from notifier.domain.baseline import LocalTime
+from notifier.domain.baseline_day import NewDay
+from notifier.domain.detection import Thresholds
+from notifier.domain.incident import DismissReason
+from notifier.domain.playbook import Playbook
+from notifier.domain.surveillance import Changes, Surveillance, ranks
+from notifier.metrics import Metrics
+from notifier.queue.embedded import EmbeddedQueue, Topic
+from notifier.stages.detection import people
+from notifier.stages.detection.attaching import SPAN, Opened
+from notifier.stages.detection.counts import Regions, StoredCounts
+from notifier.stages.detection.rebuilding import rebuild
+from notifier.stages.detection.saving import Batch, save, save_changes
+from notifier.storage.database import Database, Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories import detector
+from notifier.storage.views import CellScore
+
+BATCH = 500  # complaints between two saves of the position
+AFTER_AN_ERROR = 2.0  # real seconds before the next try
+GATHER_SECONDS = 0.05  # complaints are looked at this much later at most: each look costs a commit of its position
+
+log = structlog.get_logger(__name__)
+
+
+class Detection:
+    """Watches cells and opens suspected incidents."""
+
+    def __init__(
+        self,
+        database: Database,
+        config: Config,
+        clock: Clock,
+        queue: EmbeddedQueue,
+        metrics: Metrics,
+        playbooks: Mapping[str, Playbook],
+    ) -> None:
+        self._database, self._clock, self._queue, self._metrics = database, clock, queue, metrics
+        self._playbooks = playbooks  # by service
+        self._services = tuple(service.name for service in config.services)
+        self._kinds = ranks(config.regions.kinds, config.regions.watched)
+        self._thresholds = Thresholds(likely=config.detection.likely, certain=config.detection.certain)
+        self._local = LocalTime(config.regions.time_zone)
+        self._regions = Regions()
+        self._lock = asyncio.Lock()  # one at a time: the stream, a rebuild, a new baseline
+        self._stale = True  # memory must be made again before the next batch
+        self._position = 0
+        self._surveillance = self._empty()
+        for outcome in ("ok", "failed"):
+            metrics.job_runs.labels("detection", outcome)
+
+    # --- the stream -------------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Decide about complaints as they are stored, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                more = await self.step()
+            except Exception:  # the edge of the loop: nothing is lost, the position has not moved
+                log.exception("detection failed and will try again")
+                self._metrics.job_runs.labels("detection", "failed").inc()
+                await sleep(AFTER_AN_ERROR, stop)
+                continue
+            if not more and not await sleep(GATHER_SECONDS, stop):
+                await self._wait(stop)
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Wait for a complaint or the end, whichever comes first, at most one poll interval."""
+        wake = asyncio.create_task(self._queue.wait(Topic.COMPLAINTS), name="wait for complaints")
+        end = asyncio.create_task(stop.wait(), name="wait for stop")
+        try:
+            await asyncio.wait((wake, end), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            wake.cancel()
+            end.cancel()
+            await asyncio.gather(wake, end, return_exceptions=True)
+
+    async def step(self) -> bool:
+        """Decide about the next complaints; return whether there may be more at once."""
+        async with self._lock:
+            if self._stale:
+                await self._rebuild()
+            self._stale = True  # until what is in memory is also in the store
+            batch = await self._database.read(self._decide)
+            opened: list[Opened] = []
+            if batch.position != batch.after:
+                opened = await self._database.write(lambda tx: self._save(tx, batch))
+            self._position, self._stale = batch.position, False
+        self._tell(batch, opened)
+        return batch.more
+
+    def _decide(self, tx: Transaction) -> Batch:
+        """Feed the next complaints to surveillance; everything that must be stored goes into the batch."""
+        now = self._clock.now()
+        counts = StoredCounts(tx, self._regions)
+        self._surveillance.detector.ignore_before(detector.ended_since(tx, now - SPAN))
+        complaints = detector.counted_after(tx, self._position, BATCH)
+        more = len(complaints) == BATCH
+        newest = complaints[-1].counted.position if more else detector.newest_position(tx)
+        batch = Batch(after=self._position, position=max(newest, self._position), more=more)
+        for streamed in complaints:
+            findings = self._surveillance.observe(counts, streamed.counted)
+            if findings:
+                batch.groups.append((findings, streamed.correlation_id))
+        batch.changes = self._surveillance.take_changes()
+        return batch
+
+    def _save(self, tx: Transaction, batch: Batch) -> list[Opened]:
+        return save(tx, batch, playbooks=self._playbooks, kinds=tuple(self._kinds), now=self._clock.now())
+
+    def _tell(self, batch: Batch, opened: Sequence[Opened]) -> None:
+        """Log and count what has been saved."""
+        for one in opened:
+            self._metrics.incidents_opened.labels(one.service, "daemon").inc()
+            log.info(
+                "incident suspected", incident=one.incident_id, service=one.service, correlation_id=one.correlation_id
+            )
+        for findings, _ in batch.groups:
+            for finding in findings:
+                self._metrics.evidence.labels(finding.cell.service, finding.grade).inc()
+        for new in batch.changes.days:
+            _log_day(new)
+        self._metrics.detector_cells.set(len(self._surveillance.detector.cells))
+
+    # --- the nights -------------------------------------------------------------------------------------------------
+
+    async def refresh_baseline(self) -> None:
+        """Begin the baseline of today when no complaint has done so yet, and learn from imported history.
+
+        Run every night, and after a history import. Decisions already made stay as they are.
+        """
+        async with self._lock:
+            if self._stale:
+                await self._rebuild()
+            today = max(self._local.day(to_micros(self._clock.now())), self._surveillance.baseline.day)
+            self._stale = True
+            changes = await self._database.read(lambda tx: self._begin_day(tx, today))
+            await self._database.write(lambda tx: _save_new_day(tx, changes))
+            self._stale = False
+        for new in changes.days:
+            _log_day(new)
+
+    def _begin_day(self, tx: Transaction, day: int) -> Changes:
+        self._surveillance.begin_day(StoredCounts(tx, self._regions), day)
+        return self._surveillance.take_changes()
+
+    async def dismiss_subsided(self) -> None:
+        """Dismiss suspected incidents that have had no new evidence for as long as their playbook says."""
+        now = self._clock.now()
+        by_time: dict[timedelta, list[str]] = {}
+        for service in self._services:
+            by_time.setdefault(self._playbooks[service].subsides_after, []).append(service)
+        dismissed = await self._database.write(lambda tx: people.dismiss_quiet(tx, by_time, now))
+        for incident_id in dismissed:
+            self._metrics.incidents_dismissed.labels(DismissReason.SUBSIDED).inc()
+            log.info("incident subsided", incident=incident_id)
+
+    # --- beginning again --------------------------------------------------------------------------------------------
+
+    async def rebuild(self) -> None:
+        """Make the state in memory from the store: what was decided stays decided."""
+        async with self._lock:
+            await self._rebuild()
+        log.info("detector rebuilt", position=self._position, cells=len(self._surveillance.detector.cells))
+
+    async def _rebuild(self) -> None:
+        self._stale = True
+        await self._database.write(detector.ensure)
+        self._surveillance = self._empty()
+        self._position = await self._database.read(lambda tx: rebuild(tx, self._surveillance, self._regions))
+        self._stale = False
+
+    def _empty(self) -> Surveillance:
+        wanted = {service: self._playbooks[service].minimum_customers for service in self._services}
+        return Surveillance(self._local, self._thresholds, wanted, self._kinds)
+
+    # --- for people -------------------------------------------------------------------------------------------------
+
+    async def scores(self, limit: int = 20) -> list[CellScore]:
+        """Return the cells with the highest scores now; worked out only when somebody asks."""
+        async with self._lock:
+            return await asyncio.to_thread(self._highest, limit)
+
+    def _highest(self, limit: int) -> list[CellScore]:
+        return people.highest(
+            self._surveillance.detector, self._regions, self._thresholds, now=self._clock.now(), limit=limit
+        )
+
+
+def _save_new_day(tx: Transaction, changes: Changes) -> None:
+    detector.ensure(tx)
+    save_changes(tx, changes)
+
+
+def _log_day(new: NewDay) -> None:
+    log.info("baseline begun", day=new.day, shapes=sorted(new.shapes), imported=list(new.imported))
+    for service, days in new.new_gaps.items():
+        log.warning(
+            "no complaints where some were expected: the feed was broken and is not learnt from",
+            service=service,
+            days=list(days),
+        )
