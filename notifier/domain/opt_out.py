@@ -40,6 +40,12 @@ _STRONG = re.compile(
     rf"|arrete[rz]|desabonnez moi|no mas|basta)(?: (?:stop|{_AFTER}))*"
 )
 
+# --- words that a finger on a telephone makes others of
+_TYPED_WRONG = ("stop", "unsubscribe")
+_OTHER_WORDS = frozenset({"shop", "slop", "step", "stomp", "stow", "strop", "swop", "top"})
+"""Words of their own, one letter from STOP. What is none ("stoop", "stp") stops: it is undone with one word, and a STOP
+that is missed is not."""
+
 # --- what we send, and what can be out
 _SENT = (
     r"texts?|texting|txts?|txting|text messages?|messages?|messaging|msgs?|sms|mms|alerts|alerting|notifications?|notifs?"
@@ -52,6 +58,21 @@ _OF_IT = (
     r"|annoying|damn|f\w*ing|freaking|constant|useless|daily|automatic|automated|auto|text|being|to|outage|power|internet|water"
     r"|service|electric|status|so|many|out|please"
 )
+# --- what we send without its name, as the whole text: "I do not want these"
+_THEM = r"(?:this|these|those|them|it|that|any)"
+_UNWANTED = re.compile(
+    rf"(?:(?:{_BEFORE}|i|we|really|no) )*(?:"
+    rf"(?:dont|do not|didnt|did not|no longer|never)(?: (?:really|even|ever))* (?:want|wanted|need|needed|like|ask(?:ed)? for|care for)"
+    rf" (?:any (?:more )?(?:of )?)?{_THEM}|(?:dont|do not) want|no more of {_THEM}"
+    r"|no (?:los|las|lo) (?:quiero|queremos|deseo|deseamos|necesito|necesitamos)"
+    r"|no (?:quiero|queremos|deseo|deseamos|necesito|necesitamos)(?: (?:mas|nada|ninguno|de|esto|estos|estas|eso|esos|esas))*"
+    rf"|no me interesan?(?: (?:esto|eso|(?:estos|esos|sus|los) (?:{_SENT})))?"
+    r"|(?:(?:je|j|nous|on|ne|n) )*(?:(?:en|les) )?(?:veux|voulons|veut|souhaite) (?:pas|plus)(?: (?:de|ca|cela|ceci|tout|rien))*"
+    r"|pas interessee?s?|ca ne m interesse (?:pas|plus)"
+    rf")(?: (?:{_AFTER}|any ?more|at all|from you|mas|nada))*"
+)
+
+# --- what is said of it
 _ENDING = (
     r"stop|quit|cease|halt|end|cancel|discontinue|terminate|disable|turn off|shut off|switch off|no more|enough|unsubscribe"
     r"|delete|block|opt(?: me)? out|remove(?: me)?"
@@ -154,7 +175,7 @@ def is_opt_out(found: Sequence[Sentence], *, is_trouble: bool, is_service: bool)
     if not found:
         return False
     whole = " ".join(" ".join(each.words) for each in found)
-    if _BARE.fullmatch(whole):
+    if _BARE.fullmatch(whole) or _UNWANTED.fullmatch(whole):
         return True
     if any(_STRONG.fullmatch(" ".join(each.words)) for each in (found[0], found[-1])):
         return True
@@ -164,10 +185,28 @@ def is_opt_out(found: Sequence[Sentence], *, is_trouble: bool, is_service: bool)
     return _asks_for_silence(found) is not None and not is_about_one_incident(found)
 
 
+def is_nearly_stop(whole: str) -> bool:
+    """Tell whether a text (plain words, nothing else) is STOP or UNSUBSCRIBE with one slip: "sotp", "stpo", "s top"."""
+    return whole not in _OTHER_WORDS and any(_is_one_slip(whole, word) for word in _TYPED_WRONG)
+
+
 def is_about_one_incident(found: Sequence[Sentence]) -> bool:
     """Tell whether a text asks for silence about one incident only."""
     matched = _asks_for_silence(found)
     return matched is not None and _ONE_INCIDENT.search(matched) is not None
+
+
+def _is_one_slip(typed: str, word: str) -> bool:
+    """Tell whether one letter is missing, too many, another one, or two neighbours are swapped."""
+    if abs(len(typed) - len(word)) > 1 or typed == word:
+        return False
+    same = next((at for at, (one, other) in enumerate(zip(typed, word, strict=False)) if one != other), len(word))
+    rest, wanted = typed[same:], word[same:]
+    return rest[1:] == wanted or rest == wanted[1:] or rest[1:] == wanted[1:] or rest == _swapped(wanted)
+
+
+def _swapped(letters: str) -> str:
+    return letters[1::-1] + letters[2:]
 
 
 def _asks_for_silence(found: Iterable[Sentence]) -> str | None:

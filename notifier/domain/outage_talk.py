@@ -48,20 +48,25 @@ _TROUBLE = [
         r"\b(?:ne )?(?:marche|fonctionne|remarche) (?:pas|plus|toujours pas)\b|\b(?:toujours|encore) (?:pas|rien|en panne|coupe\w*)\b|\b(?:pas|plus) (?:revenu\w*|retabli\w*)\b|\bplus rien\b|\bdans le noir\b|\ben panne\b",
     )
 ]
+_RUNNING = r"(?:(?:the|my|our|hot|running) )*(?:power|electricity|electric|lights?|juice|internet|wi ?fi|water|gas|heat|service|signal)"
+_TAIL = r"(?:back|again|now|on|here|too|all good|thanks|thank you|thx|ty|so much|very much|guys|finally|(?:at|in) (?:my|our|the) (?:house|home|place|apartment|building))"
 _BACK = [
     re.compile(pattern)
     for pattern in (
         (
-            rf"^(?:(?:yes|yep|yeah|ok|thanks|thank you|hi|good|great|now|finally|update|fyi|all|hooray|yay) )*(?:{_SERVICE}|it|its|it is|everything|all|we|were|we are|i am|im|mine|ours)?"
+            rf"^(?:(?:yes|yep|yeah|ok|thanks|thank you|hi|good|great|now|finally|update|fyi|all|hooray|yay) )*(?:{_SERVICE}s?|it|its|it is|everything|all|we|were|we are|i am|im|mine|ours)?"
             r"(?: (?:is|are|was|has|have|s|just|now|all|finally|came|come|been|it|went|power|be|got|lights))*(?:^| )(?:back on|back up|back online|back|on again|working again|working now|works again|works now|working|works|restored|fixed|"
             r"on now|up again|up and running|online again|is on|on)(?: (?:now|again|here|thanks|thank you|thx|ty|finally|too|already|for (?:me|us)|at (?:my|our) (?:house|home|place)|on|as of \w+(?: \w+)?|in my \w+|since \w+(?: \w+)?|a (?:few|couple) \w+ ago|all good|great job|good job|well done|so much|very much|guys|and|you))*$"
         ),
         rf"^(?:(?:yes|we|i|ok|we now|now) )*(?:have|got|has|see) (?:{_SERVICE})(?: (?:back|again|now|on|here|thanks|thank you))+$",
+        rf"^(?:(?:yes|yep|yeah|ok|hi|good|great|now|finally|we|i|weve|ive|we do|i do|just) )*(?:have|got) {_RUNNING}(?: {_TAIL})*$",
+        rf"^(?:(?:yes|yep|yeah|ok|hi) )*{_RUNNING} (?:is|are) (?:all )?(?:good|fine|ok|okay)(?: {_TAIL})*$",
         r"^(?:all good|problem solved|all fixed|resolved)(?: (?:now|here|thanks|thank you|again))*$",
         rf"^(?:(?:si|ya|ahora|por fin|gracias|hola|bueno|ok|todo) )*(?:{_SERVICE} )?(?:ya )?(?:se )?(?:volvio|regreso|llego|ha vuelto|vuelve|restablecid[oa]|restablecio|arreglado|funciona|esta funcionando|sirve|hay|tengo|tenemos|esta bien)(?: (?:ya|todo|otra vez|de nuevo|bien|aqui|gracias|ahora))*(?: {_SERVICE})?(?: (?:ya|otra vez|de nuevo|aqui|en mi casa|en casa|muchas gracias|gracias|bien|ahora))*$",
+        rf"^(?:(?:si|ya) )*(?:esta {_SERVICE}|{_SERVICE} (?:ya )?esta(?: de vuelta)?)(?: (?:ya|otra vez|de nuevo|aqui|gracias))*$",
         r"^(?:(?:ya|si|ahora) )*todo (?:bien|ok|arreglado|normal)(?: (?:ya|gracias|ahora|de nuevo))*$",
-        rf"^(?:(?:oui|ca y est|ok|merci|bonjour|maintenant|enfin) )*(?:{_SERVICE} |c |tout |ca )?(?:est |a ete |vient d etre )?(?:revenue?s?|de retour|retablie?s?|remarche|refonctionne|repare\w*|marche|fonctionne|bon|revient)(?: (?:a nouveau|de nouveau|maintenant|merci|ici|chez (?:moi|nous)|bien|tout|enfin))*$",
-        rf"^(?:(?:oui|ok|maintenant) )*(?:j ai|nous avons|on a) (?:de nouveau |a nouveau |retrouve )?{_SERVICE}(?: (?:de nouveau|a nouveau|maintenant|merci))*$",
+        rf"^(?:(?:oui|ca y est|ok|merci|bonjour|maintenant|enfin) )*(?:{_SERVICE} |c |tout |ca )?(?:est |a ete |vient d etre )?(?:revenue?s?|de retour|la|retablie?s?|remarche|refonctionne|repare\w*|marche|fonctionne|bon|revient)(?: (?:a nouveau|de nouveau|maintenant|merci|ici|chez (?:moi|nous)|bien|tout|enfin))*$",
+        rf"^(?:(?:oui|ok|maintenant|c est bon) )*(?:j ai|nous avons|on a|il y a|y a) (?:de nouveau |a nouveau |retrouve )?{_SERVICE}(?: (?:de nouveau|a nouveau|maintenant|merci))*$",
     )
 ]
 _NOT_BACK = re.compile(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from notifier.domain.opt_out import is_about_one_incident, is_opt_out
+from notifier.domain.opt_out import is_about_one_incident, is_nearly_stop, is_opt_out
 from notifier.domain.outage_talk import asks_for_news, is_about_service, is_back, is_trouble, service_named
 from notifier.domain.reply_text import Sentence, is_reaction, own_words, sentences
 from notifier.domain.reply_words import (
@@ -121,6 +121,8 @@ class Reader:
             exact = self._exact.get(text)
             if exact is not None and not (asks and exact.meaning in (Meaning.OUT, Meaning.ON)):
                 return exact
+        if is_nearly_stop(whole) or is_nearly_stop(short):
+            return Reply(meaning=Meaning.STOP)
         if (choice := CHOICE.fullmatch(whole)) is not None:
             return Reply(meaning=Meaning.CHOICE, number=NUMBERS.get(choice[1]) or int(choice[1]))
         for meaning, words in ((Meaning.YES, YES_WORDS), (Meaning.NO, NO_WORDS)):

@@ -91,6 +91,27 @@ def test_an_end_to_what_we_send_is_an_opt_out(polite: str, verb: str, filler: st
     assert READER.read(f"{polite}{verb}{filler}{sent}").meaning is Meaning.STOP
 
 
+@given(st.sampled_from(("stop", "unsubscribe")), st.integers(0, 10), st.integers(0, 3), st.sampled_from("qxz"))
+def test_stop_with_one_slip_of_the_finger_is_an_opt_out(word: str, place: int, slip: int, letter: str) -> None:
+    at = place % (len(word) - 1)
+    slips = (
+        word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        word[:at] + letter + word[at:],
+        word[:at] + letter + word[at + 1 :],
+        word[: at + 1] + word[at + 2 :],
+    )
+    assert READER.read(slips[slip]).meaning is Meaning.STOP
+
+
+def test_no_word_that_we_ask_for_is_taken_for_a_slip_of_stop() -> None:
+    for words in WORDS.values():
+        for name in (*words.out, *words.on, *words.pause, *words.status, *words.help, *words.start):
+            assert READER.read(name).meaning is not Meaning.STOP, name
+            assert SHIPPED.read(name).meaning is not Meaning.STOP, name
+    own = ReplyWords(out=("STOT",), on=("ON",), pause=("PAUSE",), status=("STATUS",), help=("HELP",), start=("START",))
+    assert Reader({"en": own}).read("stot").meaning is Meaning.OUT
+
+
 SERVICES = ("internet", "power", "water", "wifi", "electricity", "lights", "service", "connection", "router", "heat")
 HAPPENED = (
     "stopped",
