@@ -180,6 +180,13 @@ class Detection(Settings, frozen=True):
     unverified_at_most: Annotated[
         int, Meta(description="Unverified reporters that count per place and service within four hours.", ge=0)
     ] = 2
+    unverified_per_address_at_most: Annotated[
+        int,
+        Meta(
+            description="Unverified complaints that count per address they were written from (`source_address`, else the reporter's own) within 24 hours, over all places and services.",
+            ge=0,
+        ),
+    ] = 3
 
 
 class Playbooks(Settings, frozen=True):

@@ -15,7 +15,10 @@ from notifier.cli.rejects import Numbered
 from notifier.cli.upload import LINE_AT_MOST
 from notifier.domain.errors import nearest
 
-FIELDS = ("reporter", "customer_id", "service", "region", "text", "occurred_at", "external_id", "source")
+FIELDS = (
+    *("reporter", "customer_id", "service", "region", "text", "occurred_at", "external_id", "source"),
+    "source_address",
+)
 SOURCE = "import"  # of lines that name none
 
 

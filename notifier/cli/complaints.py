@@ -106,7 +106,7 @@ def import_(file: Path, history: bool, as_json: bool) -> None:
 
     CSV columns are the fields of POST /v1/complaints: reporter,
     customer_id, service, region, text, occurred_at, external_id,
-    source. Refused lines go to FILE.rejected.csv with their numbers
+    source, source_address. Refused lines go to FILE.rejected.csv with their numbers
     (from standard input: to standard error), the others load, and the
     exit code is 1. A source and an external_id make a repeat harmless.
 

@@ -25,6 +25,8 @@ HISTORY_AHEAD_AT_MOST = timedelta(minutes=5)  # history lies in the past
 OLDEST_AT = datetime(2000, 1, 1, tzinfo=UTC)
 COUNTS_AGAIN_AFTER = timedelta(hours=24)  # a reporter counts once per cell in this time
 UNVERIFIED_WITHIN = timedelta(hours=4)  # the time for which `detection.unverified_at_most` is meant
+ADDRESS_WITHIN = timedelta(hours=24)  # the time for which `detection.unverified_per_address_at_most` is meant
+LATE_FEEDS_WITHIN = timedelta(days=7)  # an older row feeds the baseline only when it is imported as history
 
 
 class NotCounted(StrEnum):
@@ -33,7 +35,7 @@ class NotCounted(StrEnum):
     HISTORY = "history"  # imported for the baseline only
     LATE = "late"  # more than 15 minutes old on arrival: baseline only
     REPEAT = "repeat"  # the same reporter counted there in the last 24 hours
-    UNVERIFIED_CAP = "unverified_cap"  # strangers count only up to the cap
+    UNVERIFIED_CAP = "unverified_cap"  # strangers count up to the caps per place and per address they write from
     NO_REGION = "no_region"  # neither the customer nor the request says where
     NOT_SERVED = "not_served"  # the reporter is on file, but no active site of theirs has the service
     AMBIGUOUS_CUSTOMER = "ambiguous_customer"  # several customers share the address and it does not say which
@@ -50,6 +52,7 @@ class ComplaintRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     occurred_at: Annotated[datetime, Meta(tz=True)] | None = None  # aware; None = now
     external_id: str = ""  # the source's own id: the same one twice is stored once
     source: str = "api"
+    source_address: str = ""  # from where at the source it was written: an IP address, a device; "" = the reporter's
 
 
 class Region(NamedTuple):  # made several times per complaint: a tuple costs a third of a frozen dataclass
@@ -95,6 +98,18 @@ class Counting(Struct, frozen=True, kw_only=True):
 
     regions: tuple[int, ...]  # as evidence; for the baseline only when `not_counted` is history or late
     not_counted: NotCounted | None
+    feeds: bool = True  # it is counted for the baseline
+
+
+class Strangers(NamedTuple):
+    """Unverified complaints that counted around a time."""
+
+    in_place: int = 0  # in the same place and service, within four hours
+    in_place_today: int = 0  # the same, within 24 hours
+    from_address: int = 0  # written from the same address, anywhere, within 24 hours
+
+
+NO_STRANGERS = Strangers()
 
 
 def check(request: ComplaintRequest) -> ComplaintRequest:
@@ -118,7 +133,7 @@ def check(request: ComplaintRequest) -> ComplaintRequest:
             expected="a time with an offset, such as 2026-03-01T18:30:00-08:00 or ...Z",
         )
     names = f"{request.service}{request.source}{request.customer_id}{request.reporter}"
-    names += f"{request.region}{request.external_id}"
+    names += f"{request.region}{request.external_id}{request.source_address}"
     text = clean_text(request.text)
     if len(names) <= NAME_AT_MOST and " " not in names and names.isprintable() and text == request.text:
         return request  # nothing to strip, to cut or to refuse in any of them
@@ -131,6 +146,7 @@ def check(request: ComplaintRequest) -> ComplaintRequest:
             ("region", NAME_AT_MOST),
             ("external_id", NAME_AT_MOST),
             ("source", NAME_AT_MOST),
+            ("source_address", NAME_AT_MOST),
         )
     }
     return ComplaintRequest(**cleaned, text=text, occurred_at=request.occurred_at)
@@ -244,30 +260,39 @@ def baseline_only(effective_at: datetime, now: datetime, *, history: bool, late_
     return NotCounted.LATE if now - effective_at > late_after else None
 
 
+def may_feed(effective_at: datetime, now: datetime, *, verified: bool, feeds_only: NotCounted | None) -> bool:
+    """Tell whether a complaint may feed the baseline, as far as its time goes.
+
+    Nobody bends the baseline from outside: a late row of a stranger feeds nothing, nor does one of a customer that is
+    more than a week old. What a person imports as history does.
+    """
+    return feeds_only is not NotCounted.LATE or (verified and now - effective_at <= LATE_FEEDS_WITHIN)
+
+
 def count(
     where: Whereabouts,
     *,
     verified: bool,
     feeds_only: NotCounted | None,
     counted_before: Container[int],
-    strangers_before: int,
+    strangers: Strangers = NO_STRANGERS,
     strangers_at_most: int,
+    per_address_at_most: int,
+    feeds: bool = True,
 ) -> Counting:
     """Decide where a complaint counts.
 
-    `feeds_only` is what `baseline_only` returned. `counted_before` are the regions in which the same reporter
-    counted within 24 hours; `strangers_before` how many unverified reporters counted in the same place and service
-    within four hours. A late row of a stranger feeds nothing: nobody bends the baseline from outside.
+    `feeds_only` is what `baseline_only` returned, `feeds` what `may_feed` did. `counted_before` are the regions in
+    which the same reporter counted within 24 hours, `strangers` the unverified ones that counted there and from the
+    same address. One stranger a day and place feeds the baseline: ordinary ones do, a flood of invented ones does not.
     """
     if where.unknown is not None:
         return Counting(regions=(), not_counted=where.unknown)
     regions = tuple([region.id for region in where.regions if region.id not in counted_before])
     if not regions:
         return Counting(regions=(), not_counted=NotCounted.REPEAT)
-    if feeds_only is NotCounted.LATE and not verified:
-        return Counting(regions=(), not_counted=NotCounted.LATE)
     if feeds_only is not None:
-        return Counting(regions=regions, not_counted=feeds_only)
-    if not verified and strangers_before >= strangers_at_most:
+        return Counting(regions=regions if feeds else (), not_counted=feeds_only)
+    if not verified and (strangers.in_place >= strangers_at_most or strangers.from_address >= per_address_at_most):
         return Counting(regions=(), not_counted=NotCounted.UNVERIFIED_CAP)
-    return Counting(regions=regions, not_counted=None)
+    return Counting(regions=regions, not_counted=None, feeds=verified or strangers.in_place_today == 0)

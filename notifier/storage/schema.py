@@ -303,6 +303,7 @@ complaints = Table(
     Column("not_counted", Text),  # why it is evidence nowhere
     Column("answer_to", Text),  # who may hear back: the address it came from, "" = the customer; NULL = nobody (lists)
     Column("correlation_id", Text, nullable=False),
+    Column("written_from", Text),  # of an unverified one that may count: a digest of the address it was written from
     UniqueConstraint("source", "external_id"),
     Index(
         "uq_complaints_idempotency_key",  # most come without one
@@ -329,6 +330,13 @@ complaints = Table(
         "effective_at",
         sqlite_where=text("verified = 0 AND not_counted IS NULL"),
         postgresql_where=text("verified = 0 AND not_counted IS NULL"),
+    ),
+    Index(
+        "ix_complaints_written_from",
+        "written_from",
+        "effective_at",
+        sqlite_where=text("written_from IS NOT NULL AND not_counted IS NULL"),
+        postgresql_where=text("written_from IS NOT NULL AND not_counted IS NULL"),
     ),
     _one_of("not_counted", NotCounted),
     sqlite_autoincrement=True,  # retention removes rows; an id must never come again, for it is a position

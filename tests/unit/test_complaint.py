@@ -12,6 +12,7 @@ from notifier.domain.complaint import (
     KnownCustomer,
     NotCounted,
     Region,
+    Strangers,
     Whereabouts,
     baseline_only,
     check,
@@ -19,6 +20,7 @@ from notifier.domain.complaint import (
     count,
     effective,
     locate,
+    may_feed,
 )
 from notifier.domain.errors import InvalidInput
 
@@ -174,14 +176,17 @@ def counted(
     before: tuple[int, ...] = (),
     strangers: int = 0,
     where: Whereabouts | None = None,
+    feeds: bool = True,
 ) -> Counting:
     return count(
         where or Whereabouts(customer=ANN, on_file=True, regions=(ZIP, CITY)),
         verified=verified,
         feeds_only=feeds_only,
         counted_before=before,
-        strangers_before=strangers,
+        strangers=Strangers(in_place=strangers),
         strangers_at_most=2,
+        per_address_at_most=3,
+        feeds=feeds,
     )
 
 
@@ -205,8 +210,54 @@ def test_history_keeps_its_regions_for_the_baseline() -> None:
     assert counted(feeds_only=NotCounted.HISTORY, before=(1, 3)).not_counted is NotCounted.REPEAT
 
 
-def test_a_stranger_from_the_past_feeds_nothing() -> None:
-    assert counted(verified=False, feeds_only=NotCounted.LATE) == Counting(regions=(), not_counted=NotCounted.LATE)
+def test_one_address_counts_up_to_its_cap_wherever_it_says_it_is() -> None:
+    many = Strangers(from_address=3)
+    answer = count(
+        Whereabouts(customer=None, on_file=False, regions=(ZIP,)),
+        verified=False,
+        feeds_only=None,
+        counted_before=(),
+        strangers=many,
+        strangers_at_most=2,
+        per_address_at_most=3,
+    )
+    assert answer == Counting(regions=(), not_counted=NotCounted.UNVERIFIED_CAP)
+
+
+def test_one_stranger_a_day_and_place_feeds_the_baseline() -> None:
+    first, second = (
+        count(
+            Whereabouts(customer=None, on_file=False, regions=(ZIP,)),
+            verified=False,
+            feeds_only=None,
+            counted_before=(),
+            strangers=Strangers(in_place_today=before),
+            strangers_at_most=2,
+            per_address_at_most=3,
+        )
+        for before in (0, 1)
+    )
+    assert (first.regions, first.feeds, second.regions, second.feeds) == ((1,), True, (1,), False)
+
+
+@pytest.mark.parametrize(
+    ("feeds_only", "days", "verified", "feeds"),
+    [
+        (None, 0, False, True),
+        (NotCounted.LATE, 1, True, True),
+        (NotCounted.LATE, 1, False, False),
+        (NotCounted.LATE, 8, True, False),
+        (NotCounted.HISTORY, 800, True, True),
+    ],
+)
+def test_the_past_feeds_the_baseline_within_a_week_unless_it_is_imported(
+    feeds_only: NotCounted | None, days: int, verified: bool, feeds: bool
+) -> None:
+    assert may_feed(NOW - timedelta(days=days), NOW, verified=verified, feeds_only=feeds_only) is feeds
+
+
+def test_what_may_not_feed_is_counted_nowhere() -> None:
+    assert counted(feeds_only=NotCounted.LATE, feeds=False) == Counting(regions=(), not_counted=NotCounted.LATE)
 
 
 def test_without_a_region_nothing_counts() -> None:

@@ -5,6 +5,7 @@ functions of the domain, knowing what those before it did; then all are written.
 answered with its error and leaves the others alone.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,7 @@ import msgspec
 from notifier.config import Config
 from notifier.domain.baseline import LocalTime
 from notifier.domain.complaint import (
+    NO_STRANGERS,
     ComplaintRequest,
     NotCounted,
     Region,
@@ -20,6 +22,7 @@ from notifier.domain.complaint import (
     baseline_only,
     count,
     effective,
+    may_feed,
 )
 from notifier.domain.errors import InvalidInput, NotifierError
 from notifier.domain.region import RegionKinds
@@ -163,18 +166,21 @@ class Storing:
 
     def _decide(self, batch: Batch, one: Prepared, place: _Placed, now: datetime) -> StoredComplaint:
         request, where, claim = one.request, place.where, place.claim
-        strangers = 0
+        strangers, written_from = NO_STRANGERS, None
         if where.regions and not claim.verified and place.feeds_only is None:
-            strangers = batch.strangers_before(where.regions[0].id, request.service, place.effective_at)
+            written_from = _digest(request.source_address or one.address or claim.reporter)
+            strangers = batch.strangers_before(where.regions[0].id, request.service, written_from, place.effective_at)
         counting = count(
             where,
             verified=claim.verified,
             feeds_only=place.feeds_only,
             counted_before=batch.counted_before(claim) if where.regions and not one.again else (),
-            strangers_before=strangers,
+            strangers=strangers,
             strangers_at_most=self._config.detection.unverified_at_most,
+            per_address_at_most=self._config.detection.unverified_per_address_at_most,
+            feeds=may_feed(place.effective_at, now, verified=claim.verified, feeds_only=place.feeds_only),
         )
-        if counting.regions:
+        if counting.regions and counting.feeds:
             batch.count(request.service, counting.regions, self._local.day(claim.at), self._local.hour(claim.at))
         return StoredComplaint(
             id=0,
@@ -196,7 +202,13 @@ class Storing:
             not_counted=counting.not_counted,
             correlation_id=one.correlation_id,
             answer_to=one.address if one.hears_back and claim.verified else None,
+            written_from=written_from,
         )
+
+
+def _digest(address: str) -> str:
+    """Return an address so that it can be compared and not be read: all that is asked is whether it is the same."""
+    return hashlib.blake2b(address.casefold().encode(), digest_size=12).hexdigest()
 
 
 def _stored_before(batch: Batch, one: Prepared) -> StoredComplaint | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from notifier.domain.complaint import COUNTS_AGAIN_AFTER, UNVERIFIED_WITHIN
+from notifier.domain.complaint import ADDRESS_WITHIN, COUNTS_AGAIN_AFTER, UNVERIFIED_WITHIN, Strangers
 from notifier.storage.database import Transaction
 from notifier.storage.instants import MICROSECOND, from_json, to_micros
 from notifier.storage.repositories import complaints
@@ -19,6 +19,7 @@ from notifier.storage.sets import look_up
 
 _AGAIN = COUNTS_AGAIN_AFTER // MICROSECOND
 _STRANGERS = UNVERIFIED_WITHIN // MICROSECOND
+_ADDRESS = ADDRESS_WITHIN // MICROSECOND
 
 
 class Claim(NamedTuple):
@@ -43,6 +44,7 @@ class _Earlier:
     keys: dict[tuple[int, str], StoredComplaint] = field(default_factory=dict)
     counted: defaultdict[tuple[str, str], list[StoredComplaint]] = field(default_factory=lambda: defaultdict(list))
     strangers: defaultdict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    addresses: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Batch:
@@ -99,12 +101,19 @@ class Batch:
                 found.update(other.counted_regions)
         return found
 
-    def strangers_before(self, place_region_id: int, service: str, effective_at: datetime) -> int:
-        """Return how many unverified complaints counted in a place and service within four hours of a time."""
+    def strangers_before(
+        self, place_region_id: int, service: str, written_from: str, effective_at: datetime
+    ) -> Strangers:
+        """Return how many unverified complaints counted around a time, in a place and service and from an address."""
         at = to_micros(effective_at)
-        before = complaints.strangers_before(self._tx, place_region_id, service, effective_at)
-        earlier = self._earlier.strangers.get((place_region_id, service), ())
-        return before + sum(abs(other - at) < _STRANGERS for other in earlier)
+        before = complaints.strangers_before(self._tx, place_region_id, service, written_from, effective_at)
+        near = [abs(other - at) for other in self._earlier.strangers.get((place_region_id, service), ())]
+        same = self._earlier.addresses.get(written_from, ())
+        return Strangers(
+            in_place=before.in_place + sum(apart < _STRANGERS for apart in near),
+            in_place_today=before.in_place_today + sum(apart < _ADDRESS for apart in near),
+            from_address=before.from_address + sum(abs(other - at) < _ADDRESS for other in same),
+        )
 
     def add(self, complaint: StoredComplaint, at_most: int) -> None:
         """Give a complaint its id and take it in; `at_most` more will come, with this one."""
@@ -121,6 +130,8 @@ class Batch:
             if not complaint.verified and complaint.not_counted is None:
                 at = to_micros(complaint.effective_at)
                 self._earlier.strangers[complaint.regions[0], complaint.service].append(at)
+                if complaint.written_from is not None:
+                    self._earlier.addresses[complaint.written_from].append(at)
 
     def count(self, service: str, regions: tuple[int, ...], day: int, hour: int) -> None:
         """Add a complaint to the facts of the baseline."""

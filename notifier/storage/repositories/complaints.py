@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from notifier.domain.complaint import UNVERIFIED_WITHIN, NotCounted
+from notifier.domain.complaint import ADDRESS_WITHIN, UNVERIFIED_WITHIN, NotCounted, Strangers
 from notifier.storage.database import Transaction
 from notifier.storage.instants import MICROSECOND, from_json, to_instant, to_json, to_micros
 from notifier.storage.sets import at_once
@@ -40,6 +40,7 @@ class StoredComplaint(Struct, kw_only=True):  # thousands a second: a struct is 
     not_counted: NotCounted | None
     correlation_id: str
     answer_to: str | None = None  # the address it came from, "" = the customer; None: nobody hears back
+    written_from: str | None = None  # of an unverified one: a digest of the address it was written from
 
 
 @dataclass(slots=True)
@@ -59,21 +60,33 @@ class Counts:
 # --- what counted before --------------------------------------------------------------------------------------------
 
 
-def strangers_before(tx: Transaction, place_region_id: int, service: str, effective_at: datetime) -> int:
-    """Return how many unverified complaints counted in a place and service within four hours of a time."""
+_IN_PLACE = """SELECT COUNT(*) FROM complaints
+               WHERE place_region_id = :place AND service = :service AND effective_at > {after}
+                 AND effective_at < {before} AND verified = 0 AND not_counted IS NULL"""
+_STRANGERS = f"""SELECT ({_IN_PLACE.format(after=":after", before=":before")}),
+                        ({_IN_PLACE.format(after=":day_before", before=":day_after")}),
+                        (SELECT COUNT(*) FROM complaints
+                         WHERE written_from = :written_from AND effective_at > :day_before
+                           AND effective_at < :day_after AND not_counted IS NULL)"""
+
+
+def strangers_before(
+    tx: Transaction, place_region_id: int, service: str, written_from: str, effective_at: datetime
+) -> Strangers:
+    """Return how many unverified complaints counted around a time, in a place and service and from an address."""
     at = to_micros(effective_at)
-    within = UNVERIFIED_WITHIN // MICROSECOND
-    return int(
-        tx.scalar(
-            """SELECT COUNT(*) FROM complaints
-               WHERE place_region_id = :place AND service = :service
-                 AND effective_at > :after AND effective_at < :before AND verified = 0 AND not_counted IS NULL""",
-            place=place_region_id,
-            service=service,
-            after=at - within,
-            before=at + within,
-        )
+    within, day = UNVERIFIED_WITHIN // MICROSECOND, ADDRESS_WITHIN // MICROSECOND
+    ((in_place, in_place_today, from_address),) = tx.tuples(
+        _STRANGERS,
+        place=place_region_id,
+        service=service,
+        written_from=written_from,
+        after=at - within,
+        before=at + within,
+        day_before=at - day,
+        day_after=at + day,
     )
+    return Strangers(int(in_place), int(in_place_today), int(from_address))
 
 
 # --- storing --------------------------------------------------------------------------------------------------------
@@ -81,7 +94,7 @@ def strangers_before(tx: Transaction, place_region_id: int, service: str, effect
 _STORED = (
     *("id", "source", "external_id", "api_key_id", "idempotency_key", "body_hash", "reporter", "customer_id"),
     *("service", "text", "occurred_at", "received_at", "effective_at", "verified", "regions", "counted_regions"),
-    *("place_region_id", "not_counted", "correlation_id", "answer_to"),
+    *("place_region_id", "not_counted", "correlation_id", "answer_to", "written_from"),
 )
 
 
@@ -121,6 +134,7 @@ def _values(one: StoredComplaint) -> tuple[object, ...]:
         one.not_counted,
         one.correlation_id,
         one.answer_to,
+        one.written_from,
     )
 
 

@@ -299,6 +299,7 @@ def upgrade() -> None:
         sa.Column("not_counted", sa.Text(), nullable=True),
         sa.Column("answer_to", sa.Text(), nullable=True),
         sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("written_from", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "not_counted = 'history' OR not_counted = 'late' OR not_counted = 'repeat' OR not_counted = 'unverified_cap' OR not_counted = 'no_region' OR not_counted = 'not_served' OR not_counted = 'ambiguous_customer'",
             name=op.f("ck_complaints_not_counted"),
@@ -328,6 +329,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("verified = 0 AND not_counted IS NULL"),
         postgresql_where=sa.text("verified = 0 AND not_counted IS NULL"),
+    )
+    op.create_index(
+        "ix_complaints_written_from",
+        "complaints",
+        ["written_from", "effective_at"],
+        unique=False,
+        sqlite_where=sa.text("written_from IS NOT NULL AND not_counted IS NULL"),
+        postgresql_where=sa.text("written_from IS NOT NULL AND not_counted IS NULL"),
     )
     op.create_index(
         "uq_complaints_idempotency_key",
@@ -1090,6 +1099,12 @@ def downgrade() -> None:
         table_name="complaints",
         sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_complaints_written_from",
+        table_name="complaints",
+        sqlite_where=sa.text("written_from IS NOT NULL AND not_counted IS NULL"),
+        postgresql_where=sa.text("written_from IS NOT NULL AND not_counted IS NULL"),
     )
     op.drop_index(
         "ix_complaints_unverified",
