@@ -54,6 +54,15 @@ class LocalTime:
             at += step
         self._from, self._until, self._segment = 0, 0, 0  # the last segment asked for
 
+    @classmethod
+    def of_offsets(cls, name: str, offsets: Sequence[tuple[int, int]]) -> "LocalTime":
+        """Return the clock that has shown these offsets: (from when on, local minus UTC); the first one since ever."""
+        clock = cls("UTC")
+        clock.time_zone = name
+        clock.starts = [-(2**62), *(start for start, _ in offsets[1:])]
+        clock.offsets = [offset for _, offset in offsets]
+        return clock
+
     def segment(self, at_us: int) -> int:
         """Return which of `offsets` is in force at an instant."""
         if not self._from <= at_us < self._until:
