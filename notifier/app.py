@@ -163,7 +163,8 @@ class App:
         suppressions = Suppressions(database, clock, metrics, link_secret)
         providers, lanes = [create(each) for each in config.providers], Lanes()
         receipts = Receipts(database, clock, queue, metrics, playbooks, suppressions, lanes, config.consent.covers())
-        asking = Asking(database, clock, playbooks, receipts, providers)
+        letters = Letters(database, config, clock, messages, link_secret)
+        asking = Asking(database, clock, playbooks, receipts, providers, letters)
         doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner, asking)
         worker = Worker(delivery, doubts, providers, queue, clock, config, metrics, lanes)
         around = Surroundings(
@@ -205,7 +206,7 @@ class App:
             incidents=incidents,
             broadcasts=broadcasts,
             held=Held(database, clock, queue, metrics),
-            letters=Letters(database, config, clock, messages, link_secret),
+            letters=letters,
             suppressions=suppressions,
             receipts=receipts,
             consents=consents,

@@ -45,8 +45,8 @@ class Found:
 class Asked(Protocol):
     """A provider that can say whether it took a message."""
 
-    async def ask(self, recipient: str, *, began_at: datetime, known: Collection[str]) -> Found | None:
-        """Return the message to a recipient that a try since `began_at` (real time) made; None when there is none.
+    async def ask(self, recipient: str, *, body: str, began_at: datetime, known: Collection[str]) -> Found | None:
+        """Return the message of these words that a try since `began_at` (real time) made; None when there is none.
 
         `known` are the messages to that recipient which other tries made. Raises `CannotTell`.
         """

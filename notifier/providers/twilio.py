@@ -22,6 +22,7 @@ from notifier.clock import sleep
 from notifier.config import Provider as ProviderSettings
 from notifier.domain.delivery import Outcome, Result
 from notifier.domain.receipt import ReceiptStatus
+from notifier.domain.same_words import same_words
 from notifier.domain.sms_sender import segments_per_second
 from notifier.messages.sms import Text
 from notifier.providers.brake import Bucket
@@ -167,10 +168,11 @@ class TwilioProvider:
 
     # --- what became of a text
 
-    async def ask(self, recipient: str, *, began_at: datetime, known: Collection[str]) -> Found | None:
-        """Return the message to a number that a try since `began_at` (real time) made, or None when there is none.
+    async def ask(self, recipient: str, *, body: str, began_at: datetime, known: Collection[str]) -> Found | None:
+        """Return the message of these words that a try since `began_at` (real time) made, or None when there is none.
 
-        `known` are the messages to that number of which we know otherwise. Raises `CannotTell`.
+        `known` are the messages to that number of which we know otherwise. Where an account keeps no bodies, number and
+        time have to do. Raises `CannotTell`.
         """
         from notifier.providers.twilio_http import NoAnswer, NotSent, Refused
 
@@ -182,9 +184,9 @@ class TwilioProvider:
             raise CannotTell(masked(str(error))) from error
         since = began_at - CLOCKS_DIFFER_AT_MOST
         ours = [one for one in listed if one.sid not in known and self._is_ours(one) and _created(one) >= since]
-        if not ours:
-            return None
-        return _found(min(ours, key=_created))
+        said = [(one, same_words(body, str(one.body or ""))) for one in ours]
+        found = [one for one, same in said if same] or [one for one, same in said if same is None]
+        return _found(min(found, key=_created)) if found else None
 
     def _is_ours(self, listed: Any) -> bool:
         if str(listed.direction) != "outbound-api":

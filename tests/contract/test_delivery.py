@@ -18,6 +18,7 @@ from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
 from notifier.domain.consent import Purpose
 from notifier.domain.delivery import Outcome, Result, Suppress
 from notifier.domain.errors import LeaseLost, NotFound, Refused
+from notifier.domain.lease import Lease
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.domain.playbook import Playbook
 from notifier.messages import Messages
@@ -669,24 +670,14 @@ async def test_a_message_that_was_never_claimed_is_shown_as_it_would_be_sent_now
 
 async def test_words_that_were_not_kept_because_the_commit_failed_are_kept_with_the_next_message(desk: Desk) -> None:
     one(desk)
-    (claimed,) = await desk.claim()
-    _, version = desk.delivery.make(claimed)
-    handed = Handed(
-        claimed=claimed,
-        outcome=Outcome(result=Result.ACCEPTED),
-        provider="relay",
-        began_at=NOW,
-        ended_at=NOW,
-        template_version=version,
-    )
 
     def lost(tx: Transaction) -> None:
-        desk.delivery._record(tx, [handed], desk.clock.monotonic(), NOW)
+        desk.delivery._claim(tx, Channel.EMAIL, 100, Lease(owner=desk.delivery.owner, until=60.0), NOW)
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="full"):
         desk.database.write_now(lost)
-    await desk.delivery.record([handed])
+    await desk.claim()
     assert desk.database.read_now(lambda tx: tx.scalar("SELECT count(*) FROM editions")) == 1
 
 

@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from notifier.config import Provider, ProviderKind
-from notifier.domain.broadcast import BroadcastState
+from notifier.domain.broadcast import BroadcastKind, BroadcastState
 from notifier.domain.delivery import Outcome, Result, Suppress
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.domain.receipt import Receipt, ReceiptStatus
+from notifier.messages import Messages
+from notifier.messages.sms import Text
 from notifier.providers import CannotTell, Found, Message
-from notifier.stages.delivery import Asking, Claimed, Doubts, Handed, Receipts, Suppressions
+from notifier.stages.delivery import Asking, Claimed, Doubts, Handed, Letters, Receipts, Suppressions
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from tests.broadcasts import NOW, broadcast, contact_point, incident, notification, states
@@ -31,6 +34,8 @@ class Twilio:
 
     def __init__(self) -> None:
         self.has: dict[str, list[Found]] = {}  # by number
+        self.words: dict[str, str] = {}  # by message, where an account keeps them
+        self.bodies: list[str] = []  # that were asked for
         self.asked: list[tuple[str, datetime, frozenset[str]]] = []
         self.is_silent = False
 
@@ -41,11 +46,19 @@ class Twilio:
 
     async def close(self) -> None: ...
 
-    async def ask(self, recipient: str, *, began_at: datetime, known: Collection[str]) -> Found | None:
+    async def ask(self, recipient: str, *, body: str, began_at: datetime, known: Collection[str]) -> Found | None:
         self.asked.append((recipient, began_at, frozenset(known)))
+        self.bodies.append(body)
         if self.is_silent:
             raise CannotTell("503")
-        return next((one for one in self.has.get(recipient, []) if one.provider_id not in known), None)
+        return next(
+            (
+                one
+                for one in self.has.get(recipient, [])
+                if one.provider_id not in known and self.words.get(one.provider_id, body) == body
+            ),
+            None,
+        )
 
 
 class Senders:
@@ -70,7 +83,7 @@ class TextDesk(Desk):
         self.twilio, self.senders = Twilio(), Senders()
         suppressions = Suppressions(database, self.clock, self.metrics, "a secret")
         self.receipts = Receipts(database, self.clock, self.queue, self.metrics, PLAYBOOKS, suppressions, self.senders)
-        self.asking = Asking(database, self.clock, PLAYBOOKS, self.receipts, [self.twilio])
+        self.asking = Asking(database, self.clock, PLAYBOOKS, self.receipts, [self.twilio], self.letters)
         self.doubts = Doubts(
             database,
             self.config,
@@ -444,6 +457,77 @@ async def test_a_message_is_asked_for_by_its_number_its_time_and_what_is_known(d
     assert (number, known) == ("+12125550001", {SID})
     assert abs(began_at - before) < timedelta(seconds=10)  # real time, whatever the clock shows
     assert states(desk.database)[1][0] == "in_doubt"
+
+
+async def two_in_doubt(desk: TextDesk) -> tuple[list[int], list[str]]:
+    """Put two texts of different words to one number in doubt; return their ids and their words."""
+    ids, words = [desk.text()], []
+    for kind in (BroadcastKind.ACKNOWLEDGED, BroadcastKind.RESTORED):
+        if words:
+            point = int(str(desk.value("SELECT contact_point_id FROM notifications")))
+            on = broadcast(desk.database, incident(desk.database), kind=kind)
+            ids.append(notification(desk.database, on, point))
+            desk.run("UPDATE notifications SET channel = 'sms' WHERE id = :id", id=ids[-1])
+        claimed = await desk.claimed()
+        message, _ = desk.delivery.make(claimed)
+        assert isinstance(message, Text)
+        words.append(message.body)
+        await desk.hand_over(claimed, Outcome(result=Result.UNKNOWN))
+    assert words[0] != words[1]
+    return ids, words
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+async def test_of_two_in_doubt_to_one_number_only_the_one_that_was_taken_is_found(desk: TextDesk, taken: int) -> None:
+    _, words = await two_in_doubt(desk)
+    desk.twilio.has["+12125550001"] = [Found(provider_id=SID, status=S.DELIVERED)]
+    desk.twilio.words[SID] = words[taken]
+    await desk.ask_until(150)
+    found = states(desk.database)
+    assert found[taken] == DELIVERED
+    assert found[1 - taken] == ("pending", "not_taken")
+    assert set(desk.twilio.bodies) == set(words)
+
+
+async def test_a_text_that_a_dead_daemon_was_sending_is_asked_for_by_its_words_of_then(desk: TextDesk) -> None:
+    desk.text()
+    message, version = desk.delivery.make(await desk.claimed())
+    assert isinstance(message, Text)
+    assert desk.value("SELECT template_version FROM notifications") == version
+    desk.run("UPDATE sites SET address = '99 Elsewhere'")
+    config = replace(desk.config, sender=replace(desk.config.sender, company="Renamed Utility", phone="555 0199"))
+    config = replace(config, sms=replace(config.sms, segments_at_most=1))
+    later = Letters(desk.database, config, desk.clock, Messages(config, PLAYBOOKS), "a secret")
+    asking = Asking(desk.database, desk.clock, PLAYBOOKS, desk.receipts, [desk.twilio], later)
+    desk.clock.seconds += 1_000  # its lease has lapsed
+    await desk.doubts.settle()
+    await asking.step()
+    assert desk.twilio.bodies == [message.body]
+
+
+async def test_a_claim_that_is_given_back_leaves_no_version(desk: TextDesk) -> None:
+    desk.text()
+    await desk.delivery.release([await desk.claimed()], reason=NotificationReason.PLANNED)
+    assert desk.value("SELECT template_version FROM notifications") is None
+
+
+async def test_a_notice_to_somebody_on_call_is_not_taken_for_a_customers_text(desk: TextDesk) -> None:
+    await desk.in_doubt()
+    desk.run(
+        "INSERT INTO calls (id, person, reason, text, verbs, called_at) VALUES (1, 'Ann', 'test', '', '', :at)",
+        at=to_micros(NOW),
+    )
+    desk.run(
+        """INSERT INTO call_routes (call_id, route, says, state, due_at, handed_over_at, provider_id)
+           VALUES (1, 'sms', 'call', 'handed_over', :at, :at, :sid)""",
+        at=to_micros(NOW),
+        sid=SID,
+    )
+    desk.twilio.has["+12125550001"] = [Found(provider_id=SID, status=S.DELIVERED)]  # of an account without bodies
+    await desk.doubts.ask()
+    assert desk.state()[0] == "in_doubt"
+    ((_, _, known),) = desk.twilio.asked
+    assert known == {SID}
 
 
 async def test_a_superseded_text_that_was_never_taken_ends(desk: TextDesk) -> None:

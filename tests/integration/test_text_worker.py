@@ -17,7 +17,7 @@ from notifier.providers import create
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.sandbox.twilio_faults import Callbacks, Faults
 from notifier.sandbox.twilio_receiver import ACCOUNT, TOKEN, TwilioReceiver, receiving_texts
-from notifier.stages.delivery import Asking, Delivery, Doubts, Receipts, Suppressions
+from notifier.stages.delivery import Asking, Delivery, Doubts, Letters, Receipts, Suppressions
 from notifier.storage.migrate import upgrade
 from notifier.storage.sqlite import SqliteDatabase
 from notifier.worker import Lanes, Worker
@@ -51,7 +51,8 @@ class TextBench:
         suppressions = Suppressions(self.database, self.clock, self.metrics, "a secret")
         receipts = Receipts(self.database, *around, PLAYBOOKS, suppressions, self.lanes)
         providers = [create(settings)]
-        asking = Asking(self.database, self.clock, PLAYBOOKS, receipts, providers)
+        letters = Letters(self.database, self.config, self.clock, messages, "a secret")
+        asking = Asking(self.database, self.clock, PLAYBOOKS, receipts, providers, letters)
         doubts = Doubts(self.database, self.config, *around, PLAYBOOKS, self.delivery.owner, asking)
         self.worker = Worker(
             self.delivery, doubts, providers, self.queue, self.clock, self.config, self.metrics, self.lanes

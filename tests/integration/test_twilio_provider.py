@@ -188,7 +188,7 @@ async def test_without_a_whole_answer_nobody_knows_and_the_list_tells(
     async with provider_for(url, timeout=timedelta(seconds=0.5)) as provider:
         outcome = await provider.send(text(), asyncio.Event())
         running.faults = Faults()
-        found = await provider.ask(text().recipient, began_at=began_at, known=())
+        found = await provider.ask(text().recipient, body=text().body, began_at=began_at, known=())
     assert outcome.result is Result.UNKNOWN
     assert [found.provider_id] == list(running.messages.by_sid) if taken and found else found is None
     assert len(running.messages.by_sid) == taken
@@ -200,10 +200,38 @@ async def test_the_list_is_not_asked_about_what_other_tries_made(receiver: tuple
     async with provider_for(url) as provider:
         first = await provider.send(text(), asyncio.Event())
         ask: Callable[..., object] = provider.ask
-        assert await ask(text().recipient, began_at=began_at, known={first.provider_id}) is None
+        assert await ask(text().recipient, body=text().body, began_at=began_at, known={first.provider_id}) is None
         later = began_at + timedelta(minutes=5)
-        assert await ask(text().recipient, began_at=later, known=()) is None
-        assert await ask("+12125559999", began_at=began_at, known=()) is None
+        assert await ask(text().recipient, body=text().body, began_at=later, known=()) is None
+        assert await ask("+12125559999", body=text().body, began_at=began_at, known=()) is None
+
+
+async def test_of_two_texts_to_one_number_the_one_of_these_words_is_found(
+    receiver: tuple[TwilioReceiver, str],
+) -> None:
+    _, url = receiver
+    began_at = datetime.now(UTC)
+    others = ("Your power is back.", f"TEST {text().body}", "NOTIFIER #7 power 94110")
+    async with provider_for(url) as provider:
+        for body in others:
+            await provider.send(text(body=body), asyncio.Event())
+        assert await provider.ask(text().recipient, body=text().body, began_at=began_at, known=()) is None
+        sent = await provider.send(text(), asyncio.Event())
+        found = await provider.ask(text().recipient, body=text().body, began_at=began_at, known=())
+    assert found is not None
+    assert found.provider_id == sent.provider_id
+
+
+async def test_where_an_account_keeps_no_words_number_and_time_tell(receiver: tuple[TwilioReceiver, str]) -> None:
+    running, url = receiver
+    began_at = datetime.now(UTC)
+    async with provider_for(url) as provider:
+        await provider.send(text(), asyncio.Event())
+        (taken,) = running.messages.by_sid.values()
+        taken.body = ""
+        found = await provider.ask(text().recipient, body=text().body, began_at=began_at, known=())
+    assert found is not None
+    assert found.provider_id == taken.sid
 
 
 async def test_messages_of_other_senders_to_that_number_are_not_ours(receiver: tuple[TwilioReceiver, str]) -> None:
@@ -211,7 +239,7 @@ async def test_messages_of_other_senders_to_that_number_are_not_ours(receiver: t
     began_at = datetime.now(UTC)
     async with provider_for(url, sender="+14155550199") as other, provider_for(url) as provider:
         await other.send(text(), asyncio.Event())
-        assert await provider.ask(text().recipient, began_at=began_at, known=()) is None
+        assert await provider.ask(text().recipient, body=text().body, began_at=began_at, known=()) is None
 
 
 async def test_what_the_list_says_of_a_failure_is_told(receiver: tuple[TwilioReceiver, str]) -> None:
@@ -221,7 +249,7 @@ async def test_what_the_list_says_of_a_failure_is_told(receiver: tuple[TwilioRec
     async with provider_for(url) as provider:
         await provider.send(text(), asyncio.Event())
         await running.settled()
-        found = await provider.ask(text().recipient, began_at=began_at, known=())
+        found = await provider.ask(text().recipient, body=text().body, began_at=began_at, known=())
     assert found is not None
     assert (found.status, found.code) == (ReceiptStatus.UNDELIVERED, 30003)
 
@@ -231,7 +259,7 @@ async def test_a_list_that_fails_says_nothing(receiver: tuple[TwilioReceiver, st
     running.faults = Faults(list_fails=True)
     async with provider_for(url) as provider:
         with pytest.raises(CannotTell):
-            await provider.ask(text().recipient, began_at=datetime.now(UTC), known=())
+            await provider.ask(text().recipient, body=text().body, began_at=datetime.now(UTC), known=())
 
 
 async def test_who_cannot_be_reached_at_all_was_sent_nothing() -> None:
@@ -240,7 +268,7 @@ async def test_who_cannot_be_reached_at_all_was_sent_nothing() -> None:
         async with provider_for(f"http://127.0.0.1:{closed.getsockname()[1]}") as provider:
             outcome = await provider.send(text(), asyncio.Event())
             with pytest.raises(CannotTell):
-                await provider.ask(text().recipient, began_at=datetime.now(UTC), known=())
+                await provider.ask(text().recipient, body=text().body, began_at=datetime.now(UTC), known=())
     assert outcome.result is Result.OURS
 
 

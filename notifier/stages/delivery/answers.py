@@ -56,7 +56,7 @@ class Answers:
         taken = [one for one in found if one.id in saying]
         personal = freeze_answers(self._personal, tx, {one: saying[one.id] for one in taken}, now)
         answers.keep(tx, saying)
-        claims.claim(tx, personal, lease, now=now)
+        claims.claim(tx, personal, lease, now=now, versions=self._personal.versions)
         notifications.end(tx, stopped, from_state=NotificationState.PENDING, now=now)
         claimed = [_claimed(one, saying[one.id], personal[one.id], channel, lease) for one in taken]
         return Taken(claimed=claimed, ended=stopped)

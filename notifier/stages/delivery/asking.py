@@ -2,7 +2,8 @@
 
 In: texts in doubt. Out: a receipt where the provider has the message; "sent again" where it has been asked more than
 once over half a minute and has none; and the rest, which cannot be told for too long, left to the policy. A provider is
-asked outside of every transaction, a few questions at a time.
+asked outside of every transaction, a few questions at a time, by number, time and words: the same number may have been
+sent something else in that minute, also by on-call or by a test send.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from notifier.domain.notification import Channel, NotificationReason, Notificati
 from notifier.domain.playbook import Playbook
 from notifier.domain.receipt import Receipt
 from notifier.providers import Asked, CannotTell, Found, Provider
+from notifier.stages.delivery.letters import Letters
 from notifier.stages.delivery.receipts import Receipts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import doubts, notifications, receipts
@@ -63,8 +65,10 @@ class Asking:
         playbooks: Mapping[str, Playbook],
         receipts: Receipts,
         providers: Sequence[Provider],
+        letters: Letters,
     ) -> None:
         """Keep the parts; of `providers` the first of each channel is asked, if it can tell."""
+        self._letters = letters
         self._database, self._clock, self._playbooks, self._receipts = database, clock, playbooks, receipts
         first: dict[Channel, Provider] = {}
         for provider in providers:
@@ -93,7 +97,9 @@ class Asking:
         if not round_:
             return Learnt(given_up=self._given_up(listed, monotonic))
         known = await self._database.read(
-            lambda tx: doubts.known_messages(tx, [one.contact_point_id for one in round_])
+            lambda tx: doubts.known_messages(
+                tx, [one.contact_point_id for one in round_], since=min(one.began_at for one in round_)
+            )
         )
         gate = asyncio.Semaphore(ASKED_AT_ONCE)
 
@@ -117,9 +123,10 @@ class Asking:
         if early:  # it was reported while it was being sent, and its outcome was never recorded
             await self._receipts.apply(early[one.doubtful.id][-1])
             return None
+        body, began_at = await self._letters.body(one.doubtful.id), self._in_real_time(one.began_at)
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                found = await provider.ask(one.address, began_at=self._in_real_time(one.began_at), known=known)
+                found = await provider.ask(one.address, body=body, began_at=began_at, known=known)
         except (CannotTell, TimeoutError) as error:
             reason = str(error) or "no answer in time"
             log.warning("cannot ask what became of a message", provider=name, reason=reason)
@@ -201,7 +208,7 @@ class Asking:
 
 
 def _one_per_contact_point(due: Sequence[Question]) -> list[Question]:
-    """Return the first question about each number: what one of them finds is no answer to the next."""
+    """Return the first question about each number: what one of them finds is none of the next one's."""
     first: dict[int, Question] = {}
     for one in due:
         first.setdefault(one.contact_point_id, one)

@@ -8,7 +8,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 from notifier.clock import Clock
@@ -66,7 +66,7 @@ class Delivery:
             Updates(config, playbooks, personal),
         )
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        self._kept_versions: set[str] = set()
+        self._kept_locales: set[str] = set()
         self._random = random.Random()  # noqa: S311  # spreads retries, guards nothing
 
     # --- claims
@@ -77,6 +77,7 @@ class Delivery:
         lease = Lease(owner=self.owner, until=monotonic + self.config.delivery.lease.total_seconds())
         taken = await self.database.write(lambda tx: self._claim(tx, channel, limit, lease, now))
         claimed = [one for each in taken for one in each.claimed]
+        self._kept_locales.update(one.personal.locale for one in claimed)  # now that they are committed
         count(self.metrics, channel, [end for each in taken for end in each.ended.values()])
         if not claimed and any(each.ended or each.put_off for each in taken):
             self.queue.wake(Topic.NOTIFICATIONS)  # there may be more behind them
@@ -90,7 +91,14 @@ class Delivery:
         for source in self._sources:
             taken.append(source.take(tx, channel, left, lease, now))
             left -= len(taken[-1].claimed)
+        self._keep_editions(tx, {one.personal.locale for each in taken for one in each.claimed}, now)
         return taken
+
+    def _keep_editions(self, tx: Transaction, locales: Set[str], now: datetime) -> None:
+        """Keep the sources of what is claimed: if we die while it is sent, its words can still be told."""
+        for locale in locales - self._kept_locales:
+            edition = self.messages.wording(locale).edition
+            editions.keep_edition(tx, edition.version, edition.to_json(), now=now)
 
     async def release(self, unbegun: Sequence[Claimed], *, reason: NotificationReason) -> None:
         """Give back claimed messages that were never begun; they are due again, or end with their broadcast."""
@@ -126,7 +134,6 @@ class Delivery:
         """
         monotonic, now = self.clock.monotonic(), self.clock.now()
         written = await self.database.write(lambda tx: self._record(tx, handed, monotonic, now))
-        self._kept_versions.update(one.template_version for one, _ in written)  # now that they are committed
         for channel in {one.claimed.channel for one, _ in written}:
             count(self.metrics, channel, [next_ for one, next_ in written if one.claimed.channel is channel])
         if any(next_.state in (NotificationState.IN_DOUBT, *FAILED_STATES) for _, next_ in written):
@@ -148,7 +155,6 @@ class Delivery:
         notifications.record(tx, [_tried(one, next_) for one, next_ in written])
         for one, _ in written:
             self._suppressions.after(tx, one, now)
-            self._keep_edition(tx, one, now)
         failed = [one.claimed.id for one, next_ in written if next_.state in FAILED_STATES]
         fallbacks.fall_back(tx, failed, self._playbooks, now=now, basis=self._basis)
         return written
@@ -163,12 +169,6 @@ class Delivery:
             broadcast=broadcast,
             jitter=self._random.random(),
         )
-
-    def _keep_edition(self, tx: Transaction, one: Handed, now: datetime) -> None:
-        version = one.template_version
-        if version and version not in self._kept_versions:
-            edition = self.messages.wording(one.claimed.personal.locale).edition
-            editions.keep_edition(tx, version, edition.to_json(), now=now)
 
     # --- words
 

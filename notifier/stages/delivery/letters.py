@@ -11,7 +11,7 @@ from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.consent import purpose_of
 from notifier.domain.night import as_told
 from notifier.domain.notification import NotificationFacts
-from notifier.messages import Messages
+from notifier.messages import Messages, RenderFailed
 from notifier.messages.edition import from_json as edition_from_json
 from notifier.messages.mime import MailComposer
 from notifier.messages.wording import Wording
@@ -23,6 +23,8 @@ from notifier.storage.queries.notifications import StoredNotification
 from notifier.storage.repositories import answers, claims, editions
 from notifier.storage.views import NotificationView
 
+FORMER_AT_MOST = 16  # compiled wordings of then
+
 
 class Letters:
     """Shows messages with all that explains them."""
@@ -31,6 +33,7 @@ class Letters:
         self._database, self._clock, self._messages = database, clock, messages
         self._composer = MailComposer(config.sender, link_secret)
         self._personal = PersonalFacts(config, messages)
+        self._former: dict[str, Wording] = {}  # by version
 
     async def show(self, notification_id: int) -> NotificationView:
         """Return one notification with the words that were sent, or that would be sent now; raise `NotFound`."""
@@ -47,8 +50,7 @@ class Letters:
             return self._answer(stored, stored.answer, edition, personal)
         if stored.kind is None or stored.facts is None or personal is None:
             return stored.view
-        wording = Wording(edition_from_json(edition)) if edition else self._messages.wording(personal.locale)
-        words = wording.render(
+        words = self._wording(stored, edition, personal).render(
             stored.channel,
             BroadcastKind(personal.kind or stored.kind),
             as_told(stored.facts, personal),
@@ -59,12 +61,29 @@ class Letters:
         kind = personal.kind or stored.view.kind
         return replace(stored.view, kind=kind, subject=words.subject, text=words.text, html=words.html)
 
+    async def body(self, notification_id: int) -> str:
+        """Return the words of a message that was begun, as they were sent; "" where they cannot be made any more."""
+        try:
+            return (await self.show(notification_id)).text
+        except RenderFailed:
+            return ""
+
+    def _wording(self, stored: StoredNotification, edition: str | None, personal: NotificationFacts) -> Wording:
+        """Return the wording of a version: the one in use, or one of then."""
+        current, version = self._messages.wording(personal.locale), stored.view.template_version
+        if not edition or not version or version == current.version:
+            return current
+        if version not in self._former:
+            if len(self._former) >= FORMER_AT_MOST:
+                self._former.clear()
+            self._former[version] = Wording(edition_from_json(edition))
+        return self._former[version]
+
     def _answer(
         self, stored: StoredNotification, answer: Answer, edition: str | None, personal: NotificationFacts
     ) -> NotificationView:
         """Return an answer with its words."""
-        wording = Wording(edition_from_json(edition)) if edition else self._messages.wording(personal.locale)
-        words = wording.render(
+        words = self._wording(stored, edition, personal).render(
             stored.channel,
             answer.kind,
             answer.facts or Facts(service=answer.service),

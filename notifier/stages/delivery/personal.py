@@ -33,11 +33,29 @@ class Reader(Protocol):
     def time_zone(self) -> str: ...
 
 
+class _Versions(dict[str, str]):
+    """Template versions by readers' locales, looked up once each."""
+
+    def __init__(self, messages: Messages) -> None:
+        super().__init__()
+        self._messages = messages
+
+    def __missing__(self, locale: str) -> str:
+        version = self[locale] = self._messages.wording(locale).version
+        return version
+
+
 class PersonalFacts:
     """Collects them from the store."""
 
     def __init__(self, config: Config, messages: Messages) -> None:
         self._config, self._messages = config, messages
+        self._versions = _Versions(messages)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Return the template version that a reader of each locale is written to in."""
+        return self._versions
 
     def freeze(
         self, tx: Transaction, broadcast_id: int, found: Sequence[Candidate], now: datetime

@@ -57,10 +57,9 @@ class Updates:
             while left > 0 and looked_at <= LOOK_AT_MOST:
                 found = claims.candidates(tx, broadcast, channel, now=now, limit=size)
                 sorted_ = self._sort(tx, broadcast, channel, found, left, now)
-                claims.claim(tx, {one.id: sorted_.goes[one.id] for one in sorted_.first}, lease, now=now)
-                claimed += [
-                    self._claimed(broadcast, one, sorted_.goes[one.id], channel, lease) for one in sorted_.first
-                ]
+                first = {one.id: sorted_.goes[one.id] for one in sorted_.first}
+                claims.claim(tx, first, lease, now=now, versions=self._personal.versions)
+                claimed += [self._claimed(broadcast, one, first[one.id], channel, lease) for one in sorted_.first]
                 ended |= sorted_.ended
                 put_off += sorted_.put_off
                 left -= len(sorted_.first)

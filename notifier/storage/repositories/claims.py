@@ -220,14 +220,32 @@ def region_time_zones(tx: Transaction, site_ids: Sequence[int], kinds: Sequence[
     return {site: zone for site, _, zone in rows}
 
 
-def claim(tx: Transaction, claims: Mapping[int, NotificationFacts], lease: Lease, *, now: datetime) -> None:
-    """Mark pending notifications as being sent by the owner of the lease, with their facts frozen."""
+def claim(
+    tx: Transaction,
+    claims: Mapping[int, NotificationFacts],
+    lease: Lease,
+    *,
+    now: datetime,
+    versions: Mapping[str, str],
+) -> None:
+    """Mark pending notifications as being sent by the owner of the lease, with what decides their words frozen.
+
+    `versions` are those of the templates by locale: whatever becomes of the try, its words can be told again.
+    """
     tx.run_many(
         f"""UPDATE notifications SET state = '{NotificationState.SENDING}', reason = '{NotificationReason.CLAIMED}',
-                   owner = :owner, lease_until = :until, sending_at = :now, attempts = attempts + 1, facts = :facts
+                   owner = :owner, lease_until = :until, sending_at = :now, attempts = attempts + 1, facts = :facts,
+                   template_version = :version
             WHERE id = :id AND state = '{NotificationState.PENDING}'""",
         [
-            {"id": id_, "owner": lease.owner, "until": lease.until, "now": to_micros(now), "facts": to_json(facts)}
+            {
+                "id": id_,
+                "owner": lease.owner,
+                "until": lease.until,
+                "now": to_micros(now),
+                "facts": to_json(facts),
+                "version": versions[facts.locale],
+            }
             for id_, facts in claims.items()
         ],
     )
@@ -278,7 +296,8 @@ def release(tx: Transaction, notification_ids: Iterable[int], *, reason: Notific
     return tx.run(
         f"""UPDATE notifications SET state = '{NotificationState.PENDING}', reason = :reason, owner = NULL,
                    lease_until = NULL, attempts = attempts - 1,
-                   facts = CASE WHEN attempts > 1 OR in_doubt_at IS NOT NULL THEN facts END
+                   facts = CASE WHEN attempts > 1 OR in_doubt_at IS NOT NULL THEN facts END,
+                   template_version = CASE WHEN attempts > 1 OR in_doubt_at IS NOT NULL THEN template_version END
             WHERE id IN ({numbers(ids)}) AND state = '{NotificationState.SENDING}'""",
         reason=reason,
     )

@@ -9,6 +9,7 @@ from notifier.domain.broadcast import BroadcastState
 from notifier.domain.delivery import Next
 from notifier.domain.errors import NotFound
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
+from notifier.domain.on_call import Route
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.repositories.audience import numbers
@@ -99,9 +100,17 @@ def to_ask(tx: Transaction, channels: Iterable[Channel], *, limit: int) -> list[
     ]
 
 
-def known_messages(tx: Transaction, contact_point_ids: Sequence[int]) -> dict[int, frozenset[str]]:
-    """Return, by contact point, what the provider calls those of its messages that were answered or reported."""
-    found: dict[int, set[str]] = {}
+_NOTICES = f"""SELECT provider_id FROM call_routes
+    WHERE route = '{Route.SMS}' AND provider_id <> '' AND handed_over_at >= :since"""
+
+
+def known_messages(tx: Transaction, contact_point_ids: Sequence[int], *, since: datetime) -> dict[int, frozenset[str]]:
+    """Return, by contact point, what the provider calls the messages to it that were answered or reported.
+
+    A customer may be on call as well, so the notices to people on call count for every number.
+    """
+    notices = {provider_id for (provider_id,) in tx.tuples(_NOTICES, since=to_micros(since))}
+    found: dict[int, set[str]] = {point: set(notices) for point in contact_point_ids}
     points = numbers(contact_point_ids)
     for point, provider_id in tx.tuples(
         f"""SELECT n.contact_point_id, a.provider_id FROM notifications AS n

@@ -51,7 +51,8 @@ def record(tx: Transaction, tried: Sequence[Tried]) -> None:
     )
     tx.run_many(
         """UPDATE notifications SET state = :state, reason = :reason, due_at = COALESCE(:due, due_at),
-                  ended_at = :ended, provider = :provider, provider_id = :provider_id, template_version = :version,
+                  ended_at = :ended, provider = :provider, provider_id = :provider_id,
+                  template_version = COALESCE(:version, template_version),
                   in_doubt_at = COALESCE(in_doubt_at, :doubt), owner = NULL, lease_until = NULL
            WHERE id = :id""",
         [
