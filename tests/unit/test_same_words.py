@@ -19,7 +19,7 @@ SENT = "We're sorry, your power is out at 10 Oak St. Back by 6:30 pm."
 )
 def test_what_a_carrier_does_to_a_text_leaves_its_words(listed: str) -> None:
     assert same_words(SENT, listed) is True
-    assert same_words(listed, SENT) is (False if listed.startswith("Sent from") else True)
+    assert same_words(listed, SENT) is (not listed.startswith("Sent from"))
 
 
 @pytest.mark.parametrize("listed", [f"TEST {SENT}", SENT.replace("10", "12"), SENT[:-1], "Your power is back."])

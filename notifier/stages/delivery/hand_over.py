@@ -8,7 +8,8 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from notifier.clock import Clock
@@ -94,7 +95,7 @@ class Delivery:
         self._keep_editions(tx, {one.personal.locale for each in taken for one in each.claimed}, now)
         return taken
 
-    def _keep_editions(self, tx: Transaction, locales: Set[str], now: datetime) -> None:
+    def _keep_editions(self, tx: Transaction, locales: AbstractSet[str], now: datetime) -> None:
         """Keep the sources of what is claimed: if we die while it is sent, its words can still be told."""
         for locale in locales - self._kept_locales:
             edition = self.messages.wording(locale).edition
