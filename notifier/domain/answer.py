@@ -15,6 +15,9 @@ class AnswerKind(StrEnum):
     """What an answer says."""
 
     RECEIVED = "received"  # we have your report and are looking
+    CHECKING = (
+        "checking"  # we are looking into it there, and know nothing for certain: to who asks before anyone is told
+    )
     STATUS = "status"  # the newest facts of the incident at your site
     NO_OUTAGE = "no_outage"  # we know of none at your site
     OPTED_OUT = "opted_out"  # no more messages; how to change that

@@ -15,6 +15,7 @@ from notifier.domain.reply import Meaning, Reply
 
 ASKED_WITHIN = timedelta(hours=1)  # a bare "2" answers a question as long as this
 OVER_WITHIN = timedelta(hours=24)  # an outage that was over so lately is still what OUT and ON are about
+REPORTED_WITHIN = timedelta(hours=12)  # a report as old as this is one that we have
 OFFERED_AT_MOST = 6  # sites that a text can offer to choose from
 ANSWERS_AN_HOUR = 6  # to one contact point; Twilio stops two robots at 15 to 30 texts in 30 s (error 14107)
 
@@ -57,7 +58,8 @@ class Writer:
     sites: tuple[WriterSite, ...] = ()  # in the order in which they are listed and numbered
     incidents: tuple[IncidentThere, ...] = ()  # newest first
     question: Question | None = None
-    said_on_for: frozenset[int] = frozenset()  # incidents
+    reported: frozenset[str] = frozenset()  # services that were reported out at their sites, and not ended since
+    thanked_for: frozenset[int] = frozenset()  # incidents of which they said ON, and were answered
     said_still_out_for: frozenset[int] = frozenset()  # incidents that were over
 
 
@@ -157,10 +159,17 @@ def _pause(reply: Reply, writer: Writer) -> Decision:
 def _status(reply: Reply, writer: Writer) -> Decision:
     service = _service(reply, writer)
     incident = _incident(writer, service, over=False) or _incident(writer, service, over=True)
-    kind, sites = AnswerKind.NO_OUTAGE, _ids(_with_service(writer, service))
     if incident is not None:
         service, sites = incident.service, _sites_in(writer, incident)
-        kind = AnswerKind.STATUS if incident.is_told else AnswerKind.RECEIVED  # not all is well, and nobody says what
+    else:
+        service = service or _only(writer.reported)
+        sites = _ids(_with_service(writer, service))
+    if incident is not None and incident.is_told:
+        kind = AnswerKind.STATUS
+    elif service in writer.reported or (not service and writer.reported):
+        kind = AnswerKind.RECEIVED
+    else:  # not all is well where something is suspected, and nobody says what
+        kind = AnswerKind.NO_OUTAGE if incident is None else AnswerKind.CHECKING
     answer = Answer(
         kind=kind,
         incident_id=incident.id if incident is not None and incident.is_told else None,
@@ -254,7 +263,7 @@ def _at(
         is_first = incident is not None and incident.id not in writer.said_still_out_for
         report: Report | None = Report(site=site, service=service, still_out=still_out and is_first)
     else:
-        is_new = told is not None and told not in writer.said_on_for
+        is_new = told is not None and told not in writer.thanked_for
         answer = Answer(kind=AnswerKind.NOTED_ON, service=service, site_ids=(site.id,)) if is_new else None
         report = None
     return Decision(

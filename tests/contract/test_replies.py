@@ -169,7 +169,41 @@ async def test_status_where_nothing_is_known_says_so_and_where_nobody_was_told_d
     assert desk.kinds(OSCAR) == ["no_outage"]
     await desk.open()  # confirmed, and nobody has been told
     await desk.text(MARY, "STATUS")
-    assert desk.kinds(MARY) == ["received"]
+    assert desk.kinds(MARY) == ["checking"]
+    await desk.complain(customer_id="14")
+    await desk.text(JOSE, "STATUS")
+    await desk.text(MARY, "STATUS")
+    assert (desk.kinds(JOSE), desk.kinds(MARY)) == (["received"], ["checking"] * 2)
+
+
+async def test_whoever_has_just_reported_is_not_told_that_all_is_well(desk: ReplyDesk) -> None:
+    await desk.text(MARY, "OUT")
+    await desk.text(MARY, "STATUS")
+    assert desk.kinds(MARY) == ["noted_out", "received"]
+    await desk.text(MARY, "ON")
+    await desk.text(MARY, "STATUS")
+    assert desk.kinds(MARY)[2:] == ["no_outage"]
+
+
+async def test_a_report_is_over_with_the_incident_it_belonged_to(desk: ReplyDesk) -> None:
+    await desk.text(MARY, "OUT")
+    desk.pass_time(minutes=2)
+    await desk.open()
+    desk.pass_time(minutes=2)
+    dismissed = "UPDATE incidents SET state = 'dismissed', dismissed_at = :now"
+    desk.database.write_now(lambda tx: tx.run(dismissed, now=to_micros(desk.clock.now())))
+    await desk.text(MARY, "STATUS")
+    assert desk.kinds(MARY) == ["noted_out", "no_outage"]
+
+
+async def test_on_before_anybody_was_told_leaves_the_one_answer_to_the_on_after_it(desk: ReplyDesk) -> None:
+    draft = await desk.open()
+    await desk.text(MARY, "ON")
+    assert desk.kinds(MARY) == []
+    await desk.deliver(draft)
+    for _ in range(2):
+        await desk.text(MARY, "ON")
+    assert desk.kinds(MARY) == ["noted_on"]
 
 
 async def test_out_and_on_are_counted_for_their_incident(desk: ReplyDesk) -> None:

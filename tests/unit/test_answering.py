@@ -1,5 +1,6 @@
 """What follows from a text, decided from its meaning and from what is out there."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,7 +65,11 @@ NOBODY = Writer()
     [
         (Meaning.STATUS, OUT_AT_HOME, AnswerKind.STATUS),
         (Meaning.STATUS, OVER_AT_HOME, AnswerKind.STATUS),
-        (Meaning.STATUS, UNTOLD_AT_HOME, AnswerKind.RECEIVED),
+        (Meaning.STATUS, UNTOLD_AT_HOME, AnswerKind.CHECKING),
+        (Meaning.STATUS, replace(UNTOLD_AT_HOME, reported=frozenset({"power"})), AnswerKind.RECEIVED),
+        (Meaning.STATUS, replace(UNTOLD_AT_HOME, reported=frozenset({"water"})), AnswerKind.CHECKING),
+        (Meaning.STATUS, replace(OUT_AT_HOME, reported=frozenset({"power"})), AnswerKind.STATUS),
+        (Meaning.STATUS, replace(HOME, reported=frozenset({"power"})), AnswerKind.RECEIVED),
         (Meaning.STATUS, HOME, AnswerKind.NO_OUTAGE),
         (Meaning.STATUS, NOBODY, None),
         (Meaning.OUT, OUT_AT_HOME, AnswerKind.NOTED_OUT),
@@ -107,7 +112,7 @@ def test_out_is_a_complaint_and_after_restored_it_counts_again_once() -> None:
 
 
 def test_on_is_confirmed_once() -> None:
-    said = Writer(sites=(site(1),), incidents=(incident(),), said_on_for=frozenset({1}))
+    said = Writer(sites=(site(1),), incidents=(incident(),), thanked_for=frozenset({1}))
     assert kind(after(Meaning.ON, said)) is None
     assert after(Meaning.ON, said).incident_id == 1
 

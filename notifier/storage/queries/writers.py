@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from notifier.domain.answer import AnswerKind
-from notifier.domain.answering import ASKED_WITHIN, OVER_WITHIN, IncidentThere, Question, Writer, WriterSite
+from notifier.domain.answering import (
+    ASKED_WITHIN,
+    OVER_WITHIN,
+    REPORTED_WITHIN,
+    IncidentThere,
+    Question,
+    Writer,
+    WriterSite,
+)
 from notifier.domain.consent import Purpose
 from notifier.domain.reply import Meaning
 from notifier.storage.database import Transaction
@@ -63,7 +71,8 @@ def writer(tx: Transaction, contact_point_id: int, *, now: datetime) -> Writer:
         sites=sites,
         incidents=incidents_at(tx, [site.id for site in sites], contact_point_id=contact_point_id, now=now),
         question=_question(tx, contact_point_id, now),
-        said_on_for=replies.said_of(tx, contact_point_id, Meaning.ON),
+        reported=reported(tx, sites, contact_point_id=contact_point_id, now=now),
+        thanked_for=replies.answered(tx, contact_point_id, Meaning.ON),
         said_still_out_for=replies.said_still_out(tx, contact_point_id),
     )
 
@@ -145,6 +154,38 @@ def incidents_at(
 
 _LATELY = """(i.state IN ('suspected', 'confirmed')
               OR (i.state IN ('resolved', 'closed') AND COALESCE(i.resolved_at, i.closed_at) > :since))"""
+
+
+def reported(tx: Transaction, sites: Sequence[WriterSite], *, contact_point_id: int, now: datetime) -> frozenset[str]:
+    """Return the services that were reported for the customers of some sites lately, while the report is open.
+
+    It ends with an incident of that service there, whatever it turned out to be, or when the contact point says ON.
+    """
+    if not sites:
+        return frozenset()
+    ids = numbers([site.id for site in sites])
+    return frozenset(
+        service
+        for (service,) in tx.tuples(
+            f"""SELECT DISTINCT c.service FROM complaints AS c
+                WHERE c.customer_id IN ({numbers(sorted({site.customer_id for site in sites}))})
+                  AND c.received_at > :since AND c.effective_at > :since
+                  AND NOT EXISTS (SELECT 1 FROM replies AS r
+                                  WHERE r.contact_point_id = :point AND r.meaning = '{Meaning.ON}'
+                                    AND r.received_at >= c.effective_at AND r.service IN ('', c.service))
+                  AND NOT EXISTS (SELECT 1 FROM incidents AS i
+                                  WHERE i.service = c.service AND i.state IN ('resolved', 'closed', 'dismissed')
+                                    AND COALESCE(i.resolved_at, i.dismissed_at, i.closed_at) > c.effective_at
+                                    AND (EXISTS (SELECT 1 FROM incident_regions AS ir
+                                                 JOIN site_regions AS sr ON sr.region_id = ir.region_id
+                                                 WHERE ir.incident_id = i.id AND ir.role = 'place'
+                                                   AND sr.site_id IN ({ids}))
+                                         OR EXISTS (SELECT 1 FROM incident_sites AS t
+                                                    WHERE t.incident_id = i.id AND t.site_id IN ({ids}))))""",
+            point=contact_point_id,
+            since=to_micros(now - REPORTED_WITHIN),
+        )
+    )
 
 
 def _question(tx: Transaction, contact_point_id: int, now: datetime) -> Question | None:

@@ -117,13 +117,15 @@ def finish(
     )
 
 
-def said_of(tx: Transaction, contact_point_id: int, meaning: Meaning) -> frozenset[int]:
-    """Return the incidents of which a contact point has said this."""
+def answered(tx: Transaction, contact_point_id: int, meaning: Meaning) -> frozenset[int]:
+    """Return the incidents of which a contact point has said this, and was answered about it."""
     return frozenset(
         incident
         for (incident,) in tx.tuples(
-            """SELECT DISTINCT incident_id FROM replies
-               WHERE contact_point_id = :id AND meaning = :meaning AND incident_id IS NOT NULL""",
+            """SELECT DISTINCT r.incident_id FROM replies AS r
+               JOIN notifications AS n ON n.cause_kind = 'reply' AND n.cause_id = r.id
+                AND n.contact_point_id = r.contact_point_id
+               WHERE r.contact_point_id = :id AND r.meaning = :meaning AND r.incident_id IS NOT NULL""",
             id=contact_point_id,
             meaning=meaning,
         )
