@@ -102,6 +102,32 @@ async def test_a_stop_that_was_sent_before_the_start_changes_nothing(desk: Reply
     assert desk.kinds() == ["opted_out", "opted_in"]
 
 
+async def test_a_start_by_text_switches_texts_on_again_and_says_so(desk: ReplyDesk) -> None:
+    desk.database.write_now(lambda tx: tx.run("UPDATE contact_points SET channels_off = '|sms|voice|'"))
+    await desk.text(MARY, "START")
+    assert [(one.address, str(one.kind)) for one in await desk.claim()] == [(MARY, "opted_in")]
+    off = {row["address"]: row["channels_off"] for row in desk.rows("SELECT address, channels_off FROM contact_points")}
+    assert (off[MARY], off[JOSE]) == ("|voice|", "|sms|voice|")
+    audited = desk.rows("SELECT action FROM audit WHERE action = 'contact_points.opt_in'")
+    assert len(audited) == 1
+    await tell(desk)
+    assert [state for state, _ in desk.messages(MARY)] == ["sent"]
+    assert desk.messages(JOSE) == []
+
+
+async def test_a_start_is_no_lie_to_who_has_switched_off_every_site_and_leaves_single_ones_off(desk: ReplyDesk) -> None:
+    mute = "INSERT INTO muted_sites (contact_point_id, site_id, created_at) VALUES (1, 1, 1)"
+    desk.database.write_now(lambda tx: tx.run(mute))
+    second = desk.town.site(1, desk.town.region("94117"), reference="2", address="Barn")
+    desk.town.contact(1, [second], MARY, kind="mobile")
+    await desk.text(MARY, "START")
+    assert desk.rows("SELECT site_id FROM muted_sites") == [{"site_id": 1}]
+    desk.database.write_now(lambda tx: tx.run("INSERT INTO muted_sites VALUES (1, :site, 1)", site=second))
+    await desk.text(MARY, "START")
+    assert desk.rows("SELECT site_id FROM muted_sites") == []
+    assert desk.kinds(MARY) == ["opted_in"]
+
+
 async def test_a_start_does_not_lift_what_an_agent_stopped(desk: ReplyDesk) -> None:
     desk.database.write_now(lambda tx: tx.run("UPDATE contact_points SET suppressed = 'by_person' WHERE id = 1"))
     await desk.text(MARY, "START")

@@ -25,6 +25,7 @@ from notifier.domain.consent import (
 )
 from notifier.domain.customer import SuppressionReason
 from notifier.domain.errors import InvalidInput
+from notifier.domain.notification import Channel
 from notifier.messages.links import address_hash
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
@@ -146,9 +147,13 @@ class Consents:
         wording: str = "",
         actor: Actor = CUSTOMER,
         proves_address: bool = False,
+        channel: Channel | None = None,
         now: datetime,
     ) -> int:
         """Note that somebody wants messages again; return its number in the audit log, 0 if they get them anyway.
+
+        `channel` is the one that they asked by: where they had switched it off, it is on again, and so are their sites
+        where they had switched off every one; the word would mean nothing otherwise.
 
         Lifts an opt-out and a spam complaint, which were theirs to make; and a bad address only where the word came
         from that very address (`proves_address`): a number that texts is no landline either. What an agent stopped, an
@@ -159,6 +164,8 @@ class Consents:
         changed = suppressions.lift(tx, point.id, lifts, source=source, now=now)
         if proves_address:
             changed |= suppressions.make_mobile(tx, point.id)
+        if channel is not None:
+            changed |= _switch_on(tx, point, channel)
         stored = consents.of_contact_point(tx, point.id)
         for purpose in purposes:
             if _is(stored.get(purpose), ConsentState.GRANTED):
@@ -315,6 +322,18 @@ class Consents:
             target=f"contact point {contact_point_id}",
             detail=detail,
         )
+
+
+def _switch_on(tx: Transaction, point: ContactPoint, channel: Channel) -> bool:
+    """Undo what keeps every message of a channel away; return whether anything did. Single sites stay as chosen."""
+    is_off = channel in point.channels_off
+    if is_off:
+        contact_points.choose_channels(tx, point.id, point.channels_off - {channel})
+    sites = contact_points.sites(tx, point.id)
+    are_off = bool(sites) and all(site.muted for site in sites)
+    if are_off:
+        contact_points.unmute(tx, point.id, [site.id for site in sites])
+    return is_off or are_off
 
 
 def _is(stored: StoredConsent | None, state: ConsentState) -> bool:

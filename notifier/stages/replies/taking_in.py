@@ -67,9 +67,10 @@ class Words(Protocol):
         source: str,
         wording: str,
         proves_address: bool,
+        channel: Channel,
         now: datetime,
     ) -> int:
-        """Note an opt-in; return 0 if it changes nothing."""
+        """Note an opt-in, and switch the channel on again; return 0 if it changes nothing."""
         ...
 
     def count_opt_out(self) -> None:
@@ -241,6 +242,7 @@ class Replies:
             source=inbound.source,
             wording=inbound.text,
             proves_address=inbound.source == "sms",  # a mail's sender proves nothing
+            channel=CHANNELS[inbound.source],
             now=now,
         )
         resumed = contact_points.unpause_all(tx, point)  # whoever said PAUSE goes on with START
