@@ -32,7 +32,7 @@ from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
 from notifier.stages.delivery import Asking, Delivery, Doubts, Held, Letters, Receipts, Suppressions
-from notifier.stages.detection import Detection
+from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
@@ -203,6 +203,7 @@ class App:
             directory=Directory(database, config, clock, queue, playbooks, link_secrets),
             intake=intake,
             detection=Detection(database, config, clock, queue, metrics, playbooks),
+            explaining=Explaining(database, config, clock, playbooks),
             incidents=incidents,
             broadcasts=broadcasts,
             held=Held(database, clock, queue, metrics),

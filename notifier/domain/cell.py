@@ -171,6 +171,28 @@ class Cell:
             return window
         return Window(COMPANION_WEIGHT * z, self.times[first], observed, expected, verified)
 
+    def window(self, from_us: int, at_us: int) -> Window:
+        """Return what one window says, the most surprising one or not; fewer than three complaints score nothing."""
+        first, end = bisect_left(self.times, from_us), bisect_right(self.times, at_us)
+        observed, until = end - first, self.shape.integral(from_us)
+        reference = PSEUDO_COMPLAINTS + (first - bisect_left(self.times, from_us - REFERENCE_US))
+        factor = self._factor(reference, until - self.shape.integral(from_us - REFERENCE_US))
+        expected = (self.shape.integral(at_us) - until) * factor
+        mu = expected + EXPECTED_AT_LEAST
+        score = 0.0
+        if observed >= COMPLAINTS_AT_LEAST and observed > mu:
+            both = observed + reference
+            score = observed * log(observed / mu) - both * log(both / (mu + reference))
+        return Window(score, from_us, observed, expected, sum(self._verified[first:end]))
+
+    def last_hour(self, at_us: int) -> Window:
+        """Return what the companion for slow rises says, the most surprising window or not."""
+        first, end = bisect_right(self.times, at_us - LAST_HOUR_US), bisect_right(self.times, at_us)
+        expected = self.daily_mean / 24 * self.shape.hours_of_day[self.shape.local.hour(at_us) % 24]
+        z = (end - first - expected) / sqrt(max(expected, COMPANION_VARIANCE_AT_LEAST))
+        score = max(COMPANION_WEIGHT * z, 0.0)
+        return Window(score, at_us - LAST_HOUR_US, end - first, expected, sum(self._verified[first:end]))
+
     def _start_of_verified(self, wanted: int) -> int:
         """Return the latest window start from which on `wanted` verified complaints were counted; -1 for none."""
         place = len(self._verified)

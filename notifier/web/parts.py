@@ -11,7 +11,7 @@ from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
 from notifier.stages.delivery import Held, Letters, Receipts, Suppressions
-from notifier.stages.detection import Detection
+from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import Incidents
@@ -39,6 +39,7 @@ class Parts:
     directory: Directory
     intake: Intake
     detection: Detection
+    explaining: Explaining
     incidents: Incidents
     broadcasts: Broadcasts
     held: Held

@@ -83,20 +83,22 @@ def newest_evidence(tx: Transaction, incident_id: int) -> list[EvidenceView]:
            ORDER BY e.score DESC, e.id""",
         id=incident_id,
     )
-    return [
-        EvidenceView(
-            region=f"{row['kind']} {row['code']}",
-            at=to_instant(row["at"]),
-            window_from=to_instant(row["window_from_at"]),
-            observed=row["observed"],
-            expected=row["expected"],
-            score=row["score"],
-            grade=row["grade"],
-            distinct_customers=row["distinct_customers"],
-            verified=row["verified"],
-        )
-        for row in rows
-    ]
+    return [evidence_view(row) for row in rows]
+
+
+def evidence_view(row: Row) -> EvidenceView:
+    """Return evidence as it is shown; the row has the kind and the code of its region, too."""
+    return EvidenceView(
+        region=f"{row['kind']} {row['code']}",
+        at=to_instant(row["at"]),
+        window_from=to_instant(row["window_from_at"]),
+        observed=row["observed"],
+        expected=row["expected"],
+        score=row["score"],
+        grade=row["grade"],
+        distinct_customers=row["distinct_customers"],
+        verified=row["verified"],
+    )
 
 
 _ROWS = """SELECT i.*, p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by
