@@ -65,6 +65,17 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownOutage:
+    """An outage of the truth, and what became of it."""
+
+    region: str
+    service: str
+    began_at: datetime
+    opening: int | None  # the number of the incident that found it; None: missed
+    delay: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The incidents held against a truth."""
 
@@ -76,6 +87,7 @@ class Verdict:
     cell_months: float
     false_per_cell_month: Interval
     false_per_month: Interval  # over all cells
+    known: tuple[KnownOutage, ...] = ()  # every outage after the warm-up, found or missed, in order
 
     @property
     def precision(self) -> float | None:
