@@ -5,11 +5,11 @@ and `Changes`: the baselines that have come into force and must be stored with t
 the store, a backtest from a file; both decide the same because there is nothing else to decide with. No I/O, no clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from notifier.domain.baseline import FLAT, Baseline, Level, LocalTime, Shape
+from notifier.domain.baseline import FLAT, US_PER_DAY, Baseline, Level, LocalTime, Shape
 from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
 
@@ -75,13 +75,24 @@ class Surveillance:
         day = self.local.day(watched.at_us)
         if day > self.baseline.day:
             self.begin_day(counts, day)
-            self.detector.forget_idle(watched.at_us)
         self._give_levels(counts, watched)
         return self.detector.feed(watched)
 
+    def without_level(self, counts: Counts, complaints: Iterable[CountedComplaint]) -> list[CellKey]:
+        """Return the cells that the next complaints will need a level for: who has many may look them up together."""
+        cells: dict[CellKey, None] = {}
+        day = self.baseline.day
+        for complaint in complaints:
+            watched = self._watched(counts, complaint)
+            if watched is not None:
+                day = max(day, self.local.day(watched.at_us))
+                cells.update(dict.fromkeys(self.detector.needs_level(watched, day)))
+        return list(cells)
+
     def begin_day(self, counts: PastCounts, day: int) -> NewDay:
-        """Make the baseline of a local day and put it into force."""
+        """Make the baseline of a local day and put it into force; cells that have been idle are forgotten."""
         new = begin_day(counts, day, self.services, self.local, self._state)
+        self.detector.forget_idle(self.local.instant(day * US_PER_DAY))
         self.changes.days.append(new)
         levels = self.changes.levels
         self.changes.levels = {key: level for key, level in levels.items() if key.service not in new.imported}
@@ -137,12 +148,16 @@ class Surveillance:
                 watched.append((rank, region_id))
         if not watched:
             return None
+        watched.sort()
+        regions = [region_id for _, region_id in watched]
+        if regions == complaint.regions:  # as nearly always: intake stores them in this order
+            return complaint
         return CountedComplaint(
             position=complaint.position,
             service=complaint.service,
             at_us=complaint.at_us,
             verified=complaint.verified,
-            regions=[region_id for _, region_id in sorted(watched)],
+            regions=regions,
         )
 
     def _give_levels(self, counts: Counts, complaint: CountedComplaint) -> None:
