@@ -6,6 +6,7 @@ Of some 14,600 codes a stranger may try five per call.
 """
 
 import hmac
+import re
 from collections.abc import Iterator
 from itertools import count
 
@@ -14,6 +15,8 @@ DIGITS = "23456789"
 LENGTH = 3
 TRIES_AT_MOST = 5  # wrong codes from a person's number, before their codes are good for nothing
 _SIGNS = LETTERS + DIGITS
+_LOOKED_AT = 5  # words of a text that may be a code
+_WORD = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z0-9]{{{LENGTH}}}(?![A-Za-z0-9])")
 
 
 def code_of(secret: str, salt: str) -> str:
@@ -30,6 +33,12 @@ def _signs(digest: bytes) -> Iterator[str]:
     """Spread bytes evenly over the signs: those beyond the last whole multiple are passed over."""
     most = 256 - 256 % len(_SIGNS)
     return (_SIGNS[byte % len(_SIGNS)] for byte in digest if byte < most)
+
+
+def codes_in(text: str) -> list[str]:
+    """Return the words of a text that may be codes, in capitals: of the right length, with a letter and a digit."""
+    words = [word.upper() for word in _WORD.findall(text)]
+    return [word for word in words if set(word) & set(LETTERS) and set(word) & set(DIGITS)][:_LOOKED_AT]
 
 
 def is_code(secret: str, salt: str, given: str) -> bool:

@@ -87,12 +87,15 @@ def trial_line(person: str) -> str:
     return f"test for {person}: nothing has happened, this only tries whether you are reached"
 
 
+def words_to_answer(code: str, verbs: Sequence[Verb]) -> str:
+    """Return what to answer with: `Reply K7Q SEND, K7Q WAIT or K7Q NO.`"""
+    each = [f"{code} {verb.upper()}" for verb in verbs]
+    return f"Reply {' or '.join(filter(None, (', '.join(each[:-1]), each[-1])))}."
+
+
 def _answers(notice: Notice) -> str:
     """Return how to answer, and what happens when nobody does."""
-    said = ""
-    if notice.code and notice.verbs:
-        each = [f"{notice.code} {verb.upper()}" for verb in notice.verbs]
-        said = f"Reply {' or '.join(filter(None, (', '.join(each[:-1]), each[-1])))}. "
+    said = f"{words_to_answer(notice.code, notice.verbs)} " if notice.code and notice.verbs else ""
     if notice.reason is CallReason.TEST:
         return said.rstrip()
     minutes = max(1, round(notice.answer_within.total_seconds() / 60))

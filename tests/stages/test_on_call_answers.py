@@ -372,3 +372,39 @@ async def test_what_is_over_cannot_be_taken(desk: Desk) -> None:
 async def test_only_commanders_may_test(desk: Desk) -> None:
     with pytest.raises(Forbidden):
         await desk.on_call.test("", Actor(name="eve", role=KeyRole.AGENT))
+
+
+# --- other words -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_good_code_with_another_word_is_answered_with_the_words_and_does_nothing(desk: Desk) -> None:
+    code = desk.code(ANN_NUMBER)
+    said = await desk.on_call.explain(["AA2", code], ANN_NUMBER)
+    assert said == (
+        f"That was not understood, nothing was done. Reply {code} SEND, {code} WAIT or {code} NO."
+        " Until then the next on call is woken."
+    )
+    assert await desk.on_call.answer(code, "okay", ANN_NUMBER) == said
+    assert segments(said).count <= 2
+    assert state(desk) == "suspected"
+    await desk.watch(11)
+    assert desk.called() == ["Ann", "Bea"]
+    assert "confirmed" in await desk.on_call.answer(code, "send", ANN_NUMBER)  # it is still good
+    assert "was used at" in str(await desk.on_call.explain([code], ANN_NUMBER))
+
+
+async def test_other_words_without_a_good_code_are_a_text_like_any_other(desk: Desk) -> None:
+    code = desk.code(ANN_NUMBER)
+    for codes, sender in ((["AA2"], ANN_NUMBER), ([code], BEA_NUMBER), ([], ANN_NUMBER), ([code], "+14155559999")):
+        assert await desk.on_call.explain(codes, sender) is None
+    assert desk.audit() == []
+    assert "confirmed" in await desk.on_call.answer(code, "send", ANN_NUMBER)
+
+
+async def test_the_words_are_explained_six_times_an_hour(desk: Desk) -> None:
+    code = desk.code(ANN_NUMBER)
+    said = [await desk.on_call.explain([code], ANN_NUMBER) for _ in range(8)]
+    assert [bool(each) for each in said] == [True] * 6 + [False] * 2
+    assert said[-1] == ""
+    desk.clock.go_on(timedelta(minutes=61))
+    assert await desk.on_call.explain([code], ANN_NUMBER)

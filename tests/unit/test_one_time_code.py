@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.one_time_code import code_of, is_code
+from notifier.domain.one_time_code import code_of, codes_in, is_code
 from notifier.domain.reply import Meaning
 
 
@@ -40,3 +40,9 @@ def test_codes_are_spread_evenly() -> None:
 
 def test_no_code_is_a_word_that_means_something_to_customers() -> None:
     assert not {str(meaning).upper() for meaning in Meaning} & {code_of("secret", str(n)) for n in range(3000)}
+
+
+def test_what_may_be_a_code_is_found_in_a_text() -> None:
+    assert codes_in("k7q ok, SEND-A2C now") == ["K7Q", "A2C"]
+    assert codes_in("ok the 123 and K7QX are none") == []
+    assert len(codes_in("A2 A3C " * 100)) == 5

@@ -8,7 +8,9 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 
 from notifier.config import Inbound, OnCall, Person, Provider, ProviderKind, Sender
+from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.notification import Channel
+from notifier.domain.one_time_code import code_of
 from notifier.providers.twilio_signature import signature_of
 from notifier.stages.replies import Inbound as Arrived
 from tests.served import Answer, Served
@@ -287,6 +289,25 @@ async def test_somebody_on_call_is_answered_at_once_and_is_no_customer(town: Ser
     await text(town, "K7Q SEND")  # of a customer it is a note
     await handle(town)
     assert town.rows("SELECT meaning FROM replies ORDER BY id")[1]["meaning"] == "note"
+
+
+async def test_somebody_on_call_who_writes_another_word_hears_the_words_and_no_helpdesk_sees_the_code(
+    town: Served,
+) -> None:
+    parts = town.machine.parts
+    await parts.on_call.test("eve", Actor(name="dan", role=KeyRole.COMMANDER))
+    [call] = town.rows("SELECT code_salt FROM calls")
+    code = code_of(parts.link_secret, call["code_salt"])
+    answer = await text(town, f"{code.lower()} ok, got it", sender=EVE, sid="SM1")
+    assert f"Reply {code} WAIT.".encode() in answer.body
+    assert (await text(town, f"{code} ok", sender=EVE, sid="SM1")).body.endswith(b"<Response/>")
+    await text(town, f"{code} ok", sender=ANN)  # a code is nothing in another hand
+    await text(town, "STOP", sender=EVE)
+    await handle(town)
+    stored = town.rows("SELECT meaning, text, forward_due_at FROM replies ORDER BY id")
+    assert [row["meaning"] for row in stored] == ["on_call", "note", "stop"]
+    assert (stored[0]["text"], stored[0]["forward_due_at"]) == ("", None)
+    assert b"You have it" in (await text(town, f"{code} WAIT", sender=EVE)).body
 
 
 async def test_a_robot_is_answered_six_times_an_hour(town: Served) -> None:

@@ -4,7 +4,7 @@ Comes in: needs, stopped providers, silent sources; answers by text and by key. 
 and what one commander may do in the name of who answered. It is never stopped by `pause-all`, the hour, or a queue.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from zoneinfo import ZoneInfo
 
@@ -80,6 +80,10 @@ class OnCall:
     async def answer(self, code: str, verb: str, sender: str) -> str:
         """Do what somebody on call answers by text, and return what they are told."""
         return await self._answers.answer(code, verb, sender)
+
+    async def explain(self, codes: Sequence[str], sender: str) -> str | None:
+        """Return what somebody on call is told who wrote a good code with other words; None when none is good."""
+        return await self._answers.explain(codes, sender)
 
     async def acknowledge(self, call_id: int, actor: Actor) -> CallView:
         """Take a call at a keyboard."""

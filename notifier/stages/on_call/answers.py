@@ -5,15 +5,16 @@ code is good for the person and the call it was made for, once. What is done wit
 commander do, under the name of that person, and it is audited.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from notifier.domain.actor import Actor, KeyRole
+from notifier.domain.answering import ANSWERS_AN_HOUR
 from notifier.domain.broadcast import BroadcastState
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotFound, NotifierError, Refused
@@ -27,7 +28,7 @@ from notifier.domain.on_call import (
     person_behind,
 )
 from notifier.domain.one_time_code import TRIES_AT_MOST, is_code
-from notifier.messages.on_call import one_text
+from notifier.messages.on_call import one_text, words_to_answer
 from notifier.stages import Surroundings
 from notifier.stages.on_call.ending import Settled, sweep
 from notifier.stages.on_call.people import People
@@ -80,6 +81,7 @@ class Answers:
         self._database, self._clock = around.database, around.clock
         self._zone = ZoneInfo(around.config.regions.time_zone)
         self._people, self._deciding, self._secret, self._count = people, deciding, secret, count
+        self._explained: dict[str, list[datetime]] = {}  # by number of somebody on call, within the last hour
 
     def knows(self, sender: str) -> bool:
         """Tell whether a number is that of somebody on call."""
@@ -106,6 +108,24 @@ class Answers:
         await self._rest(taken)
         return said
 
+    async def explain(self, codes: Sequence[str], sender: str) -> str | None:
+        """Return what the author of a text hears whose code is good and whose word is none of ours, fit for a text.
+
+        None: no code of it is good, so it is a text like any other. "": it is, and was explained often enough for now.
+        Nothing is done, no code is used up, and whoever is called next still is.
+        """
+        people = self._people.with_number(sender)
+        said = await self._database.read(lambda tx: self._explained_of(tx, people, codes))
+        if said is None:
+            return None
+        now = self._clock.now()
+        lately = [at for at in self._explained.get(sender, ()) if at > now - timedelta(hours=1)]
+        if len(lately) >= ANSWERS_AN_HOUR:
+            log.warning("somebody on call gets no more explanations for now", sender=mask(sender))
+            return ""
+        self._explained[sender] = [*lately, now]
+        return one_text(said)
+
     async def acknowledge(self, call_id: int, actor: Actor) -> None:
         """Take a call at a keyboard, for oneself or for the person who was called; nothing is told to customers."""
         actor.require(KeyRole.COMMANDER)
@@ -130,22 +150,20 @@ class Answers:
         """Find the call that a code is for and use the code up; return what is said when there is nothing to do."""
         now = self._clock.now()
         calls = stored.decidable(tx, people, since=now - DECIDES_FOR)
-        usable = [call for call in calls if call.code_tries < TRIES_AT_MOST]
-        right = [call for call in usable if is_code(self._secret, call.code_salt, code)]  # every one is compared
-        if not right or verb not in list(Verb):
+        right = self._with_code(calls, code)
+        if not right:
             stored.count_wrong_code(tx, [call.id for call in calls])
             actor = Actor(name=actor_name(people[0]), role=KeyRole.COMMANDER, origin="sms")
             detail = {"from": mask(sender), "verb": verb[:8]}
             audit.record(tx, at=now, actor=actor, action="on-call.wrong_code", target="on-call", detail=detail)
             return UNKNOWN_CODE
-        call, wanted = right[0], Verb(verb)
-        alarms = tuple(alarm for alarm in stored.alarms_of(tx, call.id) if alarm.ended_at is None)
-        if call.answered_at is not None:
-            return (
-                f"{code.upper()} was used at {self._time(call.answered_at)}: {call.answer.upper()}. Nothing more done."
-            )
-        if not alarms:
-            return "This is over. Nothing was done."
+        call = right[0]
+        alarms = _standing(tx, call)
+        if (nothing := self._nothing_to_do(call, alarms, code)) is not None:
+            return nothing
+        if verb not in list(Verb):
+            return _not_understood(call, code)
+        wanted = Verb(verb)
         if wanted is Verb.SEND and wanted not in call.verbs:
             return (
                 f"This cannot be sent by text; use: notifier. If you have it, reply {code.upper()} WAIT."
@@ -162,6 +180,26 @@ class Answers:
             detail={"about": [alarm.key for alarm in alarms]},
         )
         return _Taken(call=call, alarms=alarms, verb=wanted, actor=actor)
+
+    def _with_code(self, calls: Sequence[StoredCall], code: str) -> list[StoredCall]:
+        """Return the calls that a code is good for; every one is compared."""
+        usable = [call for call in calls if call.code_tries < TRIES_AT_MOST]
+        return [call for call in usable if is_code(self._secret, call.code_salt, code)]
+
+    def _nothing_to_do(self, call: StoredCall, alarms: Sequence[StoredAlarm], code: str) -> str | None:
+        """Say that a call is answered or over; None when it waits for an answer."""
+        if call.answered_at is not None:
+            return (
+                f"{code.upper()} was used at {self._time(call.answered_at)}: {call.answer.upper()}. Nothing more done."
+            )
+        return None if alarms else "This is over. Nothing was done."
+
+    def _explained_of(self, tx: Transaction, people: list[str], codes: Sequence[str]) -> str | None:
+        calls = stored.decidable(tx, people, since=self._clock.now() - DECIDES_FOR)
+        for code in codes:
+            for call in self._with_code(calls, code):
+                return self._nothing_to_do(call, _standing(tx, call), code) or _not_understood(call, code)
+        return None
 
     # --- what it does -----------------------------------------------------------------------------------------------
 
@@ -250,3 +288,14 @@ class Answers:
 
     def _time(self, instant: datetime) -> str:
         return f"{instant.astimezone(self._zone):%H:%M %Z}"
+
+
+def _standing(tx: Transaction, call: StoredCall) -> tuple[StoredAlarm, ...]:
+    return tuple(alarm for alarm in stored.alarms_of(tx, call.id) if alarm.ended_at is None)
+
+
+def _not_understood(call: StoredCall, code: str) -> str:
+    return (
+        f"That was not understood, nothing was done. {words_to_answer(code.upper(), call.verbs)}"
+        " Until then the next on call is woken."
+    )

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
+from notifier.domain.one_time_code import codes_in
 from notifier.domain.reply import Meaning
 from notifier.stages.replies import Inbound
 from notifier.web.parts import Parts
@@ -20,6 +21,7 @@ SOURCE = "sms"
 SID_AT_MOST = 64
 PICTURES_AT_MOST = 10
 _XML = '<?xml version="1.0" encoding="UTF-8"?>'
+_ABOUT_CONSENT = (Meaning.STOP, Meaning.START)  # hold, whatever else a text says
 _REPLIED = {"STOP": Meaning.STOP, "START": Meaning.START, "HELP": Meaning.HELP}
 
 
@@ -42,8 +44,17 @@ def routes(parts: Parts) -> list[web.RouteDef]:
         if reply.meaning is Meaning.ON_CALL and parts.on_call.knows(sender):
             said = await parts.on_call.answer(reply.code, reply.decision, sender) if await _is_new(inbound) else ""
             return _twiml(said)
+        if (explained := await _explained(inbound, reply.meaning)) is not None:
+            return _twiml(explained if await _is_new(inbound) else "")
         await parts.inbox.take(inbound)
         return _twiml()
+
+    async def _explained(inbound: Inbound, meaning: Meaning) -> str | None:
+        """Return what somebody on call hears who wrote a good code with other words; None for all other texts."""
+        if not parts.on_call.knows(inbound.sender) or inbound.replied is not None or meaning in _ABOUT_CONSENT:
+            return None
+        codes = codes_in(inbound.text)
+        return await parts.on_call.explain(codes, inbound.sender) if codes else None
 
     async def _is_new(inbound: Inbound) -> bool:
         return await parts.inbox.note(inbound)
