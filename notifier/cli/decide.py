@@ -231,17 +231,18 @@ def _tell(client: Client, path: str, body: dict[str, object] | None, options: di
         printing.answer(reply.body)
     try:
         dialogue.send(client, draft.preview, how, is_new=True)
-    except NotSent as stopped:
-        raise _still_suspected(stopped, draft) from stopped
+    except (NotSent, dialogue.NotAsked) as stopped:
+        raise type(stopped)(stopped.message + _still_suspected(stopped.message, draft)) from stopped
 
 
-def _still_suspected(stopped: NotSent, draft: Draft) -> NotSent:
+def _still_suspected(said: str, draft: Draft) -> str:
     """Say of an incident that nobody decided about that it is still there: it goes on waking people."""
     ident = draft.incident.card.id
     if draft.incident.card.state != "suspected":
-        return stopped
+        return ""
     decide = f"notifier confirm {ident}, or notifier dismiss {ident}"
-    return NotSent(f"{stopped.message} #{ident} stays suspected and wakes people until it is decided: {decide}")
+    end = "" if said.endswith(".") else "."
+    return f"{end} #{ident} stays suspected and wakes people until it is decided: {decide}"
 
 
 def _said(client: Client, options: dict[str, Any]) -> dict[str, object]:

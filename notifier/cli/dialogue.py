@@ -2,8 +2,8 @@
 
 In: the preview of a broadcast. The steps are the same for every kind of update: the preview is shown; the number of
 customers must be typed (or given with `--yes` or `--count`); the daemon waits the take-back time, during which any key
-takes it back; then it is shown what happened. A dialogue that ends without sending leaves its draft cancelled; without
-a terminal it is left as it is, with the command that sends it.
+takes it back; then it is shown what happened. A dialogue that ends without sending leaves its draft cancelled, also
+where nobody can be asked, because there is no terminal; what was there before it is left as it is.
 """
 
 from contextlib import suppress
@@ -46,10 +46,7 @@ def send(client: Client, preview: Preview, how: Sending, *, action: str = "send"
     if not how.as_json:
         show_preview(preview, client.moment())
     if how.asks and (how.as_json or not is_terminal()):
-        raise NotAsked(
-            f"not sent: the count must be typed at a terminal. Broadcast {ident} waits;"
-            f" send it with: notifier broadcasts {action} {ident} --count {preview.customers}"
-        )
+        raise _not_asked(client, preview, action, is_new=is_new)
     view = _ask(client, preview, action, how.wake) if how.asks else _send(client, preview, how, action, is_new=is_new)
     if how.as_json:
         printing.answer(client.get(f"/v1/broadcasts/{ident}").body)
@@ -64,6 +61,22 @@ class NotAsked(click.ClickException):
     """Nobody was there to type the count."""
 
     exit_code = 2
+
+
+def _not_asked(client: Client, preview: Preview, action: str, *, is_new: bool) -> NotAsked:
+    """Cancel the draft of this command, which nobody knows of, and say how it is sent."""
+    said, count, ident = (
+        "not sent: the count must be typed at a terminal",
+        f"--count {preview.customers}",
+        preview.broadcast_id,
+    )
+    if is_new:
+        with suppress(NotSent):
+            _cancel_draft(client, ident)
+            return NotAsked(
+                f"{said}. Nobody was told, the draft is cancelled; send it with the same command and {count}"
+            )
+    return NotAsked(f"{said}. Broadcast {ident} waits; send it with: notifier broadcasts {action} {ident} {count}")
 
 
 def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new: bool) -> BroadcastView:

@@ -17,11 +17,25 @@ def sent(daemon: FakeDaemon) -> bool:
     return any(path.endswith(("/send", "/approve")) for path in daemon.paths())
 
 
-def test_without_a_terminal_nothing_is_sent_and_the_draft_waits(notifier: Run, daemon: FakeDaemon) -> None:
-    result = notifier("confirm", "42")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_without_a_terminal_nothing_is_sent_and_no_draft_is_left(
+    notifier: Run, daemon: FakeDaemon, options: list[str]
+) -> None:
+    result = notifier("confirm", "42", *options)
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.split())
+    assert "Nobody was told, the draft is cancelled; send it with the same command and --count 1214" in said
+    assert "#42 stays suspected" in said
+    assert daemon.paths() == ["POST /v1/incidents/42/confirm", "POST /v1/broadcasts/17/cancel"]
+
+
+def test_without_a_terminal_a_draft_that_stood_before_waits(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(state="draft"))
+    daemon.on("GET", "/v1/broadcasts/17/preview", preview())
+    result = notifier("broadcasts", "send", "17")
     assert result.exit_code == 2
     assert "Broadcast 17 waits; send it with: notifier broadcasts send 17 --count 1214" in result.stderr
-    assert daemon.paths() == ["POST /v1/incidents/42/confirm"]
+    assert not any(path.endswith("/cancel") for path in daemon.paths())
 
 
 def test_the_preview_says_who_hears_who_does_not_and_whether_it_is_in_time(notifier: Run, daemon: FakeDaemon) -> None:
