@@ -88,6 +88,9 @@ class Metrics:
 
         self.detector_lag = gauge("detector_lag_complaints", "Complaints stored but not yet seen by the detector.")
         self.detector_cells = gauge("detector_cells", "Cells in the detector's memory.")
+        self.feed_silences = counter(
+            "feed_silences_total", "Times a service was not heard for so long that its feed must be broken.", ["service"]
+        )
         self.evidence = counter(
             "evidence_total", "Times a cell reached a grade, by service and grade.", ["service", "grade"]
         )
@@ -163,6 +166,7 @@ class Metrics:
 
     def _start_at_zero(self, services: tuple[str, ...], sources: tuple[str, ...], providers: tuple[str, ...]) -> None:
         _touch(self.complaints, sources, services)
+        _touch(self.feed_silences, services)
         _touch(self.evidence, services, ("likely", "certain"))
         _touch(self.incidents, IncidentState, services)
         _touch(self.incidents_opened, services, ("daemon", "person"))

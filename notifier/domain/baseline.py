@@ -8,7 +8,8 @@ Formulas: the issue on detection, section "Algorithm", step 1.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -31,6 +32,8 @@ PSEUDO_HOURS = 2.0  # of the mean, in every hour of the week
 WEEKS_FOR_WEEKDAYS = 4  # before, only the hour of the day is told apart
 WINSORISED_RANK = 166  # of the 168 sorted hours of a week: the 99.5th percentile
 MEAN_DAYS = 28  # days over which the mean of a service is taken
+DEAF_HOURS = 3  # of a broken feed, and a day says nothing about the mean of a service
+HEARD_AT_LEAST = 0.25  # of a day: with less it is as a day on which nobody was heard
 GAP_EXPECTED = 8.0  # a day without any complaint where this many were expected is a broken feed, not a quiet day
 
 _ZONES_FROM, _ZONES_UNTIL = datetime(1999, 12, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
@@ -134,10 +137,33 @@ class Shape:
             at, before, after = local.starts[segment], local.offsets[segment - 1], local.offsets[segment]
             jump = self._integral_of_wall_clock(at + before) - self._integral_of_wall_clock(at + after)
             self._corrections.append(self._corrections[-1] + jump)
+        self._silences: tuple[tuple[int, float, int], ...] = ()  # from, the integral there, until
+        self._silent_from = 2**62  # the first of them; most services have none
+
+    def without(self, silences: Sequence[tuple[int, int]]) -> "Shape":
+        """Return the shape in which nothing is expected while the feed was broken: from, until, oldest first."""
+        shape = Shape(self.weights, self.local)
+        shape._silences = tuple((first, shape.integral(first), until) for first, until in silences)
+        shape._silent_from = silences[0][0] if silences else 2**62
+        return shape
 
     def integral(self, at_us: int) -> float:
         """Return the integral of the shape from a fixed origin up to an instant, in hours; only differences count."""
         segment = self.local.segment(at_us)
+        whole = self._integral_of_wall_clock(at_us + self.local.offsets[segment]) + self._corrections[segment]
+        return whole if at_us <= self._silent_from else whole - self._not_heard(at_us, whole)
+
+    def _not_heard(self, at_us: int, whole: float) -> float:
+        """Return what of the integral up to an instant lies in silences."""
+        silent = 0.0
+        for first_us, first, until_us in self._silences:
+            if at_us <= first_us:
+                break
+            silent += (whole if at_us <= until_us else self._whole(until_us)) - first
+        return silent
+
+    def _whole(self, at_us: int) -> float:
+        segment = bisect_right(self.local.starts, at_us) - 1
         return self._integral_of_wall_clock(at_us + self.local.offsets[segment]) + self._corrections[segment]
 
     def _integral_of_wall_clock(self, local_us: int) -> float:
@@ -155,11 +181,14 @@ FLAT = (1.0,) * HOURS_PER_WEEK
 """The shape of a service that has no complete week of history."""
 
 
-def shape_weights(hours: Mapping[int, int], first_day: int, weeks: int, local: LocalTime) -> tuple[float, ...]:
+def shape_weights(
+    hours: Mapping[int, int], first_day: int, weeks: int, local: LocalTime, silent: Container[int] = ()
+) -> tuple[float, ...]:
     """Return the shape learnt from the first `weeks` complete weeks since `first_day`.
 
-    `hours` holds complaints by local hour. Every week is winsorised at its 99.5th percentile, two pseudo-hours of the
-    mean are added to each hour of the week, and the result is smoothed [1 2 1] / 4 round the week.
+    `hours` holds complaints by local hour; `silent` ones, in which the feed was broken, are left out. Every week is
+    winsorised at its 99.5th percentile, two pseudo-hours of the mean are added to each hour of the week, and the result
+    is smoothed [1 2 1] / 4 round the week.
     """
     counts, exposure = [0.0] * HOURS_PER_WEEK, [0.0] * HOURS_PER_WEEK
     for week in range(weeks):
@@ -168,6 +197,8 @@ def shape_weights(hours: Mapping[int, int], first_day: int, weeks: int, local: L
         cap = max(sorted(values)[WINSORISED_RANK], 1)
         for i, value in enumerate(values):
             of_week = (first_hour + i + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
+            if first_hour + i in silent:
+                continue
             counts[of_week] += min(value, cap)
             exposure[of_week] += local.hours_lasting(first_hour + i)
     mean = sum(counts) / max(sum(exposure), 1.0)
@@ -189,14 +220,21 @@ class ServiceHistory:
     first_day: int  # its first complaint
     daily_mean: float | None  # complaints per day over all regions; None before one complete day
     gaps: frozenset[int]  # days on which its feed was broken
+    silent: tuple[tuple[int, int], ...] = ()  # stretches of local hours (from, until) in which it was, on other days
+
+    def silent_hours(self) -> frozenset[int]:
+        """Return every local hour in which the feed was broken on days that are no gaps."""
+        return frozenset(hour for first, until in self.silent for hour in range(first, until))
 
 
-def service_history(hours: Mapping[int, int], day: int) -> ServiceHistory:
+def service_history(hours: Mapping[int, int], day: int, silent: tuple[tuple[int, int], ...] = ()) -> ServiceHistory:
     """Return the history of a service from its complaints by local hour, as of the beginning of `day`.
 
     Storm days count at most 3 x the median day + 4. A day without any complaint is a gap when at least
-    `GAP_EXPECTED` were expected by the days before it: silence of a feed is not zero complaints.
+    `GAP_EXPECTED` were expected by the days before it: silence of a feed is not zero complaints. Days with three or
+    more `silent` hours say nothing about the mean.
     """
+    deaf = Counter(hour // HOURS_PER_DAY for first, until in silent for hour in range(first, until))
     first_day = min(hours) // HOURS_PER_DAY if hours else day
     first = max(first_day, day - HISTORY_DAYS_AT_MOST)
     totals = dict.fromkeys(range(first, day), 0)
@@ -208,10 +246,10 @@ def service_history(hours: Mapping[int, int], day: int) -> ServiceHistory:
     for of_day, total in totals.items():
         if total == 0 and learnt and _mean(learnt[-MEAN_DAYS:]) >= GAP_EXPECTED:
             gaps.add(of_day)
-        else:
+        elif deaf[of_day] < DEAF_HOURS or not learnt:
             learnt.append(total)
     mean = _mean(learnt[-MEAN_DAYS:]) if learnt else None
-    return ServiceHistory(first_day=first_day, daily_mean=mean, gaps=frozenset(gaps))
+    return ServiceHistory(first_day=first_day, daily_mean=mean, gaps=frozenset(gaps), silent=silent)
 
 
 def _mean(totals: Sequence[int]) -> float:
@@ -242,20 +280,33 @@ class Level:
 
 
 def level(
-    days: Mapping[int, int], through_day: int, *, history: ServiceHistory, prior: float, weight_of: Mapping[int, float]
+    days: Mapping[int, int],
+    through_day: int,
+    *,
+    history: ServiceHistory,
+    prior: float,
+    weight_of: Mapping[int, float],
+    heard: Mapping[int, float] | None = None,
+    new_on: int = 0,
 ) -> Level:
-    """Return the level of a cell from its complaints by local day, every silent day included.
+    """Return the level of a cell from its complaints by local day, every day without one included.
 
-    `weight_of` gives `Shape.day_weight` of every day since `first_learnt_day(history, through_day)`.
+    `weight_of` gives `Shape.day_weight` of every day since `first_learnt_day(history, through_day)`; `heard` which part
+    of a day was heard, where the feed was broken for the rest. Of a region that was not there before `new_on` nothing
+    is learnt from earlier days, unless something was counted on them.
     """
     total, weight = prior * PRIOR_DAYS, PRIOR_DAYS
-    sum_of_days, number = 0, 0
-    for day in range(first_learnt_day(history, through_day), through_day + 1):
-        if day in history.gaps:
+    sum_of_days, number = 0, 0.0
+    first = first_learnt_day(history, through_day)
+    if new_on > first:
+        first = max(first, min(new_on, min(days, default=new_on)))
+    for day in range(first, through_day + 1):
+        part = 1.0 if heard is None else heard.get(day, 1.0)
+        if day in history.gaps or part < HEARD_AT_LEAST:
             continue
-        complaints, share = days.get(day, 0), weight_of[day]
+        complaints, share = days.get(day, 0), weight_of[day] * part
         sum_of_days += complaints
-        number += 1
+        number += part
         most = SURPRISE_FACTOR * (total / weight) * share + SURPRISE_ALLOWANCE
         total = total * DECAY_PER_DAY + min(complaints, most)
         weight = weight * DECAY_PER_DAY + max(share, WEIGHT_AT_LEAST)
@@ -285,6 +336,7 @@ class Baseline:
         self._shapes = shapes
         self._flat = Shape(FLAT, local)
         self._weights: dict[str, dict[int, float]] = {}
+        self._heard: dict[str, dict[int, float] | None] = {}
 
     def shape(self, service: str) -> Shape:
         """Return the shape of a service in force; flat before its first complete week."""
@@ -299,18 +351,36 @@ class Baseline:
         """Return the first day from which `level` wants the counts of a cell."""
         return first_learnt_day(self.history(service), self.day - 1)
 
-    def level(self, service: str, kind: str, days: Mapping[int, int]) -> Level:
-        """Return the level of a cell whose region is of this kind, from its counts by local day."""
+    def level(self, service: str, kind: str, days: Mapping[int, int], *, new_on: int = 0) -> Level:
+        """Return the level of a cell whose region is of this kind, from its counts by local day.
+
+        `new_on` is the day on which its region became known, 0 when it always was.
+        """
         history = self.history(service)
         weights = self._weights.get(service)
         if weights is None:
             shape = self.shape(service)
             learnt = range(self.first_learnt_day(service), self.day)
             weights = self._weights[service] = {day: shape.day_weight(day) for day in learnt}
+            self._heard[service] = _heard(history, shape, weights)
         return level(
             days,
             self.day - 1,
             history=history,
             prior=prior(history, self._regions.get(kind, 1)),
             weight_of=weights,
+            heard=self._heard[service],
+            new_on=new_on,
         )
+
+
+def _heard(history: ServiceHistory, shape: Shape, weight_of: Mapping[int, float]) -> dict[int, float] | None:
+    """Return which part of a day was heard, of the days on which the feed was broken for some hours."""
+    if not history.silent:
+        return None
+    missed: dict[int, float] = {}
+    for hour in history.silent_hours():
+        start, end = (shape.local.instant(each * US_PER_HOUR) for each in (hour, hour + 1))
+        day = hour // HOURS_PER_DAY
+        missed[day] = missed.get(day, 0.0) + (shape.integral(end) - shape.integral(start)) / HOURS_PER_DAY
+    return {day: 1 - part / weight_of[day] for day, part in missed.items() if weight_of.get(day, 0.0) > 0}

@@ -10,7 +10,25 @@ from typing import Protocol
 
 import msgspec
 
-from notifier.domain.baseline import HOURS_PER_DAY, LocalTime, ServiceHistory, service_history, shape_weights
+from notifier.domain.baseline import (
+    HISTORY_DAYS_AT_MOST,
+    HOURS_PER_DAY,
+    US_PER_DAY,
+    LocalTime,
+    ServiceHistory,
+    Shape,
+    service_history,
+    shape_weights,
+)
+from notifier.domain.feed import (
+    KEPT_US,
+    WEEKS_AT_LEAST,
+    Silence,
+    broken,
+    patience,
+    quiet_stretches,
+    without_filled,
+)
 
 NO_DAY = -1  # no local day has begun
 IMPORTED_SHARE = 0.01  # the counts of past days grew by more than this: history was imported
@@ -25,10 +43,14 @@ class StoredHistory(msgspec.Struct, frozen=True, kw_only=True):
     weeks: int  # complete weeks the shape in force is made from
     through_day: int  # the last day that is known
     complaints: int  # counted up to then
+    silent: tuple[tuple[int, int], ...] = ()  # stretches of local hours in which the feed was broken
+    patience: float | None = None  # complaints that may fail to come before it is taken for broken; None = not known
 
     def history(self) -> ServiceHistory:
         """Return it as decisions take it."""
-        return ServiceHistory(first_day=self.first_day, daily_mean=self.daily_mean, gaps=frozenset(self.gaps))
+        return ServiceHistory(
+            first_day=self.first_day, daily_mean=self.daily_mean, gaps=frozenset(self.gaps), silent=self.silent
+        )
 
 
 class BaselineState(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +58,7 @@ class BaselineState(msgspec.Struct, frozen=True, kw_only=True):
 
     services: dict[str, StoredHistory] = {}
     regions: dict[str, int] = {}  # kind -> how many
+    silences: dict[str, tuple[Silence, ...]] = {}  # by service: those of the last days, as they were noticed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +92,15 @@ class PastCounts(Protocol):
         ...
 
 
-def begin_day(counts: PastCounts, day: int, services: Iterable[str], local: LocalTime, before: BaselineState) -> NewDay:
-    """Make the baseline of a day from the counts of the days before it.
+def begin_day(
+    counts: PastCounts,
+    day: int,
+    services: Iterable[str],
+    local: LocalTime,
+    before: BaselineState,
+    shapes: Mapping[str, Shape] | None = None,
+) -> NewDay:
+    """Make the baseline of a day from the counts of the days before it; `shapes` are those in force by service.
 
     The shape of a service is made anew when another week is complete, or when its past has changed by an import.
     """
@@ -83,13 +113,21 @@ def begin_day(counts: PastCounts, day: int, services: Iterable[str], local: Loca
         if not hours:
             continue
         known = before.services.get(service)
-        history = service_history(hours, day)
+        silent = without_filled(known.silent, hours) if known is not None else ()
+        history = service_history(hours, day, silent)
         weeks = (day - history.first_day) // 7
         if known is None or _past_changed(hours, history, known):
             imported.append(service)
         if weeks > 0 and (service in imported or known is None or weeks != known.weeks):
-            weights = shape_weights(hours, history.first_day, weeks, local)
+            weights = shape_weights(hours, history.first_day, weeks, local, history.silent_hours())
             changed[service] = StoredShape(through_day=history.first_day + 7 * weeks - 1, weights=weights)
+        allowed = None
+        if weeks >= WEEKS_AT_LEAST and history.daily_mean is not None:
+            in_force = changed.get(service)
+            shape = (shapes or {}).get(service) if in_force is None else Shape(in_force.weights, local)
+            if shape is not None:
+                quiet = quiet_stretches(hours, through_day=day - 1, daily_mean=history.daily_mean, shape=shape)
+                allowed, silent = patience(quiet), tuple(sorted({*silent, *broken(quiet)}))
         histories[service] = StoredHistory(
             first_day=history.first_day,
             daily_mean=history.daily_mean,
@@ -97,16 +135,27 @@ def begin_day(counts: PastCounts, day: int, services: Iterable[str], local: Loca
             weeks=weeks,
             through_day=day - 1,
             complaints=sum(hours.values()),
+            silent=tuple(each for each in silent if each[0] >= (day - HISTORY_DAYS_AT_MOST) * HOURS_PER_DAY),
+            patience=allowed,
         )
         if new := history.gaps - set(known.gaps if known is not None else ()):
             gaps[service] = tuple(sorted(new))
     return NewDay(
         day=day,
-        state=BaselineState(services=histories, regions=dict(counts.regions_by_kind())),
+        state=BaselineState(
+            services=histories,
+            regions=dict(counts.regions_by_kind()),
+            silences=_recent(before.silences, local.instant(day * US_PER_DAY) - KEPT_US),
+        ),
         shapes=changed,
         imported=tuple(imported),
         new_gaps=gaps,
     )
+
+
+def _recent(silences: Mapping[str, tuple[Silence, ...]], since_us: int) -> dict[str, tuple[Silence, ...]]:
+    kept = {service: tuple(one for one in ones if one.until_us > since_us) for service, ones in silences.items()}
+    return {service: ones for service, ones in kept.items() if ones}
 
 
 def _past_changed(hours: Mapping[int, int], history: ServiceHistory, known: StoredHistory) -> bool:

@@ -9,9 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from notifier.domain.baseline import FLAT, US_PER_DAY, Baseline, Level, LocalTime, Shape
 from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
+from notifier.domain.cell import KEEP_US
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
+from notifier.domain.feed import SHORTEST_US, Silence, silence_before
 
 
 class Counts(PastCounts, Protocol):
@@ -19,6 +23,10 @@ class Counts(PastCounts, Protocol):
 
     def kind_of(self, region_id: int) -> str:
         """Return the kind of a region, or nothing when there is no such region."""
+        ...
+
+    def new_on(self, region_id: int) -> int:
+        """Return the local day on which a region became known, or 0 when it was there from the beginning."""
         ...
 
     def cell_days(self, key: CellKey, first_day: int, before_day: int) -> Mapping[int, int]:
@@ -36,6 +44,8 @@ class Changes:
 
     levels: dict[CellKey, Level] = field(default_factory=dict)
     days: list[NewDay] = field(default_factory=list)
+    state: BaselineState | None = None  # newer than that of the days
+    silences: list[tuple[str, Silence]] = field(default_factory=list)  # by service: noticed, and worth a word
 
     def voids(self, key: CellKey) -> bool:
         """Tell whether the stored level of a cell is void, because history was imported."""
@@ -63,6 +73,7 @@ class Surveillance:
         self.changes = Changes()
         self._rank = kinds
         self._state = BaselineState()
+        self._heard: dict[str, int] = {}  # when the newest complaint of a service took effect
         self.baseline = self._baseline_of(NO_DAY, self._state, {})
         for service in self.services:
             self.detector.set_shape(service, Shape(FLAT, local))
@@ -75,6 +86,7 @@ class Surveillance:
         day = self.local.day(watched.at_us)
         if day > self.baseline.day:
             self.begin_day(counts, day)
+        self._hear(watched)
         self._give_levels(counts, watched)
         return self.detector.feed(watched)
 
@@ -91,7 +103,8 @@ class Surveillance:
 
     def begin_day(self, counts: PastCounts, day: int) -> NewDay:
         """Make the baseline of a local day and put it into force; cells that have been idle are forgotten."""
-        new = begin_day(counts, day, self.services, self.local, self._state)
+        in_force = {service: self.baseline.shape(service) for service in self.services}
+        new = begin_day(counts, day, self.services, self.local, self._state, in_force)
         self.detector.forget_idle(self.local.instant(day * US_PER_DAY))
         self.changes.days.append(new)
         levels = self.changes.levels
@@ -99,9 +112,11 @@ class Surveillance:
         shapes = {service: self.baseline.shape(service) for service in self._state.services}
         for service, stored in new.shapes.items():
             shapes[service] = Shape(stored.weights, self.local)
-            self.detector.set_shape(service, shapes[service])
+        for service in {*new.shapes, *(self._state.silences.keys() - new.state.silences.keys())}:
+            self.detector.set_shape(service, shapes[service].without(new.state.silences.get(service, ())))
         self.baseline = self._baseline_of(new.day, new.state, shapes)
         self._state = new.state
+        self.changes.state = None
         for key, cell in self.detector.cells.items():
             if key.service in new.imported:
                 cell.day = None  # its level is made anew when it is next complained about
@@ -120,12 +135,13 @@ class Surveillance:
         in_force = {service: Shape(stored.weights, self.local) for service, stored in shapes.items()}
         self.baseline = self._baseline_of(day, state, in_force)
         for service in self.services:
-            self.detector.set_shape(service, self.baseline.shape(service))
+            self.detector.set_shape(service, self.baseline.shape(service).without(state.silences.get(service, ())))
 
     def remember(self, counts: Counts, complaint: CountedComplaint) -> None:
         """Take in a complaint that was decided earlier."""
         watched = self._watched(counts, complaint)
         if watched is not None:
+            self._heard[watched.service] = max(watched.at_us, self._heard.get(watched.service, watched.at_us))
             self.detector.remember(watched)
 
     def recall_levels(self, counts: Counts) -> None:
@@ -160,6 +176,26 @@ class Surveillance:
             regions=regions,
         )
 
+    def _hear(self, complaint: CountedComplaint) -> None:
+        """Notice when a complaint ends a silence: in it nothing was to be expected."""
+        service, at_us = complaint.service, complaint.at_us
+        heard_us = self._heard.get(service)
+        last_us = at_us - KEEP_US if heard_us is None else max(heard_us, at_us - KEEP_US)
+        self._heard[service] = max(at_us, last_us)
+        known = self._state.services.get(service)
+        if at_us - last_us < SHORTEST_US or known is None or known.patience is None or known.daily_mean is None:
+            return
+        shape = self.baseline.shape(service)
+        silence = silence_before(at_us, last_us, daily_mean=known.daily_mean, patience=known.patience, shape=shape)
+        if silence is None:
+            return
+        silences = (*self._state.silences.get(service, ()), silence)
+        self._state = replace(self._state, silences={**self._state.silences, service: silences})
+        self.changes.state = self._state
+        if heard_us is not None:
+            self.changes.silences.append((service, silence))
+        self.detector.set_shape(service, shape.without(silences))
+
     def _give_levels(self, counts: Counts, complaint: CountedComplaint) -> None:
         """Give the cells of a complaint the level of this day: the stored one, or a new one that is to be stored."""
         day = self.baseline.day
@@ -167,7 +203,8 @@ class Surveillance:
             level = self.changes.levels.get(key) or counts.level(key)
             if level is None or level.through_day != day - 1 or self.changes.voids(key):
                 days = counts.cell_days(key, self.baseline.first_learnt_day(key.service), day)
-                level = self.baseline.level(key.service, counts.kind_of(key.region_id), days)
+                kind, new_on = counts.kind_of(key.region_id), counts.new_on(key.region_id)
+                level = self.baseline.level(key.service, kind, days, new_on=new_on)
                 self.changes.levels[key] = level
             self.detector.set_level(key, day, level)
 

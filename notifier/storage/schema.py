@@ -163,7 +163,11 @@ regions = Table(
     Column("code", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("time_zone", Text, nullable=False, server_default=""),
+    Column("new_on", Integer),  # the baseline day on which it became known; NULL = before the first one
     UniqueConstraint("kind", "code"),
+    Index(
+        "ix_regions_new_on", "id", sqlite_where=text("new_on IS NOT NULL"), postgresql_where=text("new_on IS NOT NULL")
+    ),
 )
 
 site_regions = Table(

@@ -34,6 +34,11 @@ def look_up(tx: Transaction, columns: str, sql: str, keys: Sequence[Sequence[obj
     return list(tx.tuples(text, keys=to_json(keys)))
 
 
+def look_up_exactly(tx: Transaction, sql: str, keys: Sequence[Sequence[object]]) -> list[tuple[Any, ...]]:
+    """Return the rows of such a query one by one: SQLite's JSON keeps 15 digits of a fraction, a column all of them."""
+    return tx.tuples(sql.format(**_WORDS[tx.dialect]), keys=to_json(keys)) if keys else []
+
+
 def at_once(tx: Transaction, columns: str, sql: str) -> list[Sequence[Any]]:
     """Return the rows of a query without parameters; `columns` are the names of its columns. In no order."""
     if tx.dialect == "sqlite":

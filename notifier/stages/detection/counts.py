@@ -1,35 +1,47 @@
 """What the store knows of the past, as decisions ask for it, within one transaction.
 
+Whoever decides about many complaints says beforehand which regions and cells they touch: those are looked up together,
+because a statement costs more than the row it finds. What was not announced is looked up when it is asked for.
 Regions are never renamed or removed under their id, so those seen are kept in memory over transactions.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from notifier.domain.baseline import Level
 from notifier.domain.detection import CellKey
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import baselines, detector
 
+DAYS_OF_CELLS = 100  # whose days are looked up together: up to 400 rows each
+
 
 class Regions:
-    """The regions seen so far: what kind they are, and what people call them."""
+    """The regions of active cells: what kind they are, and what people call them."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[str, str]] = {}  # id -> kind, code
-        self._newest = 0
+        self._known: dict[int, tuple[str, str]] = {}  # id -> kind, code; empty: there is none
+
+    def expect(self, tx: Transaction, region_ids: Iterable[int]) -> None:
+        """Look up those that are not known yet."""
+        if missing := set(region_ids).difference(self._known):
+            self._known.update(dict.fromkeys(missing, ("", "")))
+            self._known.update(detector.regions(tx, missing))
 
     def find(self, tx: Transaction, region_id: int) -> tuple[str, str]:
         """Return (kind, code) of a region; empty when there is none."""
         if region_id not in self._known:
-            for known, kind, code in detector.regions(tx, self._newest):
-                self._known[known] = (kind, code)
-                self._newest = known
-        return self._known.get(region_id, ("", ""))
+            self.expect(tx, [region_id])
+        return self._known[region_id]
 
     def label(self, region_id: int) -> str:
         """Return a region that was found before as people are shown it."""
         kind, code = self._known[region_id]
         return f"{kind} {code}"
+
+    def forget_all_but(self, region_ids: Collection[int]) -> None:
+        """Keep only these: there may be a million, and few of them are complained about."""
+        self._known = {known: region for known, region in self._known.items() if known in region_ids}
 
 
 class StoredCounts:
@@ -37,6 +49,17 @@ class StoredCounts:
 
     def __init__(self, tx: Transaction, regions: Regions) -> None:
         self._tx, self._regions = tx, regions
+        self._levels: dict[CellKey, Level | None] = {}
+        self._new: Mapping[int, int] | None = None
+        self._announced: defaultdict[str, list[CellKey]] = defaultdict(list)  # by service, the next one last
+        self._days: dict[tuple[CellKey, int, int], Mapping[int, int]] = {}  # until they are asked for
+
+    def expect(self, cells: Sequence[CellKey]) -> None:
+        """Look up the levels of cells together, and their days, when it comes to that, many at a time."""
+        self._levels.update(dict.fromkeys(cells))
+        self._levels.update(baselines.levels(self._tx, cells))
+        for cell in reversed(cells):
+            self._announced[cell.service].append(cell)
 
     def service_hours(self, service: str, before_hour: int) -> Mapping[int, int]:
         """Return the complaints of a service by local hour, before an hour."""
@@ -50,10 +73,33 @@ class StoredCounts:
         """Return the kind of a region, or nothing when there is no such region."""
         return self._regions.find(self._tx, region_id)[0]
 
+    def new_on(self, region_id: int) -> int:
+        """Return the local day on which a region became known, or 0 when it was there from the beginning."""
+        if self._new is None:
+            self._new = baselines.new_regions(self._tx)
+        return self._new.get(region_id, 0)
+
     def cell_days(self, key: CellKey, first_day: int, before_day: int) -> Mapping[int, int]:
         """Return the complaints of a cell by local day."""
-        return baselines.cell_days(self._tx, key, first_day, before_day)
+        wanted = key, first_day, before_day
+        if wanted not in self._days:
+            cells = [key, *self._take_without(key, before_day - 1)]
+            found = baselines.days_of_cells(self._tx, cells, first_day, before_day)
+            self._days.update({(cell, first_day, before_day): days for cell, days in found.items()})
+        return self._days.pop(wanted)
+
+    def _take_without(self, key: CellKey, through_day: int) -> list[CellKey]:
+        """Return the next announced cells of the same service whose stored level does not reach a day."""
+        announced, cells = self._announced[key.service], []
+        while announced and len(cells) < DAYS_OF_CELLS:
+            other = announced.pop()
+            level = self._levels[other]
+            if other != key and (level is None or level.through_day != through_day):
+                cells.append(other)
+        return cells
 
     def level(self, key: CellKey) -> Level | None:
         """Return the level of a cell that was last put into force and stored."""
-        return baselines.level(self._tx, key)
+        if key not in self._levels:
+            return baselines.level(self._tx, key)
+        return self._levels[key]

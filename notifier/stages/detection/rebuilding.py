@@ -17,9 +17,12 @@ def rebuild(tx: Transaction, surveillance: Surveillance, regions: Regions) -> in
     newest_us = detector.newest_effective(tx, row.position)
     if newest_us is None:
         return row.position
+    complaints = detector.counted_since(tx, newest_us - KEEP_US, row.position)
+    regions.expect(tx, (region_id for complaint in complaints for region_id in complaint.regions))
     counts = StoredCounts(tx, regions)
-    for streamed in detector.counted_since(tx, newest_us - KEEP_US, row.position):
-        surveillance.remember(counts, streamed.counted)
+    for complaint in complaints:
+        surveillance.remember(counts, complaint)
+    counts.expect(list(surveillance.detector.cells))
     surveillance.recall_levels(counts)
     for key, at_us, grade in detector.newest_evidence(tx, newest_us - SPAN_US):
         if key.service in surveillance.services:

@@ -46,4 +46,6 @@ def save_changes(tx: Transaction, changes: Changes) -> None:
     """Store the baselines that have come into force."""
     for new in changes.days:
         baselines.save_new_day(tx, new)
+    if changes.state is not None:
+        baselines.save_state(tx, changes.state)
     baselines.save_levels(tx, changes.levels)

@@ -28,7 +28,7 @@ from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.stages.detection.rebuilding import rebuild
 from notifier.stages.detection.saving import Batch, save, save_changes
 from notifier.storage.database import Database, Transaction
-from notifier.storage.instants import to_micros
+from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.repositories import detector
 from notifier.storage.views import CellScore
 
@@ -102,7 +102,7 @@ class Detection:
             if batch.position != batch.after:
                 opened = await self._database.write(lambda tx: self._save(tx, batch))
             self._position, self._stale = batch.position, False
-        self._tell(batch, opened)
+            self._tell(batch, opened)
         return batch.more
 
     def _decide(self, tx: Transaction) -> Batch:
@@ -114,6 +114,8 @@ class Detection:
         more = len(complaints) == BATCH
         newest = complaints[-1].counted.position if more else detector.newest_position(tx)
         batch = Batch(after=self._position, position=max(newest, self._position), more=more)
+        self._regions.expect(tx, (region_id for one in complaints for region_id in one.counted.regions))
+        counts.expect(self._surveillance.without_level(counts, [one.counted for one in complaints]))
         for streamed in complaints:
             findings = self._surveillance.observe(counts, streamed.counted)
             if findings:
@@ -134,9 +136,23 @@ class Detection:
         for findings, _ in batch.groups:
             for finding in findings:
                 self._metrics.evidence.labels(finding.cell.service, finding.grade).inc()
-        for new in batch.changes.days:
-            _log_day(new)
+        self._tell_days(batch.changes)
         self._metrics.detector_cells.set(len(self._surveillance.detector.cells))
+
+    def _tell_days(self, changes: Changes) -> None:
+        """Log the days that have begun, and forget the regions of cells that were forgotten."""
+        for new in changes.days:
+            _log_day(new)
+        for service, silence in changes.silences:
+            self._metrics.feed_silences.labels(service).inc()
+            log.warning(
+                "nothing was heard for longer than usual: taken for a broken feed, not for quiet",
+                service=service,
+                since=to_instant(silence.from_us).isoformat(),
+                until=to_instant(silence.until_us).isoformat(),
+            )
+        if changes.days:
+            self._regions.forget_all_but({key.region_id for key in self._surveillance.detector.cells})
 
     # --- the nights -------------------------------------------------------------------------------------------------
 
@@ -153,8 +169,7 @@ class Detection:
             changes = await self._database.read(lambda tx: self._begin_day(tx, today))
             await self._database.write(lambda tx: _save_new_day(tx, changes))
             self._stale = False
-        for new in changes.days:
-            _log_day(new)
+            self._tell_days(changes)
 
     def _begin_day(self, tx: Transaction, day: int) -> Changes:
         self._surveillance.begin_day(StoredCounts(tx, self._regions), day)

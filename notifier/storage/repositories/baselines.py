@@ -4,13 +4,16 @@ Functions of an open transaction. Shapes and levels are made from the counts tha
 `cell_days`) and are stored when they come into force, so that a restarted detector decides as the first one did.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from notifier.domain.baseline import Level
 from notifier.domain.baseline_day import BaselineState, NewDay, StoredShape
 from notifier.domain.detection import CellKey
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_json
+from notifier.storage.sets import look_up, look_up_exactly
+
+_KEYS_AT_ONCE = 1_000  # in one statement: an array of them is parsed, and its rows are held, as a whole
 
 
 def save_new_day(tx: Transaction, new: NewDay) -> None:
@@ -31,6 +34,11 @@ def save_day(tx: Transaction, day: int, state: BaselineState, shapes: Mapping[st
             for service, shape in sorted(shapes.items())
         ],
     )
+
+
+def save_state(tx: Transaction, state: BaselineState) -> None:
+    """Store what has changed of a baseline within its day."""
+    tx.run("UPDATE detector SET state = :state WHERE id = 1", state=to_json(state))
 
 
 def shapes(tx: Transaction) -> dict[str, StoredShape]:
@@ -56,6 +64,12 @@ def regions_by_kind(tx: Transaction) -> dict[str, int]:
     return {kind: int(number) for kind, number in tx.tuples("SELECT kind, COUNT(*) FROM regions GROUP BY kind")}
 
 
+def new_regions(tx: Transaction) -> dict[int, int]:
+    """Return the regions that became known after the first day, with the local day on which they did."""
+    rows = tx.tuples("SELECT id, new_on FROM regions WHERE new_on IS NOT NULL")
+    return {int(region_id): int(day) for region_id, day in rows}
+
+
 def cell_days(tx: Transaction, key: CellKey, first_day: int, before_day: int) -> dict[int, int]:
     """Return the complaints of a cell by local day."""
     rows = tx.tuples(
@@ -67,6 +81,16 @@ def cell_days(tx: Transaction, key: CellKey, first_day: int, before_day: int) ->
         before=before_day,
     )
     return {int(day): int(complaints) for day, complaints in rows}
+
+
+def days_of_cells(
+    tx: Transaction, keys: Sequence[CellKey], first_day: int, before_day: int
+) -> dict[CellKey, dict[int, int]]:
+    """Return the complaints of cells by local day; take no more than some hundred cells: each may have 400 days."""
+    found: dict[CellKey, dict[int, int]] = {key: {} for key in keys}
+    for n, day, complaints in look_up(tx, "n, day, complaints", _DAYS, [(*key, first_day, before_day) for key in keys]):
+        found[keys[n]][day] = complaints
+    return found
 
 
 def level(tx: Transaction, key: CellKey) -> Level | None:
@@ -85,6 +109,25 @@ def level(tx: Transaction, key: CellKey) -> Level | None:
         weight=row["level_weight"],
         daily_mean=row["daily_mean"],
     )
+
+
+def levels(tx: Transaction, keys: Iterable[CellKey]) -> dict[CellKey, Level]:
+    """Return the levels of cells that were last put into force; those that have none are left out."""
+    wanted, found = list(keys), {}
+    for start in range(0, len(wanted), _KEYS_AT_ONCE):
+        some = wanted[start : start + _KEYS_AT_ONCE]
+        for n, through_day, total, weight, mean in look_up_exactly(tx, _LEVELS, some):
+            found[some[n]] = Level(through_day=through_day, total=total, weight=weight, daily_mean=mean)
+    return found
+
+
+# CROSS JOIN keeps SQLite from reading the table before the keys.
+_DAYS = """SELECT k.key - {first} AS n, d.day, d.complaints FROM {each} CROSS JOIN cell_days AS d
+           WHERE d.region_id = CAST(k.value ->> 0 AS BIGINT) AND d.service = k.value ->> 1
+             AND d.day >= CAST(k.value ->> 2 AS BIGINT) AND d.day < CAST(k.value ->> 3 AS BIGINT)"""
+_LEVELS = """SELECT k.key - {first} AS n, b.through_day, b.level_sum, b.level_weight, b.daily_mean
+             FROM {each} CROSS JOIN baselines AS b
+             WHERE b.region_id = CAST(k.value ->> 0 AS BIGINT) AND b.service = k.value ->> 1"""
 
 
 def save_levels(tx: Transaction, levels: Mapping[CellKey, Level]) -> None:

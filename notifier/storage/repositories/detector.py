@@ -3,7 +3,7 @@
 Functions of an open transaction. The position moves only together with what was decided up to it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from notifier.domain.detection import CellKey, CountedComplaint
 from notifier.domain.incident import Evidence
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
+from notifier.storage.sets import look_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +86,22 @@ def counted_after(tx: Transaction, position: int, at_most: int) -> list[Streamed
     return [_streamed(row) for row in rows]
 
 
-def counted_since(tx: Transaction, since_us: int, until_position: int) -> list[StreamedComplaint]:
+def counted_since(tx: Transaction, since_us: int, until_position: int) -> list[CountedComplaint]:
     """Return the decided complaints that took effect since a time, in the order of the stream."""
     rows = tx.tuples(
-        f"{_COUNTED} AND effective_at > :since AND id <= :position ORDER BY id", since=since_us, position=until_position
+        # With a bare `id` SQLite would rather read the whole table, in the order that is wanted, than the index.
+        """SELECT id, service, effective_at, verified, counted_regions FROM complaints
+           WHERE not_counted IS NULL AND effective_at > :since AND +id <= :position ORDER BY +id""",
+        since=since_us,
+        position=until_position,
     )
-    return [_streamed(row) for row in rows]
+    places = {text: from_json(text, list[int]) for text in {row[4] for row in rows}}  # many rows, few places
+    return [
+        CountedComplaint(
+            position=position, service=service, at_us=at_us, verified=bool(verified), regions=places[regions]
+        )
+        for position, service, at_us, verified, regions in rows
+    ]
 
 
 def newest_effective(tx: Transaction, until_position: int) -> int | None:
@@ -117,14 +128,14 @@ def _streamed(row: tuple[int, str, int, int, str, str]) -> StreamedComplaint:
     )
 
 
-def regions(tx: Transaction, known: int) -> list[tuple[int, str, str]]:
-    """Return (id, kind, code) of the regions with an id above `known`."""
-    return [
-        (int(region_id), kind, code)
-        for region_id, kind, code in tx.tuples(
-            "SELECT id, kind, code FROM regions WHERE id > :known ORDER BY id", known=known
-        )
-    ]
+def regions(tx: Transaction, region_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Return (kind, code) of regions by id; those that are not there are left out."""
+    found = look_up(tx, "id, kind, code", _REGIONS, [(region_id,) for region_id in sorted(region_ids)])
+    return {region_id: (kind, code) for region_id, kind, code in found}
+
+
+_REGIONS = """SELECT r.id, r.kind, r.code FROM {each} CROSS JOIN regions AS r
+              WHERE r.id = CAST(k.value ->> 0 AS BIGINT)"""
 
 
 # --- evidence and incidents -----------------------------------------------------------------------------------------
@@ -153,7 +164,9 @@ def record_evidence(tx: Transaction, evidence: Evidence) -> None:
 
 def newest_evidence(tx: Transaction, since_us: int) -> list[tuple[CellKey, int, str]]:
     """Return (cell, time in microseconds, grade) of the evidence since a time, oldest first."""
-    rows = tx.tuples("SELECT region_id, service, at, grade FROM evidence WHERE at > :since ORDER BY id", since=since_us)
+    rows = tx.tuples(  # +id: by the index of times, not through the whole table in the order of ids
+        "SELECT region_id, service, at, grade FROM evidence WHERE at > :since ORDER BY +id", since=since_us
+    )
     return [(CellKey(region_id, service), at_us, grade) for region_id, service, at_us, grade in rows]
 
 

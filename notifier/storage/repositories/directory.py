@@ -45,7 +45,8 @@ def ensure_region(tx: Transaction, kind: str, code: str, *, name: str = "", time
     if known is None:
         return int(
             tx.scalar(
-                "INSERT INTO regions (kind, code, name, time_zone) VALUES (:kind, :code, :name, :time_zone) "
+                "INSERT INTO regions (kind, code, name, time_zone, new_on) VALUES (:kind, :code, :name, :time_zone, "
+                "(SELECT baseline_day FROM detector WHERE id = 1 AND baseline_day >= 0)) "
                 "ON CONFLICT (kind, code) DO UPDATE SET code = excluded.code RETURNING id",
                 kind=kind,
                 code=code,

@@ -192,8 +192,17 @@ def upgrade() -> None:
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), server_default="", nullable=False),
         sa.Column("time_zone", sa.Text(), server_default="", nullable=False),
+        sa.Column("new_on", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_regions")),
         sa.UniqueConstraint("kind", "code", name=op.f("uq_regions_kind_code")),
+    )
+    op.create_index(
+        "ix_regions_new_on",
+        "regions",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("new_on IS NOT NULL"),
+        postgresql_where=sa.text("new_on IS NOT NULL"),
     )
     op.create_table(
         "service_hours",
@@ -1133,6 +1142,12 @@ def downgrade() -> None:
     op.drop_table("writers")
     op.drop_table("signals")
     op.drop_table("service_hours")
+    op.drop_index(
+        "ix_regions_new_on",
+        table_name="regions",
+        sqlite_where=sa.text("new_on IS NOT NULL"),
+        postgresql_where=sa.text("new_on IS NOT NULL"),
+    )
     op.drop_table("regions")
     op.drop_index("ix_mail_reports_received_at", table_name="mail_reports")
     op.drop_index("ix_mail_reports_notification_id", table_name="mail_reports")

@@ -1,0 +1,94 @@
+"""Feeds: complaints that stop coming although some were due are a broken feed, not a quiet service.
+
+In come the counts of a service by local hour, and the times of its complaints as they are decided. Out come silences:
+stretches in which nobody could be heard. They are no time at all to the baseline: they are not learnt from, and when
+complaints come again nothing is thought to have been quiet. One feed of several that stops is another matter: the
+service is still heard, and the source itself is missed (`domain/silence.py`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from notifier.domain.baseline import HOURS_PER_DAY, US_PER_HOUR, LocalTime, Shape
+
+WEEKS_AT_LEAST = 4  # of history, before nights and weekends are known well enough to miss anybody
+LOOKED_BACK_DAYS = 28
+DUE_AT_LEAST = 12.0  # complaints that did not come: by chance once in 160,000 stretches, were they independent
+LONGER_THAN_USUAL = 1.5  # times the second longest quiet stretch of four weeks; the longest may be a broken feed
+SHORTEST_US = US_PER_HOUR // 2
+KEPT_US = 3 * 24 * US_PER_HOUR  # longer ago a silence is part of no window and of no reference any more
+
+
+class Quiet(NamedTuple):
+    """A stretch of local hours without any complaint of a service."""
+
+    from_hour: int
+    until_hour: int
+    due: float  # complaints that usually come in it
+
+
+class Silence(NamedTuple):
+    """A stretch of time in which a feed was broken: after one complaint, before the next."""
+
+    from_us: int
+    until_us: int
+
+
+def quiet_stretches(
+    hours: Mapping[int, int], *, through_day: int, daily_mean: float, shape: Shape
+) -> tuple[Quiet, ...]:
+    """Return the stretches between complaints, by local hour, of the last four weeks; `hours` are counts."""
+    first = (through_day + 1 - LOOKED_BACK_DAYS) * HOURS_PER_DAY
+    last = (through_day + 1) * HOURS_PER_DAY - 1
+    heard = sorted(hour for hour, complaints in hours.items() if complaints and first <= hour <= last)
+    return tuple(
+        Quiet(before + 1, after, due_between(before + 1, after, daily_mean=daily_mean, shape=shape))
+        for before, after in pairwise([*heard, last + 1] if heard else [])
+        if after > before + 1
+    )
+
+
+def due_between(from_hour: int, until_hour: int, *, daily_mean: float, shape: Shape) -> float:
+    """Return how many complaints usually come in a stretch of local hours."""
+    local = shape.local
+    start, end = local.instant(from_hour * US_PER_HOUR), local.instant(until_hour * US_PER_HOUR)
+    return daily_mean / HOURS_PER_DAY * (shape.integral(end) - shape.integral(start))
+
+
+def patience(quiet: Sequence[Quiet]) -> float:
+    """Return how many complaints may fail to come before a feed is taken for broken."""
+    longest = sorted(stretch.due for stretch in quiet)
+    usual = longest[-2] if len(longest) > 1 else 0.0
+    return max(DUE_AT_LEAST, LONGER_THAN_USUAL * usual)
+
+
+def broken(quiet: Sequence[Quiet]) -> tuple[tuple[int, int], ...]:
+    """Return the stretches of local hours in which the feed was broken."""
+    limit = patience(quiet)
+    return tuple((each.from_hour, each.until_hour) for each in quiet if each.due >= limit)
+
+
+def without_filled(stretches: Iterable[tuple[int, int]], hours: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
+    """Return the stretches in which still nothing is counted: what a feed makes up for later is no silence."""
+    return tuple(
+        (first, until) for first, until in stretches if not any(hours.get(hour) for hour in range(first, until))
+    )
+
+
+def silence_before(at_us: int, last_us: int, *, daily_mean: float, patience: float, shape: Shape) -> Silence | None:
+    """Return the silence that ends with a complaint, or None when it is not longer than usual."""
+    if at_us - last_us < SHORTEST_US:
+        return None
+    due = daily_mean / HOURS_PER_DAY * (shape.integral(at_us) - shape.integral(last_us))
+    return Silence(last_us, at_us) if due >= patience else None
+
+
+def silent_hours_of_day(stretches: Iterable[tuple[int, int]], local: LocalTime) -> dict[int, list[int]]:
+    """Return the silent local hours by local day."""
+    by_day: dict[int, list[int]] = {}
+    for first, until in stretches:
+        for hour in range(first, until):
+            if local.hours_lasting(hour) > 0:
+                by_day.setdefault(hour // HOURS_PER_DAY, []).append(hour)
+    return by_day
