@@ -87,7 +87,7 @@ class Backtest:
                 service=complaint.service,
                 at_us=complaint.at_us,
                 verified=True,
-                regions=counting.regions,
+                regions=list(counting.regions),
             )
             self._decide(counted)
         tick(len(self._stream))

@@ -1,0 +1,189 @@
+"""Recording: a run is turned into what people are shown of it, and held against the truth where there is one."""
+
+from array import array
+from bisect import bisect_right
+from datetime import date, timedelta
+from itertools import pairwise
+
+from notifier.backtest.complaint_stream import ComplaintStream, from_us
+from notifier.backtest.rates import MONTH_US, WARM_UP_US, rate
+from notifier.backtest.record import AROUND, BIN, CellRecord, CurvePoint, Opening, Record, Verdict
+from notifier.backtest.running import Backtest, OpenedIncident, Run
+from notifier.backtest.scored import Scored, thresholds_of
+from notifier.backtest.truth import Windows
+from notifier.domain.detection import CellKey, Thresholds
+
+_AROUND_US = AROUND // timedelta(microseconds=1)
+_BIN_US = BIN // timedelta(microseconds=1)
+_EPOCH_DAY = date(1970, 1, 1)
+
+
+def record(
+    backtest: Backtest,
+    stream: ComplaintStream,
+    *,
+    file: str,
+    grade: str,
+    thresholds: Thresholds,
+    windows: Windows | None,
+    refused: int,
+) -> Record:
+    """Return what a backtest that has been played found; without `windows` there is no verdict."""
+    run, exposed = backtest.run, Exposure(stream, len(backtest.run.times))
+    verdict = None if windows is None else judge(run, stream, windows, exposed)
+    return Record(
+        file=file,
+        grade=grade,
+        threshold=thresholds.likely,
+        clock=backtest.local.time_zone,
+        complaints=len(stream) + stream.replayed,
+        refused=refused,
+        counted=run.counted,
+        not_counted={**run.not_counted, **({"duplicate": stream.replayed} if stream.replayed else {})},
+        first_at=stream.moment(0) if len(stream) else None,
+        last_at=stream.moment(len(stream) - 1) if len(stream) else None,
+        warm_up_until=stream.on_the_wall(exposed.from_us, 0) if len(stream) else None,
+        openings=tuple(
+            _opening(number, incident, run, stream, windows, thresholds, exposed)
+            for number, incident in enumerate(run.incidents, 1)
+        ),
+        cells=tuple(_cells(backtest, stream)),
+        curve=tuple(_curve(run, stream, windows, thresholds, exposed)),
+        verdict=verdict,
+    )
+
+
+class Exposure:
+    """What was watched after the warm-up."""
+
+    def __init__(self, stream: ComplaintStream, cells: int) -> None:
+        self.cells = cells
+        self.from_us = stream.at_us[0] + WARM_UP_US if len(stream) else 0
+        self.until_us = stream.at_us[-1] if len(stream) else 0
+
+    @property
+    def months(self) -> float:
+        """Return months of 30 days."""
+        return max(self.until_us - self.from_us, 0) / MONTH_US
+
+
+def judge(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure) -> Verdict | None:
+    """Hold the incidents after the warm-up against the truth; None when the file is all warm-up."""
+    if not exposed.months:
+        return None
+    first: dict[int, int] = {}  # outage -> when the first incident about it was opened
+    right = false = 0
+    for incident in run.incidents:
+        at_us, service = incident.finding.at_us, incident.finding.cell.service
+        if at_us < exposed.from_us:
+            continue
+        regions = _regions(incident, stream)
+        for outage in windows.at(regions, service, at_us):
+            first.setdefault(outage.line, at_us)
+        if windows.has(regions, service, at_us):
+            right += 1
+        else:
+            false += 1
+    asked = [
+        one for one in windows.outages if one.region != "*" and exposed.from_us <= one.onset_us <= exposed.until_us
+    ]
+    delays = [max(0, first[one.line] - one.onset_us) for one in asked if one.line in first]
+    months = exposed.months
+    return Verdict(
+        outages=len(asked),
+        found=len(delays),
+        right=right,
+        false=false,
+        delays=tuple(timedelta(microseconds=delay) for delay in delays),
+        cell_months=exposed.cells * months,
+        false_per_cell_month=rate(false, exposed.cells * months),
+        false_per_month=rate(false, months),
+    )
+
+
+def _regions(incident: OpenedIncident, stream: ComplaintStream) -> list[str]:
+    """Return the region that an incident was opened in, and those around it that the same complaint names."""
+    own = stream.regions[incident.finding.cell.region_id].code
+    place = [region.code for region in stream.places[stream.place[incident.index]]]
+    return place[place.index(own) :]
+
+
+def _opening(
+    number: int,
+    incident: OpenedIncident,
+    run: Run,
+    stream: ComplaintStream,
+    windows: Windows | None,
+    thresholds: Thresholds,
+    exposed: Exposure,
+) -> Opening:
+    finding, index = incident.finding, incident.index
+    window = finding.window
+    judged = windows is not None and finding.at_us >= exposed.from_us
+    edges = range(finding.at_us - _AROUND_US, finding.at_us + _AROUND_US + 1, _BIN_US)
+    return Opening(
+        number=number,
+        region=stream.regions[finding.cell.region_id].code,
+        service=finding.cell.service,
+        detected_at=stream.moment(index),
+        line=stream.line[index],
+        window_from=stream.on_the_wall(window.from_us, index),
+        observed=window.observed,
+        expected=window.expected,
+        score=window.score,
+        grade=thresholds.grade(window.score) or "",
+        highest=incident.highest,
+        until=stream.on_the_wall(incident.until_us, index),
+        also=tuple(sorted(stream.regions[region_id].code for region_id in incident.also)),
+        is_false=not windows.has(_regions(incident, stream), finding.cell.service, finding.at_us)
+        if judged and windows is not None
+        else None,
+        around_from=stream.on_the_wall(edges[0], index),
+        observed_around=tuple(_between(run.times[finding.cell], start, end) for start, end in pairwise(edges)),
+        expected_around=tuple(
+            incident.per_hour * (incident.shape.integral(end) - incident.shape.integral(start))
+            for start, end in pairwise(edges)
+        ),
+    )
+
+
+def _between(times: "array[int]", after_us: int, until_us: int) -> int:
+    return bisect_right(times, until_us) - bisect_right(times, after_us)
+
+
+def _cells(backtest: Backtest, stream: ComplaintStream) -> list[CellRecord]:
+    openings: dict[CellKey, int] = {}
+    for incident in backtest.run.incidents:
+        openings[incident.finding.cell] = openings.get(incident.finding.cell, 0) + 1
+    return [
+        CellRecord(
+            region=stream.regions[key.region_id].code,
+            service=key.service,
+            counted=len(times),
+            openings=openings.get(key, 0),
+            days={_EPOCH_DAY + timedelta(days=day): n for day, n in sorted(backtest.tallies.days[key].items())},
+        )
+        for key, times in sorted(backtest.run.times.items())
+    ]
+
+
+def _curve(
+    run: Run, stream: ComplaintStream, windows: Windows | None, thresholds: Thresholds, exposed: Exposure
+) -> list[CurvePoint]:
+    if not exposed.months:
+        return []
+    scored = Scored(run, stream, windows or Windows(()), from_us=exposed.from_us)
+    grades = {"likely": thresholds.likely, "certain": thresholds.certain}
+    points = []
+    for threshold in thresholds_of(grades, scored.peaks()):
+        openings = scored.openings(threshold)
+        false = sum(not is_right for _, is_right in openings)
+        points.append(
+            CurvePoint(
+                threshold=threshold,
+                incidents=len(openings),
+                false=None if windows is None else false,
+                per_month=false / exposed.months,
+            )
+        )
+    return points
