@@ -15,6 +15,7 @@ _BREAKS = re.compile("[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u
 _INVISIBLE = re.compile(
     "[\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]"
 )
+SMALLEST_SAID = 0.1
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d\d+")
 
 
@@ -30,6 +31,11 @@ def figure(value: float) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:,.1f}" if abs(value) >= 1 else f"{Decimal(f'{value:.2g}'):f}"
+
+
+def expectation(value: float) -> str:
+    """Write how many were to be expected, for people who are woken: more digits of next to nothing say nothing."""
+    return "under 0.1" if value < SMALLEST_SAID else figure(value)
 
 
 def lasting(duration: timedelta) -> str:

@@ -101,6 +101,25 @@ async def test_the_incident_shows_who_was_called(desk: Desk) -> None:
     assert await desk.on_call.called() == {"suspected 1": "Ann called 06:00 PST, no answer"}
 
 
+async def test_calls_are_listed_by_time_whoever_was_called_first(desk: Desk) -> None:
+    desk.suspect()
+    await desk.watch(31)
+    assert desk.called() == ["Ann", "Bea", "Cem", "Ann"]
+    said = (await desk.on_call.called())["suspected 1"]
+    assert said == ("Bea called 06:10 PST, no answer; Cem called 06:20 PST, no answer; Ann called 06:30 PST, no answer")
+
+
+async def test_next_to_nothing_is_said_so_in_the_call_and_in_the_list(desk: Desk) -> None:
+    desk.suspect()
+    few = "UPDATE evidence SET expected = 0.0003"
+    desk.room.database.write_now(lambda tx: tx.run(few))
+    await desk.watch()
+    (text,) = desk.texts(ANN_NUMBER)
+    assert "20 people in 11 min (under 0.1 expected)" in text
+    (need,) = desk.room.needs()
+    assert "(under 0.1 expected)" in need.text
+
+
 # --- routes ----------------------------------------------------------------------------------------------------------
 
 

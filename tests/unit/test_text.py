@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.text import clean_line, figure, is_spreadsheet_number
+from notifier.domain.text import clean_line, expectation, figure, is_spreadsheet_number
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,8 @@ def test_a_number_that_a_spreadsheet_shortened_is_recognised(text: str) -> None:
 @pytest.mark.parametrize("text", ["12E4", "C-1001", "415E+", "", "E+12", "4155550123"])
 def test_a_reference_with_an_e_in_it_is_none(text: str) -> None:
     assert not is_spreadsheet_number(text)
+
+
+@pytest.mark.parametrize(("value", "written"), [(0.0003, "under 0.1"), (0.0, "under 0.1"), (0.1, "0.1"), (1.3, "1.3")])
+def test_next_to_nothing_is_said_in_words_to_who_is_woken(value: float, written: str) -> None:
+    assert expectation(value) == written

@@ -64,8 +64,11 @@ def called(tx: Transaction, zone: ZoneInfo) -> dict[str, str]:
 
 
 def _line(alarm: StoredAlarm, rows: Sequence[Row], zone: ZoneInfo) -> str:
-    """Return one line: the last call of each person, in order, and who has it."""
-    last = {row["person"]: row for row in rows}
+    """Return one line: the last call of each person, by time, and who has it."""
+    last: dict[str, Row] = {}
+    for row in rows:
+        last.pop(row["person"], None)
+        last[row["person"]] = row
     parts = [
         f"{person} called {clock(to_instant(row['called_at']), zone)}, {_said(row, zone)}"
         for person, row in last.items()

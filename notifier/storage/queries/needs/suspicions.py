@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from notifier.domain.incident import IncidentState
-from notifier.domain.text import figure
+from notifier.domain.text import expectation
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import incidents as shown
@@ -35,7 +35,7 @@ def suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
             best = evidence[0]
             minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
             parts.append(
-                f"- {best.grade}: {best.observed} complaints in {minutes} min ({figure(best.expected)} expected), "
+                f"- {best.grade}: {best.observed} complaints in {minutes} min ({expectation(best.expected)} expected), "
                 f"{best.verified} verified"
             )
         else:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from notifier.domain.incident import IncidentState
 from notifier.domain.on_call import CallReason, alarm_key, person_behind
 from notifier.domain.playbook import Playbook
-from notifier.domain.text import figure
+from notifier.domain.text import expectation
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import incidents as shown
@@ -156,7 +156,7 @@ def _evidence(tx: Transaction, incident: StoredIncident) -> Iterator[str]:
     best = found[0]
     minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
     people = "1 person" if best.observed == 1 else f"{best.observed:,} people"  # each counts once
-    yield f"{people} in {minutes} min ({figure(best.expected)} expected)"
+    yield f"{people} in {minutes} min ({expectation(best.expected)} expected)"
     yield f"{best.verified:,} verified"
 
 
