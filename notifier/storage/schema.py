@@ -165,9 +165,6 @@ regions = Table(
     Column("time_zone", Text, nullable=False, server_default=""),
     Column("new_on", Integer),  # the baseline day on which it became known; NULL = before the first one
     UniqueConstraint("kind", "code"),
-    Index(
-        "ix_regions_new_on", "id", sqlite_where=text("new_on IS NOT NULL"), postgresql_where=text("new_on IS NOT NULL")
-    ),
 )
 
 site_regions = Table(

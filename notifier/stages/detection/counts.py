@@ -13,6 +13,7 @@ from notifier.domain.detection import CellKey
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import baselines, detector
 
+NOWHERE = ("", "", None)  # a region that there is not
 DAYS_OF_CELLS = 100  # whose days are looked up together: up to 400 rows each
 
 
@@ -20,28 +21,35 @@ class Regions:
     """The regions of active cells: what kind they are, and what people call them."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[str, str]] = {}  # id -> kind, code; empty: there is none
+        self._known: dict[int, tuple[str, str, int | None]] = {}  # id -> kind, code, the day it is new on
 
     def expect(self, tx: Transaction, region_ids: Iterable[int]) -> None:
         """Look up those that are not known yet."""
         if missing := set(region_ids).difference(self._known):
-            self._known.update(dict.fromkeys(missing, ("", "")))
+            self._known.update(dict.fromkeys(missing, NOWHERE))
             self._known.update(detector.regions(tx, missing))
 
     def find(self, tx: Transaction, region_id: int) -> tuple[str, str]:
         """Return (kind, code) of a region; empty when there is none."""
-        if region_id not in self._known:
-            self.expect(tx, [region_id])
-        return self._known[region_id]
+        return self._at(tx, region_id)[:2]
+
+    def new_on(self, tx: Transaction, region_id: int) -> int:
+        """Return the local day on which a region became known, or 0 when it was there from the beginning."""
+        return self._at(tx, region_id)[2] or 0
 
     def label(self, region_id: int) -> str:
         """Return a region that was found before as people are shown it."""
-        kind, code = self._known[region_id]
+        kind, code, _ = self._known[region_id]
         return f"{kind} {code}"
 
     def forget_all_but(self, region_ids: Collection[int]) -> None:
         """Keep only these: there may be a million, and few of them are complained about."""
         self._known = {known: region for known, region in self._known.items() if known in region_ids}
+
+    def _at(self, tx: Transaction, region_id: int) -> tuple[str, str, int | None]:
+        if region_id not in self._known:
+            self.expect(tx, [region_id])
+        return self._known[region_id]
 
 
 class StoredCounts:
@@ -50,7 +58,6 @@ class StoredCounts:
     def __init__(self, tx: Transaction, regions: Regions) -> None:
         self._tx, self._regions = tx, regions
         self._levels: dict[CellKey, Level | None] = {}
-        self._new: Mapping[int, int] | None = None
         self._announced: defaultdict[str, list[CellKey]] = defaultdict(list)  # by service, the next one last
         self._days: dict[tuple[CellKey, int, int], Mapping[int, int]] = {}  # until they are asked for
 
@@ -75,9 +82,7 @@ class StoredCounts:
 
     def new_on(self, region_id: int) -> int:
         """Return the local day on which a region became known, or 0 when it was there from the beginning."""
-        if self._new is None:
-            self._new = baselines.new_regions(self._tx)
-        return self._new.get(region_id, 0)
+        return self._regions.new_on(self._tx, region_id)
 
     def cell_days(self, key: CellKey, first_day: int, before_day: int) -> Mapping[int, int]:
         """Return the complaints of a cell by local day."""
@@ -90,7 +95,8 @@ class StoredCounts:
 
     def _take_without(self, key: CellKey, through_day: int) -> list[CellKey]:
         """Return the next announced cells of the same service whose stored level does not reach a day."""
-        announced, cells = self._announced[key.service], []
+        announced = self._announced[key.service]
+        cells: list[CellKey] = []
         while announced and len(cells) < DAYS_OF_CELLS:
             other = announced.pop()
             level = self._levels[other]

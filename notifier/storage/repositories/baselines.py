@@ -64,12 +64,6 @@ def regions_by_kind(tx: Transaction) -> dict[str, int]:
     return {kind: int(number) for kind, number in tx.tuples("SELECT kind, COUNT(*) FROM regions GROUP BY kind")}
 
 
-def new_regions(tx: Transaction) -> dict[int, int]:
-    """Return the regions that became known after the first day, with the local day on which they did."""
-    rows = tx.tuples("SELECT id, new_on FROM regions WHERE new_on IS NOT NULL")
-    return {int(region_id): int(day) for region_id, day in rows}
-
-
 def cell_days(tx: Transaction, key: CellKey, first_day: int, before_day: int) -> dict[int, int]:
     """Return the complaints of a cell by local day."""
     rows = tx.tuples(
@@ -88,8 +82,9 @@ def days_of_cells(
 ) -> dict[CellKey, dict[int, int]]:
     """Return the complaints of cells by local day; take no more than some hundred cells: each may have 400 days."""
     found: dict[CellKey, dict[int, int]] = {key: {} for key in keys}
-    for n, day, complaints in look_up(tx, "n, day, complaints", _DAYS, [(*key, first_day, before_day) for key in keys]):
-        found[keys[n]][day] = complaints
+    asked = [(*key, first_day, before_day) for key in keys]
+    for n, days, complaints in look_up(tx, "n, json(days), json(complaints)", _DAYS, asked):
+        found[keys[n]] = dict(zip(days, complaints, strict=True))
     return found
 
 
@@ -122,9 +117,11 @@ def levels(tx: Transaction, keys: Iterable[CellKey]) -> dict[CellKey, Level]:
 
 
 # CROSS JOIN keeps SQLite from reading the table before the keys.
-_DAYS = """SELECT k.key - {first} AS n, d.day, d.complaints FROM {each} CROSS JOIN cell_days AS d
+_DAYS = """SELECT k.key - {first} AS n, {array}(d.day) AS days, {array}(d.complaints) AS complaints
+           FROM {each} CROSS JOIN cell_days AS d
            WHERE d.region_id = CAST(k.value ->> 0 AS BIGINT) AND d.service = k.value ->> 1
-             AND d.day >= CAST(k.value ->> 2 AS BIGINT) AND d.day < CAST(k.value ->> 3 AS BIGINT)"""
+             AND d.day >= CAST(k.value ->> 2 AS BIGINT) AND d.day < CAST(k.value ->> 3 AS BIGINT)
+           GROUP BY k.key"""
 _LEVELS = """SELECT k.key - {first} AS n, b.through_day, b.level_sum, b.level_weight, b.daily_mean
              FROM {each} CROSS JOIN baselines AS b
              WHERE b.region_id = CAST(k.value ->> 0 AS BIGINT) AND b.service = k.value ->> 1"""

@@ -128,13 +128,13 @@ def _streamed(row: tuple[int, str, int, int, str, str]) -> StreamedComplaint:
     )
 
 
-def regions(tx: Transaction, region_ids: Collection[int]) -> dict[int, tuple[str, str]]:
-    """Return (kind, code) of regions by id; those that are not there are left out."""
-    found = look_up(tx, "id, kind, code", _REGIONS, [(region_id,) for region_id in sorted(region_ids)])
-    return {region_id: (kind, code) for region_id, kind, code in found}
+def regions(tx: Transaction, region_ids: Collection[int]) -> dict[int, tuple[str, str, int | None]]:
+    """Return (kind, code, the local day it became known on) of regions by id; those that are not there are left out."""
+    found = look_up(tx, "id, kind, code, new_on", _REGIONS, [(region_id,) for region_id in sorted(region_ids)])
+    return {region_id: (kind, code, new_on) for region_id, kind, code, new_on in found}
 
 
-_REGIONS = """SELECT r.id, r.kind, r.code FROM {each} CROSS JOIN regions AS r
+_REGIONS = """SELECT r.id, r.kind, r.code, r.new_on FROM {each} CROSS JOIN regions AS r
               WHERE r.id = CAST(k.value ->> 0 AS BIGINT)"""
 
 

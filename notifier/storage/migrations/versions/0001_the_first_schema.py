@@ -196,14 +196,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_regions")),
         sa.UniqueConstraint("kind", "code", name=op.f("uq_regions_kind_code")),
     )
-    op.create_index(
-        "ix_regions_new_on",
-        "regions",
-        ["id"],
-        unique=False,
-        sqlite_where=sa.text("new_on IS NOT NULL"),
-        postgresql_where=sa.text("new_on IS NOT NULL"),
-    )
     op.create_table(
         "service_hours",
         sa.Column("service", sa.Text(), nullable=False),
@@ -1142,12 +1134,6 @@ def downgrade() -> None:
     op.drop_table("writers")
     op.drop_table("signals")
     op.drop_table("service_hours")
-    op.drop_index(
-        "ix_regions_new_on",
-        table_name="regions",
-        sqlite_where=sa.text("new_on IS NOT NULL"),
-        postgresql_where=sa.text("new_on IS NOT NULL"),
-    )
     op.drop_table("regions")
     op.drop_index("ix_mail_reports_received_at", table_name="mail_reports")
     op.drop_index("ix_mail_reports_notification_id", table_name="mail_reports")
