@@ -1,0 +1,189 @@
+"""What detection promises where the data are not as they should be.
+
+No history, new and renamed regions, clocks that change, feeds that stop and come back, late and disordered complaints.
+Each is defined in docs/detection-data.md.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from notifier.domain.baseline import LocalTime
+from notifier.storage.database import Database
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories import directory
+from tests.complaint_desk import NOON, SYSTEM, Desk, request
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+CODE = "94110"
+
+
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    made = Desk(database)
+    made.place(households=30)
+    made.place("94112")
+    return made
+
+
+def customer(number: int) -> str:
+    return f"{CODE}-{1 + number % 30}"
+
+
+async def past(desk: Desk, *, days: int, every: timedelta = HOUR, now: datetime = NOON) -> None:
+    """Import some weeks in which somebody of 94110 complains every hour, each customer once in 24 hours."""
+    number = int(days * DAY / every)
+    rows = [request(customer_id=customer(n), occurred_at=now - n * every) for n in range(1, number)]
+    await desk.import_history(rows)
+    await desk.detection.refresh_baseline()
+
+
+async def complain_hourly(desk: Desk, since: datetime, until: datetime) -> None:
+    """Let somebody complain every hour, the detector looking after each."""
+    number = 0
+    while (at := since + number * HOUR) < until:
+        await desk.complain(customer(number), at=at)
+        await desk.decide()
+        number += 1
+
+
+def level(desk: Desk, code: str = CODE) -> float:
+    region = desk.town.region(code)
+    (row,) = desk.rows(f"SELECT level_sum, level_weight FROM baselines WHERE region_id = {region}")
+    return float(row["level_sum"] / row["level_weight"])
+
+
+# --- cold start -----------------------------------------------------------------------------------------------------
+
+
+async def test_without_any_history_three_customers_are_enough_and_two_are_not(desk: Desk) -> None:
+    await desk.complain(f"{CODE}-1", f"{CODE}-2")
+    await desk.decide()
+    assert desk.incidents() == []
+    await desk.complain(f"{CODE}-3")
+    await desk.decide()
+    assert desk.incidents() == [(1, CODE, "suspected")]
+    assert level(desk) == 1.0  # one a day, until something is known
+
+
+# --- regions --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_region_new_in_the_directory_begins_as_an_ordinary_one(desk: Desk) -> None:
+    await past(desk, days=30)
+    new = desk.database.write_now(lambda tx: directory.ensure_region(tx, "postal_code", "94199"))
+    old = desk.rows("SELECT new_on FROM regions WHERE code = '94110'")[0]["new_on"]
+    desk.town.household("94199-1", new)
+    await desk.complain("94199-1", f"{CODE}-30")
+    await desk.decide()
+    (row,) = desk.rows("SELECT new_on FROM regions WHERE code = '94199'")
+    assert (old, row["new_on"]) == (None, LocalTime("America/Los_Angeles").day(to_micros(NOON)))
+    assert level(desk, "94199") == pytest.approx(
+        12, rel=0.1
+    )  # the service's mean, over the regions there were this morning
+    assert level(desk) == pytest.approx(24, rel=0.1)
+
+
+async def test_another_name_changes_nothing_and_another_code_is_a_new_region(desk: Desk) -> None:
+    await past(desk, days=30)
+    before = desk.town.region(CODE)
+    named = desk.database.write_now(lambda tx: directory.ensure_region(tx, "postal_code", CODE, name="The Mission"))
+    assert named == before
+    renamed = desk.database.write_now(lambda tx: directory.ensure_region(tx, "postal_code", "94110A"))
+    desk.town.household("moved", renamed)
+    await desk.complain("moved", f"{CODE}-30")
+    await desk.decide()
+    assert level(desk, "94110A") == pytest.approx(12, rel=0.1)
+    assert level(desk) == pytest.approx(24, rel=0.1)  # the old one keeps what was counted, and fades
+
+
+# --- clocks that change ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("midnight", "hours"),
+    [
+        (datetime(2026, 3, 8, 8, tzinfo=UTC), 23),  # in spring an hour is skipped
+        (datetime(2026, 11, 1, 7, tzinfo=UTC), 25),  # in autumn one comes twice
+    ],
+)
+async def test_the_day_on_which_clocks_change_is_counted_and_learnt_at_its_length(
+    desk: Desk, midnight: datetime, hours: int
+) -> None:
+    desk.clock.at = midnight
+    await past(desk, days=30, now=midnight)
+    await complain_hourly(desk, midnight, midnight + hours * HOUR)
+    before = level(desk)
+    assert desk.incidents() == []
+    local = LocalTime("America/Los_Angeles")
+    day = local.day(to_micros(midnight))
+    assert local.day(to_micros(midnight + hours * HOUR)) == day + 1
+    region = desk.town.region(CODE)
+    (row,) = desk.rows(f"SELECT complaints FROM cell_days WHERE region_id = {region} AND day = {day}")
+    assert row["complaints"] == hours
+    (total,) = desk.rows(f"SELECT SUM(complaints) AS n FROM service_hours WHERE hour / 24 = {day}")
+    assert total["n"] == hours
+    await desk.complain(f"{CODE}-30", at=midnight + (hours + 1) * HOUR)
+    await desk.decide()
+    assert level(desk) == pytest.approx(before, rel=0.005)  # as an ordinary day, it would be 3 % off
+
+
+@pytest.mark.parametrize("change", [datetime(2026, 3, 8, 10, tzinfo=UTC), datetime(2026, 11, 1, 9, tzinfo=UTC)])
+async def test_an_outage_is_found_while_clocks_change(desk: Desk, change: datetime) -> None:
+    desk.clock.at = change - 2 * HOUR
+    await past(desk, days=30, every=12 * HOUR, now=desk.clock.at)
+    for number in range(4):
+        await desk.complain(f"94112-{number + 1}", at=change + (2 * number - 3) * MINUTE)
+        await desk.decide()
+    assert [place for _, place, _ in desk.incidents()] == ["94112"]
+    (evidence,) = desk.rows("SELECT window_from_at, at FROM evidence WHERE incident_id = 1 ORDER BY id DESC LIMIT 1")
+    assert evidence["at"] - evidence["window_from_at"] == 6 * 60 * 1_000_000  # six minutes are six minutes
+
+
+# --- feeds that stop ------------------------------------------------------------------------------------------------
+
+
+async def test_a_feed_that_stopped_for_a_part_of_a_day_is_noticed_at_once_and_not_learnt(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await past(desk, days=36)
+    await complain_hourly(desk, NOON, NOON + 2 * HOUR)
+    stopped_for = 20 * HOUR
+    await complain_hourly(desk, NOON + 2 * HOUR + stopped_for, NOON + 40 * HOUR)
+    assert "taken for a broken feed" in capsys.readouterr().out
+    assert desk.metrics.feed_silences.labels("power")._value.get() == 1
+    await complain_hourly(desk, NOON + 40 * HOUR, NOON + 60 * HOUR)
+    assert level(desk) == pytest.approx(24, rel=0.03)
+    assert desk.incidents() == []
+
+
+async def test_what_is_known_of_a_silence_survives_a_restart(desk: Desk) -> None:
+    await past(desk, days=36)
+    await complain_hourly(desk, NOON, NOON + 2 * HOUR)
+    await complain_hourly(desk, NOON + 20 * HOUR, NOON + 24 * HOUR)
+    before = await desk.detection.scores()
+    restarted = desk.new_detection()
+    await restarted.rebuild()
+    assert await restarted.scores() == before
+    assert "silences" in str(desk.rows("SELECT state FROM detector")[0]["state"])
+
+
+# --- late and out of order ------------------------------------------------------------------------------------------
+
+
+async def test_the_order_of_arrival_within_a_quarter_of_an_hour_does_not_matter(desk: Desk) -> None:
+    for minutes in (0, 10, 3, 12, 6):
+        desk.clock.at = NOON + 13 * MINUTE
+        await desk.complain(f"{CODE}-{minutes + 1}", occurred_at=NOON + minutes * MINUTE)
+    await desk.decide()
+    (row,) = desk.rows("SELECT started_at FROM incidents")
+    assert row["started_at"] == to_micros(NOON)
+
+
+async def test_a_backlog_after_an_outage_of_the_intake_feeds_the_baseline_and_opens_nothing(desk: Desk) -> None:
+    desk.clock.at = NOON + 5 * HOUR
+    rows = [request(customer_id=customer(n), occurred_at=NOON + n * MINUTE) for n in range(20)]
+    await desk.intake.submit_many(rows, actor=SYSTEM)
+    await desk.decide()
+    assert desk.incidents() == []
+    assert desk.rows("SELECT SUM(complaints) AS n FROM service_hours")[0]["n"] == 20
