@@ -79,7 +79,7 @@ def _rebuilding(size: Size, turns: list[dict[str, dict[str, float]]], traced: di
         ],
         notes=[
             f"{times:.1f} x the bare SELECT of {turns[0]['bare SELECT']['rows']:,.0f} rows",
-            f"{traced['cells']:,.0f} active cells of {traced['times']:.1f} complaints, {traced['per_cell']:,.0f} bytes each",
+            f"{traced['cells']:,.0f} active cells of {traced['times']:.1f} complaints, {traced['per_cell']:,.0f} bytes",
             f"resident memory grew by {grown:,.0f} bytes per cell",
         ],
     )
