@@ -11,7 +11,7 @@ from notifier.config import Caps, Config
 from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
 from notifier.domain.delivery import Outcome, Result
 from notifier.domain.night import AFTER_RELEASE
-from notifier.domain.notification import Channel
+from notifier.domain.notification import Channel, NotificationReason
 from notifier.domain.playbook import Night, NightDecision, NightRule, Overnight, Playbook
 from notifier.messages import Messages
 from notifier.metrics import Metrics
@@ -20,7 +20,7 @@ from notifier.stages.delivery import Claimed, Delivery, Handed
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import broadcasts, glance
-from notifier.storage.repositories import neighbours
+from notifier.storage.repositories import contact_points, neighbours
 from notifier.storage.views import Waiting
 from tests.broadcasts import FACTS, broadcast, incident
 
@@ -199,6 +199,50 @@ async def test_a_text_at_night_waits_for_the_morning_of_its_site(desk: Desk) -> 
     assert claimed.contact_point_id == points[1]
     desk.clock.at = MORNING
     assert [one.contact_point_id for one in await desk.claim()] == [points[0], points[2]]
+
+
+def second_site(desk: Desk, point: int, address: str = "9 Elm Ave") -> int:
+    """Give a number another site of its customer; return it."""
+
+    def write(tx: Transaction) -> int:
+        (customer,) = tx.tuples("SELECT customer_id FROM links WHERE contact_point_id = :id", id=point)[0]
+        site = tx.scalar(
+            """INSERT INTO sites (customer_id, reference, address, services, status, time_zone, updated_at)
+               VALUES (:c, '2', :address, '|power|', 'active', 'America/Los_Angeles', 0) RETURNING id""",
+            c=customer,
+            address=address,
+        )
+        tx.run("INSERT INTO links VALUES (:point, :site, 'owner', :c, 1)", point=point, site=site, c=customer)
+        return int(site)
+
+    return desk.database.write_now(write)
+
+
+async def test_a_site_that_was_switched_off_while_a_text_waited_is_not_named_in_it(desk: Desk) -> None:
+    point = desk.home(1)
+    barn = second_site(desk, point)
+    other = desk.home(2)
+    second_site(desk, other)
+    desk.text(update(desk), point, other)
+    assert await desk.claim() == []
+    desk.database.write_now(lambda tx: contact_points.mute(tx, point, [barn], now=NIGHT))
+    desk.clock.at = MORNING
+    claimed = {one.contact_point_id: one.personal for one in await desk.claim()}
+    assert [site.street for site in claimed[point].sites] == ["12 Oak St"]
+    assert (claimed[point].sites_affected, claimed[other].sites_affected) == (1, 2)
+
+
+async def test_what_was_with_a_worker_when_its_last_site_was_switched_off_is_not_told(desk: Desk) -> None:
+    point = desk.home(1, priority=1)
+    barn = second_site(desk, point)
+    desk.text(update(desk), point)
+    claimed = await desk.claim()
+    sites = [site for (site,) in desk.database.read_now(lambda tx: tx.tuples("SELECT id FROM sites"))]
+    assert barn in sites
+    desk.database.write_now(lambda tx: contact_points.mute(tx, point, sites, now=NIGHT))
+    await desk.delivery.release(claimed, reason=NotificationReason.PLANNED)  # as the worker does at a recall
+    assert await desk.claim() == []
+    assert desk.rows() == [("sms", "suppressed", "opted_out")]
 
 
 async def test_a_number_of_an_area_code_in_two_zones_waits_for_both(desk: Desk) -> None:

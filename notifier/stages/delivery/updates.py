@@ -82,6 +82,7 @@ class Updates:
         facts = self._facts_of(broadcast)
         result = _Sorted()
         ends = {one.id: end for one in found if (end := self._stopped(one, broadcast, channel)) is not None}
+        ends |= _muted(tx, broadcast, [one for one in found if one.id not in ends])
         rest = [one for one in found if one.id not in ends]
         if rest and is_overtaken(facts, now):
             waiting = [one.id for one in rest if _was_held(one)] if mornings.may_say_afresh(tx, broadcast.id) else []
@@ -185,6 +186,13 @@ _NO_INCIDENT_ANY_MORE = (IncidentState.DISMISSED, IncidentState.MERGED)
 
 def _was_held(one: Candidate) -> bool:
     return one.reason == NotificationReason.QUIET_HOURS
+
+
+def _muted(tx: Transaction, broadcast: SendingBroadcast, rest: Sequence[Candidate]) -> dict[int, Next]:
+    """End what is about nothing but sites that were switched off while it waited, or was with a worker."""
+    muted = claims.all_muted(tx, broadcast.id, [one.contact_point_id for one in rest]) if rest else set()
+    stopped = Next(state=NotificationState.SUPPRESSED, reason=NotificationReason.OPTED_OUT)
+    return {one.id: stopped for one in rest if one.contact_point_id in muted}
 
 
 def _stopped(one: Candidate, broadcast: SendingBroadcast, channel: Channel, basis: Basis) -> Next | None:

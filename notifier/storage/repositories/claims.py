@@ -182,7 +182,12 @@ def as_candidate(tx: Transaction, notification_id: int, incident_id: int) -> Can
 def affected_sites(
     tx: Transaction, broadcast_id: int, contact_point_ids: Sequence[int]
 ) -> dict[int, list[AffectedSite]]:
-    """Return, by contact point, the sites its notification carries, in the order they are listed."""
+    """Return, by contact point, the sites its notification carries, in the order they are listed.
+
+    Sites that were muted since it was planned are left out; where all were, it is not handed over (`all_muted`), and
+    whoever looks at it sees what it was about.
+    """
+    muted = _muted(tx, contact_point_ids)
     found: dict[int, list[AffectedSite]] = {id_: [] for id_ in contact_point_ids}
     for point, site, address, label, zone in tx.tuples(
         f"""SELECT an.contact_point_id, s.id, s.address, s.label, s.time_zone
@@ -192,6 +197,36 @@ def affected_sites(
         broadcast=broadcast_id,
     ):
         found[point].append(AffectedSite(id=site, address=address, label=label, time_zone=zone))
+    for point, sites in muted.items():
+        found[point] = [site for site in found[point] if site.id not in sites] or found[point]
+    return found
+
+
+def all_muted(tx: Transaction, broadcast_id: int, contact_point_ids: Sequence[int]) -> set[int]:
+    """Return which contact points want to hear nothing of any site that their notification carries."""
+    return {
+        point
+        for (point,) in tx.tuples(
+            f"""SELECT DISTINCT m.contact_point_id FROM muted_sites AS m
+                WHERE m.contact_point_id IN ({numbers(contact_point_ids)})
+                  AND NOT EXISTS (SELECT 1 FROM audience_notifications AS an
+                                  LEFT JOIN muted_sites AS o ON o.contact_point_id = an.contact_point_id
+                                                            AND o.site_id = an.site_id
+                                  WHERE an.broadcast_id = :broadcast AND an.contact_point_id = m.contact_point_id
+                                    AND o.site_id IS NULL)""",
+            broadcast=broadcast_id,
+        )
+    }
+
+
+def _muted(tx: Transaction, contact_point_ids: Sequence[int]) -> dict[int, set[int]]:
+    """Return the sites that contact points want to hear nothing of; most have none."""
+    found: dict[int, set[int]] = {}
+    for point, site in tx.tuples(
+        f"""SELECT contact_point_id, site_id FROM muted_sites
+            WHERE contact_point_id IN ({numbers(contact_point_ids)})"""
+    ):
+        found.setdefault(point, set()).add(site)
     return found
 
 
