@@ -148,7 +148,7 @@ def left_out(not_counted: Mapping[str, int]) -> list[str]:
 
 
 def _headline(found: Surprise) -> str:
-    hour = next(each.window for each in found.windows if each.kind is WindowKind.LAST and _minutes(each, found) == 60)
+    hour = next(each.window for each in found.windows if each.kind is WindowKind.COMPANION)
     window = found.shown
     if window is None:
         return f"Nothing unusual: {_callers(hour.observed, hour.verified)} in the last hour, {_usual(hour.expected)}."
@@ -160,8 +160,8 @@ def _worth(found: Surprise, needed: Needed) -> list[str]:
     thresholds = needed.thresholds
     if found.evidence is not None:
         grade = thresholds.grade(found.evidence.score)
-        grades = f"likely begins at {figure(thresholds.likely)} and certain at {figure(thresholds.certain)}"
-        return [f"The score is {found.evidence.score:.1f}; {grades}: this is evidence of the grade {grade}."]
+        grades = f"likely from {figure(thresholds.likely)}, certain from {figure(thresholds.certain)}"
+        return [f"The score is {found.evidence.score:.1f}, which is {grade} ({grades})."]
     if found.best is None:
         return []
     if thresholds.grade(found.best.score) is None:
@@ -207,10 +207,6 @@ def _usual(expected: float) -> str:
 def _reason(why: str, number: int) -> str:
     one, many = _NOT_COUNTED.get(why, (why.replace("_", " "),) * 2)
     return one if number == 1 else many
-
-
-def _minutes(each: Measured, found: Surprise) -> int:
-    return (found.at_us - each.window.from_us) // US_PER_MINUTE
 
 
 def _utc(at_us: int) -> str:

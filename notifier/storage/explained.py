@@ -60,7 +60,7 @@ class CellExplained(View, frozen=True, kw_only=True):
     counted: int
     not_counted: dict[str, int]  # reason -> complaints of this cell
     without_place: dict[str, int]  # reason -> complaints of the service that nobody can place
-    callers: list[CallerView]  # newest first
+    callers: list[CallerView]  # the newest that count, then the newest that do not
     callers_left_out: int
     buckets: list[BucketView]
 

@@ -34,10 +34,9 @@ from notifier.storage.queries import explain, reporters
 from notifier.storage.queries.explain import FirstEvidence, Stretch
 from notifier.storage.repositories import detector
 
-CALLERS_AT_MOST = 200
+CALLERS_AT_MOST = 100  # who counted, and as many who did not
 REGIONS_AT_MOST = 12  # of an incident; each is scored anew
 BEFORE_US = SPAN_US  # of the plot, before the moment in question
-HOUR_MINUTES = 60
 
 
 class Explaining:
@@ -73,7 +72,7 @@ class Explaining:
     def _explain_cell(
         self, tx: Transaction, text: str, service: str, at: datetime | None, *, named: bool
     ) -> Explanation:
-        region = reporters.region_named(tx, text, self._kinds)
+        region = reporters.region_named(tx, self._typed(text), self._kinds)
         now_us = to_micros(self._clock.now())
         at_us = now_us if at is None else min(to_micros(at), now_us)
         row = detector.load(tx)
@@ -84,6 +83,12 @@ class Explaining:
         if behind > 0 and at_us == now_us:
             words.append(f"The detector has not looked at the newest {behind} complaints yet.")
         return Explanation(words=words, incident=None, regions=[], regions_left_out=0, cell=view, customers_named=named)
+
+    def _typed(self, text: str) -> str:
+        """Return a region as it is asked for: lists show `postal_code 94110`, and that is copied."""
+        kinds = [(kind, shown) for kind in self._kinds.kinds for shown in (kind, label(kind))]
+        found = (f"{kind}:{text[len(shown) + 1 :]}" for kind, shown in kinds if text.startswith(f"{shown} "))
+        return next(found, text)
 
     def _never(self, region: Region, service: str) -> list[str]:
         """Return why this cell opens nothing, whatever it shows."""
@@ -133,8 +138,7 @@ class Explaining:
         """Say what has come since an incident was opened."""
         now = self._moments.at(tx, opened.key, opened.label, max(now_us, opened.at_us), position)
         ago = lasting(timedelta(microseconds=now.at_us - opened.at_us))
-        hour = now.cell.window(now.at_us - HOUR_MINUTES * explanation.US_PER_MINUTE, now.at_us)
-        return [explanation.since_words(ago, more, hour)]
+        return [explanation.since_words(ago, more, now.cell.last_hour(now.at_us))]
 
     def _region(
         self, tx: Transaction, service: str, first: FirstEvidence, now_us: int, position: int
@@ -161,7 +165,11 @@ class Explaining:
         period = Stretch(since_us=at_us - SPAN_US, until_us=at_us, position=moment.position)
         tally = explain.tally(tx, moment.key, period)
         counted = tally.pop("", 0)
-        complaints = explain.complaints(tx, moment.key, period, CALLERS_AT_MOST)
+        complaints = [
+            each
+            for counts in (True, False)
+            for each in explain.complaints(tx, moment.key, period, CALLERS_AT_MOST, counted=counts)
+        ]
         window_from = found.shown.from_us if found.shown is not None else until_us + 1
         callers = [_caller(each, window_from, named=named) for each in complaints]
         plotted = Stretch(since_us=at_us - BEFORE_US, until_us=until_us, position=stream or moment.position)

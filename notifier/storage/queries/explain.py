@@ -70,13 +70,18 @@ def tally(tx: Transaction, cell: CellKey, stretch: Stretch) -> dict[str, int]:
     return {why: int(number) for why, number in rows}
 
 
-def complaints(tx: Transaction, cell: CellKey, stretch: Stretch, at_most: int) -> list[CellComplaint]:
-    """Return the newest complaints of a cell, newest first, with who complained."""
+def complaints(tx: Transaction, cell: CellKey, stretch: Stretch, at_most: int, *, counted: bool) -> list[CellComplaint]:
+    """Return the newest complaints of a cell that count there, or those that do not, newest first, with who complained.
+
+    They are two lists: a flood of repeats must not push out of sight who counts.
+    """
     rows = tx.tuples(
         f"""SELECT c.id, c.effective_at, u.reference, u.name, c.source, c.verified, {_WHY_NOT} AS why
             FROM complaints AS c LEFT JOIN customers AS u ON u.id = c.customer_id
-            WHERE {_IN_STRETCH} AND {_holds("regions")} ORDER BY c.effective_at DESC, c.id DESC LIMIT :most""",
+            WHERE {_IN_STRETCH} AND {_holds("regions")} AND ({_WHY_NOT} = '') = (:counted = 1)
+            ORDER BY c.effective_at DESC, c.id DESC LIMIT :most""",
         most=at_most,
+        counted=int(counted),
         **_values(cell, stretch),
     )
     return [
