@@ -5,7 +5,7 @@ from bisect import bisect_right
 from datetime import date, timedelta
 from itertools import pairwise
 
-from notifier.backtest.complaint_stream import ComplaintStream, from_us
+from notifier.backtest.complaint_stream import ComplaintStream
 from notifier.backtest.rates import MONTH_US, WARM_UP_US, rate
 from notifier.backtest.record import AROUND, BIN, CellRecord, CurvePoint, Opening, Record, Verdict
 from notifier.backtest.running import Backtest, OpenedIncident, Run

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "See": {
             "status": ("notifier.cli.status:status", "The daemon at a glance."),
             "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),
+            "detection": ("notifier.cli.detection:detection", "Why something was suspected."),
             "broadcasts": ("notifier.cli.broadcasts:broadcasts", "Preview, send, approve, pause or cancel an update."),
             "notifications": ("notifier.cli.notifications:notifications", "Show, resend or give up one message."),
         },
@@ -49,6 +50,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         },
         "Rehearse": {
             "demo": ("notifier.cli.demo:demo", "Play an outage from first complaint to restoration."),
+            "detection": ("notifier.cli.detection:detection", "Try the detector on your history; set thresholds."),
             "simulate": ("notifier.cli.simulate:simulate", "Generate a town, its complaints and its outages."),
             "sandbox": ("notifier.cli.sandbox:sandbox", "Run receivers that stand in for real carriers."),
         },

@@ -31,8 +31,8 @@ def numbered(rows: Iterable[Numbered]) -> Iterator[bytes]:
 
 
 @contextmanager
-def progress(size: int, what: str) -> Iterator[Callable[[int, int, int], None]]:
-    """Show a bar on a terminal while a file is sent; the function takes bytes read, rows loaded, rows refused."""
+def progress(size: int, what: str, done: str = "loaded") -> Iterator[Callable[[int, int, int], None]]:
+    """Show a bar on a terminal while a file is sent; the function takes bytes read, rows `done`, rows refused."""
     if not sys.stderr.isatty():
         yield lambda _read, _loaded, _refused: None
         return
@@ -56,7 +56,7 @@ def progress(size: int, what: str) -> Iterator[Callable[[int, int, int], None]]:
             nonlocal shown
             if loaded + refused - shown >= _UPDATE_EVERY or read >= size:
                 shown = loaded + refused
-                said = f"{number(loaded)} loaded" + (f", {number(refused)} refused" if refused else "")
+                said = f"{number(loaded)} {done}" + (f", {number(refused)} refused" if refused else "")
                 bar.update(task, completed=min(read, size), said=said)
 
         yield update

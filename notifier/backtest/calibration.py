@@ -1,0 +1,139 @@
+"""Calibration: from which score on incidents are as rare as wanted, on the background of a file.
+
+In come the scores of a run after the warm-up, and the wanted false incidents per month over all cells. Out comes a
+threshold with the interval in which 95 of 100 repetitions with other weeks of the same kind put it.
+
+How often a threshold is passed falls about exponentially with it, so ln(incidents) is fitted by a line through the
+thresholds passed a quarter to four times as often as wanted; that smooths small numbers, and reaches a little beyond
+them. With a truth, what it explains is left out. Without one, nobody knows which incidents were outages; two limits are
+given then: every incident was false (the threshold is too high, if at all), and the line through what is passed eight
+to 64 times as often as wanted, where outages are few among chance, holds further on (too low, if at all, because the
+tail is heavier). The middle of both is taken. Intervals are a bootstrap over weeks (Efron 1979; weeks, because storms
+and holidays make incidents come together).
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from random import Random
+
+from notifier.backtest.rates import MONTH_US
+from notifier.backtest.record import Interval
+from notifier.backtest.scored import Scored
+from notifier.domain.baseline import US_PER_DAY
+from notifier.domain.errors import InvalidInput
+
+WEEK_US = 7 * US_PER_DAY
+WEEKS_AT_LEAST = 4  # after the warm-up
+REPETITIONS = 400  # of the bootstrap
+EVENTS_AT_LEAST = 5  # incidents at a threshold that is fitted
+POINTS_AT_LEAST = 4  # thresholds that are fitted
+NEAR = (0.25, 4.0)  # how often they are passed, in units of what is wanted
+FAR = (8.0, 64.0)  # the same, where chance prevails
+STEPS = 48  # thresholds looked at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """A threshold for a wanted rate."""
+
+    wanted: float  # false incidents per month over all cells
+    threshold: Interval
+    all_false: float  # the threshold when every incident that no truth explains was false
+    chance_only: float | None  # the one when chance goes on as at low scores; None with a truth
+    extrapolated: bool  # the file is too short to hold `EVENTS_AT_LEAST` of what is wanted
+
+
+class Passed:
+    """How often each of some thresholds was passed, week by week."""
+
+    def __init__(self, scored: Scored, *, from_us: int, until_us: int) -> None:
+        """Count; raises `InvalidInput` when there is too little to count."""
+        weeks = (until_us - from_us) // WEEK_US
+        if weeks < WEEKS_AT_LEAST:
+            raise InvalidInput(
+                f"there are {max(weeks, 0)} whole weeks after the warm-up of 28 days",
+                expected=f"at least {WEEKS_AT_LEAST}",
+            )
+        self.weeks = int(weeks)
+        self.months = self.weeks * WEEK_US / MONTH_US
+        self.thresholds = _steps(scored.peaks())
+        self.counts = [[0] * self.weeks for _ in self.thresholds]
+        for row, threshold in zip(self.counts, self.thresholds, strict=True):
+            for at_us, is_right in scored.openings(threshold):
+                week = (at_us - from_us) // WEEK_US
+                if not is_right and 0 <= week < self.weeks:
+                    row[week] += 1
+
+    def totals(self, weeks: Sequence[int] | None = None) -> list[int]:
+        """Return how often each threshold was passed in these weeks, or in all."""
+        if weeks is None:
+            return [sum(row) for row in self.counts]
+        return [sum(map(row.__getitem__, weeks)) for row in self.counts]
+
+
+def calibrate(passed: Passed, wanted: float, *, has_truth: bool) -> Calibrated:
+    """Return the threshold for a wanted number of false incidents per month over all cells.
+
+    Raises `InvalidInput` when even the lowest score is passed less often.
+    """
+    events = wanted * passed.months
+    totals = passed.totals()
+    most = max(totals, default=0)
+    if most < max(events, EVENTS_AT_LEAST):
+        raise InvalidInput(
+            f"chance alone made {most / passed.months:.3g} incidents a month at the lowest score looked at",
+            field="--false-incidents-per-month",
+            value=wanted,
+            expected="less, or a longer file",
+        )
+    near, far = _solve(passed.thresholds, totals, events, NEAR), None
+    low, high = _interval(passed, events, NEAR)
+    value = near
+    if not has_truth:
+        far = min(_solve(passed.thresholds, totals, events, FAR), near)
+        low = min(low, _interval(passed, events, FAR)[0])
+        value = (near + far) / 2
+    return Calibrated(
+        wanted=wanted,
+        threshold=Interval(value=value, low=min(low, value), high=max(high, value)),
+        all_false=near,
+        chance_only=far,
+        extrapolated=events < EVENTS_AT_LEAST,
+    )
+
+
+def _steps(peaks: Sequence[float]) -> list[float]:
+    """Return thresholds that are passed ever less often, by about the same factor each time; `peaks` fall."""
+    ranks = {round(len(peaks) ** (step / STEPS)) for step in range(STEPS + 1)}
+    return sorted({peaks[rank - 1] for rank in ranks if 0 < rank <= len(peaks)})
+
+
+def _interval(passed: Passed, events: float, range_: tuple[float, float]) -> tuple[float, float]:
+    random = Random(1)  # noqa: S311  # the same file gives the same interval
+    weeks = range(passed.weeks)
+    found = sorted(
+        _solve(passed.thresholds, passed.totals(random.choices(weeks, k=passed.weeks)), events, range_)
+        for _ in range(REPETITIONS)
+    )
+    return found[round(0.025 * (REPETITIONS - 1))], found[round(0.975 * (REPETITIONS - 1))]
+
+
+def _solve(thresholds: Sequence[float], totals: Sequence[int], events: float, range_: tuple[float, float]) -> float:
+    """Return the threshold that is passed `events` times, by the line through those in a range."""
+    points = [(h, n) for h, n in zip(thresholds, totals, strict=True) if n >= EVENTS_AT_LEAST]
+    chosen = [(h, n) for h, n in points if range_[0] * events <= n <= range_[1] * events]
+    if len(chosen) < POINTS_AT_LEAST:  # those that are passed nearly so often
+        falling = sorted(points, key=lambda point: abs(log(point[1] / (events * (range_[0] * range_[1]) ** 0.5))))
+        chosen = falling[: 2 * POINTS_AT_LEAST]
+    if not chosen:
+        return thresholds[-1]
+    weight = sum(n for _, n in chosen)
+    mean_h = sum(n * h for h, n in chosen) / weight
+    mean_y = sum(n * log(n) for _, n in chosen) / weight
+    spread = sum(n * (h - mean_h) ** 2 for h, n in chosen)
+    slope = sum(n * (h - mean_h) * (log(n) - mean_y) for h, n in chosen) / spread if spread else 0.0
+    if slope >= 0:
+        return thresholds[bisect_left([-n for n in totals], -events) if totals[-1] <= events else -1]
+    return max(mean_h + (log(events) - mean_y) / slope, thresholds[0])

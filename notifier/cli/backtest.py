@@ -1,0 +1,203 @@
+"""`notifier detection backtest`: the incidents that would have been opened on a file of complaints, offline."""
+
+import csv
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from notifier.cli import history, printing
+from notifier.cli.options import json_option
+from notifier.cli.printing import Column, number, plural
+from notifier.cli.rejects import Rejects, rejected_path
+from notifier.cli.upload import is_stdin
+
+if TYPE_CHECKING:
+    from notifier.backtest.record import Interval, Record, Verdict
+
+LISTED_AT_MOST = 10  # incidents on the terminal
+
+
+@click.command("backtest")
+@history.history_argument
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the incidents here."
+)
+@click.option(
+    "--grade", type=click.Choice(["likely", "certain"]), help="What opens an incident; certain if nothing is said."
+)
+@click.option("--threshold", type=click.FloatRange(0, min_open=True), metavar="X", help="Or the score that does.")
+@history.truth_option
+@history.zone_option
+@history.config_option
+@json_option
+def backtest(
+    file: Path,
+    out: Path | None,
+    grade: str | None,
+    threshold: float | None,
+    truth: Path | None,
+    zone: str,
+    config_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Run the detector over a CSV FILE of complaints, '-' is standard input.
+
+    Columns: ts, region, category, customer; or those of complaints
+    import. Each category is a service. Regions that lie in each other
+    are written 94110|San Francisco, the narrow one first. Incidents of
+    the first 28 days are not judged. Nothing is stored or sent.
+
+    Refused lines go to a file .rejected.csv with their numbers, the
+    others are used, and the exit code is 1.
+
+    Example: notifier detection backtest 2025.csv --out incidents.csv
+    """
+    from notifier.backtest.recording import record
+    from notifier.backtest.running import Backtest
+    from notifier.domain.detection import Thresholds
+
+    if grade is not None and threshold is not None:
+        raise click.UsageError("say --grade or --threshold: one of them")
+    settings = history.configuration(config_file).detection
+    wanted = threshold or (settings.likely if grade == "likely" else settings.certain)
+    thresholds = Thresholds(likely=wanted, certain=max(wanted, settings.certain))
+    if out is not None and out.exists() and not is_stdin(file) and out.samefile(file):
+        raise click.UsageError("--out is the file of the complaints itself")
+    with Rejects(rejected_path(out or file) if out or not is_stdin(file) else None) as rejects:
+        stream = history.read_complaints(file, rejects)
+    windows = history.read_truth(truth, stream)
+    run = Backtest(stream, history.clock(zone, stream), thresholds, scores_from=0.6 * min(wanted, settings.likely))
+    history.played(stream, run.play)
+    found = record(
+        run,
+        stream,
+        file=file.name,
+        grade="" if threshold else grade or "certain",
+        thresholds=thresholds,
+        windows=windows,
+        refused=rejects.count,
+    )
+    if out is not None:
+        _write(found, out)
+    _print_json(found) if as_json else _print(found, out)
+    history.end(rejects)
+
+
+def _write(found: "Record", out: Path) -> None:
+    try:
+        with out.open("w", encoding="utf-8", newline="") as target:
+            writer = csv.writer(target)
+            writer.writerow(("region", "category", "detected_at"))
+            writer.writerows((one.region, one.service, one.detected_at.isoformat()) for one in found.openings)
+    except OSError as error:
+        raise click.UsageError(f"cannot write {out}: {error.strerror}") from error
+
+
+def _print(found: "Record", out: Path | None) -> None:
+    judged = [
+        one for one in found.openings if found.warm_up_until is not None and one.detected_at >= found.warm_up_until
+    ]
+    at = f"{found.grade} ({number(found.threshold)})" if found.grade else number(found.threshold)
+    printing.line(f"{plural(len(judged), 'incident')} would have been opened at {at}.", style=printing.STRONG)
+    printing.fields(
+        [
+            ("complaints", f"{number(found.complaints)}, of them {number(found.counted)} counted"),
+            *((printing.words(why), number(n)) for why, n in sorted(found.not_counted.items())),
+            ("cells", number(len(found.cells))),
+            ("from", _when(found.first_at)),
+            ("to", _when(found.last_at)),
+            ("in the warm-up", f"{number(len(found.openings) - len(judged))} more, not judged"),
+        ]
+    )
+    if found.verdict is not None:
+        _print_verdict(found.verdict)
+    if out is None and judged:
+        columns = [Column("opened"), Column("region", gives=True), Column("service"), Column("seen", right=True)]
+        columns += [Column("expected", right=True), Column("score", right=True)]
+        printing.line()
+        printing.table(
+            columns,
+            [
+                (
+                    _when(one.detected_at),
+                    one.region,
+                    one.service,
+                    number(one.observed),
+                    f"{one.expected:.1f}",
+                    f"{one.score:.1f}",
+                )
+                for one in judged[-LISTED_AT_MOST:]
+            ],
+        )
+        if len(judged) > LISTED_AT_MOST:
+            printing.line(f"The last {LISTED_AT_MOST} are shown; --out FILE writes all of them.", style=printing.DIM)
+
+
+def _print_verdict(verdict: "Verdict") -> None:
+    printing.line()
+    printing.line("Against the truth, after the warm-up:")
+    delays = sorted(verdict.delays)
+    printing.fields(
+        [
+            ("outages", f"{number(verdict.outages)}, found {number(verdict.found)}{_share(verdict.recall)}"),
+            ("incidents", f"{number(verdict.right)} right, {number(verdict.false)} false{_share(verdict.precision)}"),
+            ("delay", _delays(delays)),
+            ("false a month", _interval(verdict.false_per_month)),
+            ("per cell", _interval(verdict.false_per_cell_month)),
+        ]
+    )
+
+
+def _delays(delays: Sequence[timedelta]) -> str:
+    if not delays:
+        return ""
+    return f"median {_minutes(delays[len(delays) // 2])}, 9 in 10 within {_minutes(delays[int(len(delays) * 0.9)])}"
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f" ({share:.0%})"
+
+
+def _minutes(delay: timedelta) -> str:
+    return f"{delay.total_seconds() / 60:.1f} min"
+
+
+def _interval(rate: "Interval") -> str:
+    return f"{rate.value:.3g} (95 %: {rate.low:.3g} to {rate.high:.3g})"
+
+
+def _when(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _print_json(found: "Record") -> None:
+    summary = {
+        "threshold": found.threshold,
+        "complaints": found.complaints,
+        "refused": found.refused,
+        "counted": found.counted,
+        "not_counted": found.not_counted,
+        "cells": len(found.cells),
+        "warm_up_until": found.warm_up_until,
+        "incidents": [
+            {
+                "region": one.region,
+                "service": one.service,
+                "detected_at": one.detected_at,
+                "window_from": one.window_from,
+                "observed": one.observed,
+                "expected": one.expected,
+                "score": one.score,
+                "grade": one.grade,
+                "until": one.until,
+                "false": one.is_false,
+            }
+            for one in found.openings
+        ],
+        "verdict": found.verdict,
+    }
+    printing.answer(msgspec.json.encode(summary))
