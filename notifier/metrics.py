@@ -86,10 +86,18 @@ class Metrics:
         self.complaints_refused = counter("complaints_refused_total", "Complaints refused as invalid.")
         self.intake_seconds = histogram("intake_seconds", "Time from request to commit.", INTAKE_SECONDS)
 
+        self.source_clock_ahead = gauge(
+            "source_clock_ahead_seconds",
+            "How far the clock of a source is ahead of ours; 0 while it agrees.",
+            ["source"],
+        )
+
         self.detector_lag = gauge("detector_lag_complaints", "Complaints stored but not yet seen by the detector.")
         self.detector_cells = gauge("detector_cells", "Cells in the detector's memory.")
         self.feed_silences = counter(
-            "feed_silences_total", "Times a service was not heard for so long that its feed must be broken.", ["service"]
+            "feed_silences_total",
+            "Times a service was not heard for so long that its feed must be broken.",
+            ["service"],
         )
         self.evidence = counter(
             "evidence_total", "Times a cell reached a grade, by service and grade.", ["service", "grade"]
@@ -167,6 +175,7 @@ class Metrics:
     def _start_at_zero(self, services: tuple[str, ...], sources: tuple[str, ...], providers: tuple[str, ...]) -> None:
         _touch(self.complaints, sources, services)
         _touch(self.feed_silences, services)
+        _touch(self.source_clock_ahead, sources)
         _touch(self.evidence, services, ("likely", "certain"))
         _touch(self.incidents, IncidentState, services)
         _touch(self.incidents_opened, services, ("daemon", "person"))

@@ -20,6 +20,7 @@ _LABELS = {
     "late_joiners": ("NEWCOMERS", WARN),
     "provider": ("PROVIDER", BAD),
     "source": ("SILENT", BAD),
+    "clock": ("CLOCK", WARN),
     "ledger": ("LEDGER", BAD),
     "approval": ("APPROVAL", WARN),
     "rejected": ("REJECTED", BAD),

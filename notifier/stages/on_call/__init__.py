@@ -13,6 +13,7 @@ from notifier.domain.errors import InvalidInput, Refused, nearest
 from notifier.domain.notification import Channel
 from notifier.domain.on_call import CallReason, Verb, alarm_key
 from notifier.domain.receipt import ReceiptStatus
+from notifier.domain.skew import Skew
 from notifier.messages.on_call import trial_line
 from notifier.providers import Provider
 from notifier.queue.embedded import Topic
@@ -20,6 +21,7 @@ from notifier.stages import Surroundings
 from notifier.stages.on_call.answers import Answers, Deciding
 from notifier.stages.on_call.calling import Calling
 from notifier.stages.on_call.carriers import Carriers, own_providers
+from notifier.stages.on_call.clocks import Clocks
 from notifier.stages.on_call.handing_over import HandingOver
 from notifier.stages.on_call.noticing import Noticing
 from notifier.stages.on_call.people import People
@@ -51,6 +53,7 @@ class OnCall:
         self._zone = ZoneInfo(around.config.regions.time_zone)
         self._people = People(around.config)
         self._sources = Sources(around.database, around.config, around.clock)
+        self._clocks = Clocks(around.database, around.config, around.clock, around.metrics)
         own = own_providers(around.config) if providers is None else providers
         self._carriers = Carriers(around.config, self._people, own)
         self._calling = Calling(around, self._people)
@@ -59,6 +62,7 @@ class OnCall:
             around.metrics,
             self._people,
             sources=self._sources,
+            clocks=self._clocks,
             noticing=Noticing(around, self._people, self._sources, provider_states),
             calling=self._calling,
             handing_over=HandingOver(around, self._people, self._carriers, secret),
@@ -144,6 +148,10 @@ class OnCall:
     async def called(self) -> dict[str, str]:
         """Return, by key of the alarm, who was called about it and what they answered."""
         return await self._database.read(lambda tx: shown.called(tx, self._zone))
+
+    def wrong_clocks(self) -> Mapping[str, Skew]:
+        """Return the intake sources whose clock is ahead or behind."""
+        return self._clocks.wrong()
 
     def silent(self) -> list[Silent]:
         """Return the intake sources that are silent for too long."""

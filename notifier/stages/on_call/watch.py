@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from notifier.metrics import Metrics
 from notifier.stages.on_call.calling import Calling
+from notifier.stages.on_call.clocks import Clocks
 from notifier.stages.on_call.ending import Settled
 from notifier.stages.on_call.handing_over import HandingOver
 from notifier.stages.on_call.noticing import Noticing
@@ -27,16 +28,19 @@ class Watch:
         people: People,
         *,
         sources: Sources,
+        clocks: Clocks,
         noticing: Noticing,
         calling: Calling,
         handing_over: HandingOver,
     ) -> None:
         self._database, self._metrics, self._people, self._sources = database, metrics, people, sources
+        self._clocks = clocks
         self._noticing, self._calling, self._handing_over = noticing, calling, handing_over
 
     async def step(self) -> None:
-        """Do what this moment asks for. When nobody is configured, only the sources are listened to."""
+        """Do what this moment asks for. When nobody is configured, the sources and their clocks are still watched."""
         await self._sources.listen()
+        await self._clocks.compare()
         if not self._people:
             return
         found, settled = await self._noticing.look()

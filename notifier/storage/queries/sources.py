@@ -10,6 +10,7 @@ from notifier.storage.instants import MICROSECOND, to_instant, to_micros
 _SLOT_MICROS = SLOT // MICROSECOND
 _LIVE = timedelta(hours=1) // MICROSECOND
 """What came in within an hour of happening: an import of old complaints says nothing about the rhythm of a source."""
+DELAYS_AT_ONCE = 1_000
 AT_ONCE = 100_000  # complaints that are read in one statement
 
 # The LIMIT keeps the range in the inner query: SQLite would group by walking an index of all complaints.
@@ -47,6 +48,29 @@ def behind(tx: Transaction, position: int) -> list[Said]:
     """Return what was said behind a position, of at most the next `AT_ONCE` complaints."""
     sql = _SAID.format(which="id > :position ORDER BY id", most=AT_ONCE)
     return [_said(*row) for row in tx.tuples(sql, position=position)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """How long after it happened, by the clock of its source, a complaint came."""
+
+    source: str
+    received_at: datetime
+    delay: timedelta
+
+
+def delays(tx: Transaction, after: int) -> list[Delay]:
+    """Return the delays of complaints behind a position that named a time, oldest first; history names the past."""
+    rows = tx.tuples(
+        """SELECT source, received_at, received_at - occurred_at FROM complaints
+           WHERE id > :after AND received_at <> occurred_at AND (not_counted IS NULL OR not_counted <> 'history')
+           ORDER BY id LIMIT :most""",
+        after=after,
+        most=DELAYS_AT_ONCE,
+    )
+    return [
+        Delay(source=source, received_at=to_instant(at), delay=int(delay) * MICROSECOND) for source, at, delay in rows
+    ]
 
 
 def _said(source: str, slot: int, complaints: int, last_at: int, position: int) -> Said:

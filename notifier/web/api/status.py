@@ -76,6 +76,7 @@ async def _needs(call: Call) -> list[Need]:
     return [
         *_stopped(parts.provider_states(), called),
         *_silent(parts, now, called),
+        *_wrong_clocks(parts),
         *_disagreements(await parts.upkeep.disagreements()),
         *(replace(need, called=called.get(key_of(need) or "", "")) for need in stored),
     ]
@@ -106,6 +107,23 @@ def _silent(parts: Parts, now: datetime, called: dict[str, str]) -> list[Need]:
         )
         for each in parts.on_call.silent()
     ]
+
+
+def _wrong_clocks(parts: Parts) -> list[Need]:
+    """Return the intake sources whose clock is wrong: what comes too late by it is no evidence."""
+    needs = []
+    for name, skew in parts.on_call.wrong_clocks().items():
+        by = lasting(abs(skew.ahead))
+        if skew.is_ahead:
+            text = f"source {name}: its clock is {by} ahead; its complaints count as of when they come"
+        else:
+            late = lasting(parts.config.detection.late_after)
+            text = (
+                f"source {name}: its complaints come {by} after they happened, or its clock is behind; "
+                f"older than {late} they are no evidence"
+            )
+        needs.append(_need("clock", text, []))
+    return needs
 
 
 def _disagreements(found: dict[str, int]) -> list[Need]:
