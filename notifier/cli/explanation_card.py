@@ -23,6 +23,7 @@ from notifier.storage.explained import (
 )
 
 CALLERS_SHOWN = 12
+_ROOM_FOR_THEN, _ROOM_FOR_ALL = 58, 70  # columns of the terminal
 _STATE_STYLES = {"suspected": printing.WARN, "confirmed": printing.BAD, "resolved": printing.GOOD}
 
 
@@ -179,20 +180,22 @@ def _by_number(reasons: dict[str, int]) -> list[tuple[str, int]]:
 
 def _regions(regions: Sequence[RegionExplained], moment: Moment) -> None:
     _title("Regions, when they came in, and how they are now")
-    printing.table(
-        [Column("REGION", gives=True), Column("ROLE"), Column("IN"), Column("THEN"), Column("NOW")],
-        [
-            [
-                printing.region(each.region),
-                words(each.role) or "left",
-                "" if each.opened is None else moment.clock(each.opened.at),
-                "" if each.opened is None else _of(each.opened.observed, each.opened.expected, each.opened.grade),
-                "quiet" if each.now is None else _of(each.now.observed, each.now.expected, each.grade),
-            ]
-            for each in regions
-        ],
-    )
-    printing.line("THEN, NOW: counted / normal in the window that decides", indent=2, hang=2)
+    titles = [Column("REGION", gives=True), Column("NOW"), Column("THEN"), Column("IN"), Column("ROLE")]
+    shown = 2 if printing.columns() < _ROOM_FOR_THEN else 3 if printing.columns() < _ROOM_FOR_ALL else len(titles)
+    printing.table(titles[:shown], [_region(each, moment)[:shown] for each in regions])
+    said = "THEN, NOW" if shown > 2 else "NOW"
+    printing.line(f"{said}: counted / normal in the window that decides", indent=2, hang=2)
+
+
+def _region(each: RegionExplained, moment: Moment) -> list[str]:
+    opened, now = each.opened, each.now
+    return [
+        printing.region(each.region),
+        "quiet" if now is None else _of(now.observed, now.expected, each.grade),
+        "" if opened is None else _of(opened.observed, opened.expected, opened.grade),
+        "" if opened is None else moment.clock(opened.at),
+        words(each.role) or "left",
+    ]
 
 
 def _of(observed: int, expected: float, grade: str) -> str:

@@ -152,7 +152,7 @@ def test_every_window_has_what_was_counted_what_is_normal_and_its_score(notifier
 
 def test_who_did_not_count_is_shown_by_why_and_by_name(notifier: Run) -> None:
     text = notifier("detection", "explain", "42").stdout
-    counted, _, rest = text.partition("Who did not, 22:59")
+    counted, _, rest = text.partition("Who did not, 26 Jun 22:59")
     assert "*02:58  C-1" in counted
     assert " 02:45  C-14" not in counted
     assert "... and 8 more (--json shows the newest 100)" in counted
@@ -166,9 +166,9 @@ def test_the_plot_marks_the_moment_that_is_explained(notifier: Run) -> None:
     text = notifier("detection", "explain", "42").stdout
     plot = text.partition("by 5 min\n")[2].partition("Windows")[0].splitlines()
     assert plot[0].startswith("6 │")
-    assert plot[0].index("█") == plot[-2].index("▲") - 1  # the column before: the moment is the end of its window
-    assert plot[-2].rstrip().endswith("explained here ▲")
-    assert plot[-3].split() == ["22:59", "03:39"]
+    assert plot[0].index("█") == plot[-3].index("▲") - 1  # the column before: the moment is the end of its window
+    assert plot[-3].rstrip().endswith("explained here ▲")
+    assert plot[-4].split() == ["26", "Jun", "22:59", "03:39"]
 
 
 def test_an_output_without_blocks_gets_plain_signs(notifier: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,9 +183,9 @@ def test_an_output_without_blocks_gets_plain_signs(notifier: Run, monkeypatch: p
 def test_regions_are_shown_with_then_and_now(notifier: Run) -> None:
     text = notifier("detection", "explain", "42").stdout
     rows = text.partition("Regions, when they came in")[2]
-    assert re.search(r"postal code 94110 +place +[\d:]+ +\d+ / [\d.]+ certain +14 / 0.09 certain", rows)
-    assert re.search(r"city San Francisco +attached +[\d:]+ +.* quiet", rows)
-    assert re.search(r"node OLT-1 +left +quiet", rows)
+    assert re.search(r"postal code 94110 +14 / 0.09 certain +20 / 1.3 certain +03:06 +place", rows)
+    assert re.search(r"city San Francisco +quiet +20 .* attached", rows)
+    assert re.search(r"node OLT-1 +quiet +left", rows)
     assert "... and 2 more regions" in rows
     assert "How it is now: notifier detection explain postal_code:94110 power" in rows
 
