@@ -50,6 +50,7 @@ class LocalTime:
         self.starts: list[int] = [-(2**62), *starts]  # from when on an offset is in force
         self.offsets: list[int] = list(offsets)  # local minus UTC
         self._from, self._until, self._segment = 0, 0, 0  # the last segment asked for
+        self._uneven: dict[int, float] | None = None  # local hours that may not last one
 
     @classmethod
     def of_offsets(cls, name: str, offsets: Sequence[tuple[int, int]]) -> "LocalTime":
@@ -91,6 +92,16 @@ class LocalTime:
 
     def hours_lasting(self, hour: int) -> float:
         """Return how many real hours a local hour lasts: 1, 0 when clocks skip it, 2 when they repeat it."""
+        if self._uneven is None:
+            self._uneven = {near: self._lasting(near) for near in self._hours_near_changes()}
+        return self._uneven.get(hour, 1.0)
+
+    def _hours_near_changes(self) -> Iterator[int]:
+        for segment in range(1, len(self.starts)):
+            shown = [self.starts[segment] + self.offsets[of] for of in (segment - 1, segment)]
+            yield from range(min(shown) // US_PER_HOUR - 1, max(shown) // US_PER_HOUR + 2)
+
+    def _lasting(self, hour: int) -> float:
         return (self.instant((hour + 1) * US_PER_HOUR) - self.instant(hour * US_PER_HOUR)) / US_PER_HOUR
 
 
@@ -146,6 +157,7 @@ class Shape:
             at, before, after = local.starts[segment], local.offsets[segment - 1], local.offsets[segment]
             jump = self._integral_of_wall_clock(at + before) - self._integral_of_wall_clock(at + after)
             self._corrections.append(self._corrections[-1] + jump)
+        self._day_weights: dict[int, float] = {}  # as far as they were asked for
         self._silences: tuple[tuple[int, float, int], ...] = ()  # from, the integral there, until
         self._silent_from = 2**62  # the first of them; most services have none
 
@@ -182,8 +194,11 @@ class Shape:
 
     def day_weight(self, day: int) -> float:
         """Return the weight of a local day: 1 on average; clock changes make it shorter or longer."""
-        start, end = self.local.instant(day * US_PER_DAY), self.local.instant((day + 1) * US_PER_DAY)
-        return (self.integral(end) - self.integral(start)) / HOURS_PER_DAY
+        known = self._day_weights.get(day)
+        if known is None:
+            start, end = self.local.instant(day * US_PER_DAY), self.local.instant((day + 1) * US_PER_DAY)
+            known = self._day_weights[day] = (self.integral(end) - self.integral(start)) / HOURS_PER_DAY
+        return known
 
 
 FLAT = (1.0,) * HOURS_PER_WEEK
