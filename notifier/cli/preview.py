@@ -72,12 +72,13 @@ def _samples(preview: Preview, *, whole: bool) -> None:
 
 def _by_hour(preview: Preview, moment: Moment) -> list[tuple[str, str]]:
     """Say who hears now and who in the morning, when not all hear now."""
-    if not preview.waits and not preview.mail_instead and not preview.wake_reason:
+    if not preview.waits and not preview.mail_instead and not preview.wake_reason and not preview.capped:
         return []
     now = counts(preview.now) or "nobody"
     now += f" ({plural(preview.mail_instead, 'mail')} in the place of a text)" if preview.mail_instead else ""
     waits = ", ".join(f"{number(each.messages)} SMS until {moment.short(each.until)}" for each in preview.waits)
-    return [("now", now), ("wait", waits), ("wakes all", safe(preview.wake_reason))]
+    capped = f"{counts(preview.capped)}: told enough lately, they wait" if preview.capped else ""
+    return [("now", now), ("wait", waits), ("capped", capped), ("wakes all", safe(preview.wake_reason))]
 
 
 def _texts(preview: Preview) -> str:

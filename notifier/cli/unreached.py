@@ -28,6 +28,7 @@ class _End(msgspec.Struct, kw_only=True):
 def show_unreached(lines: Iterator[bytes], *, as_csv: bool, as_json: bool) -> None:
     """Print the lines of GET /v1/broadcasts/ID/unreached; exit with 1 when they broke off."""
     sites, priority, ended = 0, 0, False
+    customers: set[str] = set()
     writer = csv.writer(sys.stdout) if as_csv else None
     if writer is not None:
         writer.writerow(COLUMNS)
@@ -41,6 +42,7 @@ def show_unreached(lines: Iterator[bytes], *, as_csv: bool, as_json: bool) -> No
             continue
         view = msgspec.json.decode(line, type=UnreachedView)
         priority += view.priority
+        customers.add(view.customer)
         if writer is not None:
             writer.writerow(_cells(view))
         else:
@@ -48,7 +50,7 @@ def show_unreached(lines: Iterator[bytes], *, as_csv: bool, as_json: bool) -> No
     if not ended:
         raise click.ClickException("the answer broke off before its end; repeat it")
     if not as_json and writer is None:
-        _end(sites, priority)
+        _end(sites, len(customers), priority)
 
 
 def _cells(view: UnreachedView) -> list[str]:
@@ -68,10 +70,10 @@ def _show(view: UnreachedView) -> None:
     printing.line("; ".join(view.why), indent=4, hang=6)
 
 
-def _end(sites: int, priority: int) -> None:
+def _end(sites: int, customers: int, priority: int) -> None:
     if not sites:
         printing.line("Everyone was reached, or still may be.")
         return
     click.echo()
     few = f", {printing.number(priority)} with priority" if priority else ""
-    printing.line(f"{plural(sites, 'site')} not reached{few}.")
+    printing.line(f"{plural(sites, 'site')} of {plural(customers, 'customer')} not reached{few}.")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from notifier.domain.broadcast import BroadcastKind
+from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.notification import Channel
 
 DAY = timedelta(hours=24)
@@ -61,6 +61,12 @@ def fits_at(
     if soon is not None and promised_by is not None and now < promised_by < soon:
         soon = None
     return max((at for at in (soon, day) if at is not None and at > now), default=None)
+
+
+def promised_by(facts: Facts, now: datetime) -> datetime | None:
+    """Return when the earliest promise falls due that an update answers, of those that can still be kept."""
+    given = (facts.previous_eta_at, facts.previous_update_by)
+    return min((at for at in given if at is not None and at > now), default=None)
 
 
 def next_word_at(now: datetime, channel: Channel, heard: Sequence[Heard], caps: Caps) -> datetime:

@@ -89,10 +89,12 @@ class MailComposer:
         message: Encoded,
         at: datetime,
         unsubscribe_url: str,
+        purpose: str = consent.Purpose.OUTAGE,
     ) -> Mail:
         """Return the mail. The same notification has the same Message-ID and envelope sender on every retry.
 
-        One-click opt-out is offered where the link is https, as RFC 8058 asks; otherwise the link is a page.
+        One-click opt-out is offered where the link is https, as RFC 8058 asks; otherwise the link is a page. By `kind`
+        and `purpose` mailbox providers tell apart what their users complain about.
         Raises `RenderFailed` when the address or the link is not fit for the wire.
         """
         token = sign_token(self._secret, Purpose.BOUNCE, notification_id)
@@ -107,7 +109,7 @@ class MailComposer:
             f"Message-ID: <{token}@{self._domain}>\r\n"
             f"List-Unsubscribe: <{link}>\r\n"
             f"{one_click}"
-            f"Feedback-ID: {broadcast_id or 0}:{kind}:outage:{self._domain}\r\n"
+            f"Feedback-ID: {broadcast_id or 0}:{kind}:{purpose}:{self._domain}\r\n"
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
             "\r\n"
             f"--{boundary}\r\n"

@@ -148,10 +148,10 @@ class TwilioProvider:
         return fields
 
     def _refused(self, status: int, text: str, retry_after: timedelta | None) -> Outcome:
-        code, words = _error(text)
+        code, _ = _error(text)
         if class_of(code, status) in ALARMING:
             log.error("refused for a reason of ours", provider=self.settings.name, http=status, code=code)
-        return outcome_of(status, code, masked(_without_numbers(words)), retry_after)
+        return _outcome(status, text, retry_after)
 
     async def try_login(self) -> Outcome:
         """Ask for one message of the account, which needs the same login as sending one."""
@@ -160,8 +160,8 @@ class TwilioProvider:
         await self.open()
         try:
             await self._messages.list_async(limit=1, page_size=1)
-        except Refused as error:
-            return self._refused(error.status, error.text, error.retry_after)
+        except Refused as error:  # whoever asks hears it: no line in the log as well
+            return _outcome(error.status, error.text, error.retry_after)
         except (NotSent, NoAnswer, ValueError, TypeError, KeyError, AttributeError) as error:
             return Outcome(result=Result.OURS, answer=masked(str(error)))
         return Outcome(result=Result.ACCEPTED, code="200")
@@ -206,6 +206,11 @@ def _client(settings: ProviderSettings) -> "tuple[Client, TwilioHttp]":
     client = Client(settings.account_sid, settings.auth_token, http_client=http, environment={"": ""})
     client.api.base_url = settings.base_url.rstrip("/")
     return client, http
+
+
+def _outcome(status: int, text: str, retry_after: timedelta | None) -> Outcome:
+    code, words = _error(text)
+    return outcome_of(status, code, masked(_without_numbers(words)), retry_after)
 
 
 def _error(text: str) -> tuple[int, str]:

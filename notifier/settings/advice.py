@@ -22,6 +22,7 @@ def warnings(config: Config) -> list[str]:
         _guests_alone,
         _unreachable_people,
         _open_door,
+        _unheard_answers,
     )
     return [f"{path}: {reason}" for check in checks for path, reason in check(config)]
 
@@ -102,6 +103,17 @@ def _open_door(config: Config) -> Iterator[Finding]:
     listen = config.inbound.lmtp_listen
     if listen and not is_loopback(listen.rpartition(":")[0].strip("[]")):
         yield "inbound.lmtp_listen", "is not this machine alone: whoever reaches it may hand in mail; LMTP has no login"
+
+
+def _unheard_answers(config: Config) -> Iterator[Finding]:
+    """Mails ask their readers to answer with a word, such as OUT."""
+    mails = any(provider.kind is ProviderKind.SMTP for provider in config.providers)
+    if mails and not config.inbound.lmtp_listen and not config.inbound.helpdesk_address:
+        to = config.sender.reply_to or config.sender.address
+        yield (
+            "inbound.lmtp_listen",
+            f"is empty, as is inbound.helpdesk_address: mails ask readers to reply OUT, and what comes to {to} is not read",
+        )
 
 
 def _sends_mail(config: Config) -> bool:

@@ -193,6 +193,7 @@ class TestSends:
             message=encode(rendered),
             at=self._around.clock.now(),
             unsubscribe_url=plan.unsubscribe_url,
+            purpose=FIRST_WORD.lower(),
         )
 
 

@@ -200,6 +200,7 @@ class Preview(View, frozen=True, kw_only=True):
     now: dict[str, int] = {}  # channel -> messages that go at once
     waits: list[Waits] = []  # texts that wait for the end of a night, the earliest first
     mail_instead: int = 0  # of those that go at once: mails in the place of texts, by night
+    capped: dict[str, int] = {}  # channel -> messages that wait because their readers heard enough lately
     segments: int = 0  # of all texts; as long as the longest of each kind of reader
     segments_now: int = 0
     cost: str | None = None  # of all texts, in `currency`; null: the price of a segment is not configured

@@ -189,7 +189,7 @@ def test_who_was_not_reached_is_shown_to_be_called(notifier: Run, daemon: FakeDa
     assert lines[0] == "C-1/1  =HYPERLINK(1)  PRIORITY"
     assert "    call +14155550101" in lines
     assert "    no telephone number on file" in lines
-    assert lines[-1] == "2 sites not reached, 1 with priority."
+    assert lines[-1] == "2 sites of 2 customers not reached, 1 with priority."
     assert all(len(line) <= 72 and line.isprintable() for line in lines)
 
 

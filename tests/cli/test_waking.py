@@ -45,6 +45,15 @@ def test_by_day_nothing_is_said_of_waiting(notifier: Run, daemon: FakeDaemon) ->
     assert "  texts       2,062 segments; one number needs 34 min" in lines
 
 
+def test_who_has_heard_too_much_lately_is_counted_apart(notifier: Run, daemon: FakeDaemon) -> None:
+    shown = at_night(waits=[], now={"sms": 900, "email": 141}, capped={"sms": 131, "email": 9})
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=shown))
+    lines = notifier("confirm", "42").stdout.splitlines()
+    assert "  now         email 141, sms 900" in lines
+    assert "  capped      email 9, sms 131: told enough lately, they wait" in lines
+    assert max(map(len, lines)) <= 72
+
+
 def test_mails_in_the_place_of_texts_are_counted(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=at_night(mail_instead=12)))
     assert "  now         email 141, sms 25 (12 mails in the place of a text)" in notifier("confirm", "42").stdout

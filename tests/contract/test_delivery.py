@@ -645,6 +645,8 @@ async def test_a_mail_links_to_its_readers_settings_and_opts_out_of_what_it_is_f
         assert read_versioned(("a secret",), LinkPurpose.PREFERENCES, settings) == point
         (stop,) = set(re.findall(r"/u/([0-9a-f]+)", part))
         assert read_unsubscribe(("a secret",), stop) == (point, purpose)
+    feedback = email.message_from_bytes(mail.data)["Feedback-ID"]
+    assert feedback.split(":")[1:3] == [kind, purpose], "mailbox providers count complaints by these"
 
 
 async def test_what_was_sent_is_shown_with_the_words_of_then_after_the_templates_changed(desk: Desk) -> None:

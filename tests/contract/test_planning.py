@@ -12,6 +12,7 @@ import pytest
 
 from notifier.config import Config
 from notifier.domain.broadcast import BroadcastKind, Facts
+from notifier.domain.caps import Caps
 from notifier.domain.incident import IncidentState
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
@@ -136,6 +137,7 @@ class Desk:
             default_locale="en",
             now=MORNING,
             words=FakeMessages(),
+            caps=Caps(every=timedelta(), sms_per_day=6),
             terms=texts.terms(Config()),
         )
         return self.database.read_now(lambda tx: shown.preview(tx, which, outlook))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from notifier.config import Config, Provider, ProviderKind
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Night, NightDecision, NightRule, Playbook
 from notifier.messages import Messages
@@ -17,6 +18,7 @@ from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.repositories import broadcasts
 from notifier.storage.views import Preview
+from tests.broadcasts import broadcast, incident, notification
 from tests.control_room import ANN, ControlRoom
 from tests.incident_town import MORNING
 
@@ -118,6 +120,68 @@ async def test_a_preview_says_who_hears_now_and_who_waits_as_claims_do(
     ]
     instead = room.rows("SELECT count(*) AS n FROM notifications WHERE channel = 'sms' AND state = 'expired'")
     assert said.mail_instead == instead[0]["n"]
+
+
+def tell_earlier(room: ControlRoom, chance: random.Random) -> None:
+    """Let some have heard of another incident, once or all day."""
+    about = incident(room.database)
+    now = room.clock.now()
+    for point, kind in room.database.read_now(lambda tx: tx.tuples("SELECT id, kind FROM contact_points")):
+        often = chance.choice((0, 0, 0, 1, 6)) if kind == "mobile" else chance.choice((0, 0, 1))
+        for number in range(often):
+            id_ = notification(room.database, broadcast(room.database, about, state=BroadcastState.COMPLETED), point)
+            minutes = chance.choice((5, 19, 22)) if often == 1 else 60 + number
+            room.database.write_now(
+                lambda tx, id_=id_, at=now - timedelta(minutes=minutes), kind=kind: tx.run(  # type: ignore[misc]
+                    "UPDATE notifications SET state = 'sent', channel = :channel, sending_at = :at WHERE id = :id",
+                    channel="sms" if kind == "mobile" else "email",
+                    at=to_micros(at),
+                    id=id_,
+                )
+            )
+
+
+@pytest.mark.parametrize("rule", [NightRule.WAKE, NightRule.HOLD])
+async def test_a_preview_foresees_who_has_heard_too_much_as_claims_do(database: Database, rule: NightRule) -> None:
+    room, config, chance = room_with(database, rule), Config(), random.Random(3)  # noqa: S311
+    people(room, 60, chance)
+    draft = await room.open()
+    assert draft.broadcast is not None
+    tell_earlier(room, chance)
+    said = look(room, draft.broadcast.id, config)
+    await room.send(draft)
+    room.clock.go_on(timedelta(seconds=30))
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    playbooks = {"power": room.playbook}
+    delivery = Delivery(
+        database, config, room.clock, room.queue, room.metrics, playbooks, Messages(config, playbooks), "a secret"
+    )
+    now = {str(channel): len(await delivery.claim(channel, 1_000)) for channel in (Channel.SMS, Channel.EMAIL)}
+    capped = room.rows(
+        """SELECT channel, count(*) AS number FROM notifications
+           WHERE state = 'pending' AND reason = 'frequency_cap' GROUP BY 1"""
+    )
+    assert said.capped == {row["channel"]: row["number"] for row in capped}
+    assert said.now == {channel: number for channel, number in now.items() if number}
+    assert set(said.capped) == {"sms", "email"}
+    room.database.write_now(lambda tx: tx.run("UPDATE broadcasts SET kind = 'restored'"))
+    assert look(room, draft.broadcast.id, config).capped == {}, "that it is over is said at once"
+
+
+async def test_the_first_sample_is_of_somebody_who_hears_now(database: Database) -> None:
+    room = room_with(database, NightRule.HOLD)
+    region = room.town.region("94110")
+    for number in range(6):
+        customer = room.town.customer(f"C-{number}")
+        site = room.town.site(customer, region, priority=int(number == 4))
+        room.town.contact(customer, [site], f"+1415555{number:04}", kind="mobile")
+    draft = await room.open()
+    assert draft.broadcast is not None
+    samples = look(room, draft.broadcast.id, Config()).samples
+    assert samples[0].contact_point.endswith("04")
+    assert len(samples) == 3
 
 
 async def test_a_preview_counts_segments_their_price_and_what_one_number_needs(database: Database) -> None:

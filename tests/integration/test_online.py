@@ -228,7 +228,7 @@ async def _empty_list(_: web.Request) -> web.Response:
     return web.json_response({"messages": [], "page": 0, "page_size": 1, "uri": "/", "next_page_uri": None})
 
 
-async def test_twilio_knows_the_account_or_says_no(twilio: TestServer) -> None:
+async def test_twilio_knows_the_account_or_says_no(twilio: TestServer, capfd: pytest.CaptureFixture[str]) -> None:
     good = Provider(
         name="texts",
         kind=ProviderKind.TWILIO,
@@ -241,6 +241,8 @@ async def test_twilio_knows_the_account_or_says_no(twilio: TestServer) -> None:
     refused = await provider(replace(good, account_sid="AC" + "0" * 32))
     assert refused.state is State.PROBLEM
     assert "account_sid, auth_token" in refused.do
+    assert "Authenticate" in refused.found
+    assert capfd.readouterr() == ("", ""), "what is wrong is said in one line of the list, and not in a log as well"
 
 
 async def test_a_folder_takes_files_or_not(tmp_path: Path) -> None:

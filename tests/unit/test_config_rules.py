@@ -14,6 +14,7 @@ from tests.config_file import problems, settings
 
 RELAY = "providers: [{name: a, kind: smtp, host: mx.valley.net, tls: starttls}]\n"
 COMPANY = "sender: {company: Valley, address: outages@valley.net, public_url: 'https://outages.valley.net'}\n"
+HEARD = "inbound: {lmtp_listen: '127.0.0.1:2424'}\n"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,17 @@ def test_the_defaults_raise_no_warning() -> None:
 
 
 def test_a_relay_with_a_good_sender_raises_no_warning(tmp_path: Path) -> None:
-    assert warnings(settings(tmp_path, RELAY + COMPANY)) == []
+    assert warnings(settings(tmp_path, RELAY + COMPANY + HEARD)) == []
+
+
+def test_mails_whose_answers_nobody_hears_are_warned_about(tmp_path: Path) -> None:
+    def said(text: str) -> list[str]:
+        return [line for line in warnings(settings(tmp_path, text)) if "reply OUT" in line]
+
+    assert len(said(RELAY + COMPANY)) == 1
+    assert said(RELAY + COMPANY + HEARD) == []
+    assert said(RELAY + COMPANY + "inbound: {helpdesk_address: help@valley.net}\n") == []
+    assert said("providers: [{name: outbox, kind: file}]") == [], "files are answered by nobody"
 
 
 @pytest.mark.parametrize(

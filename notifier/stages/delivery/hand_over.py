@@ -178,7 +178,8 @@ class Delivery:
         return self._make_text(claimed) if claimed.channel is Channel.SMS else self._make_mail(claimed)
 
     def _make_mail(self, claimed: Claimed) -> tuple[Message, str]:
-        link = self.composer.unsubscribe_url(claimed.contact_point_id, purpose_of(claimed.kind))
+        purpose = purpose_of(claimed.kind)
+        link = self.composer.unsubscribe_url(claimed.contact_point_id, purpose)
         message = self.messages.encode(
             claimed.channel,
             claimed.kind,
@@ -195,6 +196,7 @@ class Delivery:
             message=message,
             at=self.clock.now(),
             unsubscribe_url=link,
+            purpose=purpose,
         )
         return mail, message.template_version
 

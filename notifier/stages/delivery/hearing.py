@@ -172,7 +172,6 @@ class Hearings:
         self, broadcast: SendingBroadcast, facts: Facts, channel: Channel, heard: Sequence[caps.Heard], now: datetime
     ) -> datetime | None:
         rule = _rule(self._playbooks.get(broadcast.service), facts)
-        promised = (at for at in (facts.previous_eta_at, facts.previous_update_by) if at is not None and at > now)
         return caps.fits_at(
             now,
             broadcast.kind,
@@ -180,7 +179,7 @@ class Hearings:
             heard,
             self._caps,
             is_safety=rule.safety,
-            promised_by=min(promised, default=None),
+            promised_by=caps.promised_by(facts, now),
         )
 
     def _promised(

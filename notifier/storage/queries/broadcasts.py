@@ -1,6 +1,6 @@
 """Broadcasts as they are shown: one broadcast with its progress, and what a draft would do before it does it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,10 +17,11 @@ from notifier.domain.broadcast import (
     not_before,
     time_to_finish,
 )
+from notifier.domain.caps import Caps
 from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotifierError
-from notifier.domain.night import Hours, Message, Reader, as_told, hours_of, rule_of, told_by
+from notifier.domain.night import Hours, Message, Reader, Verdict, as_told, decide, hours_of, rule_of, told_by
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
@@ -28,6 +29,7 @@ from notifier.domain.segments import segments
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import rejections, sleepers, texts
+from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.texts import Terms, Texts
 from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
@@ -36,6 +38,7 @@ from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Wai
 
 SAMPLES = 3
 SITES_IN_SAMPLE = 50
+LOOKED_AT = 20  # readers, for a sample of what goes out now
 UNKNOWN_SHOWN = 20
 
 
@@ -80,6 +83,7 @@ class Outlook:
     now: datetime
     words: Words
     terms: Terms
+    caps: Caps
     basis: Basis = CONTRACT
 
 
@@ -99,6 +103,7 @@ def outlook(config: Config, playbook: Playbook, *, now: datetime, words: Words) 
         words=words,
         terms=texts.terms(config),
         basis=config.consent.covers(),
+        caps=Caps(every=config.caps.every, sms_per_day=config.caps.sms_per_day),
     )
 
 
@@ -141,21 +146,23 @@ def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook) -> Preview:
     values: dict[str, object] = {"incident": scope.incident_id}
     if not scope.only_told:
         values["pattern"] = scope.pattern
-    counted: dict[str, dict[str, int]] = {"outcome": {}, "channel": {}, "locale": {}, "first": {}}
-    for group, name, number in tx.tuples(_counts(scope), **values):
+    lately = _lately(found, seen_from)
+    counted: dict[str, dict[str, int]] = {"outcome": {}, "channel": {}, "locale": {}, "first": {}, "capped": {}}
+    for group, name, number in tx.tuples(_counts(scope, lately), **values):
         counted[group][name] = int(number)
     told = counted["outcome"].pop("told", 0)
     messages = {Channel(name): number for name, number in counted["channel"].items()}
     facts = msgspec.structs.replace(found.facts, customers=told + sum(counted["outcome"].values()))
-    by_text = _texts(tx, found, facts, scope, values, seen_from)
-    going = _going(messages, by_text)
+    by_text = _texts(tx, found, facts, scope, values, lately, seen_from)
+    capped = {Channel.SMS: by_text.capped, Channel.EMAIL: counted["capped"].get(Channel.EMAIL, 0)}
+    going = _going(messages, by_text, capped)
     takes = _time_to_finish(going, by_text, seen_from)
     starts_at = max(found.not_before_at or seen_from.now, _starts_at(found, seen_from))
     due_at = min((promise.due_at for promise in _open_promises(tx, found)), default=None)
     customers = told + sum(counted["outcome"].values())
     warnings = _warnings(found, messages, seen_from, customers=customers, told=told)
     warnings += seen_from.words.unworded(found.facts, counted["locale"])
-    samples, failed = _samples(tx, found.kind, facts, scope, values, seen_from)
+    samples, failed = _samples(tx, found, facts, scope, values, lately, seen_from)
     return Preview(
         broadcast_id=found.id,
         kind=found.kind,
@@ -176,6 +183,7 @@ def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook) -> Preview:
         now={str(name): number for name, number in going.items() if number},
         waits=[Waits(until=until, messages=number) for until, number in sorted(by_text.waits.items())],
         mail_instead=by_text.mail_instead,
+        capped={str(name): number for name, number in capped.items() if number},
         segments=by_text.segments,
         segments_now=by_text.segments_now,
         cost=None if seen_from.terms.price is None else str(seen_from.terms.price * by_text.segments),
@@ -191,6 +199,7 @@ def _texts(
     facts: Facts,
     scope: Scope,
     values: Mapping[str, object],
+    lately: Lately,
     outlook: Outlook,
 ) -> Texts:
     """Return what the texts of a broadcast come to."""
@@ -216,13 +225,25 @@ def _texts(
         time_zone=outlook.time_zone,
         wakes_all=found.wake_reason != "",
         is_first=_is_first_contact(scope, "p.point"),
+        lately=lately,
         now=outlook.now,
     )
 
 
-def _going(messages: Mapping[Channel, int], by_text: Texts) -> dict[Channel, int]:
+def _lately(found: StoredBroadcast, outlook: Outlook) -> Lately:
+    return Lately(
+        kind=found.kind,
+        facts=found.facts,
+        is_safety=rule_of(outlook.playbook.night, found.facts.impact).safety,
+        caps=outlook.caps,
+        wrote_within=outlook.terms.wrote_within,
+        now=outlook.now,
+    )
+
+
+def _going(messages: Mapping[Channel, int], by_text: Texts, capped: Mapping[Channel, int]) -> dict[Channel, int]:
     """Return how many messages go at once, by channel."""
-    going = dict(messages)
+    going = {channel: number - capped.get(channel, 0) for channel, number in messages.items()}
     if Channel.SMS in going:
         going[Channel.SMS] = by_text.now
     if by_text.mail_instead:
@@ -292,8 +313,9 @@ def _progress(tx: Transaction, row: Row) -> Progress:
     )
 
 
-def _counts(scope: Scope) -> str:
-    """Return one statement that walks the audience once and counts it in four ways: (group, name, number)."""
+def _counts(scope: Scope, lately: Lately) -> str:
+    """Return one statement that walks the audience once and counts it in five ways: (group, name, number)."""
+    mails = lately.mails(scope.channels.index(Channel.EMAIL)) if Channel.EMAIL in scope.channels else ""
     return f"""
         WITH best AS MATERIALIZED ({audience.best(scope)}),
         points AS MATERIALIZED (SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place
@@ -306,7 +328,8 @@ def _counts(scope: Scope) -> str:
         SELECT 'locale', c.locale, count(*) FROM points JOIN contact_points AS c ON c.id = points.point
         GROUP BY c.locale
         UNION ALL
-        SELECT 'first', '', count(*) FROM points WHERE {_is_first_contact(scope, "points.point")}"""
+        SELECT 'first', '', count(*) FROM points WHERE {_is_first_contact(scope, "points.point")}
+        {f"UNION ALL {mails}" if mails else ""}"""
 
 
 def _is_first_contact(scope: Scope, point: str) -> str:
@@ -381,21 +404,32 @@ def _warnings(
 
 def _samples(
     tx: Transaction,
-    kind: BroadcastKind,
+    found: StoredBroadcast,
     facts: Facts,
     scope: Scope,
     values: Mapping[str, object],
+    lately: Lately,
     outlook: Outlook,
 ) -> tuple[list[Sample], list[str]]:
     """Return messages as their recipients would see them, and what could not be made."""
     samples: list[Sample] = []
     problems: list[str] = []
-    for row in _varied(tx.rows(_chosen(scope), **values))[:SAMPLES]:
+    about: dict[int, NotificationFacts] = {}
+
+    def personal_of(row: Row) -> NotificationFacts:
+        if row["id"] not in about:
+            about[row["id"]] = _personal(tx, row, scope, values, outlook)
+        return about[row["id"]]
+
+    def hears_now(row: Row) -> bool:
+        return not row["is_capped"] and _is_awake(row, personal_of(row), found, outlook)
+
+    rows = _varied(tx.rows(_chosen(scope, lately), **values))
+    for row in _first_who(hears_now, rows)[:SAMPLES]:
         channel = Channel(row["channel"])
-        personal = _personal(tx, row, scope, values, outlook)
-        personal = _promised(personal, facts, channel, row, outlook)
+        personal = _promised(personal_of(row), facts, channel, row, outlook)
         try:
-            message = outlook.words.render(channel, kind, as_told(facts, personal), personal)
+            message = outlook.words.render(channel, found.kind, as_told(facts, personal), personal)
         except NotifierError as error:
             problems.append(f"a sample could not be made: {error}")
             continue
@@ -419,13 +453,34 @@ def _promised(
         return personal
     night = outlook.playbook.night
     message = Message(channel=channel, hours=hours_of(night), rule=rule_of(night, facts.impact))
-    own = None if row["quiet_from"] is None else Hours(row["quiet_from"], row["quiet_until"])
-    reader = Reader(zones=personal.time_zone, own=own, is_priority=bool(row["is_priority"]))
-    by = told_by(facts.next_update_by, message, reader)
+    by = told_by(facts.next_update_by, message, _reader(row, personal))
     return personal if by == facts.next_update_by else replace(personal, next_update_by=by)
 
 
-def _chosen(scope: Scope) -> str:
+def _is_awake(row: Row, personal: NotificationFacts, found: StoredBroadcast, outlook: Outlook) -> bool:
+    """Tell whether the night lets a message to this reader go now, as far as a sample has to know."""
+    night = outlook.playbook.night
+    message = Message(
+        channel=Channel(row["channel"]),
+        hours=hours_of(night),
+        rule=rule_of(night, found.facts.impact),
+        wakes_all=found.wake_reason != "",
+    )
+    return decide(outlook.now, message, _reader(row, personal)).verdict is Verdict.GOES
+
+
+def _reader(row: Row, personal: NotificationFacts) -> Reader:
+    own = None if row["quiet_from"] is None else Hours(row["quiet_from"], row["quiet_until"])
+    return Reader(zones=personal.time_zone, own=own, is_priority=bool(row["is_priority"]))
+
+
+def _first_who(hears_now: Callable[[Row], bool], rows: Sequence[Row]) -> list[Row]:
+    """Return the rows with the first reader who hears now in front; more than a few are not asked about."""
+    found = next((row for row in rows[:LOOKED_AT] if hears_now(row)), None)
+    return list(rows) if found is None else [found, *(row for row in rows if row is not found)]
+
+
+def _chosen(scope: Scope, lately: Lately) -> str:
     """Return the SQL of a few recipients: whoever comes first in the place, without walking all of it."""
     few = audience.best(scope, most=200)
     return f"""SELECT c.id, c.address, c.locale, c.time_zone, c.quiet_from, c.quiet_until,
@@ -434,12 +489,22 @@ def _chosen(scope: Scope) -> str:
                            THEN 1 ELSE 0 END AS is_priority,
                       {audience.channel(scope, "chosen.place")} AS channel,
                       CASE WHEN {_is_first_contact(scope, "c.id")} THEN 1 ELSE 0 END AS is_first,
-                      CASE WHEN chosen.sites > 1 THEN 1 ELSE 0 END AS is_several
+                      CASE WHEN chosen.sites > 1 THEN 1 ELSE 0 END AS is_several,
+                      CASE WHEN {_is_capped(scope, lately)} THEN 1 ELSE 0 END AS is_capped
                FROM (SELECT reach % {POINT} AS point, MIN(reach / {POSITION}) AS place,
                             count(DISTINCT site_id) AS sites
                      FROM ({few}) AS best WHERE reach < {UNREACHED} GROUP BY 1) AS chosen
                JOIN contact_points AS c ON c.id = chosen.point
                ORDER BY c.id"""
+
+
+def _is_capped(scope: Scope, lately: Lately) -> str:
+    """Return the SQL of whether a chosen reader has heard too much lately for a message on its channel."""
+    by_place = (
+        f"WHEN {place} THEN CASE WHEN {lately.is_too_much('c.id', channel)} THEN 1 ELSE 0 END"
+        for place, channel in enumerate(scope.channels)
+    )
+    return f"CASE chosen.place {' '.join(by_place)} END = 1"
 
 
 def _varied(rows: Sequence[Row]) -> list[Row]:

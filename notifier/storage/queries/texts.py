@@ -20,6 +20,7 @@ from notifier.domain.playbook import Night, NightRule
 from notifier.domain.sms_sender import segments_per_second
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_micros
+from notifier.storage.queries.capped import Lately
 from notifier.storage.repositories import audience
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 
@@ -45,6 +46,7 @@ class Texts:
     segments_now: int = 0
     waits: Counter[datetime] = field(default_factory=Counter)
     mail_instead: int = 0
+    capped: int = 0  # heard too much lately
 
 
 Length = Callable[[Row], int]
@@ -78,11 +80,12 @@ def count(
     time_zone: str,
     wakes_all: bool,
     is_first: str,
+    lately: Lately,
     now: datetime,
 ) -> Texts:
     """Return who hears by text and when; `is_first` is the SQL condition that a point `p.point` was not told before.
 
-    What waits under a cap is not foreseen: it depends on what else is told until then.
+    Who sleeps and has heard too much is counted among those who sleep: what holds then depends on what else is told.
     """
     message = Message(
         channel=Channel.SMS,
@@ -93,7 +96,9 @@ def count(
     told = Texts()
     lengths: dict[tuple[object, ...], int] = {}
     corrects = kind is BroadcastKind.CORRECTION
-    sql = _groups(tx, scope, is_first, has_mail=message.rule.rule is NightRule.EMAIL_ONLY, corrects=corrects)
+    has_mail = message.rule.rule is NightRule.EMAIL_ONLY
+    too_much = lately.is_too_much("p.point", Channel.SMS)
+    sql = _groups(tx, scope, is_first, too_much, has_mail=has_mail, corrects=corrects)
     since = to_micros(now - terms.wrote_within)
     woken = {"woken": to_micros(now - night.CORRECTED_WITHIN)} if corrects else {}
     for row in tx.rows(sql, wrote=since, **woken, **values):
@@ -115,7 +120,9 @@ def count(
         if alike not in lengths:
             lengths[alike] = length(row)
         told.segments += lengths[alike] * number
-        if decided.until is None:
+        if decided.until is None and row["is_capped"] and not reader.wrote_recently:
+            told.capped += number
+        elif decided.until is None:
             told.now += number
             told.segments_now += lengths[alike] * number
         else:
@@ -123,7 +130,7 @@ def count(
     return told
 
 
-def _groups(tx: Transaction, scope: Scope, is_first: str, *, has_mail: bool, corrects: bool) -> str:
+def _groups(tx: Transaction, scope: Scope, is_first: str, too_much: str, *, has_mail: bool, corrects: bool) -> str:
     """Return the SQL of readers by text, in groups. Parameters: `wrote`, `woken` of a correction, those of `best`.
 
     `id` is the one of the group whose street line is the longest.
@@ -156,14 +163,15 @@ def _groups(tx: Transaction, scope: Scope, is_first: str, *, has_mail: bool, cor
                        SELECT 1 FROM replies AS r WHERE r.contact_point_id = p.point AND r.received_at >= :wrote)
                        THEN 1 ELSE 0 END AS has_written,
                    CASE WHEN {woken if corrects else "1 = 0"} THEN 1 ELSE 0 END AS was_woken,
-                   CASE WHEN {mail if has_mail else "1 = 0"} THEN 1 ELSE 0 END AS has_mail
+                   CASE WHEN {mail if has_mail else "1 = 0"} THEN 1 ELSE 0 END AS has_mail,
+                   CASE WHEN {too_much} THEN 1 ELSE 0 END AS is_capped
             FROM points AS p JOIN contact_points AS c ON c.id = p.point)
         SELECT locale, time_zone, first_zone, last_zone, is_priority, quiet_from, quiet_until, is_several, is_first,
-               has_written, was_woken, has_mail, count(*) AS number,
+               has_written, was_woken, has_mail, is_capped, count(*) AS number,
                MAX(longest * {POINT} + point) % {POINT} AS id
         FROM readers
         GROUP BY locale, time_zone, first_zone, last_zone, is_priority, quiet_from, quiet_until, is_several, is_first,
-                 has_written, was_woken, has_mail
+                 has_written, was_woken, has_mail, is_capped
         ORDER BY number DESC"""
 
 
