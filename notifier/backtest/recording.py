@@ -7,10 +7,10 @@ from itertools import pairwise
 
 from notifier.backtest.complaint_stream import ComplaintStream
 from notifier.backtest.rates import MONTH_US, WARM_UP_US, rate
-from notifier.backtest.record import AROUND, BIN, CellRecord, CurvePoint, Opening, Record, Verdict
+from notifier.backtest.record import AROUND, BIN, CellRecord, CurvePoint, KnownOutage, Opening, Record, Verdict
 from notifier.backtest.running import Backtest, OpenedIncident, Run
 from notifier.backtest.scored import Scored, thresholds_of
-from notifier.backtest.truth import Windows
+from notifier.backtest.truth import Outage, Windows
 from notifier.domain.detection import CellKey, Thresholds
 
 _AROUND_US = AROUND // timedelta(microseconds=1)
@@ -71,15 +71,15 @@ def judge(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure
     """Hold the incidents after the warm-up against the truth; None when the file is all warm-up."""
     if not exposed.months:
         return None
-    first: dict[int, int] = {}  # outage -> when the first incident about it was opened
+    first: dict[int, tuple[int, int]] = {}  # outage -> when the first incident about it was opened, and its number
     right = false = 0
-    for incident in run.incidents:
+    for number, incident in enumerate(run.incidents, 1):
         at_us, service = incident.finding.at_us, incident.finding.cell.service
         if at_us < exposed.from_us:
             continue
         regions = _regions(incident, stream)
         for outage in windows.at(regions, service, at_us):
-            first.setdefault(outage.line, at_us)
+            first.setdefault(outage.line, (at_us, number))
         if windows.has(regions, service, at_us):
             right += 1
         else:
@@ -87,17 +87,30 @@ def judge(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure
     asked = [
         one for one in windows.outages if one.region != "*" and exposed.from_us <= one.onset_us <= exposed.until_us
     ]
-    delays = [max(0, first[one.line] - one.onset_us) for one in asked if one.line in first]
+    known = tuple(_known(one, first.get(one.line), stream) for one in sorted(asked, key=lambda one: one.onset_us))
+    delays = tuple(one.delay for one in known if one.delay is not None)
     months = exposed.months
     return Verdict(
         outages=len(asked),
         found=len(delays),
         right=right,
         false=false,
-        delays=tuple(timedelta(microseconds=delay) for delay in delays),
+        delays=delays,
         cell_months=exposed.cells * months,
         false_per_cell_month=rate(false, exposed.cells * months),
         false_per_month=rate(false, months),
+        known=known,
+    )
+
+
+def _known(outage: Outage, first: tuple[int, int] | None, stream: ComplaintStream) -> KnownOutage:
+    index = min(bisect_right(stream.at_us, outage.onset_us), len(stream) - 1)
+    return KnownOutage(
+        region=outage.region,
+        service=outage.category,
+        began_at=stream.on_the_wall(outage.onset_us, index),
+        opening=None if first is None else first[1],
+        delay=None if first is None else timedelta(microseconds=max(0, first[0] - outage.onset_us)),
     )
 
 
