@@ -4,8 +4,6 @@ The daemon is killed in the middle of the first call; the receiver's texts are w
 signed webhooks. A code is tried from the wrong telephones before it is used from the right one.
 """
 
-import asyncio
-import csv
 import json
 import os
 import re
@@ -14,17 +12,15 @@ from collections import Counter
 
 import pytest
 
-from notifier.sandbox.processes import Rehearsal, notifier
-from notifier.sandbox.texting import text_us
-from notifier.sandbox.town import COLUMNS
+from notifier.sandbox.processes import notifier
 from notifier.sandbox.twilio_faults import Faults, write_faults
 from notifier.sandbox.twilio_messages import read_texts
 from tests.e2e.test_kill import call, until
 from tests.stores import ON_BOTH
+from tests.telephones import import_people, number, read_by, run, say
 
 PEOPLE = 40
 ANN, BEA = "+14155560001", "+14155560002"
-US = "+19175550100"
 PLAYBOOK = {
     "name": "test",
     "services": ["internet", "power", "water"],
@@ -36,57 +32,14 @@ pytestmark = [pytest.mark.timeout(200), pytest.mark.xdist_group("on call")]
 
 
 @pytest.fixture
-def rehearsal(tmp_path, store):
-    settings = {
-        "storage": {"url": store.url},
-        "delivery": {"take_back": "0 s"},
-        "on_call": {"answer_within": "5 s", "people": [{"name": "Ann", "sms": ANN}, {"name": "Bea", "sms": BEA}]},
-    }
-    rehearsal = Rehearsal(tmp_path / "on-call", settings=settings, playbook=PLAYBOOK, with_texts=True)
-    try:
-        rehearsal.start_receiver()
-        rehearsal.start_texts()
-        yield rehearsal
-    finally:
-        rehearsal.stop()
-
-
-def number(customer):
-    return f"+1415{5550000 + customer}"
-
-
-def import_people(rehearsal):
-    path = rehearsal.folder / "people.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        for customer in range(PEOPLE):
-            row = {
-                "customer_id": f"K{customer:05d}",
-                "site_id": "1",
-                "address": f"{customer + 1} Oak St, Springfield",
-                "services": "power",
-                "status": "active",
-                "phone": number(customer),
-                "phone_kind": "mobile",
-                "region.postal_code": "94110",
-            }
-            writer.writerow(row)
-    run(rehearsal, "customers", "import", str(path))
-
-
-def run(rehearsal, *arguments):
-    environ = {**os.environ, **rehearsal.environ}
-    return subprocess.run(notifier(*arguments), check=True, capture_output=True, text=True, env=environ).stdout
+def rehearsal(rehearse):
+    people = [{"name": "Ann", "sms": ANN}, {"name": "Bea", "sms": BEA}]
+    return rehearse(PLAYBOOK, on_call={"answer_within": "5 s", "people": people})
 
 
 def complain(rehearsal):
     for customer in range(PEOPLE // 2):
         call(rehearsal, "/v1/complaints", {"customer_id": f"K{customer:05d}", "service": "power", "text": "dark"})
-
-
-def read_by(rehearsal, telephone):
-    return [text.body for text in read_texts(rehearsal.folder) if text.to == telephone]
 
 
 def wait_for_text(rehearsal, telephone):
@@ -98,10 +51,6 @@ def code_of(text, verb):
     return re.search(rf"Reply (\w{{3}}) {verb}", text)[1]
 
 
-def say(rehearsal, sender, words):
-    assert asyncio.run(text_us(rehearsal.url, sender=sender, to=US, body=words))[0] == 200
-
-
 def state(rehearsal):
     return call(rehearsal, "/v1/incidents/1")["card"]["state"]
 
@@ -109,7 +58,7 @@ def state(rehearsal):
 @ON_BOTH
 def test_somebody_is_woken_and_with_one_word_customers_are_told(rehearsal, store):
     daemon = rehearsal.start_daemon()
-    import_people(rehearsal)
+    import_people(rehearsal, PEOPLE)
     write_faults(rehearsal.folder, Faults(hang_before=1.0))
     complain(rehearsal)
     until(lambda: call(rehearsal, "/v1/on-call")["calls"])

@@ -4,25 +4,17 @@ The daemon, a Twilio-compatible receiver and the customers' signed webhooks are 
 what customers read. One text comes right before a `kill -9`, and what follows from it is not lost.
 """
 
-import asyncio
-import csv
-import json
-import os
-import subprocess
 from collections import Counter
 
 import pytest
 
-from notifier.sandbox.processes import Rehearsal, notifier
-from notifier.sandbox.texting import text_us
-from notifier.sandbox.town import COLUMNS
 from notifier.sandbox.twilio_messages import read_texts
 from tests.e2e.test_kill import call, until
 from tests.stores import ON_BOTH
+from tests.telephones import import_people, number, read_by, say
 
 PEOPLE = 60
 SEGMENTS_PER_SECOND = 10  # about two texts every second: there is time to say STOP
-US = "+19175550100"
 PLAYBOOK = {
     "name": "test",
     "services": ["internet", "power", "water"],
@@ -36,59 +28,9 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("replies")]
 
 
 @pytest.fixture
-def rehearsal(tmp_path, store):
-    settings = {
-        "storage": {"url": store.url},
-        "delivery": {"take_back": "0 s"},
-        "caps": {"every": "0 s", "sms_per_day": 100},
-    }
-    rehearsal = Rehearsal(tmp_path / "replies", settings=settings, playbook=PLAYBOOK, with_texts=True)
-    config = json.loads(rehearsal.config.read_text())
-    for provider in config["providers"]:
-        if provider["kind"] == "twilio":
-            provider["segments_per_second"] = SEGMENTS_PER_SECOND
-    rehearsal.config.write_text(json.dumps(config))
-    try:
-        rehearsal.start_receiver()
-        rehearsal.start_texts()
-        yield rehearsal
-    finally:
-        rehearsal.stop()
-
-
-def number(customer):
-    return f"+1415{5550000 + customer}"
-
-
-def import_people(rehearsal):
-    path = rehearsal.folder / "people.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        for customer in range(PEOPLE):
-            row = {
-                "customer_id": f"K{customer:05d}",
-                "site_id": "1",
-                "address": f"{customer + 1} Oak St, Springfield",
-                "services": "power",
-                "status": "active",
-                "phone": number(customer),
-                "phone_kind": "mobile",
-                "region.postal_code": "94110",
-            }
-            writer.writerow(row)
-    environ = {**os.environ, **rehearsal.environ}
-    subprocess.run(notifier("customers", "import", str(path)), check=True, capture_output=True, env=environ)
-
-
-def say(rehearsal, customer, words, sid=""):
-    """Let a customer text the company."""
-    assert asyncio.run(text_us(rehearsal.url, sender=number(customer), to=US, body=words, sid=sid))[0] == 200
-
-
-def read_by(rehearsal, customer):
-    """Return what the telephone of a customer has received, oldest first."""
-    return [text.body for text in read_texts(rehearsal.folder) if text.to == number(customer)]
+def rehearsal(rehearse):
+    twilio = {"segments_per_second": SEGMENTS_PER_SECOND}
+    return rehearse(PLAYBOOK, twilio=twilio, caps={"every": "0 s", "sms_per_day": 100})
 
 
 def send(rehearsal, draft):
@@ -100,20 +42,20 @@ def send(rehearsal, draft):
 @ON_BOTH
 def test_a_stop_is_honoured_by_the_very_next_message_and_what_is_said_is_not_lost(rehearsal, store):
     daemon = rehearsal.start_daemon()
-    import_people(rehearsal)
+    import_people(rehearsal, PEOPLE)
     draft = call(rehearsal, "/v1/incidents", {"service": "power", "regions": ["postal_code:94110"]})
     which = send(rehearsal, draft)
     until(lambda: len(read_texts(rehearsal.folder)) >= 4)
     told = {text.to for text in read_texts(rehearsal.folder)}
     stopped = [customer for customer in range(PEOPLE) if number(customer) not in told][-3:]
     for customer, words in zip(stopped, ("please stop texting me", "Déjenme en paz", "STOP"), strict=True):
-        say(rehearsal, customer, words, sid=f"SM{customer:032x}")
+        say(rehearsal, number(customer), words, sid=f"SM{customer:032x}")
     assert len(read_texts(rehearsal.folder)) < PEOPLE // 2, "the broadcast was over too early to mean anything"
 
     until(lambda: call(rehearsal, f"/v1/broadcasts/{which}")["state"] == "completed")
-    until(lambda: all(read_by(rehearsal, customer) for customer in stopped))
+    until(lambda: all(read_by(rehearsal, number(customer)) for customer in stopped))
     for customer in stopped:
-        (only,) = read_by(rehearsal, customer)  # one confirmation, and nothing of the outage
+        (only,) = read_by(rehearsal, number(customer))  # one confirmation, and nothing of the outage
         assert "START" in only
     per_number = Counter(text.to for text in read_texts(rehearsal.folder))
     assert set(per_number.values()) == {1}
@@ -122,16 +64,16 @@ def test_a_stop_is_honoured_by_the_very_next_message_and_what_is_said_is_not_los
     incident = draft["incident"]["card"]["id"]
     back = send(rehearsal, call(rehearsal, f"/v1/incidents/{incident}/restored", {}))
     until(lambda: call(rehearsal, f"/v1/broadcasts/{back}")["state"] == "completed")
-    say(rehearsal, 0, "OUT")
-    say(rehearsal, 1, "Power is back, thank you!")
+    say(rehearsal, number(0), "OUT")
+    say(rehearsal, number(1), "Power is back, thank you!")
     daemon.kill()
     rehearsal.forget(daemon)
     rehearsal.start_daemon()
-    until(lambda: len(read_by(rehearsal, 0)) == 3)
-    until(lambda: len(read_by(rehearsal, 1)) == 3)
-    say(rehearsal, stopped[0], "please stop texting me", sid=f"SM{stopped[0]:032x}")  # delivered again
+    until(lambda: len(read_by(rehearsal, number(0))) == 3)
+    until(lambda: len(read_by(rehearsal, number(1))) == 3)
+    say(rehearsal, number(stopped[0]), "please stop texting me", sid=f"SM{stopped[0]:032x}")  # delivered again
     view = call(rehearsal, f"/v1/incidents/{incident}")
     assert view["replies"] == {"on": 1, "out": 1}
     assert "still_out" in [entry["event"] for entry in view["timeline"]]
     assert store.query("SELECT count(*) FROM complaints WHERE source = 'sms' AND not_counted IS NULL")[0][0] == 1
-    assert [len(read_by(rehearsal, customer)) for customer in stopped] == [1, 1, 1]
+    assert [len(read_by(rehearsal, number(customer))) for customer in stopped] == [1, 1, 1]

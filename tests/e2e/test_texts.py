@@ -4,22 +4,19 @@ Every text that the receiver took names its notification and try in its callback
 compared with the ledger: nothing is lost, and nothing is doubled beyond what is listed in doubt.
 """
 
-import csv
 import json
-import os
-import subprocess
 import time
 from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from notifier.sandbox.processes import Rehearsal, notifier
-from notifier.sandbox.town import COLUMNS
+from notifier.sandbox.processes import Rehearsal
 from notifier.sandbox.twilio_faults import Faults, write_faults
 from notifier.sandbox.twilio_messages import read_texts
 from tests.e2e.test_kill import call, until
 from tests.stores import ON_BOTH
+from tests.telephones import import_people
 
 PEOPLE = 600
 PLAYBOOK = {
@@ -65,27 +62,6 @@ def rehearsal(tmp_path, store):
         rehearsal.stop()
 
 
-def import_people(rehearsal):
-    path = rehearsal.folder / "people.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        for number in range(PEOPLE):
-            row = {
-                "customer_id": f"K{number:05d}",
-                "site_id": "1",
-                "address": f"{number + 1} Oak St, Springfield",
-                "services": "power",
-                "status": "active",
-                "phone": f"+1415{5550000 + number}",
-                "phone_kind": "mobile",
-                "region.postal_code": "94110",
-            }
-            writer.writerow(row)
-    environ = {**os.environ, **rehearsal.environ}
-    subprocess.run(notifier("customers", "import", str(path)), check=True, capture_output=True, env=environ)
-
-
 def taken(rehearsal):
     return len(read_texts(rehearsal.folder))
 
@@ -104,7 +80,7 @@ def by_notification(rehearsal, rows):
 @ON_BOTH
 def test_nothing_is_lost_or_doubled_however_the_receiver_breaks(rehearsal, store):
     daemon = rehearsal.start_daemon()
-    import_people(rehearsal)
+    import_people(rehearsal, PEOPLE)
     for number in range(30):
         body = {"customer_id": f"K{number * 10:05d}", "service": "power", "external_id": f"e{number}"}
         call(rehearsal, "/v1/complaints", body)
