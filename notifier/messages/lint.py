@@ -6,7 +6,7 @@ is one. `notifier check` asks for the same with fewer variants.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from notifier.config import Config
 from notifier.domain.answer import AnswerKind, MessageKind
@@ -14,7 +14,7 @@ from notifier.domain.errors import NotifierError
 from notifier.domain.incident import Impact
 from notifier.domain.notification import Channel
 from notifier.domain.segments import to_gsm7
-from notifier.messages.phrases import GROUPS, PhraseGroup
+from notifier.messages.phrases import ADVICE, GROUPS, Phrase, PhraseGroup
 from notifier.messages.places import Place, place_of
 from notifier.messages.samples import LINK, Sample, samples, stretched
 from notifier.messages.wording import CHANNELS, Rendered, Wording
@@ -37,8 +37,12 @@ def problems(wording: Wording, config: Config, *, thorough: bool = False) -> Ite
 
 
 def missing_phrases(wordings: Iterable[Wording]) -> list[str]:
-    """Return a warning for each code that some locale has worded and another has not: there it is left out."""
+    """Return a warning for each code that locales treat differently: worded in one only, or for other impacts."""
     every = list(wordings)
+    return [*_missing(every), *_other_impacts(every)]
+
+
+def _missing(every: Sequence[Wording]) -> list[str]:
     return [
         f"phrases/{wording.edition.locale}.yaml: {group}.{code} has no wording; its sentence is left out there"
         for group in GROUPS
@@ -46,6 +50,19 @@ def missing_phrases(wordings: Iterable[Wording]) -> list[str]:
         for wording in every
         if code not in wording.phrases.group(group)
     ]
+
+
+def _other_impacts(every: Sequence[Wording]) -> list[str]:
+    """Return advice that readers of one locale get for other impacts than those of the first that has it."""
+    found = []
+    for group in ADVICE:
+        first: dict[str, Phrase] = {}
+        for wording in every:
+            for code, phrase in wording.phrases.group(group).items():
+                if set(first.setdefault(code, phrase).impacts) != set(phrase.impacts):
+                    where = f"phrases/{wording.edition.locale}.yaml: {group}.{code}.impacts"
+                    found.append(f"{where} are not those of another locale")
+    return found
 
 
 def _thorough(wording: Wording, service: str) -> Iterator[Sample]:

@@ -16,6 +16,7 @@ from notifier.domain.reply import ReplyWords, clashes
 
 PhraseGroup = Literal["causes", "crews", "safety", "self_help"]
 GROUPS: tuple[PhraseGroup, ...] = ("causes", "crews", "safety", "self_help")
+ADVICE: tuple[PhraseGroup, ...] = ("safety", "self_help")
 IMPACTS = tuple(str(impact) for impact in Impact)
 OPTIONAL_PIECES = frozenset({"word"})  # instead of the service's own word: "water pressure"
 
@@ -71,6 +72,7 @@ class Phrase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sms: str = ""  # a cause or crew status without it is told in its `text`; advice is not told by SMS
     after_sms: str = ""
     services: tuple[str, ...] = ()  # empty = all
+    impacts: tuple[Impact, ...] = ()  # advice: told for these only; empty = all
 
 
 class Phrases(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,6 +145,8 @@ def problems_of(phrases: Phrases) -> list[tuple[str, str]]:
         for code, phrase in phrases.group(group).items():
             if not (phrase.text or phrase.during or phrase.after):
                 problems.append((f"{group}.{code}", "has no wording"))
+            if phrase.impacts and group not in ADVICE:
+                problems.append((f"{group}.{code}.impacts", f"only {' and '.join(ADVICE)} are told by impact"))
     return problems
 
 

@@ -10,6 +10,7 @@ from notifier.messages.phrases import Words
 from notifier.messages.times import ReaderTimes
 
 NAMED_AT_MOST = 3  # sites that are named in a sentence
+NAMED_LENGTH_AT_MOST = 60  # of them together in a mail, whose heading names them too
 LISTED_AT_MOST = 50  # sites that a mail lists
 NAME_LENGTH_AT_MOST = 80
 TEXT_LENGTHS = (40, 24)  # of a place in a text: as long as it is named at first, and when room is short
@@ -39,9 +40,12 @@ def place_of(personal: NotificationFacts, words: Words, times: ReaderTimes) -> P
     names = list(dict.fromkeys(site.street or site.label for site in personal.sites))
     if affected == len(personal.sites) and 0 < len(names) <= NAMED_AT_MOST and all(names):
         text = _in_sentence(times.listed(names), words)
-        if not times.is_for_text:
+        if times.is_for_text:
+            return Place(text=text, texts=_texts(names, text, words, lambda: _counted(affected, every, words, times)))
+        if sum(map(len, names)) <= NAMED_LENGTH_AT_MOST:
             return Place(text=text)
-        return Place(text=text, texts=_texts(names, text, words, lambda: _counted(affected, every, words, times)))
+        if len(names) == 1:  # named in short, and in full below
+            return Place(text=_in_sentence(cut(names[0], NAMED_LENGTH_AT_MOST), words), listed=tuple(names))
     if affected <= 1:
         return Place(text=words.your_address, texts=(words.your_address,))
     counted = _counted(affected, every, words, times)

@@ -139,8 +139,8 @@ class Vocabulary:
             "cause": self._phrase("causes", facts.cause, channel),
             "cause_unknown": not facts.cause,  # a cause without a wording is known, and not told
             "crew": self._phrase("crews", facts.crew, channel),
-            "safety": self._advice(self._edition.safety, "safety", facts.service, moment, channel),
-            "self_help": self._advice(self._edition.self_help, "self_help", facts.service, moment, channel),
+            "safety": self._advice(self._edition.safety, "safety", facts, moment, channel),
+            "self_help": self._advice(self._edition.self_help, "self_help", facts, moment, channel),
         }
 
     def _phrase(self, group: str, code: str, channel: Channel) -> str:
@@ -150,14 +150,18 @@ class Vocabulary:
         return self._fill(phrase.sms or phrase.text if channel is Channel.SMS else phrase.text)
 
     def _advice(
-        self, codes: Mapping[str, tuple[str, ...]], group: str, service: str, moment: str, channel: Channel
+        self, codes: Mapping[str, tuple[str, ...]], group: str, facts: Facts, moment: str, channel: Channel
     ) -> tuple[str, ...]:
-        """Return what the playbook advises in the first message (`during`) or when service is back (`after`)."""
+        """Return what the playbook advises in the first message (`during`) or when service is back (`after`).
+
+        Nobody is told to look after their breakers because the power is weak: a phrase may be for some impacts only.
+        """
         if not moment:
             return ()
         known = self._phrases.group(group)
-        found = (known[code] for code in codes.get(service, ()) if code in known)
-        texts = (_advised(phrase, moment, channel) for phrase in found)
+        found = (known[code] for code in codes.get(facts.service, ()) if code in known)
+        fitting = (phrase for phrase in found if not phrase.impacts or facts.impact in phrase.impacts)
+        texts = (_advised(phrase, moment, channel) for phrase in fitting)
         return tuple(self._fill(text) for text in texts if text)
 
     def _fill(self, text: str) -> str:

@@ -112,7 +112,7 @@ def _unheard_answers(config: Config) -> Iterator[Finding]:
         to = config.sender.reply_to or config.sender.address
         yield (
             "inbound.lmtp_listen",
-            f"is empty, as is inbound.helpdesk_address: mails ask readers to reply OUT, and what comes to {to} is not read",
+            f"is empty, as is inbound.helpdesk_address: mails ask readers to reply OUT; what comes to {to} is not read",
         )
 
 

@@ -49,8 +49,8 @@ def test_who_has_heard_too_much_lately_is_counted_apart(notifier: Run, daemon: F
     shown = at_night(waits=[], now={"sms": 900, "email": 141}, capped={"sms": 131, "email": 9})
     daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=shown))
     lines = notifier("confirm", "42").stdout.splitlines()
-    assert "  now         email 141, sms 900" in lines
-    assert "  capped      email 9, sms 131: told enough lately, they wait" in lines
+    assert "  now         sms 900, email 141" in lines
+    assert "  capped      sms 131, email 9: told enough lately, they wait" in lines
     assert max(map(len, lines)) <= 72
 
 

@@ -503,3 +503,77 @@ def test_what_was_sent_by_an_older_release_can_still_be_shown() -> None:
     assert said.template_version == wording.version != MESSAGES.wording("en").version
     with pytest.raises(RenderFailed, match="no template for planned_notice"):
         wording.render(Channel.SMS, BroadcastKind.PLANNED_NOTICE, sample.facts, sample.personal)
+
+
+# --- what fits what is wrong
+
+
+@pytest.mark.parametrize(
+    ("service", "advice", "kind"),
+    [
+        ("power", "breaker", BroadcastKind.ACKNOWLEDGED),
+        ("power", "fridge", BroadcastKind.ACKNOWLEDGED),
+        ("power", "breaker", BroadcastKind.RESTORED),
+        ("water", "valve", BroadcastKind.RESTORED),
+    ],
+)
+@pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.SMS])
+def test_advice_is_told_for_the_impacts_it_fits(
+    service: str, advice: str, kind: BroadcastKind, channel: Channel
+) -> None:
+    sample = next(one for one in EVERY[service] if one.kind is kind)
+
+    def said(impact: str) -> bool:
+        text = MESSAGES.render(channel, kind, replace(sample.facts, impact=impact), sample.personal).text
+        return advice in text.lower()
+
+    if channel is Channel.EMAIL:
+        assert said("down")
+    assert not said("degraded")
+    assert not said("intermittent")
+
+
+def test_impacts_that_nobody_knows_and_impacts_of_causes_are_refused(tmp_path: Path) -> None:
+    original = (shipped("config/phrases") / "en.yaml").read_text()
+    for before, after, wrong in (
+        ("impacts: [down]", "impacts: [gone]", "self_help|safety"),
+        ("  storm: {", "  storm: {impacts: [down], ", "causes.storm.impacts: only safety and self_help"),
+    ):
+        (tmp_path / "en.yaml").write_text(original.replace(before, after, 1))
+        with pytest.raises(ConfigError, match=wrong):
+            Messages(Config(templates=Templates(phrases=str(tmp_path))), PLAYBOOKS)
+
+
+def test_locales_that_advise_for_other_impacts_are_warned_about(tmp_path: Path) -> None:
+    original = (shipped("config/phrases") / "es.yaml").read_text()
+    (tmp_path / "es.yaml").write_text(original.replace("impacts: [down]", "impacts: [down, degraded]", 1))
+    config = Config(templates=Templates(phrases=str(tmp_path)), locales=Locales(available=("en", "es")))
+    (line,) = Messages(config, PLAYBOOKS).warnings()
+    assert re.match(r"phrases/es.yaml: safety\.\S+\.impacts are not those of another locale", line)
+
+
+# --- long names
+
+
+LONG = "Apartment 4, Rear Building, 12345 North Martin Luther King Junior Boulevard West"
+
+
+@pytest.mark.parametrize(
+    ("streets", "heading", "listed"),
+    [
+        ((LONG,), "Apartment 4, Rear Building, 12345 North Martin Luther...", (LONG,)),
+        ((LONG, LONG + "2"), "all 2 of your sites", (LONG, LONG + "2")),
+        ((LONG, "12 Oak St", "Barn"), "all 3 of your sites", (LONG, "12 Oak St", "Barn")),
+        (("12 Oak St", "14 Oak St", "Barn"), "12 Oak St, 14 Oak St, and Barn", ()),
+    ],
+)
+def test_a_heading_names_what_is_short_and_the_mail_lists_the_rest(
+    streets: tuple[str, ...], heading: str, listed: tuple[str, ...]
+) -> None:
+    sample = sample_of(BroadcastKind.ACKNOWLEDGED)
+    sites = tuple(SiteName(street=street, label="") for street in streets)
+    personal = replace(sample.personal, sites=sites, sites_affected=len(sites), site_count=len(sites))
+    message = MESSAGES.render(Channel.EMAIL, sample.kind, sample.facts, personal, unsubscribe_url=LINK)
+    assert heading in message.subject
+    assert all(f"<li>{name}</li>" in message.html for name in listed)
+    assert ("<li>" in message.html) == bool(listed)
