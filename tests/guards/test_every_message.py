@@ -51,3 +51,12 @@ def test_every_mail_of_an_update_says_sorry_once_and_is_filled_in_as_in_full(loc
             assert len(re.findall(SORRY[locale], full.text, re.IGNORECASE)) == 1, full.text
         assert "!" not in full.subject + full.text
         assert f'<html lang="{locale}">' in full.html
+
+
+def test_spanish_has_one_word_for_planned_work() -> None:
+    files = [path for path in shipped("templates").rglob("*") if "es" in (path.parent.parent.name, path.stem)]
+    said = [path.read_text() for path in (*files, shipped("config") / "phrases" / "es.yaml") if path.is_file()]
+    planned = re.compile(r"trabajos? (?:pr\w+|planific\w+)", re.IGNORECASE)
+    found = [words.lower() for text in said for words in planned.findall(text)]
+    assert set(found) == {"trabajos programados"}
+    assert len(found) >= 10
