@@ -12,7 +12,7 @@ from notifier.messages import lint
 from notifier.messages.edition import collect
 from notifier.messages.mime import Encoded, encode
 from notifier.messages.prepared import PreparedMessages
-from notifier.messages.wording import Rendered, Wording
+from notifier.messages.wording import Rendered, Wording, checked
 
 
 class Messages:
@@ -24,11 +24,9 @@ class Messages:
         self.config = config
         self._prepared = PreparedMessages()
         self._wordings = {
-            locale: Wording(collect(config, by_service, locale))
+            locale: checked(collect(config, by_service, locale))
             for locale in dict.fromkeys((config.locales.default, *config.locales.available))
         }
-        for wording in self._wordings.values():
-            wording.check()
 
     @property
     def locales(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from notifier.messages.times import ReaderTimes
 from notifier.messages.vocabulary import Vocabulary
 
 CHANNELS = tuple(FORMS)
+CHECKED_AT_MOST = 64  # wordings that are kept
 MESSAGE_KINDS: tuple[MessageKind, ...] = (*SENDABLE_KINDS, *AnswerKind)
 """Every kind that has templates: one per locale and channel."""
 
@@ -218,3 +219,18 @@ def kinds_with_first_contact() -> Iterator[tuple[MessageKind, bool]]:
 
 def _one_stop(text: str) -> str:
     return _TWO_STOPS.sub(r"\1.\2", text)
+
+
+_checked: dict[str, Wording] = {}  # by version: the same sources need no second look
+
+
+def checked(edition: Edition) -> Wording:
+    """Return the wording of an edition after everything in it was parsed; raise `ConfigError`."""
+    version = edition.version
+    if version not in _checked:
+        wording = Wording(edition)
+        wording.check()
+        if len(_checked) >= CHECKED_AT_MOST:
+            _checked.clear()
+        _checked[version] = wording
+    return _checked[version]
