@@ -101,6 +101,11 @@ class Surveillance:
                 cells.update(dict.fromkeys(self.detector.needs_level(watched, day)))
         return list(cells)
 
+    def expected(self, counts: Counts, key: CellKey, since_us: int, until_us: int) -> float:
+        """Return how many complaints the baseline of this day expects in a cell between two times."""
+        shape = self.baseline.shape(key.service)
+        return self._level_of(counts, key)[0].per_hour * (shape.integral(until_us) - shape.integral(since_us))
+
     def begin_day(self, counts: PastCounts, day: int) -> NewDay:
         """Make the baseline of a local day and put it into force; cells that have been idle are forgotten."""
         in_force = {service: self.baseline.shape(service) for service in self.services}
@@ -200,13 +205,19 @@ class Surveillance:
         """Give the cells of a complaint the level of this day: the stored one, or a new one that is to be stored."""
         day = self.baseline.day
         for key in self.detector.needs_level(complaint, day):
-            level = self.changes.levels.get(key) or counts.level(key)
-            if level is None or level.through_day != day - 1 or self.changes.voids(key):
-                days = counts.cell_days(key, self.baseline.first_learnt_day(key.service), day)
-                kind, new_on = counts.kind_of(key.region_id), counts.new_on(key.region_id)
-                level = self.baseline.level(key.service, kind, days, new_on=new_on)
+            level, is_new = self._level_of(counts, key)
+            if is_new:
                 self.changes.levels[key] = level
             self.detector.set_level(key, day, level)
+
+    def _level_of(self, counts: Counts, key: CellKey) -> tuple[Level, bool]:
+        day = self.baseline.day
+        level = self.changes.levels.get(key) or counts.level(key)
+        if level is not None and level.through_day == day - 1 and not self.changes.voids(key):
+            return level, False
+        days = counts.cell_days(key, self.baseline.first_learnt_day(key.service), day)
+        kind, new_on = counts.kind_of(key.region_id), counts.new_on(key.region_id)
+        return self.baseline.level(key.service, kind, days, new_on=new_on), True
 
     def _baseline_of(self, day: int, state: BaselineState, shapes: Mapping[str, Shape]) -> Baseline:
         histories = {service: stored.history() for service, stored in state.services.items()}

@@ -7,17 +7,30 @@ and its place. Nobody is told anything from here.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from notifier.domain.cell import SPAN_US
 from notifier.domain.detection import Finding
 from notifier.domain.incident import Evidence, Impact, IncidentState
 from notifier.domain.playbook import Mode, Playbook
+from notifier.domain.surveillance import Surveillance
+from notifier.stages.detection.placing import Placing, Split
+from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant
-from notifier.storage.repositories import detector, incidents, overlaps, updates
-from notifier.storage.repositories.evidence import attach_evidence, narrow
+from notifier.storage.repositories import detector, incidents, overlaps, surroundings, updates
+from notifier.storage.repositories.evidence import attach_evidence
 
 SPAN = timedelta(microseconds=SPAN_US)  # evidence may reach this far back, so what ended since then still counts
+MINUTE_US = 60_000_000  # a place is chosen anew with the first evidence of a minute
+
+
+class Group(NamedTuple):
+    """The evidence that one complaint has brought."""
+
+    findings: Sequence[Finding]  # narrow before wide
+    correlation_id: str
+    regions: Sequence[int]  # in which the complaint counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,62 +42,143 @@ class Opened:
     correlation_id: str
 
 
-def attach_or_open(
-    tx: Transaction,
-    findings: Sequence[Finding],
-    *,
-    playbook: Playbook,
-    kinds: Sequence[str],
-    correlation_id: str,
-    now: datetime,
-) -> Opened | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attaching:
+    """What all groups of a batch are decided with."""
+
+    around: Surroundings
+    surveillance: Surveillance  # what is expected
+    playbook: Playbook
+    likely: float  # the score from which something is evidence
+    now: datetime
+
+
+def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[Opened]:
     """Give the evidence of one complaint's cells to an incident; the narrowest of them says which, or where."""
-    narrowest = findings[0]
-    service = narrowest.cell.service
-    if playbook.mode is Mode.OBSERVE:
+    findings = group.findings
+    if attaching.playbook.mode is Mode.OBSERVE:
         for finding in findings:
             detector.record_evidence(tx, _evidence(finding))
-        return None
-    incident_id = _standing(tx, narrowest, now)
-    opened = None
-    if incident_id is None:
-        incident_id = incidents.open_incident(
-            tx,
-            service=service,
-            impact=Impact.DOWN,
-            playbook=playbook.name,
-            state=IncidentState.SUSPECTED,
-            region_ids=[narrowest.cell.region_id],
-            started_at=to_instant(narrowest.window.from_us),
-            now=now,
-            by="daemon",
-            correlation_id=correlation_id,
-        )
-        opened = Opened(incident_id=incident_id, service=service, correlation_id=correlation_id)
+        return []
+    standing, joins = _standing(tx, group, attaching)
+    if standing is None:
+        opened = _open(tx, group, attaching)
+        _attach(tx, opened.incident_id, findings, attaching.now)
+        return [opened]
+    is_due = joins or _is_first_of_minute(tx, standing, findings[0].at_us)
+    _attach(tx, standing, findings, attaching.now)
+    if not is_due:
+        return []
+    placing = _placing(tx, findings, attaching)
+    placing.note_beside(standing, [finding.cell.region_id for finding in findings], likely=attaching.likely)
+    return [_open_second(tx, split, attaching) for split in placing.place_anew(standing)]
+
+
+def _standing(tx: Transaction, group: Group, attaching: Attaching) -> tuple[int | None, bool]:
+    """Return the incident that evidence belongs to, and whether it joins it from outside its place.
+
+    It is one that shares a site with the narrowest cell: the one that has its region before the newest. Else it is a
+    suspected one that lies beside it and began or grew shortly before.
+    """
+    finding = group.findings[0]
+    service, region_id = finding.cell.service, finding.cell.region_id
+    overlapping = overlaps.overlapping(
+        tx, service=service, region_ids=[region_id], now=attaching.now, resolved_within=SPAN
+    )
+    if overlapping:
+        known = detector.incident_of_region(tx, service, region_id, attaching.now - SPAN)
+        return (known if known in overlapping else overlapping[-1]), False
+    path = attaching.around.path(tx, group.regions)
+    beside = _placing(tx, group.findings, attaching).beside(path, region_id, finding.window.from_us, may_be_placed=True)
+    return (None, False) if beside is None else (beside.id, True)
+
+
+def _attach(tx: Transaction, incident_id: int, findings: Sequence[Finding], now: datetime) -> None:
     for finding in findings:
         evidence = _evidence(finding)
         attach_evidence(tx, incident_id, evidence, now=now)
         updates.doubt_restoration(tx, incident_id, evidence, now=now)
-    narrow(tx, incident_id, kinds=tuple(kinds), now=now)
+
+
+def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
+    """Open a suspected incident; one beside it whose place people have settled is told."""
+    narrowest = group.findings[0]
+    placing = _placing(tx, group.findings, attaching)
+    opened = _open_suspected(
+        tx,
+        placing.first_place([finding.cell.region_id for finding in group.findings]),
+        attaching,
+        service=narrowest.cell.service,
+        began_at=to_instant(narrowest.window.from_us),
+        correlation_id=group.correlation_id,
+    )
+    path = attaching.around.path(tx, group.regions)
+    settled = placing.beside(path, narrowest.cell.region_id, narrowest.window.from_us, may_be_placed=False)
+    if settled is not None:
+        placing.note_growth(
+            settled.id,
+            narrowest.cell.region_id,
+            distinct=narrowest.window.observed,
+            expected=narrowest.window.expected,
+            incident=opened.incident_id,
+        )
     return opened
 
 
-def _standing(tx: Transaction, finding: Finding, now: datetime) -> int | None:
-    """Return the incident that evidence belongs to.
-
-    The one that has its region, else the newest that overlaps it, else a suspected one that a wider cell
-    around it has opened.
-    """
-    cell = finding.cell
-    known = detector.incident_of_region(tx, cell.service, cell.region_id, now - SPAN)
-    if known is not None:
-        return known
-    overlapping = overlaps.overlapping(
-        tx, service=cell.service, region_ids=[cell.region_id], now=now, resolved_within=SPAN
+def _open_second(tx: Transaction, split: Split, attaching: Attaching) -> Opened:
+    """Open an incident for a second cause in the place of another one; its evidence goes over to it."""
+    first = incidents.load(tx, split.incident_id)
+    opened = _open_suspected(
+        tx,
+        split.region_ids,
+        attaching,
+        service=first.service,
+        began_at=first.started_at,
+        correlation_id=first.correlation_id,
     )
-    if overlapping:
-        return overlapping[-1]
-    return overlaps.suspected_around(tx, service=cell.service, region_id=cell.region_id)
+    surroundings.move_evidence(tx, source=first.id, target=opened.incident_id, region_ids=split.evidence)
+    return opened
+
+
+def _open_suspected(
+    tx: Transaction,
+    region_ids: Sequence[int],
+    attaching: Attaching,
+    *,
+    service: str,
+    began_at: datetime,
+    correlation_id: str,
+) -> Opened:
+    incident_id = incidents.open_incident(
+        tx,
+        service=service,
+        impact=Impact.DOWN,
+        playbook=attaching.playbook.name,
+        state=IncidentState.SUSPECTED,
+        region_ids=region_ids,
+        started_at=began_at,
+        now=attaching.now,
+        by="daemon",
+        correlation_id=correlation_id,
+    )
+    return Opened(incident_id=incident_id, service=service, correlation_id=correlation_id)
+
+
+def _placing(tx: Transaction, findings: Sequence[Finding], attaching: Attaching) -> Placing:
+    narrowest = findings[0]
+    suspicion = Suspicion(
+        service=narrowest.cell.service,
+        since_us=min(finding.window.from_us for finding in findings),
+        until_us=max(finding.at_us for finding in findings),
+        position=narrowest.position,
+    )
+    return Placing(tx, attaching.around, attaching.surveillance, suspicion, now=attaching.now)
+
+
+def _is_first_of_minute(tx: Transaction, incident_id: int, at_us: int) -> bool:
+    """Tell whether an incident has no evidence from this minute yet."""
+    last: int | None = tx.scalar("SELECT last_evidence_at FROM incidents WHERE id = :id", id=incident_id)
+    return last is None or last // MINUTE_US < at_us // MINUTE_US
 
 
 def _evidence(finding: Finding) -> Evidence:

@@ -1,13 +1,13 @@
 """Saving: what one look at the stream has decided becomes true in one transaction, together with its position."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from notifier.domain.detection import Finding
 from notifier.domain.playbook import Playbook
-from notifier.domain.surveillance import Changes
-from notifier.stages.detection.attaching import Opened, attach_or_open
+from notifier.domain.surveillance import Changes, Surveillance
+from notifier.stages.detection.attaching import Attaching, Group, Opened, attach_or_open
+from notifier.stages.detection.surroundings import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import baselines, detector
 
@@ -19,26 +19,35 @@ class Batch:
     after: int  # the position it began at
     position: int
     more: bool  # there may be more behind it
-    groups: list[tuple[list[Finding], str]] = field(default_factory=list)  # with the complaint's correlation id
+    groups: list[Group] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
 
 
 def save(
-    tx: Transaction, batch: Batch, *, playbooks: Mapping[str, Playbook], kinds: Sequence[str], now: datetime
+    tx: Transaction,
+    batch: Batch,
+    *,
+    playbooks: Mapping[str, Playbook],
+    around: Surroundings,
+    surveillance: Surveillance,
+    likely: float,
+    now: datetime,
 ) -> list[Opened]:
     """Store what a batch has decided, and the position up to which it holds; return the incidents it opened.
 
-    `playbooks` are by service; `kinds` are those that are watched, narrow before wide.
+    `playbooks` are by service; `surveillance` knows what is expected; from the score `likely` something is evidence.
     """
     if not detector.advance(tx, after=batch.after, to=batch.position):
         raise RuntimeError("the position of the detector was moved by somebody else")
     save_changes(tx, batch.changes)
-    opened = []
-    for findings, correlation_id in batch.groups:
-        playbook = playbooks[findings[0].cell.service]
-        one = attach_or_open(tx, findings, playbook=playbook, kinds=kinds, correlation_id=correlation_id, now=now)
-        if one is not None:
-            opened.append(one)
+    around.refresh(now)
+    opened: list[Opened] = []
+    for group in batch.groups:
+        service = group.findings[0].cell.service
+        attaching = Attaching(
+            around=around, surveillance=surveillance, playbook=playbooks[service], likely=likely, now=now
+        )
+        opened += attach_or_open(tx, group, attaching)
     return opened
 
 

@@ -23,10 +23,11 @@ from notifier.domain.surveillance import Changes, Surveillance, ranks
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.detection import people
-from notifier.stages.detection.attaching import SPAN, Opened
+from notifier.stages.detection.attaching import SPAN, Group, Opened
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.stages.detection.rebuilding import rebuild
 from notifier.stages.detection.saving import Batch, save, save_changes
+from notifier.stages.detection.surroundings import Surroundings
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.repositories import detector
@@ -58,6 +59,7 @@ class Detection:
         self._thresholds = Thresholds(likely=config.detection.likely, certain=config.detection.certain)
         self._local = LocalTime(config.regions.time_zone)
         self._regions = Regions()
+        self._around = Surroundings(self._regions, self._kinds)
         self._lock = asyncio.Lock()  # one at a time: the stream, a rebuild, a new baseline
         self._stale = True  # memory must be made again before the next batch
         self._position = 0
@@ -116,15 +118,30 @@ class Detection:
         batch = Batch(after=self._position, position=max(newest, self._position), more=more)
         self._regions.expect(tx, (region_id for one in complaints for region_id in one.counted.regions))
         counts.expect(self._surveillance.without_level(counts, [one.counted for one in complaints]))
-        for streamed in complaints:
+        begun = self._surveillance.baseline.day
+        for number, streamed in enumerate(complaints):
+            if (
+                number and self._local.day(streamed.counted.at_us) > begun
+            ):  # one batch, one baseline, also when repeated
+                batch.position, batch.more = complaints[number - 1].counted.position, True
+                break
             findings = self._surveillance.observe(counts, streamed.counted)
             if findings:
-                batch.groups.append((findings, streamed.correlation_id))
+                batch.groups.append(Group(findings, streamed.correlation_id, streamed.counted.regions))
+            begun = self._surveillance.baseline.day
         batch.changes = self._surveillance.take_changes()
         return batch
 
     def _save(self, tx: Transaction, batch: Batch) -> list[Opened]:
-        return save(tx, batch, playbooks=self._playbooks, kinds=tuple(self._kinds), now=self._clock.now())
+        return save(
+            tx,
+            batch,
+            playbooks=self._playbooks,
+            around=self._around,
+            surveillance=self._surveillance,
+            likely=self._thresholds.likely,
+            now=self._clock.now(),
+        )
 
     def _tell(self, batch: Batch, opened: Sequence[Opened]) -> None:
         """Log and count what has been saved."""
@@ -133,8 +150,8 @@ class Detection:
             log.info(
                 "incident suspected", incident=one.incident_id, service=one.service, correlation_id=one.correlation_id
             )
-        for findings, _ in batch.groups:
-            for finding in findings:
+        for group in batch.groups:
+            for finding in group.findings:
                 self._metrics.evidence.labels(finding.cell.service, finding.grade).inc()
         self._tell_days(batch.changes)
         self._metrics.detector_cells.set(len(self._surveillance.detector.cells))

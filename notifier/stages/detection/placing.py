@@ -1,0 +1,216 @@
+"""Placing: which regions a suspected incident is about, chosen anew as callers come in, at most once a minute.
+
+The place is what explains the excess (`notifier.domain.where`). Incidents that began together compete for it: siblings
+become one incident, two causes become two. What people have opened or confirmed keeps its place; its callers explain
+themselves. Everything happens in the transaction that saves the detector's position.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from notifier.domain.surveillance import Surveillance
+from notifier.domain.where import Excess, Explained, causes, explain
+from notifier.stages.detection.surroundings import Surroundings, Suspicion
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_instant
+from notifier.storage.repositories import incidents, surroundings
+from notifier.storage.repositories.surroundings import OpenIncident
+
+TOGETHER = timedelta(hours=1)  # what begins this soon after an incident began or grew may have the same cause
+REASONS_KEPT = 4  # in the timeline; a storm may have hundreds of regions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A second cause found in the place of an incident: another incident."""
+
+    incident_id: int  # in whose place it was
+    region_ids: tuple[int, ...]
+    evidence: tuple[int, ...]  # regions that have shown it
+
+
+class Placing:
+    """The places of the open incidents of one service, as one complaint finds them."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        around: Surroundings,
+        surveillance: Surveillance,
+        suspicion: Suspicion,
+        *,
+        now: datetime,
+    ) -> None:
+        self._tx, self._around, self._surveillance = tx, around, surveillance
+        self._suspicion, self._now = suspicion, now
+        self._open = surroundings.open_incidents(tx, suspicion.service)
+
+    # --- finding ----------------------------------------------------------------------------------------------------
+
+    def beside(self, path: Sequence[int], region_id: int, began_us: int, *, may_be_placed: bool) -> OpenIncident | None:
+        """Return the newest incident whose place has a sibling of a region, and that began or grew shortly before."""
+        for each in reversed(self._open):
+            is_near = each.may_be_placed is may_be_placed and self._is_together(each, to_instant(began_us))
+            if is_near and any(self._are_siblings(path, region_id, other) for other in each.place):
+                return each
+        return None
+
+    def first_place(self, region_ids: Sequence[int]) -> tuple[int, ...]:
+        """Return the place of an incident that is about to be opened by cells of these regions, narrow before wide.
+
+        It is what has one cause with the narrowest of them; another cause shows itself by its own evidence.
+        """
+        explained, excess = self._explain(self._suspicion.since_us, region_ids, self._open)
+        by_id = {each.region_id: each for each in explained}
+        mine = [cause for cause in self._causes(by_id, excess) if self._touches(region_ids[:1], cause)]
+        return tuple(sorted(region_id for cause in mine for region_id in cause)) or (region_ids[0],)
+
+    def note_beside(self, incident_id: int, region_ids: Sequence[int], *, likely: float) -> None:
+        """Tell the commander of an incident whose place stays as it is what else its evidence says is out."""
+        own = next((each for each in self._open if each.id == incident_id), None)
+        if own is None or own.may_be_placed or not own.place:
+            return
+        explained, _ = self._explain(self._suspicion.since_us, region_ids, self._open, at_least=likely)
+        known = surroundings.grown_by(self._tx, incident_id)
+        for each in explained:
+            if self._around.code(self._tx, each.region_id) not in known:
+                self._note(incident_id, each)
+
+    # --- choosing anew ----------------------------------------------------------------------------------------------
+
+    def place_anew(self, incident_id: int) -> list[Split]:
+        """Choose the place of a suspected incident of the daemon's anew; return second causes found within it."""
+        own = next((each for each in self._open if each.id == incident_id), None)
+        if own is None or not own.may_be_placed:
+            return []
+        evidence, began_us = surroundings.regions_with_evidence(self._tx, own.id)
+        rivals = [
+            each for each in self._open if each.id != own.id and each.may_be_placed and self._began_with(own, each)
+        ]
+        fixed = [each for each in self._open if each.id != own.id and each not in rivals]
+        explained, excess = self._explain(began_us, evidence, fixed)
+        if not explained:
+            return []
+        by_id = {each.region_id: each for each in explained}
+        mine: list[tuple[int, ...]] = []
+        for cause in self._causes(by_id, excess):
+            of_rivals = [each for each in rivals if self._touches(each.place, cause)]
+            if not self._touches(own.place, cause):
+                continue  # somebody else's, or nobody's yet: its own evidence opens it
+            mine.append(cause)
+            for rival in of_rivals:
+                own = self._take_in(own, rival)
+                rivals.remove(rival)
+        if not mine:
+            return []
+        mine.sort(key=lambda cause: (-sum(by_id[each].callers - by_id[each].expected for each in cause), cause))
+        splits = [
+            Split(incident_id=own.id, region_ids=cause, evidence=self._shown(cause, evidence)) for cause in mine[1:]
+        ]
+        splits = [each for each in splits if each.evidence]
+        away = {region_id for each in splits for region_id in each.region_ids}
+        place = sorted(region_id for cause in mine for region_id in cause if region_id not in away)
+        self._set_place(own, place, by_id)
+        return splits
+
+    def _explain(
+        self, began_us: int, region_ids: Iterable[int], others: Sequence[OpenIncident], *, at_least: float = 0.0
+    ) -> tuple[tuple[Explained, ...], Excess]:
+        """Return what explains the callers in some regions since a time that no other incident explains."""
+        taken = {region_id for each in others for region_id in each.place}
+        suspicion = Suspicion(
+            service=self._suspicion.service,
+            since_us=min(began_us, self._suspicion.until_us),
+            until_us=self._suspicion.until_us,
+            position=self._suspicion.position,
+        )
+        roots = sorted(region_ids, key=lambda each: (-self._around.rank(self._tx, each), each))
+        within = set(roots)
+        excess = self._around.excess(
+            self._tx,
+            suspicion,
+            self._surveillance,
+            is_ours=lambda path: taken.isdisjoint(path) and not within.isdisjoint(path),
+        )
+        return explain(excess, roots, at_least=at_least), excess
+
+    def _causes(self, by_id: Mapping[int, Explained], excess: Excess) -> list[tuple[int, ...]]:
+        paths = [each.path for each in excess.callers]
+        rank = {region_id: self._around.rank(self._tx, region_id) for path in paths for region_id in path}
+        return causes(by_id, paths, rank)
+
+    def _began_with(self, own: OpenIncident, other: OpenIncident) -> bool:
+        return self._is_together(own, other.began_at) and self._is_together(other, own.began_at)
+
+    def _is_together(self, incident: OpenIncident, began_at: datetime) -> bool:
+        return incident.began_at - TOGETHER <= began_at <= incident.extended_at + TOGETHER
+
+    def _are_siblings(self, path: Sequence[int], region_id: int, other: int) -> bool:
+        wider = max(self._around.rank(self._tx, region_id), self._around.rank(self._tx, other))
+        parent = next((each for each in path if self._around.rank(self._tx, each) > wider), None)
+        return parent is not None and self._around.meet(self._tx, other, parent)
+
+    def _touches(self, place: Iterable[int], cause: Iterable[int]) -> bool:
+        cause = tuple(cause)
+        return any(self._around.meet(self._tx, one, other) for one in place for other in cause)
+
+    def _shown(self, cause: Sequence[int], evidence: Iterable[int]) -> tuple[int, ...]:
+        """Return the regions with evidence that lie in a cause and are not wider than it."""
+        return tuple(
+            region_id
+            for region_id in sorted(evidence)
+            if any(
+                self._around.rank(self._tx, region_id) <= self._around.rank(self._tx, each)
+                and self._around.meet(self._tx, region_id, each)
+                for each in cause
+            )
+        )
+
+    # --- saving -----------------------------------------------------------------------------------------------------
+
+    def _take_in(self, own: OpenIncident, rival: OpenIncident) -> OpenIncident:
+        """Merge two incidents with one cause into the older one, and return it."""
+        into, gone = sorted((own, rival), key=lambda each: each.id)
+        incidents.merge(self._tx, gone.id, into=into.id, now=self._now, actor="daemon")
+        return into
+
+    def _set_place(self, own: OpenIncident, place: Sequence[int], by_id: Mapping[int, Explained]) -> None:
+        if tuple(place) == own.place:
+            return
+        incidents.set_place(self._tx, own.id, place)
+        self._record(own.id, [by_id[each] for each in place])
+        for region_id in place:
+            if not self._touches(own.place, [region_id]):
+                self._note(own.id, by_id[region_id])
+
+    def _note(self, incident_id: int, explained: Explained) -> None:
+        self.note_growth(incident_id, explained.region_id, distinct=explained.callers, expected=explained.expected)
+
+    def _record(self, incident_id: int, explained: Sequence[Explained]) -> None:
+        place = self._tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
+        detail: dict[str, object] = {"place": place}
+        detail["because"] = [self._reason(each) for each in explained[:REASONS_KEPT]]
+        incidents.record(self._tx, incident_id, at=self._now, event="place", actor="daemon", detail=detail)
+
+    def _reason(self, explained: Explained) -> str:
+        said = (
+            f"{self._around.label(self._tx, explained.region_id)}: {explained.callers:,} distinct, "
+            f"{explained.expected:.2g} expected, {explained.sites:,} sites"
+        )
+        if explained.within is not None:
+            return f"{said}, the rest of {self._around.label(self._tx, explained.within)} does not complain"
+        return f"{said}, in {explained.parts:,} parts of it" if explained.parts > 1 else said
+
+    def note_growth(
+        self, incident_id: int, region_id: int, *, distinct: int, expected: float, incident: int | None = None
+    ) -> None:
+        """Write "now also" into the timeline of an incident; `incident` is the one that stands there."""
+        detail: dict[str, object] = {
+            "now_also": self._around.code(self._tx, region_id),
+            "distinct": distinct,
+            "expected": float(f"{expected:.2g}"),
+        }
+        if incident is not None:
+            detail["incident"] = incident
+        incidents.record(self._tx, incident_id, at=self._now, event="now_also", actor="daemon", detail=detail)

@@ -1,0 +1,128 @@
+"""Surroundings: what the explanation of an excess must know of places, from the store, each looked up once an hour.
+
+In come a suspicion (service, time, position in the stream). Out goes `notifier.domain.where.Excess`: who has called
+since, how many were expected, how many sites the regions have and how they lie in one another.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from notifier.domain.detection import CellKey
+from notifier.domain.surveillance import Surveillance
+from notifier.domain.where import Callers, Excess
+from notifier.stages.detection.counts import Regions, StoredCounts
+from notifier.storage.database import Transaction
+from notifier.storage.repositories import surroundings
+
+KNOWN_FOR = timedelta(hours=1)  # how many sites a region has is not counted more often
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """A stretch of the stream in which something may be wrong with a service."""
+
+    service: str
+    since_us: int
+    until_us: int
+    position: int
+
+
+class Surroundings:
+    """Places as they are known to the detector."""
+
+    def __init__(self, regions: Regions, kinds: Mapping[str, int]) -> None:
+        """`kinds` are those that are watched, with their rank, narrow before wide."""
+        self._regions, self._kinds = regions, kinds
+        self._sites: dict[CellKey, int] = {}
+        self._shares: dict[tuple[int, int], float] = {}
+        self._since: datetime | None = None
+
+    def refresh(self, now: datetime) -> None:
+        """Forget what is known for longer than an hour."""
+        if self._since is None or not timedelta() <= now - self._since < KNOWN_FOR:
+            self._sites, self._shares, self._since = {}, {}, now
+
+    def rank(self, tx: Transaction, region_id: int) -> int:
+        """Return the rank of a region's kind, narrow before wide; kinds that are not watched come last."""
+        return self._kinds.get(self._regions.find(tx, region_id)[0], len(self._kinds) + 1)
+
+    def label(self, tx: Transaction, region_id: int) -> str:
+        """Return a region as people are shown it: kind and code."""
+        return " ".join(self._regions.find(tx, region_id))
+
+    def code(self, tx: Transaction, region_id: int) -> str:
+        """Return the code of a region."""
+        return self._regions.find(tx, region_id)[1]
+
+    def path(self, tx: Transaction, region_ids: Iterable[int]) -> tuple[int, ...]:
+        """Return the regions that are watched, narrow before wide."""
+        self._regions.expect(tx, region_ids := tuple(region_ids))
+        watched = [each for each in region_ids if self._regions.find(tx, each)[0] in self._kinds]
+        return tuple(sorted(watched, key=lambda region_id: (self.rank(tx, region_id), region_id)))
+
+    def share(self, tx: Transaction, narrow: int, wide: int) -> float:
+        """Return which share of a region's sites lies in another one."""
+        key = narrow, wide
+        if key not in self._shares:
+            self._shares[key] = 1.0 if narrow == wide else surroundings.share_of(tx, narrow, wide)
+        return self._shares[key]
+
+    def meet(self, tx: Transaction, one: int, other: int) -> bool:
+        """Tell whether two regions share a good part of the narrower one's sites."""
+        narrow, wide = sorted((one, other), key=lambda region_id: (self.rank(tx, region_id), region_id))
+        return self.share(tx, narrow, wide) >= 0.5
+
+    def excess(
+        self,
+        tx: Transaction,
+        suspicion: Suspicion,
+        surveillance: Surveillance,
+        *,
+        is_ours: Callable[[tuple[int, ...]], bool],
+    ) -> Excess:
+        """Return who has called; `is_ours` tells of a path whether nothing else explains the callers there."""
+        callers: dict[tuple[int, ...], int] = {}
+        found = surroundings.callers_since(
+            tx,
+            suspicion.service,
+            since_us=suspicion.since_us,
+            until_us=suspicion.until_us,
+            position=suspicion.position,
+        )
+        for region_ids, number in sorted(found.items()):
+            path = self.path(tx, region_ids)
+            if path and is_ours(path):
+                callers[path] = callers.get(path, 0) + number
+        regions = sorted({region_id for path in callers for region_id in path})
+        keys = [CellKey(region_id, suspicion.service) for region_id in regions]
+        counts = StoredCounts(tx, self._regions)
+        counts.expect(keys)
+        return Excess(
+            callers=[Callers(path=path, number=number) for path, number in sorted(callers.items())],
+            expected={
+                key.region_id: surveillance.expected(counts, key, suspicion.since_us, suspicion.until_us)
+                for key in keys
+            },
+            sites={key.region_id: self._sites_of(tx, key) for key in keys},
+            shares=self._straddling(tx, callers),
+        )
+
+    def _sites_of(self, tx: Transaction, key: CellKey) -> int:
+        if key not in self._sites:
+            self._sites[key] = surroundings.sites_with(tx, key.service, key.region_id)
+        return self._sites[key]
+
+    def _straddling(self, tx: Transaction, paths: Iterable[tuple[int, ...]]) -> dict[tuple[int, int], float]:
+        """Return the shares of regions whose callers lie in more than one region of the next wider kind."""
+        above: dict[tuple[int, int], set[int]] = {}
+        for path in paths:
+            for narrow, wide in pairwise(path):
+                above.setdefault((narrow, self.rank(tx, wide)), set()).add(wide)
+        return {
+            (narrow, wide): self.share(tx, narrow, wide)
+            for (narrow, _), several in sorted(above.items())
+            if len(several) > 1
+            for wide in sorted(several)
+        }

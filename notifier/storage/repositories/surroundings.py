@@ -1,0 +1,132 @@
+"""What lies around a suspicion: who has called, how many sites a region has, and how regions lie in one another.
+
+Functions of an open transaction; they read only. They are asked when a cell is anomalous, at most once a minute for
+each incident, never for every complaint.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.incident import IncidentState
+from notifier.storage.database import Transaction
+from notifier.storage.instants import from_json, to_instant
+from notifier.storage.repositories.incidents import place_regions, service_pattern
+
+SITES_LOOKED_AT = 1000  # of a region, to estimate which share of them has a service, or lies in another region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """A suspected or confirmed incident, as far as another one must know of it."""
+
+    id: int
+    place: tuple[int, ...]
+    may_be_placed: bool  # suspected, and by the daemon: people's places stay as they are
+    began_at: datetime
+    extended_at: datetime  # when its place grew last, or when it began
+
+
+def callers_since(
+    tx: Transaction, service: str, *, since_us: int, until_us: int, position: int
+) -> dict[tuple[int, ...], int]:
+    """Return how many verified complaints counted since a time, by the regions they count in.
+
+    Strangers are left out: whoever may say of himself where he is cannot move an incident about.
+    """
+    rows = tx.tuples(
+        """SELECT counted_regions, COUNT(*) FROM complaints
+           WHERE effective_at >= :since AND effective_at <= :until AND service = :service AND verified = 1
+             AND not_counted IS NULL AND id <= :position
+           GROUP BY counted_regions""",
+        since=since_us,
+        until=until_us,
+        service=service,
+        position=position,
+    )
+    return {tuple(from_json(regions, list[int])): int(number) for regions, number in rows}
+
+
+def sites_with(tx: Transaction, service: str, region_id: int) -> int:
+    """Return how many active sites of a region have a service; of a large one, what its first sites suggest."""
+    looked_at, having = tx.tuples(
+        """SELECT COUNT(*),
+                  COALESCE(SUM(CASE WHEN s.status = 'active' AND s.services LIKE :pattern THEN 1 ELSE 0 END), 0)
+           FROM (SELECT site_id FROM site_regions WHERE region_id = :region ORDER BY site_id LIMIT :most) AS a
+           JOIN sites AS s ON s.id = a.site_id""",
+        pattern=service_pattern(service),
+        region=region_id,
+        most=SITES_LOOKED_AT,
+    )[0]
+    if looked_at < SITES_LOOKED_AT:
+        return int(having)
+    every = tx.scalar("SELECT COUNT(*) FROM site_regions WHERE region_id = :region", region=region_id)
+    return round(int(every) * int(having) / int(looked_at))
+
+
+def share_of(tx: Transaction, narrow: int, wide: int) -> float:
+    """Return which share of a region's sites lies in another region, by its first sites."""
+    looked_at, inside = tx.tuples(
+        """SELECT COUNT(*), COUNT(b.site_id)
+           FROM (SELECT site_id FROM site_regions WHERE region_id = :narrow ORDER BY site_id LIMIT :most) AS a
+           LEFT JOIN site_regions AS b ON b.site_id = a.site_id AND b.region_id = :wide""",
+        narrow=narrow,
+        wide=wide,
+        most=SITES_LOOKED_AT,
+    )[0]
+    return inside / looked_at if looked_at else 0.0
+
+
+def open_incidents(tx: Transaction, service: str) -> list[OpenIncident]:
+    """Return the suspected and confirmed incidents of a service, oldest first."""
+    rows = tx.tuples(
+        """SELECT i.id, i.state, i.opened_by, i.started_at,
+                  COALESCE((SELECT MAX(t.at) FROM timeline AS t
+                             WHERE t.incident_id = i.id AND t.event = 'now_also'), i.started_at)
+           FROM incidents AS i WHERE i.state IN ('suspected', 'confirmed') AND i.service = :service ORDER BY i.id""",
+        service=service,
+    )
+    return [
+        OpenIncident(
+            id=incident_id,
+            place=tuple(place_regions(tx, incident_id)),
+            may_be_placed=state == IncidentState.SUSPECTED and opened_by == "daemon",
+            began_at=to_instant(began),
+            extended_at=to_instant(extended),
+        )
+        for incident_id, state, opened_by, began, extended in rows
+    ]
+
+
+def regions_with_evidence(tx: Transaction, incident_id: int) -> tuple[set[int], int]:
+    """Return the regions that have shown evidence of an incident, and when the earliest window began (microseconds)."""
+    rows = tx.tuples(
+        "SELECT region_id, MIN(window_from_at) FROM evidence WHERE incident_id = :id GROUP BY region_id", id=incident_id
+    )
+    return {int(region) for region, _ in rows}, min((int(began) for _, began in rows), default=0)
+
+
+def grown_by(tx: Transaction, incident_id: int) -> set[str]:
+    """Return the codes of the regions that the timeline of an incident already says are out as well."""
+    rows = tx.tuples("SELECT detail FROM timeline WHERE incident_id = :id AND event = 'now_also'", id=incident_id)
+    return {str(from_json(detail, dict)["now_also"]) for (detail,) in rows}
+
+
+def move_evidence(tx: Transaction, *, source: int, target: int, region_ids: Iterable[int]) -> None:
+    """Let the evidence of some regions belong to another incident."""
+    moved: Sequence[dict[str, int]] = [{"source": source, "target": target, "region": each} for each in region_ids]
+    tx.run_many("UPDATE evidence SET incident_id = :target WHERE incident_id = :source AND region_id = :region", moved)
+    tx.run_many(
+        "DELETE FROM incident_regions WHERE incident_id = :source AND region_id = :region AND role = 'attached'",
+        [{"source": source, "region": each["region"]} for each in moved],
+    )
+    tx.run_many(
+        """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:target, :region, 'attached')
+           ON CONFLICT (incident_id, region_id) DO NOTHING""",
+        [{"target": target, "region": each["region"]} for each in moved],
+    )
+    tx.run(
+        """UPDATE incidents SET last_evidence_at = (SELECT MAX(at) FROM evidence WHERE incident_id = :target)
+           WHERE id = :target""",
+        target=target,
+    )
