@@ -14,7 +14,7 @@ import click
 from notifier.cli import printing
 from notifier.cli.client import Client, Problem
 from notifier.cli.keyboard import is_terminal
-from notifier.cli.preview import show_preview
+from notifier.cli.preview import show_hours, show_preview
 from notifier.cli.printing import WARN, number, plural
 from notifier.cli.take_back import NotSent, tell_and_wait
 from notifier.storage.views import BroadcastView, Preview
@@ -102,7 +102,7 @@ def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new
 def _ask(client: Client, preview: Preview, action: str, wake: str) -> BroadcastView:
     """Ask for the count until it is right; `q`, the end of input, Ctrl-C and a third wrong number leave.
 
-    While messages would wait for the morning, `w` wakes everyone and asks why.
+    While messages would wait for the morning, `w` wakes everyone, asks why, and shows who hears now.
     """
     left, verb = _TRIES, "approve" if action == "approve" else "send"
     while left:
@@ -115,6 +115,8 @@ def _ask(client: Client, preview: Preview, action: str, wake: str) -> BroadcastV
             continue
         if answer == "w" and may_wake:
             wake = _why()
+            if wake:
+                preview = _woken(client, preview, wake)
             continue
         if answer.replace(",", "") != str(preview.customers):
             left -= 1
@@ -134,6 +136,17 @@ def _ask(client: Client, preview: Preview, action: str, wake: str) -> BroadcastV
 
 def _body(count: int, wake: str) -> dict[str, object]:
     return {"count": count, "wake_reason": wake} if wake else {"count": count}
+
+
+def _woken(client: Client, before: Preview, reason: str) -> Preview:
+    """Show who hears now and who waits all the same when everyone is woken; all of it where the number has changed."""
+    path = f"/v1/broadcasts/{before.broadcast_id}/preview"
+    preview = client.get(path, wake_reason=reason).read(Preview)
+    if preview.customers == before.customers:
+        show_hours(preview, client.moment())
+    else:
+        _show_changed(client, before, preview)
+    return preview
 
 
 def _why() -> str:
@@ -164,13 +177,17 @@ def _changed(client: Client, before: Preview, problem: Problem) -> Preview:
     with suppress(Problem):
         preview = client.get(f"/v1/broadcasts/{before.broadcast_id}/preview").read(Preview)
         if preview.customers != before.customers:
-            printing.line(
-                f"The number has changed meanwhile: {number(before.customers)} then, {number(preview.customers)} now.",
-                style=WARN,
-            )
-            show_preview(preview, client.moment())
+            _show_changed(client, before, preview)
             return preview
     raise problem
+
+
+def _show_changed(client: Client, before: Preview, now: Preview) -> None:
+    printing.line(
+        f"The number has changed meanwhile: {number(before.customers)} then, {number(now.customers)} now.",
+        style=WARN,
+    )
+    show_preview(now, client.moment())
 
 
 def _cancel_draft(client: Client, ident: int) -> None:

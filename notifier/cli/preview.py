@@ -58,6 +58,11 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
     _warn(preview, moment)
 
 
+def show_hours(preview: Preview, moment: Moment) -> None:
+    """Print who hears now and who waits, and until when it is done: what waking everyone changes."""
+    printing.fields([*_by_hour(preview, moment), ("done", _done(preview, moment))])
+
+
 def _samples(preview: Preview, *, whole: bool) -> None:
     shown = preview.samples if whole else preview.samples[:1]
     for n, sample in enumerate(shown):

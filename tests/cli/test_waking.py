@@ -75,15 +75,34 @@ def test_a_waiting_draft_is_sent_with_a_reason(notifier: Run, daemon: FakeDaemon
 
 def test_w_asks_why_and_wakes_everyone(at: At, daemon: FakeDaemon) -> None:
     daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=at_night()))
+    awake = {"now": {"sms": 1030, "email": 141}, "waits": [Waits(until=NOON + timedelta(hours=3), messages=1)]}
+    daemon.on("GET", "/v1/broadcasts/17/preview", at_night(**awake, wake_reason="Gas is leaking"))
     with at("confirm", "42", "--no-wait") as person:
         person.sees("Type 1214 to send, w to wake all, q to leave: ")
         person.type("w\n")
         person.sees("Why is everyone woken?")
         person.type("Gas is leaking\n")
+        person.sees("now        sms 1,030, email 141")
+        person.sees("wait       1 SMS until ")
         person.sees("Type 1214 to send, q to leave: ")
         person.type("1214\n")
         assert person.ends() == 0
+    assert daemon.last("GET", "/v1/broadcasts/17/preview").query == {"wake_reason": "Gas is leaking"}
     assert daemon.last("POST", "/v1/broadcasts/17/send").json() == {"count": 1214, "wake_reason": "Gas is leaking"}
+
+
+def test_after_w_a_number_that_has_changed_is_shown_and_asked_for(at: At, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=at_night()))
+    daemon.on("GET", "/v1/broadcasts/17/preview", at_night(customers=1215, waits=[], wake_reason="gas"))
+    with at("confirm", "42", "--no-wait") as person:
+        person.sees("w to wake all")
+        person.type("w\n")
+        person.sees("Why is everyone woken?")
+        person.type("gas\n")
+        person.sees("The number has changed meanwhile: 1,214 then, 1,215 now.")
+        person.sees("Type 1215 to send, q to leave: ")
+        person.type("q\n")
+        assert person.ends() == 1
 
 
 def test_w_without_a_reason_wakes_nobody(at: At, daemon: FakeDaemon) -> None:

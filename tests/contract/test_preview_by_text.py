@@ -241,6 +241,20 @@ async def test_with_a_reason_everyone_is_woken_and_the_books_say_who_and_why(dat
     assert "gas is leaking" in audited["detail"]
 
 
+async def test_what_waking_everyone_would_change_can_be_seen_before_it_is_done(database: Database) -> None:
+    room = room_with(database, NightRule.HOLD)
+    customer = room.town.customer("C-1")
+    site = room.town.site(customer, room.town.region("94110"))
+    room.town.contact(customer, [site], "+14155550001", kind="mobile")
+    draft = await room.open()
+    assert draft.preview is not None
+    which = draft.preview.broadcast_id
+    assert (draft.preview.now, len(draft.preview.waits)) == ({}, 1)
+    said = await room.broadcasts.preview(which, " gas is leaking ")
+    assert (said.now, said.waits, said.wake_reason) == ({"sms": 1}, [], "gas is leaking")
+    assert (await room.broadcasts.preview(which)).wake_reason == ""
+
+
 async def test_nothing_is_said_of_the_night_where_there_is_none_to_wake(database: Database) -> None:
     room = ControlRoom(database)
     room.clock.time = THREE

@@ -50,6 +50,9 @@ async def test_opening_leaves_a_draft_with_its_preview_and_tells_nobody(town: Se
 
 async def test_a_preview_shows_no_address(town: Served) -> None:
     await draft(town)
+    woken = await town.get("/v1/broadcasts/1/preview?wake_reason=gas", role=KeyRole.VIEWER)
+    assert woken.json["wake_reason"] == "gas"
+    assert (await town.get(f"/v1/broadcasts/1/preview?wake_reason={'g' * 1_001}", role=KeyRole.VIEWER)).status == 422
     answer = await town.get("/v1/broadcasts/1/preview", role=KeyRole.VIEWER)
     assert len(answer.json["samples"]) == 3
     assert b"customer1@example.net" not in answer.body

@@ -50,13 +50,13 @@ class Broadcasts:
         """Return one broadcast with its progress; raise `NotFound`."""
         return await self._database.read(lambda tx: shown.view(tx, broadcast_id))
 
-    async def preview(self, broadcast_id: int) -> Preview:
-        """Return what a broadcast would do now; writes nothing."""
+    async def preview(self, broadcast_id: int, wake_reason: str = "") -> Preview:
+        """Return what a broadcast would do now, with a reason: if everyone was woken; writes nothing."""
 
         def look(tx: Transaction) -> Preview:
             playbook = self._playbook(broadcasts.load(tx, broadcast_id))
             outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
-            return shown.preview(tx, broadcast_id, outlook)
+            return shown.preview(tx, broadcast_id, outlook, wake_reason=wake_reason.strip())
 
         return await self._database.read(look)
 

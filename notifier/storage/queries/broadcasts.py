@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as revise
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -139,9 +140,11 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis:
     )
 
 
-def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook) -> Preview:
-    """Return what a broadcast would do; reads only."""
+def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook, *, wake_reason: str = "") -> Preview:
+    """Return what a broadcast would do, also if everyone was woken for a reason; reads only."""
     found = broadcasts.load(tx, broadcast_id)
+    if wake_reason:
+        found = revise(found, wake_reason=wake_reason)
     scope = scope_of(tx, found, seen_from.playbook, seen_from.basis)
     values: dict[str, object] = {"incident": scope.incident_id}
     if not scope.only_told:

@@ -13,6 +13,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.queries import unreached as queries
 from notifier.storage.views import UnreachedView
 from notifier.web.ndjson import Answers
+from notifier.web.problem import Rejected
 from notifier.web.route import Call, Nothing, answer, get, post
 from notifier.web.wire import encode
 
@@ -44,9 +45,12 @@ async def show(call: Call) -> web.StreamResponse:
 
 
 async def preview(call: Call) -> web.StreamResponse:
-    """Show what a broadcast would do."""
-    call.query()
-    return answer(await call.parts.broadcasts.preview(call.number()))
+    """Show what a broadcast would do, or would if everyone was woken."""
+    reason = call.query("wake_reason").get("wake_reason", "")
+    if len(reason) > WAKE_REASON_LENGTH:
+        expected = f"at most {WAKE_REASON_LENGTH} characters"
+        raise Rejected(422, "the reason is too long", field="wake_reason", expected=expected)
+    return answer(await call.parts.broadcasts.preview(call.number(), reason))
 
 
 async def unreached(call: Call) -> web.StreamResponse:
