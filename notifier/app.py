@@ -38,6 +38,7 @@ from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
+from notifier.stages.looks_over import LooksOver
 from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import Deciding, OnCall
 from notifier.stages.planning import Planning
@@ -62,6 +63,7 @@ RETENTION_AT = time(3, 40)
 PROMISES_EVERY = timedelta(seconds=10)
 ON_CALL_EVERY = timedelta(seconds=10)
 SUBSIDED_EVERY = timedelta(minutes=1)
+LOOKS_OVER_EVERY = timedelta(minutes=1)
 GAUGES_EVERY = timedelta(seconds=5)
 REPORTERS_EVERY = timedelta(seconds=1)
 HELPDESK_EVERY = timedelta(seconds=15)
@@ -225,7 +227,7 @@ class App:
         )
         planning = Planning(database, config, clock, queue, metrics, playbooks)
         promises = Promises(database, config, clock, queue, metrics, playbooks)
-        scheduler = build_scheduler(parts, Course(around), planning, promises, queue)
+        scheduler = build_scheduler(parts, Course(around), planning, promises, LooksOver(around), queue)
         return Machine(
             parts=parts, doubts=doubts, planning=planning, promises=promises, worker=worker, scheduler=scheduler
         )
@@ -300,7 +302,12 @@ def trial_providers(config: Config) -> dict[Channel, Provider]:
 
 
 def build_scheduler(
-    parts: Parts, course: Course, planning: Planning, promises: Promises, queue: EmbeddedQueue
+    parts: Parts,
+    course: Course,
+    planning: Planning,
+    promises: Promises,
+    looks_over: LooksOver,
+    queue: EmbeddedQueue,
 ) -> Scheduler:
     """Return everything that happens because time passed."""
 
@@ -328,6 +335,7 @@ def build_scheduler(
             Poller(name="reporters", every=REPORTERS_EVERY, run=parts.inbox.tell_reporters),
             Poller(name="helpdesk", every=HELPDESK_EVERY, run=parts.helpdesk.step),
             Poller(name="subsided", every=SUBSIDED_EVERY, run=parts.detection.dismiss_subsided),
+            Poller(name="looks_over", every=LOOKS_OVER_EVERY, run=looks_over.look),
             Poller(name="gauges", every=GAUGES_EVERY, run=parts.upkeep.measure),
         ),
         jobs=(

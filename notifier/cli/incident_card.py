@@ -17,6 +17,7 @@ from notifier.storage.views import (
     EvidenceView,
     IncidentCard,
     IncidentView,
+    LooksOverView,
     PromiseView,
     RegionView,
     TimelineEntry,
@@ -78,12 +79,24 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("told", plural(card.told, "customer") if card.told else "nobody yet"),
             ("they wrote", _wrote(view.replies)),
             ("service", words(card.part_state)),
+            ("looks over", _looks_over(view.looks_over, moment)),
             ("cause", phrase(view.cause) or "not known yet"),
             ("crew", phrase(view.crew)),
             ("ETA", _when(card.eta_at, moment) if card.state in _OWING else ""),
             ("update by", _when(card.next_update_by, moment) if card.state in _OWING else ""),
             ("playbook", f"{view.playbook}, mode {view.mode}"),
         ]
+    )
+
+
+def _looks_over(seen: LooksOverView | None, moment: Moment) -> str:
+    """Return why it looks over, and that a person has to say so."""
+    if seen is None:
+        return ""
+    said = f"; {number(seen.said_on)} say ON, {number(seen.said_out)} OUT" if seen.said_on or seen.said_out else ""
+    return (
+        f"{seen.chance:.0%}, since about {moment.clock(seen.since)}: {plural(seen.complaints, 'complaint')} since,"
+        f" {number(seen.if_still_out)} were to come if it were still out{said}"
     )
 
 

@@ -27,6 +27,7 @@ _LABELS = {
     "suspected": ("SUSPECTED", WARN),
     "held": ("IN DOUBT", WARN),
     "complaints_again": ("AGAIN OUT?", WARN),
+    "looks_over": ("OVER?", GOOD),
     "paused": ("PAUSED", BAD),
     "draft": ("DRAFT", None),
 }

@@ -141,6 +141,18 @@ class IncidentCard(View, frozen=True, kw_only=True):
     part_state: str
 
 
+class LooksOverView(View, frozen=True, kw_only=True):
+    """Why an incident looks over: a suggestion to whoever works on it."""
+
+    since: datetime  # when service came back, most likely
+    chance: float  # that it is over, from 0 to 1
+    complaints: int  # from the place since then
+    ordinary: float  # complaints that come in that time on an ordinary day
+    if_still_out: float  # complaints that would have come, were it still out
+    said_on: int  # people who answered ON since then
+    said_out: int
+
+
 class IncidentView(View, frozen=True, kw_only=True):
     """One incident, whole."""
 
@@ -165,6 +177,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     broadcasts: list[BroadcastView]
     timeline: list[TimelineEntry]
     replies: dict[str, int] = {}  # what customers wrote back (out, on, pause, ...) -> how many people did
+    looks_over: LooksOverView | None = None
     rejected: list[int] = []  # broadcasts to which a second person said no, and nobody answered yet
 
 

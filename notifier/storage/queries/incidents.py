@@ -6,7 +6,7 @@ from notifier.domain.incident import IncidentState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import broadcasts, rejections
+from notifier.storage.queries import broadcasts, heard, rejections
 from notifier.storage.repositories import audience, incidents, replies
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.views import (
@@ -71,6 +71,7 @@ def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -
         broadcasts=broadcasts.of_incident(tx, incident_id),
         timeline=_timeline(tx, incident_id),
         replies=replies.counts(tx, incident_id),
+        looks_over=heard.standing(tx, incident_id),
         rejected=[each.broadcast_id for each in rejections.unanswered(tx, incident_id)],
     )
 

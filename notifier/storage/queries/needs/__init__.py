@@ -27,6 +27,7 @@ _URGENCY = (
     "late_joiners",
     "suspected",
     "complaints_again",
+    "looks_over",
     "held",
     "draft",
 )
@@ -55,6 +56,7 @@ def needs(
         *updates.left_out(tx),
         *suspicions.suspected(tx, zone),
         *suspicions.complaints_again(tx, now),
+        *suspicions.looks_over(tx, zone),
         *updates.held(tx),
         *updates.drafts(tx, now),
     ]

@@ -8,6 +8,7 @@ from notifier.domain.incident import IncidentState
 from notifier.domain.text import expectation
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
+from notifier.storage.queries import heard
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs.subject import Subject, clock, customers
 from notifier.storage.repositories import incidents
@@ -59,6 +60,27 @@ def _waits_for_approval(tx: Transaction, incident_id: int) -> bool:
     """Tell whether a commander has confirmed it already, and another one is asked."""
     waiting = "SELECT 1 FROM broadcasts WHERE incident_id = :id AND state = 'awaiting_approval' LIMIT 1"
     return tx.scalar(waiting, id=incident_id) is not None
+
+
+def looks_over(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    """Confirmed incidents that look over: a person may ask the crew, and say so."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, i.place FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
+           WHERE i.state = 'confirmed' AND p.state = 'out' ORDER BY i.id"""
+    )
+    for row in rows:
+        seen = heard.standing(tx, row["id"])
+        if seen is None:
+            continue
+        said = f"looks over since about {clock(seen.since, zone)} ({seen.chance:.0%}): {_complaints(seen.complaints)}"
+        said += f" since, {seen.if_still_out:,.1f} were to come if it were still out"
+        if seen.said_on or seen.said_out:
+            said += f"; {seen.said_on:,} say ON, {seen.said_out:,} OUT"
+        yield Subject.of(row).need("looks_over", said, f"restored {row['id']}", f"incidents show {row['id']}")
+
+
+def _complaints(number: int) -> str:
+    return "1 complaint" if number == 1 else f"{number:,} complaints" if number else "no complaint"
 
 
 def complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
