@@ -61,8 +61,11 @@ def _judged(
 
 
 def thresholds_of(grades: Mapping[str, float], peaks: Sequence[float], number: int = 24) -> list[float]:
-    """Return thresholds to draw a curve at: evenly from the lowest score to one that few reach, with those in force."""
+    """Return thresholds to draw a curve at, from the lowest score to one that few reach, with those in force.
+
+    Each is as many times higher than the one before: half of what matters lies below twice the lowest score.
+    """
     if not peaks:
         return sorted(grades.values())
     low, high = peaks[-1], max(peaks[min(len(peaks) - 1, 9)], *grades.values())
-    return sorted({*grades.values(), *(round(low + (high - low) * step / number, 2) for step in range(number + 1))})
+    return sorted({*grades.values(), *(round(low * (high / low) ** (step / number), 2) for step in range(number + 1))})

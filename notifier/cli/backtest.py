@@ -27,6 +27,9 @@ LISTED_AT_MOST = 10  # incidents on the terminal
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the incidents here."
 )
 @click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a report (HTML) here."
+)
+@click.option(
     "--grade", type=click.Choice(["likely", "certain"]), help="What opens an incident; certain if nothing is said."
 )
 @click.option("--threshold", type=click.FloatRange(0, min_open=True), metavar="X", help="Or the score that does.")
@@ -37,6 +40,7 @@ LISTED_AT_MOST = 10  # incidents on the terminal
 def backtest(
     file: Path,
     out: Path | None,
+    report: Path | None,
     grade: str | None,
     threshold: float | None,
     truth: Path | None,
@@ -67,6 +71,7 @@ def backtest(
     thresholds = Thresholds(likely=wanted, certain=max(wanted, settings.certain))
     if out is not None and out.exists() and not is_stdin(file) and out.samefile(file):
         raise click.UsageError("--out is the file of the complaints itself")
+    _check_place(report, file, out)
     with Rejects(rejected_path(out or file) if out or not is_stdin(file) else None) as rejects:
         stream = history.read_complaints(file, rejects)
     windows = history.read_truth(truth, stream)
@@ -83,7 +88,11 @@ def backtest(
     )
     if out is not None:
         _write(found, out)
+    if report is not None:
+        _write_report(found, report)
     _print_json(found) if as_json else _print(found, out)
+    if report is not None and not as_json:
+        printing.line(f"The report is {report}: open it in a browser.")
     history.end(rejects)
 
 
@@ -95,6 +104,25 @@ def _write(found: "Record", out: Path) -> None:
             writer.writerows((one.region, one.service, one.detected_at.isoformat()) for one in found.openings)
     except OSError as error:
         raise click.UsageError(f"cannot write {out}: {error.strerror}") from error
+
+
+def _check_place(report: Path | None, *taken: Path | None) -> None:
+    """Refuse a place for the report before the work begins, not after it."""
+    if report is None:
+        return
+    if not report.parent.is_dir():
+        raise click.UsageError(f"cannot write {report}: there is no folder {report.parent}")
+    if report.resolve() in {each.resolve() for each in taken if each is not None}:
+        raise click.UsageError("--report is the file of the complaints, or that of --out")
+
+
+def _write_report(found: "Record", report: Path) -> None:
+    from notifier.backtest.report import html
+
+    try:
+        report.write_text(html(found), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {report}: {error.strerror}") from error
 
 
 def _print(found: "Record", out: Path | None) -> None:

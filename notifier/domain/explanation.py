@@ -116,6 +116,7 @@ _NOT_COUNTED: Mapping[str, tuple[str, str]] = {
     NotCounted.REPEAT: ("repeat within 24 hours", "repeats within 24 hours"),
     NotCounted.LATE: ("that came too late", "that came too late"),
     NotCounted.HISTORY: ("imported as history", "imported as history"),
+    "duplicate": ("sent twice", "sent twice"),
     NotCounted.UNVERIFIED_CAP: ("by a stranger over the cap", "by strangers over the cap"),
 }
 
@@ -141,10 +142,14 @@ def left_out(not_counted: Mapping[str, int]) -> list[str]:
     total = sum(not_counted.values())
     if not total:
         return []
-    reasons = sorted(not_counted.items(), key=lambda item: (-item[1], item[0]))
-    said = ", ".join(f"{figure(number)} {_reason(why, number)}" for why, number in reasons if number)
     complaints = "1 more complaint did not count" if total == 1 else f"{figure(total)} more complaints did not count"
-    return [f"{complaints}: {said}."]
+    return [f"{complaints}: {reasons(not_counted)}."]
+
+
+def reasons(not_counted: Mapping[str, int]) -> str:
+    """Return why complaints did not count, the most frequent reason first."""
+    ordered = sorted(not_counted.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{figure(number)} {_reason(why, number)}" for why, number in ordered if number)
 
 
 def _headline(found: Surprise) -> str:
@@ -190,7 +195,9 @@ def _within(lasted: timedelta) -> str:
         return "within a minute"
     if minutes < 60:
         return f"in {minutes} minutes" if minutes > 1 else "in 1 minute"
-    return "in an hour" if minutes == 60 else f"in {lasting(lasted)}"
+    if minutes % 60 == 0:
+        return "in an hour" if minutes == 60 else f"in {minutes // 60} hours"
+    return f"in {lasting(lasted)}"
 
 
 def _normal(expected: float) -> str:

@@ -95,6 +95,7 @@ def test_strangers_alone_are_named_as_what_is_lacking() -> None:
         (720, "in 12 minutes"),
         (3600, "in an hour"),
         (9000, "in 2 h 30 min"),
+        (7190, "in 2 hours"),
     ],
 )
 def test_how_long_it_took_is_said_as_people_do(seconds: int, said: str) -> None:
