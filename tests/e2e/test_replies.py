@@ -13,7 +13,7 @@ from tests.e2e.test_kill import call, until
 from tests.stores import ON_BOTH
 from tests.telephones import import_people, number, read_by, say
 
-PEOPLE = 60
+PEOPLE = 40
 SEGMENTS_PER_SECOND = 10  # about two texts every second: there is time to say STOP
 PLAYBOOK = {
     "name": "test",
