@@ -4,18 +4,19 @@ In come the scores of a run after the warm-up, and the wanted false incidents pe
 threshold with the interval in which 95 of 100 repetitions with other weeks of the same kind put it.
 
 How often a threshold is passed falls about exponentially with it, so ln(incidents) is fitted by a line through the
-thresholds passed a quarter to four times as often as wanted; that smooths small numbers, and reaches a little beyond
-them. With a truth, what it explains is left out. Without one, nobody knows which incidents were outages; two limits are
-given then: every incident was false (the threshold is too high, if at all), and the line through what is passed eight
-to 64 times as often as wanted, where outages are few among chance, holds further on (too low, if at all, because the
-tail is heavier). The middle of both is taken. Intervals are a bootstrap over weeks (Efron 1979; weeks, because storms
-and holidays make incidents come together).
+thresholds passed nearly as often as wanted; the fewer, the wider: a quarter to four times as often where four are
+wanted in the file, nine tenths where it is thousands. That smooths small numbers, and reaches a little beyond them.
+With a truth, what it explains is left out. Without one, nobody knows which incidents were outages; two limits are given
+then: every incident was false (the threshold is too high, if at all), and the line through what is passed eight to 64
+times as often as wanted, where outages are few among chance, holds further on (too low, if at all, because the tail is
+heavier). The middle of both is taken. Intervals are a bootstrap over weeks (Efron 1979; weeks, because storms and
+holidays make incidents come together).
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, sqrt
 from random import Random
 
 from notifier.backtest.rates import MONTH_US
@@ -29,9 +30,10 @@ WEEKS_AT_LEAST = 4  # after the warm-up
 REPETITIONS = 400  # of the bootstrap
 EVENTS_AT_LEAST = 5  # incidents at a threshold that is fitted
 POINTS_AT_LEAST = 4  # thresholds that are fitted
-NEAR = (0.25, 4.0)  # how often they are passed, in units of what is wanted
-FAR = (8.0, 64.0)  # the same, where chance prevails
-STEPS = 48  # thresholds looked at
+NEAR_AT_MOST = 4.0  # times as often as wanted, or as seldom
+NEAR_WIDTH = 6.0  # the same beyond one, of a single incident; it shrinks with the root of their number
+FAR = (8.0, 64.0)  # times as often as wanted, where chance prevails
+STEPS = 96  # thresholds looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,9 @@ def calibrate(passed: Passed, wanted: float, *, has_truth: bool) -> Calibrated:
             value=wanted,
             expected="less, or a longer file",
         )
-    near, far = _solve(passed.thresholds, totals, events, NEAR), None
-    low, high = _interval(passed, events, NEAR)
+    factor = min(1 + NEAR_WIDTH / sqrt(events), NEAR_AT_MOST)
+    near, far = _solve(passed.thresholds, totals, events, (1 / factor, factor)), None
+    low, high = _interval(passed, events, (1 / factor, factor))
     value = near
     if not has_truth:
         far = min(_solve(passed.thresholds, totals, events, FAR), near)
