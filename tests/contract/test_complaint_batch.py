@@ -204,7 +204,7 @@ def played(desk: Desk, steps: Sequence[Any], *, together: bool) -> tuple[list[tu
     return answers, rows
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.one_of(group, group, happening), min_size=2, max_size=9))
 def test_groups_between_which_others_write_are_stored_and_answered_as_if_nothing_was_remembered(
     desk: Desk, steps: list[Any]
