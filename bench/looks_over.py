@@ -3,7 +3,7 @@
 No public data have both complaints and the end of the outage, so two sets are put together: the background is PG&E's
 real tickets, by postal code; an outage begins at a random moment, lasts as long as a real one of Entergy's (50
 customers and more), and draws callers at the rate at which PG&E's tickets follow its own large outages. The rule looks
-every five minutes for two days, without any reply of customers, which is the hard case.
+every ten minutes for two days, without any reply of customers, which is the hard case.
 
     python -m bench.looks_over DATA [--outages 400] [--seed 1]
 """

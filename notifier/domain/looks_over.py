@@ -30,7 +30,7 @@ MOMENTS = 120  # at which it may have ended, between its beginning and now
 ON_WEIGHT = log(4)  # someone may be back, and others not
 ON_AT_MOST = 4  # who count: people who live next to each other are back together
 OUT_WEIGHT = log(20)
-SUGGESTED_FROM = 0.95  # the chance that it is over
+SUGGESTED_FROM = 0.9  # the chance that it is over
 WITHDRAWN_BELOW = 0.6  # lower, so that a single complaint does not make a suggestion flicker
 HOUR = timedelta(hours=1)
 
