@@ -86,7 +86,7 @@ def day(at: datetime) -> str:
 def _against(verdict: Verdict, grade: str) -> list[str]:
     said = []
     if verdict.recall is not None:
-        found = f"{figure(verdict.found)} of {_many(verdict.outages, 'known outage')} were found ({verdict.recall:.0%})"
+        found = f"They found {figure(verdict.found)} of {_many(verdict.outages, 'known outage')} ({verdict.recall:.0%})"
         said.append(found + (f", {_speed(verdict.delays)}." if verdict.delays else "."))
     wanted = f"; wanted for {grade}: at most {WANTED[grade]:g}" if grade in WANTED else ""
     said.append(

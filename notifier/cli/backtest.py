@@ -92,7 +92,7 @@ def backtest(
         _write_report(found, report)
     _print_json(found) if as_json else _print(found, out)
     if report is not None and not as_json:
-        printing.line(f"The report is {report}: open it in a browser.")
+        click.echo(f"Report: {printing.safe(str(report))}")  # not wrapped: it is copied
     history.end(rejects)
 
 

@@ -56,7 +56,7 @@ def test_without_a_truth_it_says_how_many_and_who_can_judge_them() -> None:
 def test_with_a_truth_it_says_how_many_were_found_how_fast_and_what_was_false() -> None:
     judged = verdict(known(1, opening=1), known(2, opening=2, minutes=28), known(3))
     _, speed, false = summary(found(verdict=judged, not_counted={}))
-    assert speed == "2 of 3 known outages were found (67%), half of them within 28 min and 9 in 10 within 28 min."
+    assert speed == "They found 2 of 3 known outages (67%), half of them within 28 min and 9 in 10 within 28 min."
     assert false == (
         "1 incident was false: 0.17 (95 in 100: 0.004 to 0.97) a month over all cells, 0.0043 (95 in 100: 0.0001 to "
         "0.024) per cell and month; wanted for certain: at most 0.01."
