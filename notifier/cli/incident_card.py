@@ -24,6 +24,7 @@ from notifier.storage.views import (
 )
 
 EVENTS_SHOWN = 15
+GROWN = "now_also"  # in the timeline: a region that has begun to complain since
 
 _STATE_STYLES = {"suspected": WARN, "confirmed": BAD, "resolved": GOOD, "closed": GOOD}
 _OWING = ("scheduled", "suspected", "confirmed")  # of others nothing is promised any more
@@ -75,6 +76,7 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("closed", _when(view.closed_at, moment)),
             ("dismissed", _when(view.dismissed_at, moment, *_dismissal(view))),
             ("merged", f"into #{view.merged_into}" if view.merged_into else ""),
+            ("now also", "; ".join(_grown(each) for each in view.timeline if each.event == GROWN)),
             ("affected", f"{plural(card.customers, 'customer')} at {sites}"),
             ("told", plural(card.told, "customer") if card.told else "nobody yet"),
             ("they wrote", _wrote(view.replies)),
@@ -230,9 +232,22 @@ def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | N
         printing.line(f"... {number(len(entries) - len(shown))} earlier: --timeline", indent=2)
     printing.table(
         [Column("AT"), Column("WHAT", gives=True), Column("BY")],
-        [[moment.clock(each.at), words(each.event) + _detail(each, moment), each.actor] for each in shown],
+        [[moment.clock(each.at), _happened(each, moment), each.actor] for each in shown],
         indent=2,
     )
+
+
+def _happened(entry: TimelineEntry, moment: Moment) -> str:
+    if entry.event == GROWN:
+        return f"{words(GROWN)} {_grown(entry)}"
+    return words(entry.event) + _detail(entry, moment)
+
+
+def _grown(entry: TimelineEntry) -> str:
+    """Return which region has begun to complain, and what shows it: `94110: 6 distinct, 0.4 expected`."""
+    detail = entry.detail
+    said = f"{detail['now_also']}: {detail['distinct']} distinct, {detail['expected']} expected"
+    return said + (f" (incident {detail['incident']})" if "incident" in detail else "")
 
 
 def _detail(entry: TimelineEntry, moment: Moment) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from notifier.domain.detection import CellKey
+from notifier.domain.region import label
 from notifier.domain.surveillance import Surveillance
 from notifier.domain.where import Callers, Excess
 from notifier.stages.detection.counts import Regions, StoredCounts
@@ -49,8 +50,9 @@ class Surroundings:
         return self._kinds.get(self._regions.find(tx, region_id)[0], len(self._kinds) + 1)
 
     def label(self, tx: Transaction, region_id: int) -> str:
-        """Return a region as people are shown it: kind and code."""
-        return " ".join(self._regions.find(tx, region_id))
+        """Return a region as people read it: `postal code 94110`."""
+        kind, code = self._regions.find(tx, region_id)
+        return f"{label(kind)} {code}"
 
     def code(self, tx: Transaction, region_id: int) -> str:
         """Return the code of a region."""

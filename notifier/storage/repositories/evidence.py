@@ -1,16 +1,14 @@
-"""The evidence of incidents: kept with what it opened, attached where it comes from a wider cell, and narrowed by.
+"""The evidence of incidents: kept with what it opened, attached where it comes from a wider cell.
 
 Functions of an open transaction, for the detector.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from notifier.domain.incident import Evidence, IncidentState, RegionRole
+from notifier.domain.incident import Evidence, RegionRole
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories.incidents import place_regions, record, set_place
-from notifier.storage.repositories.overlaps import covers_part_of
+from notifier.storage.repositories.incidents import record
 
 
 def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
@@ -43,35 +41,6 @@ def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, no
             "customers": evidence.distinct_customers,
         }
         record(tx, incident_id, at=now, event="evidence", actor="daemon", detail=detail)
-
-
-def narrow(tx: Transaction, incident_id: int, *, kinds: Sequence[str], now: datetime) -> None:
-    """Make the narrowest cells that have shown evidence the place of a suspected incident; wider ones stay attached.
-
-    A cell whose place no narrower one shares stays part of the place: a node that shows itself in one postal code
-    does not take the others out. `kinds` are ordered from narrow to wide. An incident that a person opened, or that
-    is confirmed, is left as it is.
-    """
-    incident = tx.row("SELECT state, opened_by, service FROM incidents WHERE id = :id", id=incident_id)
-    if incident is None or incident["state"] != IncidentState.SUSPECTED or incident["opened_by"] != "daemon":
-        return
-    shown = tx.tuples(
-        """SELECT DISTINCT r.kind, r.id FROM evidence AS e JOIN regions AS r ON r.id = e.region_id
-           WHERE e.incident_id = :id ORDER BY r.id""",
-        id=incident_id,
-    )
-    narrowest: list[int] = []
-    for kind in kinds:
-        wider = [int(region_id) for each, region_id in shown if each == kind]
-        narrowest += [one for one in wider if not covers_part_of(tx, incident["service"], one, narrowest)]
-    narrowest.sort()
-    if not narrowest:
-        return
-    if narrowest == place_regions(tx, incident_id):
-        return
-    set_place(tx, incident_id, narrowest)
-    place = tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
-    record(tx, incident_id, at=now, event="place", actor="daemon", detail={"place": place})
 
 
 def _insert(tx: Transaction, incident_id: int, evidence: Evidence) -> None:

@@ -12,8 +12,6 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import load, place_regions, service_pattern, with_state
 
-SITES_LOOKED_AT = 256  # of a narrow region, to tell whether it lies in a wide one
-
 
 def overlapping(
     tx: Transaction, *, service: str, region_ids: Sequence[int], now: datetime, resolved_within: timedelta
@@ -36,47 +34,6 @@ def overlapping(
 def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequence[int]) -> bool:
     """Tell whether an incident shares an active site with one of the regions."""
     return any(_overlaps(tx, incident_id, service, region_id) for region_id in region_ids)
-
-
-def covers_part_of(tx: Transaction, service: str, region_id: int, narrower: Sequence[int]) -> bool:
-    """Tell whether a region holds an active site with the service of one of several narrower ones.
-
-    Of each, `SITES_LOOKED_AT` sites are looked at: narrow regions lie inside wide ones or outside, and this is asked
-    in the middle of a storm. One that is inside by less than that does not explain what the wide one shows.
-    """
-    pattern = service_pattern(service)
-    return any(
-        tx.scalar(
-            """SELECT 1 FROM (SELECT site_id FROM site_regions WHERE region_id = :narrow LIMIT :most) AS a
-               CROSS JOIN site_regions AS b CROSS JOIN sites AS s
-               WHERE b.site_id = a.site_id AND b.region_id = :wide
-                 AND s.id = a.site_id AND s.status = 'active' AND s.services LIKE '' || :pattern LIMIT 1""",
-            narrow=narrow,
-            wide=region_id,
-            most=SITES_LOOKED_AT,
-            pattern=pattern,
-        )
-        is not None
-        for narrow in narrower
-    )
-
-
-def suspected_around(tx: Transaction, *, service: str, region_id: int) -> int | None:
-    """Return the newest suspected incident of a service whose first evidence, of a wider cell, covers part of a region.
-
-    Its place has been narrowed since; what shows itself inside the cell that opened it belongs to it.
-    """
-    opened_by = tx.tuples(
-        """SELECT i.id, e.region_id FROM incidents AS i
-           JOIN evidence AS e ON e.id = (SELECT min(f.id) FROM evidence AS f WHERE f.incident_id = i.id)
-           WHERE i.state = 'suspected' AND i.service = :service ORDER BY i.id DESC""",
-        service=service,
-    )
-    pattern = service_pattern(service)
-    for incident_id, wider in opened_by:
-        if _share_a_site(tx, region_id, wider, pattern):
-            return int(incident_id)
-    return None
 
 
 def outside_of(tx: Transaction, incident_id: int) -> list[tuple[int, IncidentState, int]]:
