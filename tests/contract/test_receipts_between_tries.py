@@ -95,8 +95,8 @@ async def test_a_message_that_is_recorded_while_the_provider_answers_settles_no_
     claimed = await desk.claimed()
 
     class Slow(Twilio):
-        async def ask(self, recipient: str, *, began_at: datetime, known: Collection[str]) -> Found | None:
-            del recipient, began_at, known
+        async def ask(self, recipient: str, *, body: str, began_at: datetime, known: Collection[str]) -> Found | None:
+            del recipient, body, began_at, known
             await desk.hand_over(claimed, Outcome(result=Result.ACCEPTED, provider_id=OTHER))
             await asyncio.sleep(0)
             return Found(provider_id=OTHER, status=S.QUEUED)
