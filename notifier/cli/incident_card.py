@@ -123,6 +123,8 @@ def show_history(view: IncidentView, moment: Moment, *, events_at_most: int | No
     """Print where it is, why it was opened, what was promised and told, and the end of its timeline (None = whole)."""
     _regions(view.regions)
     _evidence(view.evidence, moment)
+    if view.evidence:
+        printing.line(f"why: notifier detection explain {view.card.id}", indent=2, style=printing.DIM)
     show_promises(view.promises, moment)
     _broadcasts(view.broadcasts, moment)
     _timeline(view.timeline, moment, events_at_most)

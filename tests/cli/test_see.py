@@ -145,6 +145,7 @@ def test_an_incident_shows_evidence_promises_broadcasts_and_timeline(notifier: R
     assert "next update  04:10 PDT (in 31 min)  open" in text
     assert "17  03:36  acknowledged  completed  up to 1,172  sent 1,170, failed 2" in text
     assert "opened: grade likely" in text
+    assert "why: notifier detection explain 42" in text
 
 
 @pytest.mark.parametrize(
