@@ -58,10 +58,10 @@ class Desk:
         self.intake = Intake(database, self.config, self.clock, self.queue, self.metrics)
         self.detection = self.new_detection()
 
-    def new_detection(self) -> Detection:
-        """Return a detector that knows nothing yet, as after a restart."""
+    def new_detection(self, database: Database | None = None) -> Detection:
+        """Return a detector that knows nothing yet, as after a restart; `database` stands before that of the desk."""
         playbooks = dict.fromkeys(SERVICES, self.playbook)
-        return Detection(self.database, self.config, self.clock, self.queue, self.metrics, playbooks)
+        return Detection(database or self.database, self.config, self.clock, self.queue, self.metrics, playbooks)
 
     def place(self, code: str = "94110", city: str = "San Francisco", households: int = 8) -> None:
         """Add a postal code in a city, with households `CODE-1`, `CODE-2`, ..."""

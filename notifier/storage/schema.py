@@ -453,6 +453,18 @@ incidents = Table(
     _one_of("state", IncidentState),
     _one_of("dismiss_reason", DismissReason),
     Index("ix_incidents_state", "state", "service"),
+    Index(  # what ended in the last hours is asked for many times a minute
+        "ix_incidents_dismissed_at",
+        "dismissed_at",
+        sqlite_where=text("dismissed_at IS NOT NULL"),
+        postgresql_where=text("dismissed_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_incidents_resolved_at",
+        "resolved_at",
+        sqlite_where=text("resolved_at IS NOT NULL"),
+        postgresql_where=text("resolved_at IS NOT NULL"),
+    ),
 )
 
 incident_regions = Table(

@@ -171,13 +171,22 @@ def newest_evidence(tx: Transaction, since_us: int) -> list[tuple[CellKey, int, 
 
 
 def ended_since(tx: Transaction, since: datetime) -> dict[CellKey, int]:
-    """Return the cells of incidents dismissed or resolved since a time, with when that was, in microseconds."""
+    """Return the cells of incidents dismissed or resolved since a time, with when that was, in microseconds.
+
+    A region that joined an incident only after its end had no end there: what a batch has decided must not change
+    what the complaints behind it are, or it would matter how many were looked at together.
+    """
     rows = tx.tuples(
-        """SELECT ir.region_id, i.service, MAX(CASE i.state WHEN 'dismissed' THEN i.dismissed_at ELSE i.resolved_at END)
-           FROM incidents AS i JOIN incident_regions AS ir ON ir.incident_id = i.id
-           WHERE (i.state = 'dismissed' AND i.dismissed_at > :since)
-              OR (i.state IN ('resolved', 'closed') AND i.resolved_at > :since)
-           GROUP BY ir.region_id, i.service""",
+        """SELECT ir.region_id, e.service, MAX(e.ended_at)
+           FROM (SELECT id, service, dismissed_at AS ended_at FROM incidents WHERE dismissed_at > :since
+                 UNION ALL
+                 SELECT id, service, resolved_at FROM incidents
+                 WHERE resolved_at > :since AND COALESCE(state, '') IN ('resolved', 'closed')) AS e
+           JOIN incident_regions AS ir ON ir.incident_id = e.id
+           WHERE ir.role = 'place'
+              OR EXISTS (SELECT 1 FROM evidence AS v JOIN complaints AS c ON c.id = v.position
+                         WHERE v.incident_id = e.id AND v.region_id = ir.region_id AND c.received_at <= e.ended_at)
+           GROUP BY ir.region_id, e.service""",
         since=to_micros(since),
     )
     return {CellKey(region_id, service): at_us for region_id, service, at_us in rows}

@@ -66,7 +66,7 @@ def upgrade() -> None:
             name=op.f("ck_calls_outcome"),
         ),
         sa.CheckConstraint(
-            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
             name=op.f("ck_calls_reason"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
@@ -432,6 +432,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_incidents_event_id")),
         sa.ForeignKeyConstraint(["merged_into"], ["incidents.id"], name=op.f("fk_incidents_merged_into")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
+    )
+    op.create_index(
+        "ix_incidents_dismissed_at",
+        "incidents",
+        ["dismissed_at"],
+        unique=False,
+        sqlite_where=sa.text("dismissed_at IS NOT NULL"),
+        postgresql_where=sa.text("dismissed_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_incidents_resolved_at",
+        "incidents",
+        ["resolved_at"],
+        unique=False,
+        sqlite_where=sa.text("resolved_at IS NOT NULL"),
+        postgresql_where=sa.text("resolved_at IS NOT NULL"),
     )
     op.create_index("ix_incidents_state", "incidents", ["state", "service"], unique=False)
     op.create_table(
@@ -822,7 +838,7 @@ def upgrade() -> None:
         sa.Column("rests_until", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
             name=op.f("ck_alarms_reason"),
         ),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_alarms_broadcast_id")),
@@ -1090,6 +1106,18 @@ def downgrade() -> None:
     )
     op.drop_table("sites")
     op.drop_index("ix_incidents_state", table_name="incidents")
+    op.drop_index(
+        "ix_incidents_resolved_at",
+        table_name="incidents",
+        sqlite_where=sa.text("resolved_at IS NOT NULL"),
+        postgresql_where=sa.text("resolved_at IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_incidents_dismissed_at",
+        table_name="incidents",
+        sqlite_where=sa.text("dismissed_at IS NOT NULL"),
+        postgresql_where=sa.text("dismissed_at IS NOT NULL"),
+    )
     op.drop_table("incidents")
     op.drop_table("consents")
     op.drop_index("ix_consent_log_contact_point_id", table_name="consent_log")
