@@ -17,6 +17,7 @@ import structlog
 from msgspec.structs import replace
 
 from notifier import __version__
+from notifier.backtest.own import OwnBacktest
 from notifier.clock import Clock, RehearsalClock
 from notifier.config import Config
 from notifier.domain.errors import NotifierError
@@ -28,6 +29,7 @@ from notifier.providers import Provider, create
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
 from notifier.stages import Surroundings, guest_list
+from notifier.stages.automatic import Acting, Automatic
 from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
@@ -60,10 +62,12 @@ from notifier.worker import Lanes, Worker
 BASELINE_AT = time(0, 10)  # local: the day that ended is complete
 LEDGER_AT = time(3, 10)
 RETENTION_AT = time(3, 40)
+BACKTEST_AT = time(4, 10)
 PROMISES_EVERY = timedelta(seconds=10)
 ON_CALL_EVERY = timedelta(seconds=10)
 SUBSIDED_EVERY = timedelta(minutes=1)
 LOOKS_OVER_EVERY = timedelta(minutes=1)
+AUTOMATIC_EVERY = timedelta(seconds=10)
 GAUGES_EVERY = timedelta(seconds=5)
 REPORTERS_EVERY = timedelta(seconds=1)
 HELPDESK_EVERY = timedelta(seconds=15)
@@ -227,7 +231,21 @@ class App:
         )
         planning = Planning(database, config, clock, queue, metrics, playbooks)
         promises = Promises(database, config, clock, queue, metrics, playbooks)
-        scheduler = build_scheduler(parts, Course(around), planning, promises, LooksOver(around), queue)
+        acting = Acting(
+            confirm=lambda which, actor: incidents.confirm(which, ConfirmIncident(), actor),
+            send=broadcasts.send,
+            cancel=broadcasts.cancel,
+        )
+        scheduler = build_scheduler(
+            parts,
+            Course(around),
+            planning,
+            promises,
+            LooksOver(around),
+            Automatic(around, acting),
+            OwnBacktest(database, config, clock, tuple(playbooks.values())),
+            queue,
+        )
         return Machine(
             parts=parts, doubts=doubts, planning=planning, promises=promises, worker=worker, scheduler=scheduler
         )
@@ -307,6 +325,8 @@ def build_scheduler(
     planning: Planning,
     promises: Promises,
     looks_over: LooksOver,
+    automatic: Automatic,
+    backtest: OwnBacktest,
     queue: EmbeddedQueue,
 ) -> Scheduler:
     """Return everything that happens because time passed."""
@@ -335,6 +355,7 @@ def build_scheduler(
             Poller(name="reporters", every=REPORTERS_EVERY, run=parts.inbox.tell_reporters),
             Poller(name="helpdesk", every=HELPDESK_EVERY, run=parts.helpdesk.step),
             Poller(name="subsided", every=SUBSIDED_EVERY, run=parts.detection.dismiss_subsided),
+            Poller(name="automatic", every=AUTOMATIC_EVERY, run=automatic.step),
             Poller(name="looks_over", every=LOOKS_OVER_EVERY, run=looks_over.look),
             Poller(name="gauges", every=GAUGES_EVERY, run=parts.upkeep.measure),
         ),
@@ -342,6 +363,7 @@ def build_scheduler(
             CalendarJob(name="baseline", at=BASELINE_AT, run=parts.detection.refresh_baseline),
             CalendarJob(name="ledger", at=LEDGER_AT, run=parts.upkeep.check_ledger),
             CalendarJob(name="retention", at=RETENTION_AT, run=parts.upkeep.retain),
+            CalendarJob(name="backtest", at=BACKTEST_AT, run=backtest.run),
         ),
         memory=Memory(last_run=parts.upkeep.last_run, ran=parts.upkeep.ran),
     )

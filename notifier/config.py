@@ -180,6 +180,14 @@ class Detection(Settings, frozen=True):
     unverified_at_most: Annotated[
         int, Meta(description="Unverified reporters that count per place and service within four hours.", ge=0)
     ] = 2
+    automatic_per_hour_at_most: Annotated[
+        int,
+        Meta(
+            description="Incidents that mode `automatic` confirms by itself within an hour, over all services; what comes beyond them is left to a person.",
+            ge=0,
+            le=20,
+        ),
+    ] = 3
     unverified_per_address_at_most: Annotated[
         int,
         Meta(

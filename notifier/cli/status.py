@@ -30,6 +30,7 @@ _LABELS = {
     "looks_over": ("OVER?", GOOD),
     "paused": ("PAUSED", BAD),
     "draft": ("DRAFT", None),
+    "automatic": ("NOT YET", None),
 }
 _LABEL_CELLS = 12
 

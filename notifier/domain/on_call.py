@@ -26,6 +26,7 @@ class CallReason(StrEnum):
     PROMISE_IN_DANGER = "promise_in_danger"  # customers were given a time, and it lapses or has lapsed without a word
     APPROVAL_WAITING = "approval_waiting"  # an update waits for a second person
     SUSPECTED = "suspected"  # complaints are evidence of an outage, and nobody has been told
+    CONFIRMED_BY_ITSELF = "confirmed_by_itself"  # the daemon has confirmed an incident, and customers are told
     PROVIDER_STOPPED = "provider_stopped"  # nothing goes out on a channel
     SOURCE_SILENT = "source_silent"  # an intake source says nothing for longer than it ever does
     TEST = "test"  # somebody tries whether people are reached

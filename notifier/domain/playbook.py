@@ -14,7 +14,7 @@ class Mode(StrEnum):
 
     OBSERVE = "observe"  # evidence is recorded, no incident is opened
     PROPOSE = "propose"  # a suspected incident is opened and a person decides
-    AUTOMATIC = "automatic"  # confirms by itself; refused until a backtest allows it
+    AUTOMATIC = "automatic"  # confirms by itself what is certain, once a backtest and judged proposals allow it
 
 
 class NightRule(StrEnum):
@@ -74,8 +74,7 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mode: Annotated[
         Mode,
         Meta(
-            description="How far the daemon goes by itself: observe (records only) or propose (opens a suspected incident; a person confirms).",
-            extra={"refused": (Mode.AUTOMATIC,)},
+            description="How far the daemon goes by itself: observe (records only), propose (opens a suspected incident; a person confirms) or automatic (confirms what is certain, once a backtest over 28 days of own complaints has run and 9 of the last 10 judged proposals were confirmed; until then as propose).",
         ),
     ] = Mode.PROPOSE
     minimum_customers: Annotated[

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from notifier.config import Config
 from notifier.domain.errors import ConfigError, nearest
-from notifier.domain.playbook import Mode, Playbook
+from notifier.domain.playbook import Playbook
 from notifier.resources import resources, shipped
 from notifier.settings.conversion import Reader
 from notifier.settings.descriptions import alternatives
@@ -107,8 +107,6 @@ def idle_files(config: Config) -> list[str]:
 
 def findings(playbook: Playbook) -> Iterator[Finding]:
     """Yield what is wrong with a playbook by itself."""
-    if playbook.mode is Mode.AUTOMATIC:
-        yield "mode", "automatic is refused: it needs the backtest of a later release; expected observe or propose"
     for key, words in (("services", playbook.services), ("channels", playbook.channels)):
         for index, word in repeated(words):
             yield f"{key}[{index}]", f"'{word}' is listed twice"

@@ -65,8 +65,8 @@ _PLAYBOOKS_HEAD = """\
 
 The recovery plan for one or more services, one YAML file each. Those shipped are in `config/playbooks/`; files in the
 folder `playbooks.directory` take the place of shipped ones of the same name, and of the services they are for. Every
-service has exactly one playbook, and every channel of a playbook has a provider. `mode: automatic` is refused: it needs
-the backtest of a later release. Playbooks have no variables in the environment.
+service has exactly one playbook, and every channel of a playbook has a provider. When `mode: automatic` takes effect is
+said in [detection-data.md](detection-data.md). Playbooks have no variables in the environment.
 """
 
 

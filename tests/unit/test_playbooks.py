@@ -103,14 +103,10 @@ def test_a_folder_may_be_relative_to_the_configuration_file(tmp_path: Path) -> N
         ),
         (HEAD + "mod: propose\n", "gas.yaml:3: mod: unknown key; did you mean 'mode'?"),
         (
-            HEAD + "mode: automatic\n",
-            "gas.yaml:3: mode: automatic is refused: it needs the backtest",
-        ),
-        (
             HEAD + "night: {begins: 9pm}\n",
             "gas.yaml:3: night.begins: '9pm' is not allowed; expected a time of day from 00:00 to 23:59, such as 08:00",
         ),
-        (HEAD + "mode: auto\n", "gas.yaml:3: mode: 'auto' is not known; expected observe or propose"),
+        (HEAD + "mode: auto\n", "gas.yaml:3: mode: 'auto' is not known; expected observe, propose or automatic"),
         (
             HEAD + "channels: [voice]\n",
             "gas.yaml:3: channels[0]: no provider carries voice; expected email or sms",

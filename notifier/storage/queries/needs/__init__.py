@@ -11,7 +11,7 @@ from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs import promised, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, waiting
-from notifier.storage.repositories import control
+from notifier.storage.repositories import automatic, control
 from notifier.storage.views import Need
 
 _URGENCY = (
@@ -30,6 +30,7 @@ _URGENCY = (
     "looks_over",
     "held",
     "draft",
+    "automatic",
 )
 
 
@@ -59,8 +60,23 @@ def needs(
         *suspicions.looks_over(tx, zone),
         *updates.held(tx),
         *updates.drafts(tx, now),
+        *_not_automatic(tx),
     ]
     return sorted(found, key=lambda need: (_URGENCY.index(need.kind), need.due_at or now))
+
+
+def _not_automatic(tx: Transaction) -> Iterator[Need]:
+    """Playbooks that ask for mode `automatic` and may not have it yet."""
+    for name, reasons in automatic.closed(tx).items():
+        if reasons:
+            yield Need(
+                kind="automatic",
+                incident_id=None,
+                broadcast_id=None,
+                text=f"automatic is asked for by playbook {name}, but {'; '.join(reasons)}. Until then it proposes",
+                due_at=None,
+                next=[],
+            )
 
 
 def _paused_all(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:

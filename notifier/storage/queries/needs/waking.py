@@ -14,7 +14,7 @@ from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs import promised, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, customers
-from notifier.storage.repositories import broadcasts, incidents
+from notifier.storage.repositories import automatic, broadcasts, incidents
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Need
 
@@ -55,6 +55,14 @@ def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[st
             )
             for incident in suspicions.undecided(tx)
         ),
+        *(
+            Waking(
+                key=alarm_key(CallReason.CONFIRMED_BY_ITSELF, incident_id),
+                reason=CallReason.CONFIRMED_BY_ITSELF,
+                incident_id=incident_id,
+            )
+            for incident_id in automatic.unattended(tx, now)
+        ),
     ]
 
 
@@ -76,6 +84,8 @@ def describe(tx: Transaction, found: Waking) -> str:
     """Return what is said of a need that somebody is called about now."""
     if found.text or found.incident_id is None:
         return found.text
+    if found.reason is CallReason.CONFIRMED_BY_ITSELF:
+        return _by_itself(tx, incidents.load(tx, found.incident_id))
     return _suspected(tx, incidents.load(tx, found.incident_id))
 
 
@@ -146,6 +156,11 @@ def _suspected(tx: Transaction, incident: StoredIncident) -> str:
     card = shown.card(tx, incident.id)
     parts = [*_evidence(tx, incident), customers(card.customers)]
     return f"{_label(incident)}: {', '.join(parts)}, nobody told"
+
+
+def _by_itself(tx: Transaction, incident: StoredIncident) -> str:
+    told = customers(shown.card(tx, incident.id).customers)
+    return f"{_label(incident)}: confirmed by itself: {', '.join(_evidence(tx, incident))}; {told} hear of it"
 
 
 def _evidence(tx: Transaction, incident: StoredIncident) -> Iterator[str]:
