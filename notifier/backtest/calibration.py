@@ -7,9 +7,10 @@ How often a threshold is passed falls about exponentially with it, so ln(inciden
 thresholds passed nearly as often as wanted; the fewer, the wider: a quarter to four times as often where four are
 wanted in the file, nine tenths where it is thousands. That smooths small numbers, and reaches a little beyond them.
 With a truth, what it explains is left out. Without one, nobody knows which incidents were outages; two limits are given
-then: every incident was false (the threshold is too high, if at all), and the line through what is passed eight to 64
-times as often as wanted, where outages are few among chance, holds further on (too low, if at all, because the tail is
-heavier). The middle of both is taken. Intervals are a bootstrap over weeks (Efron 1979; weeks, because storms and
+then: every incident was false (the threshold is too high, if at all); and chance goes on as the line through what is
+passed eight to 64 times as often as wanted, when the incidents beyond the reach of chance are taken off as outages (too
+low, if at all, because the tail is heavier and small outages look like chance). Their geometric mean is taken.
+Intervals are a bootstrap over weeks (Efron 1979; weeks, because storms and
 holidays make incidents come together).
 """
 
@@ -34,6 +35,7 @@ NEAR_AT_MOST = 4.0  # times as often as wanted, or as seldom
 NEAR_WIDTH = 6.0  # the same beyond one, of a single incident; it shrinks with the root of their number
 FAR = (8.0, 64.0)  # times as often as wanted, where chance prevails
 STEPS = 96  # thresholds looked at
+ROUNDS = 8  # of telling outages from chance; it settles after two or three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +97,10 @@ def calibrate(passed: Passed, wanted: float, *, has_truth: bool) -> Calibrated:
     low, high = _interval(passed, events, (1 / factor, factor))
     value = near
     if not has_truth:
-        far = min(_solve(passed.thresholds, totals, events, FAR), near)
-        low = min(low, _interval(passed, events, FAR)[0])
-        value = (near + far) / 2
+        outages = _outages(passed, events)
+        far = min(_solve(passed.thresholds, _without(totals, outages), events, FAR), near)
+        low = min(low, _interval(passed, events, FAR, outages)[0])
+        value = sqrt(near * far)
     return Calibrated(
         wanted=wanted,
         threshold=Interval(value=value, low=min(low, value), high=max(high, value)),
@@ -113,11 +116,29 @@ def _steps(peaks: Sequence[float]) -> list[float]:
     return sorted({peaks[rank - 1] for rank in ranks if 0 < rank <= len(peaks)})
 
 
-def _interval(passed: Passed, events: float, range_: tuple[float, float]) -> tuple[float, float]:
+def _outages(passed: Passed, events: float) -> int:
+    """Return how many incidents are outages, by a threshold that chance reaches a tenth as often as wanted."""
+    totals, outages = passed.totals(), 0
+    for _ in range(ROUNDS):
+        beyond = _solve(passed.thresholds, _without(totals, outages), events / 10, (10 * FAR[0], 10 * FAR[1]))
+        found = totals[min(bisect_left(passed.thresholds, beyond), len(totals) - 1)]
+        if found == outages:
+            break
+        outages = found
+    return outages
+
+
+def _without(totals: Sequence[int], outages: int) -> list[int]:
+    return [max(total - outages, 0) for total in totals]
+
+
+def _interval(passed: Passed, events: float, range_: tuple[float, float], outages: int = 0) -> tuple[float, float]:
     random = Random(1)  # noqa: S311  # the same file gives the same interval
     weeks = range(passed.weeks)
     found = sorted(
-        _solve(passed.thresholds, passed.totals(random.choices(weeks, k=passed.weeks)), events, range_)
+        _solve(
+            passed.thresholds, _without(passed.totals(random.choices(weeks, k=passed.weeks)), outages), events, range_
+        )
         for _ in range(REPETITIONS)
     )
     return found[round(0.025 * (REPETITIONS - 1))], found[round(0.975 * (REPETITIONS - 1))]
