@@ -26,7 +26,7 @@ CARDS_AT_MOST = 120  # openings with a picture
 ROWS_AT_MOST = 500  # of the list of incidents
 MISSED_AT_MOST = 200
 CELLS_AT_MOST = 30  # in the matrix
-PERIODS_AT_MOST = 60  # of the matrix
+PERIODS_AT_LEAST, PERIODS_AT_MOST = 14, 60  # of the matrix
 PERIOD_DAYS = (1, 2, 7, 14, 28, 56, 91, 182, 365)
 
 
@@ -166,7 +166,7 @@ def _period(found: Record) -> _Period:
         return _Period(first=date(1970, 1, 1), days=1, number=1)
     first, days = found.first_at.date(), (found.last_at.date() - found.first_at.date()).days + 1
     length = next((each for each in PERIOD_DAYS if days <= each * PERIODS_AT_MOST), -(-days // PERIODS_AT_MOST))
-    return _Period(first=first, days=length, number=-(-days // length))
+    return _Period(first=first, days=length, number=max(PERIODS_AT_LEAST, -(-days // length)))
 
 
 def _rows(found: Record) -> list[CellRow]:

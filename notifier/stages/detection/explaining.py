@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain import explanation
-from notifier.domain.cell import SPAN_US, Window
+from notifier.domain.baseline import US_PER_HOUR
+from notifier.domain.cell import Window
 from notifier.domain.complaint import Region
 from notifier.domain.detection import CellKey
 from notifier.domain.errors import InvalidInput, NotFound, nearest
@@ -36,7 +37,7 @@ from notifier.storage.repositories import detector
 
 CALLERS_AT_MOST = 100  # who counted, and as many who did not
 REGIONS_AT_MOST = 12  # of an incident; each is scored anew
-BEFORE_US = SPAN_US  # of the plot, before the moment in question
+PERIOD_US = 4 * US_PER_HOUR  # up to the moment in question: who is listed, and where the plot begins
 
 
 class Explaining:
@@ -162,7 +163,7 @@ class Explaining:
     ) -> CellExplained:
         """Return a cell for people; the plot goes on until `until_us`, with complaints up to the position `stream`."""
         found, at_us = moment.found, moment.at_us
-        period = Stretch(since_us=at_us - SPAN_US, until_us=at_us, position=moment.position)
+        period = Stretch(since_us=at_us - PERIOD_US, until_us=at_us, position=moment.position)
         tally = explain.tally(tx, moment.key, period)
         counted = tally.pop("", 0)
         complaints = [
@@ -172,7 +173,7 @@ class Explaining:
         ]
         window_from = found.shown.from_us if found.shown is not None else until_us + 1
         callers = [_caller(each, window_from, named=named) for each in complaints]
-        plotted = Stretch(since_us=at_us - BEFORE_US, until_us=until_us, position=stream or moment.position)
+        plotted = Stretch(since_us=at_us - PERIOD_US, until_us=until_us, position=stream or moment.position)
         times = sorted(time_us for time_us, _ in explain.counted(tx, moment.key, plotted))
         steps = explanation.steps(times, moment.cell.shape, moment.per_hour, plotted.since_us, until_us)
         evidence = found.evidence
