@@ -67,6 +67,8 @@ class Backtest:
         self.tallies = Tallies(local, stream.regions)
         wanted = dict.fromkeys(stream.services, CUSTOMERS_AT_LEAST)
         self.surveillance = Surveillance(local, thresholds, wanted, kind_ranks(stream))
+        if scores_from < float("inf"):
+            self.surveillance.detector.scores_from = scores_from
         self._stream, self._scores_from = stream, scores_from
         self._open: dict[CellKey, OpenedIncident] = {}
 

@@ -23,12 +23,16 @@ HOURS_PER_DAY = 24
 HOURS_PER_WEEK = 168
 EPOCH_HOUR_OF_WEEK = 3 * 24  # 1970-01-01 was a Thursday; Monday 00:00 is hour 0
 
-DECAY_PER_DAY = 0.5 ** (1 / 21)  # a count weighs half as much after three weeks
+DECAY_PER_DAY = 0.5 ** (1 / 3)  # a count weighs half as much after three days: places change their pace in days
+LONG_DECAY_PER_DAY = 0.5 ** (1 / 21)  # in the long mean of the cell, to which the level leans
+LONG_DAYS = 0.5  # how many pseudo-days that mean weighs in the level
 HISTORY_DAYS_AT_MOST = 400  # older days weigh less than a millionth
 PRIOR_DAYS = 3.0  # how many pseudo-days the mean of the service weighs in a new cell
 COLD_PRIOR = 1.0  # complaints per cell and day that a service without one complete day of history is thought to have
 WEIGHT_AT_LEAST = 0.05  # of a day, however quiet its hour-of-week shape
-SURPRISE_FACTOR, SURPRISE_ALLOWANCE = 3.0, 4.0  # a day counts at most 3 x expected + 4: one outage teaches little
+SURPRISE_FACTOR, SURPRISE_ALLOWANCE = 2.0, 2.0  # a day counts at most 2 x expected + 2: one outage teaches little
+USUAL_AT_MOST = 2.0  # times the long mean: floods day after day do not teach ever more
+STORM_FACTOR, STORM_ALLOWANCE = 3.0, 4.0  # the same of a whole service against its median day
 PSEUDO_HOURS = 2.0  # of the mean, in every hour of the week
 WEEKS_FOR_WEEKDAYS = 4  # before, only the hour of the day is told apart
 WINSORISED_RANK = 166  # of the 168 sorted hours of a week: the 99.5th percentile
@@ -277,7 +281,7 @@ def service_history(hours: Mapping[int, int], day: int, silent: tuple[tuple[int,
 
 
 def _mean(totals: Sequence[int]) -> float:
-    cap = SURPRISE_FACTOR * median(totals) + SURPRISE_ALLOWANCE
+    cap = STORM_FACTOR * median(totals) + STORM_ALLOWANCE
     return sum(min(total, cap) for total in totals) / len(totals)
 
 
@@ -290,7 +294,10 @@ def prior(history: ServiceHistory, regions_of_kind: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """The level of a cell through the end of a local day: an average whose days lose half their weight in 21 days."""
+    """The level of a cell through the end of a local day: an average whose days lose half their weight in three days.
+
+    It leans to the mean of the last weeks, so that a few quiet days are not taken for silence.
+    """
 
     through_day: int
     total: float  # decayed complaints
@@ -320,6 +327,7 @@ def level(
     is learnt from earlier days, unless something was counted on them.
     """
     total, weight = prior * PRIOR_DAYS, PRIOR_DAYS
+    long_total, long_weight = total, weight
     sum_of_days, number = 0, 0.0
     first = first_learnt_day(history, through_day)
     if new_on > first:
@@ -331,10 +339,14 @@ def level(
         complaints, share = days.get(day, 0), weight_of[day] * part
         sum_of_days += complaints
         number += part
-        most = SURPRISE_FACTOR * (total / weight) * share + SURPRISE_ALLOWANCE
-        total = total * DECAY_PER_DAY + min(complaints, most)
-        weight = weight * DECAY_PER_DAY + max(share, WEIGHT_AT_LEAST)
+        long = long_total / long_weight
+        usual = min((total + LONG_DAYS * long) / (weight + LONG_DAYS), USUAL_AT_MOST * long)
+        learnt = min(complaints, SURPRISE_FACTOR * usual * share + SURPRISE_ALLOWANCE)
+        share = max(share, WEIGHT_AT_LEAST)
+        total, weight = total * DECAY_PER_DAY + learnt, weight * DECAY_PER_DAY + share
+        long_total, long_weight = long_total * LONG_DECAY_PER_DAY + learnt, long_weight * LONG_DECAY_PER_DAY + share
     mean = sum_of_days / number if number else prior
+    total, weight = total + LONG_DAYS * long_total / long_weight, weight + LONG_DAYS
     return Level(through_day=through_day, total=total, weight=weight, daily_mean=mean)
 
 

@@ -3,12 +3,12 @@
 In come the times of counted complaints and the level and shape that are in force. Out comes the most surprising window
 that ends now. Times are microseconds since 1970-01-01 UTC.
 
-The statistic is that of the issue on detection, section "Algorithm", steps 2 to 4. For every window that begins at a
-counted complaint t_j at most 4 h ago and ends at the newest one: n complaints against mu = m r / (a + m_r) + 0.02;
-here m is what the baseline expects in the window, r = a + n_r, and n_r, m_r are counted and expected over the 12 h
-before t_j; score = n ln(n / mu) - (n + r) ln((n + r) / (mu + r)). A companion for slow rises compares the last hour
-with the mean of that hour of the day over all history: the mean day of the cell times the hour of the day of the
-service, because most cells have too few complaints of their own to tell hours apart.
+For every window that begins at a counted complaint t_j at most 90 minutes ago and ends at the newest one: n complaints
+against mu = m r / (a + m_r) + 0.02; here m is what the baseline expects in the window, r = a + n_r, and n_r, m_r are
+counted and expected over the 12 h before t_j; score = n ln(n / mu) - (n + r) ln((n + r) / (mu + r)). A companion for
+slow rises compares the last hour with the mean of that hour of the day over all history: the mean day of the cell times
+the hour of the day of the service, because most cells have too few complaints of their own to tell hours apart.
+Formulas, parameters and what was tried: docs/detection.md.
 """
 
 from bisect import bisect_left, bisect_right
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from notifier.domain.baseline import US_PER_HOUR, Shape
 
-SPAN_US = 4 * US_PER_HOUR  # the longest window
+SPAN_US = US_PER_HOUR * 3 // 2  # the longest window: what rises more slowly is the companion's
 REFERENCE_US = 12 * US_PER_HOUR  # before a window, to learn what kind of day it is
 KEEP_US = 28 * US_PER_HOUR  # older complaints decide nothing any more
 LAST_HOUR_US = US_PER_HOUR  # the window of the companion
@@ -25,9 +25,14 @@ COMPLAINTS_AT_MOST = 400  # in a window
 COMPLAINTS_AT_LEAST = 3  # in a window
 PSEUDO_COMPLAINTS = 3.0  # `a`: how much the 12 h before a window are trusted less than the baseline
 EXPECTED_AT_LEAST = 0.02  # no window is so short that nothing at all is expected
-COMPANION_WEIGHT = 1.5
+COMPANION_WEIGHT = 1.2  # of its z, beside the scores of windows
 COMPANION_VARIANCE_AT_LEAST = 0.25
 FORGET_AT_LEAST = 64  # old complaints are forgotten in lots
+ONE_BY_ONE = 32  # windows that are looked at one by one, before whole blocks are passed over
+BLOCK = 16  # windows in a block
+
+_UNKNOWN = -1.0  # no integral and no factor is negative
+_Z_PER_COMPLAINT = COMPANION_WEIGHT / sqrt(COMPANION_VARIANCE_AT_LEAST)  # what the companion says of one at most
 
 BEGINNING_US = -(2**62)  # before every complaint
 
@@ -46,14 +51,18 @@ NOTHING = Window(0.0, 0, 0, 0.0, 0)
 
 
 class Cell:
-    """The recent complaints of one cell, oldest first, with what does not change about each window start."""
+    """The recent complaints of one cell, oldest first.
+
+    What belongs to a window that begins at a complaint (integral, reference, factor) is made when it is first needed:
+    most complaints of quiet cells never begin a window that counts.
+    """
 
     __slots__ = (
-        "_expected_until",
         "_factors",
+        "_made_from",
         "_per_hour",
         "_references",
-        "_references_expected",
+        "_until",
         "_verified",
         "daily_mean",
         "day",
@@ -70,12 +79,12 @@ class Cell:
         self._per_hour = 0.0
         self.daily_mean = 0.0
         self.times: list[int] = []
-        self._expected_until: list[float] = []  # integral of the shape up to each complaint
+        self._until: list[float] = []  # integral of the shape up to a complaint; for the first of `times`, no others
         self._references: list[float] = []  # r = a + n_r of the window that begins there
-        self._references_expected: list[float] = []  # integral of the shape over the 12 h before it
         self._factors: list[float] = []  # per_hour x r / (a + m_r): expected complaints per hour of average weight
+        self._made_from = 0  # what belongs to the windows that begin there and later is made, as far as it reaches
         self._verified = bytearray()
-        self.score = 0.0  # at its newest complaint
+        self.score = 0.0  # at its newest complaint, as far as it was worth working out
         self.recorded_us = BEGINNING_US  # the newest evidence stored for it
         self.recorded_grade = ""
 
@@ -84,92 +93,94 @@ class Cell:
         self.day, self.daily_mean = day, daily_mean
         if per_hour != self._per_hour:
             self._per_hour = per_hour
-            self._factors = [
-                self._factor(*pair) for pair in zip(self._references, self._references_expected, strict=True)
-            ]
+            self._make_anew_from(0)
 
     def set_shape(self, shape: Shape) -> None:
         """Put a new shape into force."""
         self.shape = shape
-        integral = shape.integral
-        self._expected_until = [integral(at_us) for at_us in self.times]
-        self._references_expected = [
-            until - integral(at_us - REFERENCE_US)
-            for at_us, until in zip(self.times, self._expected_until, strict=True)
-        ]
-        self._factors = [self._factor(*pair) for pair in zip(self._references, self._references_expected, strict=True)]
+        self._make_anew_from(0)
 
     def add(self, at_us: int, *, verified: bool) -> None:
         """Take in a complaint; one that is older than the newest is put where it belongs."""
         times = self.times
-        place = len(times) if not times or at_us >= times[-1] else bisect_right(times, at_us)
-        until = self.shape.integral(at_us)
-        before = until - self.shape.integral(at_us - REFERENCE_US)
-        reference = PSEUDO_COMPLAINTS + (place - bisect_left(times, at_us - REFERENCE_US, 0, place))
-        if place == len(times):
+        if not times or at_us >= times[-1]:
             times.append(at_us)
-            self._expected_until.append(until)
-            self._references.append(reference)
-            self._references_expected.append(before)
-            self._factors.append(self._factor(reference, before))
             self._verified.append(verified)
         else:
+            place = bisect_right(times, at_us)
             times.insert(place, at_us)
-            self._expected_until.insert(place, until)
-            self._references.insert(place, reference)
-            self._references_expected.insert(place, before)
-            self._factors.insert(place, self._factor(reference, before))
             self._verified.insert(place, verified)
-            self._count_in_later_references(place)
+            self._make_anew_from(place)
         if len(times) > FORGET_AT_LEAST and times[FORGET_AT_LEAST - 1] < times[-1] - KEEP_US:
             self._forget(bisect_left(times, times[-1] - KEEP_US))
 
-    def evaluate(self, at_us: int, *, verified_at_least: int = 0, since_us: int = BEGINNING_US) -> Window:
+    def evaluate(
+        self, at_us: int, *, verified_at_least: int = 0, since_us: int = BEGINNING_US, at_least: float = 0.0
+    ) -> Window:
         """Return the most surprising window that ends at `at_us`, which is not before the newest complaint.
 
-        Only windows that begin at or after `since_us` and hold `verified_at_least` verified complaints count.
+        Only windows that begin at or after `since_us`, hold `verified_at_least` verified complaints and score
+        `at_least` count.
         """
-        times, until, factors = self.times, self._expected_until, self._factors
-        now = until[-1] if at_us == times[-1] else self.shape.integral(at_us)
-        oldest = max(at_us - SPAN_US, since_us)
+        times = self.times
         newest = len(times) - 1
-        stop = max(bisect_left(times, oldest), newest + 1 - COMPLAINTS_AT_MOST)
         start = newest + 1 - COMPLAINTS_AT_LEAST  # the first complaint of the shortest window that counts
         if verified_at_least > 0:
             start = min(start, self._start_of_verified(verified_at_least))
-        best, best_at, best_mu = 0.0, -1, 0.0
-        for i in range(start, stop - 1, -1):
-            n = newest + 1 - i
+        oldest = max(at_us - SPAN_US, since_us)
+        window = NOTHING
+        if start >= 0 and times[start] >= oldest:
+            stop = max(bisect_left(times, oldest, 0, start + 1), newest + 1 - COMPLAINTS_AT_MOST)
+            window = self._most_surprising(at_us, start, stop, at_least)
+        return self._companion(at_us, window, since_us, verified_at_least, max(window.score, at_least))
+
+    def _most_surprising(self, at_us: int, start: int, stop: int, at_least: float) -> Window:
+        """Return the window with the highest score of those that begin at the complaints from `stop` to `start`."""
+        self._make(stop, start)
+        times, until, factors = self.times, self._until, self._factors
+        now, number = self.shape.integral(at_us), len(times)
+        best, best_at, best_mu = at_least, -1, 0.0
+        i, block_from = start, start - ONE_BY_ONE
+        while i >= stop:
+            if i <= block_from and i - BLOCK >= stop:
+                mu = (now - until[i]) * min(factors[i - BLOCK + 1 : i + 1]) + EXPECTED_AT_LEAST
+                excess = number - i + BLOCK - 1 - mu  # of no window of the block more
+                if excess <= 0 or excess * excess < 2 * mu * best:
+                    i -= BLOCK
+                    continue
+                block_from = i - BLOCK
+            n = number - i
             mu = (now - until[i]) * factors[i] + EXPECTED_AT_LEAST
             excess = n - mu
             # The score is at most that of Poisson with known mu, which is at most (n - mu)^2 / (2 mu).
-            if excess > 0 and excess * excess > 2 * mu * best:
+            if excess > 0 and excess * excess >= 2 * mu * best:
                 r = self._references[i]
                 score = n * log(n / mu) - (n + r) * log((n + r) / (mu + r))
-                if score > best:
+                if score >= best:
                     best, best_at, best_mu = score, i, mu
-        window = NOTHING
-        if best_at >= 0:
-            window = Window(
-                best, times[best_at], newest + 1 - best_at, best_mu - EXPECTED_AT_LEAST, sum(self._verified[best_at:])
-            )
-        return self._companion(at_us, window, since_us, verified_at_least)
+            i -= 1
+        if best_at < 0:
+            return NOTHING
+        verified = sum(self._verified[best_at:])
+        return Window(best, times[best_at], number - best_at, best_mu - EXPECTED_AT_LEAST, verified)
 
-    def _companion(self, at_us: int, window: Window, since_us: int, verified_at_least: int) -> Window:
+    def _companion(self, at_us: int, window: Window, since_us: int, verified_at_least: int, at_least: float) -> Window:
         """Return the last hour, when it is more surprising than `window`; a daily rhythm is all it knows."""
-        first = bisect_right(self.times, max(at_us - LAST_HOUR_US, since_us - 1))
-        observed = len(self.times) - first
-        if not observed:
+        times, begins_us = self.times, max(at_us - LAST_HOUR_US, since_us - 1)
+        too_few = int(at_least / _Z_PER_COMPLAINT)
+        if len(times) <= too_few or times[-1 - too_few] <= begins_us:
             return window
+        first = bisect_right(times, begins_us)
+        observed = len(times) - first
         hour = self.shape.local.hour(at_us) % 24
         expected = self.daily_mean / 24 * self.shape.hours_of_day[hour]
-        z = (observed - expected) / sqrt(max(expected, COMPANION_VARIANCE_AT_LEAST))
-        if COMPANION_WEIGHT * z <= window.score:
+        score = COMPANION_WEIGHT * (observed - expected) / sqrt(max(expected, COMPANION_VARIANCE_AT_LEAST))
+        if score < at_least or score <= window.score:
             return window
         verified = sum(self._verified[first:])
         if verified < verified_at_least:
             return window
-        return Window(COMPANION_WEIGHT * z, self.times[first], observed, expected, verified)
+        return Window(score, times[first], observed, expected, verified)
 
     def window(self, from_us: int, at_us: int) -> Window:
         """Return what one window says, the most surprising one or not; fewer than three complaints score nothing."""
@@ -205,22 +216,42 @@ class Cell:
     def _factor(self, reference: float, before: float) -> float:
         return self._per_hour * reference / (PSEUDO_COMPLAINTS + self._per_hour * before)
 
-    def _count_in_later_references(self, place: int) -> None:
-        limit = self.times[place] + REFERENCE_US
-        for later in range(place + 1, len(self.times)):
-            if self.times[later] > limit:
-                return
-            self._references[later] += 1
-            self._factors[later] = self._factor(self._references[later], self._references_expected[later])
+    def _make(self, stop: int, start: int) -> None:
+        """Make what belongs to the windows that begin at the complaints from `stop` to `start`."""
+        factors = self._factors
+        unneeded = stop - len(factors)
+        if unneeded > 0:
+            for column in (self._until, self._references, factors):
+                column.extend([_UNKNOWN] * unneeded)
+            self._made_from = stop
+        for i in range(stop, self._made_from):  # nothing, unless an earlier moment is asked for
+            self._until[i], self._references[i], factors[i] = self._of_window_from(i)
+        self._made_from = min(self._made_from, stop)
+        for i in range(len(factors), start + 1):
+            until, reference, factor = self._of_window_from(i)
+            self._until.append(until)
+            self._references.append(reference)
+            factors.append(factor)
+
+    def _of_window_from(self, i: int) -> tuple[float, float, float]:
+        times, before_us = self.times, self.times[i] - REFERENCE_US
+        until = self.shape.integral(times[i])
+        reference = PSEUDO_COMPLAINTS + (i - bisect_left(times, before_us, 0, i))
+        return until, reference, self._factor(reference, until - self.shape.integral(before_us))
+
+    def _make_anew_from(self, place: int) -> None:
+        for column in (self._until, self._references, self._factors):
+            del column[place:]
+        self._made_from = min(self._made_from, place)
 
     def _forget(self, number: int) -> None:
         columns: tuple[list[int] | list[float] | bytearray, ...] = (
             self.times,
-            self._expected_until,
+            self._until,
             self._references,
-            self._references_expected,
             self._factors,
             self._verified,
         )
         for column in columns:
             del column[:number]
+        self._made_from = max(self._made_from - number, 0)

@@ -5,14 +5,16 @@ findings: groups of cells whose score has reached a grade. Nothing else goes in,
 stored baselines and the complaints of the last 28 hours finds the same. Times are microseconds since 1970-01-01 UTC.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from heapq import nlargest
+from heapq import nsmallest
 from typing import NamedTuple
 
 from notifier.domain.baseline import Level, LocalTime, Shape
-from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell, Window
+from notifier.domain.cell import BEGINNING_US, KEEP_US, LAST_HOUR_US, SPAN_US, Cell, Window
+from notifier.domain.surge import BONUS_AT_MOST, PER_CELL_AND_HOUR, Surge, mean_per_hour
 
 EVIDENCE_EVERY_US = 60_000_000  # a cell that stays anomalous is recorded once a minute, and when its grade rises
 
@@ -78,7 +80,9 @@ class Detector:
         self.cells: dict[CellKey, Cell] = {}
         self._thresholds = thresholds
         self._customers_at_least = customers_at_least  # by service: distinct verified customers
+        self.scores_from: float | None = None  # for who wants every score from there on; None = what decides
         self._shapes: dict[str, Shape] = {}
+        self._surges = {service: Surge() for service in customers_at_least}
         self._since: Mapping[CellKey, int] = {}
 
     def set_shape(self, service: str, shape: Shape) -> None:
@@ -91,6 +95,14 @@ class Detector:
     def shape(self, service: str) -> Shape:
         """Return the shape in force."""
         return self._shapes[service]
+
+    def set_mean(self, service: str, daily_mean: float | None) -> None:
+        """Say how many complaints of a service there are a day, over all its regions; None when nobody knows."""
+        self._surges[service].per_hour = mean_per_hour(daily_mean)
+
+    def bonus(self, service: str, at_us: int) -> float:
+        """Return what a surge of the service adds to the scores of its cells at a moment."""
+        return self._surges[service].bonus(at_us, self._shapes[service])
 
     def ignore_before(self, since: Mapping[CellKey, int]) -> None:
         """Say where an incident was dismissed or resolved, and when: what came before is no evidence any more."""
@@ -110,20 +122,19 @@ class Detector:
 
     def remember(self, complaint: CountedComplaint) -> None:
         """Take in a complaint that was decided earlier."""
-        for region_id in complaint.regions:
-            self._cell(CellKey(region_id, complaint.service)).add(complaint.at_us, verified=complaint.verified)
+        self._take_in(complaint)
 
     def feed(self, complaint: CountedComplaint) -> list[Finding]:
         """Take in a complaint and return its cells that have reached a grade, narrow before wide.
 
         Cells that stay anomalous are returned once a minute, or when one of them rises to a higher grade.
         """
+        touched = self._take_in(complaint)
+        if self.scores_from is None and all(_has_nothing_to_tell(cell) for _, cell in touched):
+            return []
         findings = []
         due = False
-        for region_id in complaint.regions:
-            key = CellKey(region_id, complaint.service)
-            cell = self._cell(key)
-            cell.add(complaint.at_us, verified=complaint.verified)
+        for key, cell in touched:
             finding = self._look(key, cell, complaint.position)
             if finding is not None:
                 findings.append(finding)
@@ -133,6 +144,19 @@ class Detector:
         for finding in findings:
             self.mark_recorded(finding.cell, finding.at_us, finding.grade)
         return findings
+
+    def _take_in(self, complaint: CountedComplaint) -> list[tuple[CellKey, Cell]]:
+        """Return the touched cells, narrow before wide; the narrowest says whether the complaint adds to a surge."""
+        service, at_us, verified = complaint.service, complaint.at_us, complaint.verified
+        touched = []
+        for region_id in complaint.regions:
+            key = CellKey(region_id, service)
+            cell = self._cell(key)
+            cell.add(at_us, verified=verified)
+            touched.append((key, cell))
+        if touched and _has_its_share(touched[0][1].times, at_us):
+            self._surges[service].add(at_us)
+        return touched
 
     def mark_recorded(self, key: CellKey, at_us: int, grade: str) -> None:
         """Note that evidence of a cell is stored."""
@@ -144,25 +168,16 @@ class Detector:
         for key in [key for key, cell in self.cells.items() if not cell.times or cell.times[-1] < newest_us - KEEP_US]:
             del self.cells[key]
 
-    def score_all(self) -> None:
-        """Score every cell with a level at its newest complaint, for display."""
-        for cell in self.cells.values():
-            if cell.day is not None and cell.times:
-                cell.score = cell.evaluate(cell.times[-1]).score
-
     def highest(self, at_us: int, limit: int) -> list[tuple[CellKey, Window]]:
         """Return the cells with the highest scores at an instant, for display; quiet ones are left out."""
-        recent = [
-            (cell.score, key)
-            for key, cell in self.cells.items()
-            if cell.day is not None and cell.score > 0 and cell.times[-1] > at_us - SPAN_US
-        ]
         scored = []
-        for _, key in nlargest(2 * limit, recent):
-            cell = self.cells[key]
-            scored.append((key, cell.evaluate(max(at_us, cell.times[-1]))))
-        shown = [(key, window) for key, window in scored if window.score > 0]
-        return sorted(shown, key=lambda pair: (-pair[1].score, pair[0]))[:limit]
+        for key, cell in self.cells.items():
+            if cell.day is not None and cell.times[-1] > at_us - SPAN_US:
+                then_us = max(at_us, cell.times[-1])
+                window = cell.evaluate(then_us)
+                if window.score > 0:
+                    scored.append((key, window._replace(score=window.score + self.bonus(key.service, then_us))))
+        return nsmallest(limit, scored, key=lambda pair: (-pair[1].score, pair[0]))
 
     def _cell(self, key: CellKey) -> Cell:
         cell = self.cells.get(key)
@@ -171,19 +186,37 @@ class Detector:
         return cell
 
     def _look(self, key: CellKey, cell: Cell, position: int) -> Finding | None:
-        at_us = cell.times[-1]
-        window = cell.evaluate(at_us)
-        cell.score = window.score
-        if window.score < self._thresholds.likely:
+        at_us, likely = cell.times[-1], self._thresholds.likely
+        wanted_score = likely if self.scores_from is None else min(likely, self.scores_from)
+        window = cell.evaluate(at_us, at_least=max(wanted_score - BONUS_AT_MOST, 0.0))
+        if window.score == 0:
+            cell.score = 0.0
+            return None
+        bonus = self.bonus(key.service, at_us)
+        cell.score = window.score + bonus
+        if cell.score < likely:
             return None
         wanted = self._customers_at_least[key.service]
         since_us = self._since.get(key, BEGINNING_US)
         if window.verified < wanted or window.from_us < since_us:
             window = cell.evaluate(at_us, verified_at_least=wanted, since_us=since_us)
+        window = window._replace(score=window.score + bonus)
         grade = self._thresholds.grade(window.score)
-        if grade is None:
+        if grade is None or not window.observed:
             return None
         return Finding(cell=key, at_us=at_us, window=window, grade=grade, position=position)
+
+
+def _has_its_share(times: Sequence[int], at_us: int) -> bool:
+    """Tell whether a complaint that was just counted is among the few of its hour with which a cell adds to a surge."""
+    if at_us >= times[-1]:
+        return len(times) <= PER_CELL_AND_HOUR or times[-1 - PER_CELL_AND_HOUR] <= at_us - LAST_HOUR_US
+    return bisect_right(times, at_us) - bisect_right(times, at_us - LAST_HOUR_US) <= PER_CELL_AND_HOUR
+
+
+def _has_nothing_to_tell(cell: Cell) -> bool:
+    """Tell whether evidence of a cell is as high as can be and too fresh to be recorded again."""
+    return cell.recorded_grade == Grade.CERTAIN and cell.times[-1] - cell.recorded_us < EVIDENCE_EVERY_US
 
 
 def _is_due(cell: Cell, finding: Finding) -> bool:

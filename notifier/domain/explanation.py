@@ -18,9 +18,10 @@ from notifier.domain.detection import Thresholds
 from notifier.domain.text import figure, lasting
 
 US_PER_MINUTE = US_PER_HOUR // 60
-WINDOWS_MINUTES = (15, 30, 60, 120, 240)
+WINDOWS_MINUTES = (5, 15, 30, 60, 90)
 STEPS_MINUTES = (5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1440)  # of a plot
 STEPS_AT_MOST = 60
+SURGE_WORTH_A_WORD = 0.1  # of the score
 NEXT_TO_NONE = 0.05  # expected complaints that are said as "hardly any"
 
 
@@ -39,6 +40,7 @@ class Needed:
     thresholds: Thresholds
     customers_at_least: int  # verified ones
     since_us: int = BEGINNING_US  # an incident there ended then: what came before is no evidence any more
+    bonus: float = 0.0  # what a surge of the whole service adds to the score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +78,11 @@ class Step:
 def surprise(cell: Cell, at_us: int, needed: Needed) -> Surprise:
     """Return what the detector sees in a cell at a moment, which is not before its newest complaint."""
     best = cell.evaluate(at_us) if cell.times else None
-    best = best if best is not None and best.score > 0 else None
+    best = _with_bonus(best, needed) if best is not None and best.score > 0 else None
     evidence = best
     if best is not None and (best.verified < needed.customers_at_least or best.from_us < needed.since_us):
         evidence = cell.evaluate(at_us, verified_at_least=needed.customers_at_least, since_us=needed.since_us)
+        evidence = _with_bonus(evidence, needed) if evidence.observed else None
     if evidence is not None and needed.thresholds.grade(evidence.score) is None:
         evidence = None
     windows = [
@@ -91,6 +94,10 @@ def surprise(cell: Cell, at_us: int, needed: Needed) -> Surprise:
     if shown is not None:
         windows.append(Measured(kind=WindowKind.MOST_SURPRISING, window=shown))
     return Surprise(at_us=at_us, best=best, evidence=evidence, windows=windows)
+
+
+def _with_bonus(window: Window, needed: Needed) -> Window:
+    return window._replace(score=window.score + needed.bonus)
 
 
 def steps(times: Sequence[int], shape: Shape, per_hour: float, from_us: int, until_us: int) -> list[Step]:
@@ -123,7 +130,7 @@ _NOT_COUNTED: Mapping[str, tuple[str, str]] = {
 
 def words(found: Surprise, needed: Needed, not_counted: Mapping[str, int]) -> list[str]:
     """Return what a cell shows at a moment: how many where how many are normal, what that is worth, who is left out."""
-    return [_headline(found), *_worth(found, needed), *left_out(not_counted)]
+    return [_headline(found), *_worth(found, needed), *_surge(found, needed), *left_out(not_counted)]
 
 
 def opening_words(observed: int, verified: int, expected: float, lasted: timedelta) -> str:
@@ -172,6 +179,14 @@ def _worth(found: Surprise, needed: Needed) -> list[str]:
     if thresholds.grade(found.best.score) is None:
         return [f"The score is {found.best.score:.1f}, below {figure(thresholds.likely)}: no evidence of an incident."]
     return [f"The score of {found.best.score:.1f} would do, and yet it is no evidence: {_lacks(found.best, needed)}."]
+
+
+def _surge(found: Surprise, needed: Needed) -> list[str]:
+    if found.best is None or needed.bonus < SURGE_WORTH_A_WORD:
+        return []
+    return [
+        f"{needed.bonus:.1f} of the score is there because the service is complained about all over, as in a storm."
+    ]
 
 
 def _lacks(best: Window, needed: Needed) -> str:

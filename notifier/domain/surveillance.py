@@ -121,6 +121,7 @@ class Surveillance:
             self.detector.set_shape(service, shapes[service].without(new.state.silences.get(service, ())))
         self.baseline = self._baseline_of(new.day, new.state, shapes)
         self._state = new.state
+        self._give_means()
         self.changes.state = None
         for key, cell in self.detector.cells.items():
             if key.service in new.imported:
@@ -141,6 +142,7 @@ class Surveillance:
         self.baseline = self._baseline_of(day, state, in_force)
         for service in self.services:
             self.detector.set_shape(service, self.baseline.shape(service).without(state.silences.get(service, ())))
+        self._give_means()
 
     def remember(self, counts: Counts, complaint: CountedComplaint) -> None:
         """Take in a complaint that was decided earlier."""
@@ -218,6 +220,10 @@ class Surveillance:
         days = counts.cell_days(key, self.baseline.first_learnt_day(key.service), day)
         kind, new_on = counts.kind_of(key.region_id), counts.new_on(key.region_id)
         return self.baseline.level(key.service, kind, days, new_on=new_on), True
+
+    def _give_means(self) -> None:
+        for service in self.services:
+            self.detector.set_mean(service, self.baseline.history(service).daily_mean)
 
     def _baseline_of(self, day: int, state: BaselineState, shapes: Mapping[str, Shape]) -> Baseline:
         histories = {service: stored.history() for service, stored in state.services.items()}

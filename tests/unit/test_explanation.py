@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.baseline import FLAT, US_PER_HOUR, LocalTime, Shape
-from notifier.domain.cell import Cell, Window
+from notifier.domain.cell import SPAN_US, Cell, Window
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Thresholds
 from notifier.domain.explanation import (
@@ -25,7 +25,7 @@ from notifier.domain.explanation import (
 
 LOCAL = LocalTime("America/Los_Angeles")
 SHAPE = Shape(FLAT, LOCAL)
-NEEDED = Needed(thresholds=Thresholds(likely=8.5, certain=17.5), customers_at_least=3)
+NEEDED = Needed(thresholds=Thresholds(likely=8.5, certain=15.5), customers_at_least=3)
 NOON_US = 1_772_481_600_000_000  # 2026-03-02 20:00 UTC
 
 
@@ -45,9 +45,7 @@ def test_every_window_scores_as_the_detector_scores_it(minutes: list[float], per
     companion = cell.last_hour(NOON_US)
     assert best.score == pytest.approx(max(same.score, companion.score), abs=1e-9)
     assert all(
-        cell.window(at_us, NOON_US).score <= best.score + 1e-9
-        for at_us in cell.times
-        if at_us > NOON_US - 4 * US_PER_HOUR
+        cell.window(at_us, NOON_US).score <= best.score + 1e-9 for at_us in cell.times if at_us >= NOON_US - SPAN_US
     )
 
 
@@ -63,7 +61,7 @@ def test_a_burst_is_said_in_one_sentence() -> None:
     said = words(surprise(cell_of(0, 2, 4, 6, 8, 12, *daily, per_hour=2), NOON_US, NEEDED), NEEDED, {})
     assert said[0] == "6 different customers in 12 minutes, where 0.4 are normal at this hour."
     assert said[1].startswith("The score is ")
-    assert said[1].endswith("(likely from 8.5, certain from 17.5).")
+    assert said[1].endswith("(likely from 8.5, certain from 15.5).")
     assert len(said) == 2
 
 

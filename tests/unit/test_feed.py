@@ -209,14 +209,14 @@ def test_silent_hours_do_not_bend_the_shape() -> None:
 
 
 def test_a_new_region_is_thought_to_be_like_the_others_and_not_to_have_been_silent_for_weeks() -> None:
-    assert level({}, history()) == pytest.approx(1, abs=0.5)  # quiet for 35 days
+    assert level({}, history()) < 0.5  # quiet for 35 days
     assert level({}, history(), new_on=FIRST + 34) == pytest.approx(17.9, abs=0.1)  # 24 thought, one quiet day
     assert level({}, history(), new_on=FIRST + 35) == 24
 
 
 def test_a_new_region_follows_its_own_days_soon() -> None:
     busy = {FIRST + 34: 100, FIRST + 33: 100}
-    assert level(busy, history(), new_on=FIRST + 33) > 45
+    assert level(busy, history(), new_on=FIRST + 33) > 40
     assert level(busy, history()) < 15
 
 

@@ -6,15 +6,16 @@ again from the counts as they are now: what was imported since then is in them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from notifier.config import Config
 from notifier.domain import explanation
-from notifier.domain.baseline import Baseline, Level, LocalTime
+from notifier.domain.baseline import US_PER_HOUR, Baseline, Level, LocalTime
 from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell
 from notifier.domain.detection import CellKey, Thresholds
 from notifier.domain.explanation import Needed, Surprise
 from notifier.domain.playbook import Playbook
+from notifier.domain.surge import BONUS_AT_MOST, SURGE_US
 from notifier.domain.surveillance import Surveillance, ranks
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Transaction
@@ -50,7 +51,8 @@ class Moments:
     def at(self, tx: Transaction, key: CellKey, label: str, at_us: int, position: int) -> Moment:
         """Return a cell as it was; `label` is its region as people are shown it."""
         day = self._local.day(at_us)
-        baseline = self._baseline(tx, key.service, day)
+        surveillance = self._surveillance(tx, key.service, day)
+        baseline = surveillance.baseline
         level = _level(tx, baseline, key, label.partition(" ")[0])
         cell = Cell(baseline.shape(key.service))
         cell.set_level(day, level.per_hour, level.daily_mean)
@@ -63,6 +65,10 @@ class Moments:
             customers_at_least=self._wanted(key.service),
             since_us=ended_us if ended_us <= at_us else BEGINNING_US,
         )
+        found = explanation.surprise(cell, at_us, needed)
+        if found.best is not None and found.best.score >= self._thresholds.likely - BONUS_AT_MOST:
+            needed = replace(needed, bonus=_bonus(tx, surveillance, key.service, at_us, position))
+            found = explanation.surprise(cell, at_us, needed)
         return Moment(
             key=key,
             label=label,
@@ -71,21 +77,30 @@ class Moments:
             cell=cell,
             per_hour=level.per_hour,
             needed=needed,
-            found=explanation.surprise(cell, at_us, needed),
+            found=found,
         )
 
     def _wanted(self, service: str) -> int:
         """Return how many verified customers a service needs; one that is not configured any more needs one."""
         return self._playbooks[service].minimum_customers if service in self._playbooks else 1
 
-    def _baseline(self, tx: Transaction, service: str, day: int) -> Baseline:
+    def _surveillance(self, tx: Transaction, service: str, day: int) -> Surveillance:
         surveillance = Surveillance(self._local, self._thresholds, {service: self._wanted(service)}, self._watched)
         row = detector.load(tx)
         if row.baseline_day == day:
             surveillance.restore_baseline(day, row.state, baselines.shapes(tx))
         else:  # a day that is over, or one that has seen no complaint yet
             surveillance.begin_day(StoredCounts(tx, Regions()), day)
-        return surveillance.baseline
+        return surveillance
+
+
+def _bonus(tx: Transaction, surveillance: Surveillance, service: str, at_us: int, position: int) -> float:
+    """Return what a surge of the service added to the score of a cell then."""
+    counts = StoredCounts(tx, Regions())
+    for complaint in detector.counted_since(tx, at_us - SURGE_US - US_PER_HOUR, position):
+        if complaint.service == service:
+            surveillance.remember(counts, complaint)
+    return surveillance.detector.bonus(service, at_us)
 
 
 def _level(tx: Transaction, baseline: Baseline, key: CellKey, kind: str) -> Level:

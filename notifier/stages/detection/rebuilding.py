@@ -27,5 +27,4 @@ def rebuild(tx: Transaction, surveillance: Surveillance, regions: Regions) -> in
     for key, at_us, grade in detector.newest_evidence(tx, newest_us - SPAN_US):
         if key.service in surveillance.services:
             surveillance.detector.mark_recorded(key, at_us, grade)
-    surveillance.detector.score_all()
     return row.position
