@@ -1,5 +1,6 @@
 """POST /webhooks/twilio/status: signed, quick, and about nothing but our own texts."""
 
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
@@ -60,10 +61,8 @@ class Daemon(Served):
 
 
 @pytest.fixture
-async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
-    from notifier.storage.migrate import upgrade
-
-    upgrade(f"sqlite:///{tmp_path / 'notifier.db'}")
+async def daemon(template: Path, tmp_path: Path) -> AsyncIterator[Daemon]:
+    shutil.copyfile(template, tmp_path / "notifier.db")
     async with Daemon(tmp_path) as daemon:
         point = contact_point(daemon.database, 1)
         id_ = notification(daemon.database, broadcast(daemon.database, incident(daemon.database)), point)
