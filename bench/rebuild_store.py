@@ -178,7 +178,7 @@ def _first_region(size: Size, kind: str) -> int:
 
 def _numbers(until: int) -> str:
     """Return the beginning of a statement that has the numbers from 0 up to `until` as `numbers`."""
-    return f"WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < {until - 1})"
+    return f"WITH RECURSIVE numbers(i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {until - 1})"
 
 
 def midnight(tx: Transaction, at: datetime) -> None:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -216,7 +217,7 @@ async def _do(desk: Desk, what: str, number: int) -> None:
         case "dismiss" | "resolve":
             for incident_id, _, state in desk.incidents():
                 if state == IncidentState.SUSPECTED:
-                    desk.database.write_now(lambda tx, i=incident_id: _end(tx, i, what, now))
+                    desk.database.write_now(partial(_end, incident_id=incident_id, how=what, now=now))
         case "history":
             rows = [
                 request(
@@ -228,7 +229,7 @@ async def _do(desk: Desk, what: str, number: int) -> None:
             await desk.detection.refresh_baseline()
 
 
-def _end(tx: Transaction, incident_id: int, how: str, now: datetime) -> None:
+def _end(tx: Transaction, *, incident_id: int, how: str, now: datetime) -> None:
     if how == "dismiss":
         incidents.dismiss(tx, incident_id, now=now, reason=DismissReason.BY_PERSON, actor="ana")
     else:

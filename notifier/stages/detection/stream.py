@@ -154,10 +154,10 @@ class Detection:
             for finding in group.findings:
                 self._metrics.evidence.labels(finding.cell.service, finding.grade).inc()
         self._tell_days(batch.changes)
-        self._metrics.detector_cells.set(len(self._surveillance.detector.cells))
 
     def _tell_days(self, changes: Changes) -> None:
         """Log the days that have begun, and forget the regions of cells that were forgotten."""
+        self._metrics.detector_cells.set(len(self._surveillance.detector.cells))
         for new in changes.days:
             _log_day(new)
         for service, silence in changes.silences:
