@@ -26,7 +26,7 @@ OLDEST_AT = datetime(2000, 1, 1, tzinfo=UTC)
 COUNTS_AGAIN_AFTER = timedelta(hours=24)  # a reporter counts once per cell in this time
 UNVERIFIED_WITHIN = timedelta(hours=4)  # the time for which `detection.unverified_at_most` is meant
 ADDRESS_WITHIN = timedelta(hours=24)  # the time for which `detection.unverified_per_address_at_most` is meant
-LATE_FEEDS_WITHIN = timedelta(days=3)  # an older row feeds the baseline only when it is imported as history
+LATE_FEEDS_WITHIN = timedelta(days=1)  # an older row feeds the baseline only when it is imported as history
 
 
 class NotCounted(StrEnum):
@@ -264,7 +264,7 @@ def may_feed(effective_at: datetime, now: datetime, *, verified: bool, feeds_onl
     """Tell whether a complaint may feed the baseline, as far as its time goes.
 
     Nobody bends the baseline from outside: a late row of a stranger feeds nothing, nor does one of a customer that is
-    more than three days old. What a person imports as history does.
+    more than a day old. What a person imports as history does.
     """
     return feeds_only is not NotCounted.LATE or (verified and now - effective_at <= LATE_FEEDS_WITHIN)
 

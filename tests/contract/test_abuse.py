@@ -203,7 +203,7 @@ async def test_old_times_open_nothing_and_one_customer_cannot_write_a_past(desk:
     await desk.intake.submit_many([request(customer_id="94110-1", occurred_at=at) for at in times], actor=SYSTEM)
     await desk.decide()
     assert desk.incidents() == []
-    assert await level_tomorrow(desk) == pytest.approx(before, abs=0.15)  # three days of it at most
+    assert await level_tomorrow(desk) == pytest.approx(before, abs=0.3)  # one complaint at most
 
 
 async def test_strangers_cannot_write_a_past(desk: Desk) -> None:
@@ -217,25 +217,33 @@ async def test_strangers_cannot_write_a_past(desk: Desk) -> None:
 # --- what a flood leaves behind, and what it hides ------------------------------------------------------------------
 
 
-async def test_a_week_of_floods_does_not_raise_what_is_expected(desk: Desk) -> None:
+@pytest.mark.parametrize("flooded", [False, True])
+async def test_a_week_of_floods_does_not_raise_what_is_expected(desk: Desk, flooded: bool) -> None:
     await ordinary_past(desk)
     before = await level_tomorrow(desk)
     for day in range(7):
         for turn in range(5):
             desk.clock.at = NOON + (day + 1) * DAY + turn * 4.2 * HOUR
-            await flood(desk, strangers(20, first=1000 * day + 30 * turn))
+            if flooded:
+                await flood(desk, strangers(20, first=1000 * day + 30 * turn))
     after = await level_tomorrow(desk)
-    assert (before, after) == (pytest.approx(0.5, abs=0.1), pytest.approx(before, abs=0.1))
+    assert after < before  # a quiet week, and no more than one stranger
     assert await outage(desk, "94110") <= 4  # 94110-8 complained a moment ago
 
 
-async def test_a_flood_does_not_delay_a_real_outage_in_the_same_place_nor_next_to_it(desk: Desk) -> None:
+async def test_a_flood_delays_a_real_outage_neither_next_to_it_nor_in_the_same_place(desk: Desk) -> None:
     await ordinary_past(desk)
-    assert await outage(desk, "94112") == 3
     for turn in range(4):
-        desk.clock.at = NOON + DAY + turn * 3 * HOUR
+        desk.clock.at = NOON + turn * 3 * HOUR
         await flood(desk, strangers(250, first=1000 * turn))
+    assert await outage(desk, "94112") == 3
+    desk.clock.at += DAY
+    await flood(desk, strangers(250, first=5000))
     assert await outage(desk, "94110") == 3
+    for number in range(4, 9):
+        desk.clock.at += MINUTE
+        await desk.complain(f"94110-{number}")
+        await desk.decide()
     assert [place for _, place, _ in desk.incidents()] == ["94112", "94110"]
 
 

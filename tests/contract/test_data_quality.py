@@ -62,7 +62,7 @@ async def test_without_any_history_three_customers_are_enough_and_two_are_not(de
     assert desk.incidents() == []
     await desk.complain(f"{CODE}-3")
     await desk.decide()
-    assert desk.incidents() == [(1, CODE, "suspected")]
+    assert [state for _, _, state in desk.incidents()] == ["suspected"]
     assert level(desk) == 1.0  # one a day, until something is known
 
 

@@ -246,11 +246,11 @@ def test_one_stranger_a_day_and_place_feeds_the_baseline() -> None:
         (None, 0, False, True),
         (NotCounted.LATE, 1, True, True),
         (NotCounted.LATE, 1, False, False),
-        (NotCounted.LATE, 4, True, False),
+        (NotCounted.LATE, 2, True, False),
         (NotCounted.HISTORY, 800, True, True),
     ],
 )
-def test_the_past_feeds_the_baseline_within_three_days_unless_it_is_imported(
+def test_the_past_feeds_the_baseline_within_a_day_unless_it_is_imported(
     feeds_only: NotCounted | None, days: int, verified: bool, feeds: bool
 ) -> None:
     assert may_feed(NOW - timedelta(days=days), NOW, verified=verified, feeds_only=feeds_only) is feeds
