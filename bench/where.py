@@ -42,6 +42,7 @@ TODAY = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)  # midnight in California
 CALLERS = (0.005, 0.05)  # of the affected customers call, log-uniform
 DELAY_MEDIANS = (10, 30)  # minutes from the outage to the call, gamma with shape 1.5
 DELAY_SHAPE, MEDIAN_OF_SHAPE = 1.5, 1.183
+CALLERS_AT_LEAST = 2  # of an outage, for a suspicion to be one of it
 LOOKS = (10, 30)  # minutes after the first suspicion
 LEAD, GIVE_UP = 720, 240  # minutes of background before; without a suspicion after
 UNEVEN_SHAPE = 4.0  # with --uneven the propensity of each ZIP is gamma-distributed about that of its outage
@@ -120,7 +121,9 @@ class World:
         self.clear()
         detection, outcome = self.detection(), Outcome()
         await detection.rebuild()
-        calls = sorted(self._background(parts, random) + self._calls(parts, random, uneven=uneven))
+        injected = self._calls(parts, random, uneven=uneven)
+        own = [minutes for minutes, _ in injected]
+        calls = sorted(self._background(parts, random) + injected)
         at, looks, sent = -float(LEAD), list(LOOKS), 0
         last = max(part.at for part in parts)
         while looks and at < GIVE_UP + LOOKS[-1]:
@@ -139,6 +142,8 @@ class World:
                 self._ignore_noise()
             if outcome.opened is None and self._incidents():
                 outcome.opened = at
+                if sum(minutes <= at for minutes in own) < CALLERS_AT_LEAST:
+                    return outcome  # a false incident came first: that is the detector's
             if outcome.opened is not None and at >= max(outcome.opened, last) + looks[0]:
                 looks.pop(0)
                 self._look(parts, outcome)

@@ -21,7 +21,7 @@ Formulas, parameters and figures: docs/detection-where.md.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from math import ceil, lgamma, log, log1p
+from math import ceil, inf, lgamma, log, log1p
 
 OWN_PROPENSITY = 3.0  # nats that a part costs which does not share the propensity of its siblings
 EXPECTED_AT_LEAST = 0.02  # callers of a group in any window: no place is so quiet that one caller is proof
@@ -182,22 +182,20 @@ def _split(excess: Excess, region: int, callers: Sequence[Callers]) -> _Choice |
     parts.sort(key=lambda choice: -choice.value)
     known = sum(min(_sites(excess, part) * excess.shares.get((part, region), 1.0), everything) for part in by_part)
     number = max(len(parts), ceil(everything * len(parts) / max(known, 1.0) - 1e-9))
-    best: _Choice | None = None
-    for taken in _sizes(len(parts)):
-        chosen = parts[:taken]
+    best_value, best = -inf, _Choice(regions=[], groups=[], sites=0.0, price=0.0, alone=0.0)
+    taken = 0
+    for size in _sizes(len(parts)):
+        chosen = parts[:size]
         sites = sum(choice.sites for choice in chosen)
         share = min(sites / max(everything, 1.0), 1.0)
         unplaced = [_Group(each.number, _group(excess, each).rate, share) for each in direct]
-        price = _ways(number, taken) + sum(choice.price for choice in chosen)
+        price = _ways(number, size) + sum(choice.price for choice in chosen)
         alone = _together(chosen, unplaced)
-        if best is None or alone - price > best.value:
-            best = _Choice(
-                regions=[_within(each, region) for choice in chosen for each in choice.regions],
-                groups=[group for choice in chosen for group in choice.groups] + unplaced,
-                sites=sites,
-                price=price,
-                alone=alone,
-            )
+        if alone - price > best_value:
+            groups = [group for choice in chosen for group in choice.groups] + unplaced
+            best = _Choice(regions=[], groups=groups, sites=sites, price=price, alone=alone)
+            best_value, taken = best.value, size
+    best.regions = [_within(each, region) for choice in parts[:taken] for each in choice.regions]
     return best
 
 

@@ -6,11 +6,17 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from notifier.domain.baseline import LocalTime
+from notifier.domain.detection import Thresholds
 from notifier.domain.errors import NotFound, TransitionRefused
 from notifier.domain.incident import DismissReason, IncidentState, PartState
+from notifier.domain.surveillance import Surveillance
+from notifier.stages.detection.counts import Regions
+from notifier.stages.detection.placing import Placing
+from notifier.stages.detection.surroundings import Suspicion, Surroundings
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import incidents, overlaps
+from notifier.storage.repositories import incidents
 from notifier.storage.repositories.evidence import attach_evidence
 from tests.incident_town import MORNING, Town, evidence
 
@@ -41,10 +47,13 @@ def opened(
     )
 
 
-def overlapping(database: Database, *regions: int, service: str = "power") -> list[int]:
-    return database.read_now(
-        lambda tx: overlaps.overlapping(tx, service=service, region_ids=regions, now=MORNING, resolved_within=HOUR)
-    )
+def standing(database: Database, region: int, *, service: str = "power") -> int | None:
+    """Return the incident that evidence from a region belongs to."""
+    kinds = {"postal_code": 0, "city": 1}
+    around = Surroundings(Regions(), kinds)
+    surveillance = Surveillance(LocalTime("UTC"), Thresholds(likely=8.5, certain=17.5), {service: 3}, kinds)
+    suspicion = Suspicion(service=service, since_us=to_micros(MORNING), until_us=to_micros(MORNING), position=0)
+    return database.read_now(lambda tx: Placing(tx, around, surveillance, suspicion, now=MORNING).standing(region))
 
 
 def events(database: Database, incident_id: int) -> list[str]:
@@ -88,11 +97,13 @@ def test_incidents_of_the_same_region_or_with_a_common_active_site_overlap(datab
     town.household("a", postal, city)
     town.household("b", other, empty_city, status="ended")
     incident_id = opened(database, postal)
-    assert overlapping(database, postal) == [incident_id]
-    assert overlapping(database, city) == [incident_id]
-    assert overlapping(database, other, empty_city) == []
-    assert overlapping(database, postal, service="internet") == []
-    assert opened(database, other) not in overlapping(database, empty_city)
+    assert standing(database, postal) == incident_id
+    assert standing(database, city) == incident_id
+    assert standing(database, other) is None
+    assert standing(database, empty_city) is None
+    assert standing(database, postal, service="internet") is None
+    opened(database, other)
+    assert standing(database, empty_city) is None
 
 
 def test_a_list_of_sites_overlaps_the_regions_of_its_sites(database: Database) -> None:
@@ -100,7 +111,7 @@ def test_a_list_of_sites_overlaps_the_regions_of_its_sites(database: Database) -
     postal = town.region("94110")
     site = town.site(town.customer("a"), postal)
     incident_id = opened(database, sites=(site,))
-    assert overlapping(database, postal) == [incident_id]
+    assert standing(database, postal) == incident_id
 
 
 def test_a_resolved_incident_overlaps_only_for_a_while(database: Database) -> None:
@@ -118,10 +129,10 @@ def test_a_resolved_incident_overlaps_only_for_a_while(database: Database) -> No
             )
         )
 
-    resolve(recent, HOUR / 2)
-    resolve(old, 2 * HOUR)
+    resolve(recent, 3 * HOUR)
+    resolve(old, 5 * HOUR)
     resolve(closed, HOUR / 2, "closed")
-    assert overlapping(database, postal) == [recent]
+    assert standing(database, postal) == recent
 
 
 def test_evidence_attaches_wider_regions_and_is_told_once_per_region_and_grade(database: Database) -> None:

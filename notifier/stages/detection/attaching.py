@@ -18,7 +18,7 @@ from notifier.stages.detection.placing import Placing, Split
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant
-from notifier.storage.repositories import detector, incidents, overlaps, surroundings, updates
+from notifier.storage.repositories import detector, incidents, surroundings, updates
 from notifier.storage.repositories.evidence import attach_evidence
 
 SPAN = timedelta(microseconds=SPAN_US)  # evidence may reach this far back, so what ended since then still counts
@@ -77,19 +77,16 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
 def _standing(tx: Transaction, group: Group, attaching: Attaching) -> tuple[int | None, bool]:
     """Return the incident that evidence belongs to, and whether it joins it from outside its place.
 
-    It is one that shares a site with the narrowest cell: the one that has its region before the newest. Else it is a
-    suspected one that lies beside it and began or grew shortly before.
+    It is one that shares a site with the narrowest cell. Else it is a suspected one that lies beside it and began or
+    grew shortly before.
     """
-    finding = group.findings[0]
-    service, region_id = finding.cell.service, finding.cell.region_id
-    overlapping = overlaps.overlapping(
-        tx, service=service, region_ids=[region_id], now=attaching.now, resolved_within=SPAN
-    )
-    if overlapping:
-        known = detector.incident_of_region(tx, service, region_id, attaching.now - SPAN)
-        return (known if known in overlapping else overlapping[-1]), False
+    finding, placing = group.findings[0], _placing(tx, group.findings, attaching)
+    region_id = finding.cell.region_id
+    standing = placing.standing(region_id)
+    if standing is not None:
+        return standing, False
     path = attaching.around.path(tx, group.regions)
-    beside = _placing(tx, group.findings, attaching).beside(path, region_id, finding.window.from_us, may_be_placed=True)
+    beside = placing.beside(path, region_id, finding.window.from_us, may_be_placed=True)
     return (None, False) if beside is None else (beside.id, True)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from notifier.config import Config
 from notifier.domain import explanation
-from notifier.domain.baseline import US_PER_HOUR, Baseline, Level, LocalTime
+from notifier.domain.baseline import US_PER_HOUR, LocalTime
 from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell
 from notifier.domain.detection import CellKey, Thresholds
 from notifier.domain.explanation import Needed, Surprise
@@ -52,9 +52,8 @@ class Moments:
         """Return a cell as it was; `label` is its region as people are shown it."""
         day = self._local.day(at_us)
         surveillance = self._surveillance(tx, key.service, day)
-        baseline = surveillance.baseline
-        level = _level(tx, baseline, key, label.partition(" ")[0])
-        cell = Cell(baseline.shape(key.service))
+        level = surveillance.level(StoredCounts(tx, Regions()), key)
+        cell = Cell(surveillance.detector.shape(key.service))
         cell.set_level(day, level.per_hour, level.daily_mean)
         stretch = Stretch(since_us=at_us - KEEP_US, until_us=at_us, position=position)
         for effective_us, verified in explain.counted(tx, key, stretch):
@@ -98,15 +97,6 @@ def _bonus(tx: Transaction, surveillance: Surveillance, service: str, at_us: int
     """Return what a surge of the service added to the score of a cell then."""
     counts = StoredCounts(tx, Regions())
     for complaint in detector.counted_since(tx, at_us - SURGE_US - US_PER_HOUR, position):
-        if complaint.service == service:
+        if complaint.service == service and complaint.at_us <= at_us:
             surveillance.remember(counts, complaint)
     return surveillance.detector.bonus(service, at_us)
-
-
-def _level(tx: Transaction, baseline: Baseline, key: CellKey, kind: str) -> Level:
-    """Return the level of a cell on the day of the baseline: the one that was put into force, or made as it was."""
-    stored = baselines.level(tx, key)
-    if stored is not None and stored.through_day == baseline.day - 1:
-        return stored
-    days = baselines.cell_days(tx, key, baseline.first_learnt_day(key.service), baseline.day)
-    return baseline.level(key.service, kind, days)

@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from notifier.domain.cell import SPAN_US
 from notifier.domain.surveillance import Surveillance
 from notifier.domain.where import Excess, Explained, causes, explain
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant
-from notifier.storage.repositories import incidents, surroundings
+from notifier.storage.repositories import incidents, overlaps, surroundings
 from notifier.storage.repositories.surroundings import OpenIncident
 
 TOGETHER = timedelta(hours=1)  # what begins this soon after an incident began or grew may have the same cause
+RESOLVED_LATELY = timedelta(microseconds=SPAN_US)  # a window of evidence may reach back into it
 REASONS_KEPT = 4  # in the timeline; a storm may have hundreds of regions
 
 
@@ -44,9 +46,22 @@ class Placing:
     ) -> None:
         self._tx, self._around, self._surveillance = tx, around, surveillance
         self._suspicion, self._now = suspicion, now
-        self._open = surroundings.open_incidents(tx, suspicion.service)
+        self._service = suspicion.service
+        self._known = surroundings.open_incidents(tx, self._service, resolved_since=now - RESOLVED_LATELY)
+        self._open = [each for each in self._known if not each.is_over]
 
     # --- finding ----------------------------------------------------------------------------------------------------
+
+    def standing(self, region_id: int) -> int | None:
+        """Return the incident whose place shares a site with a region: that of its name before the newest."""
+        meeting = [each for each in self._known if self._shares_a_site(each, region_id)]
+        named = [each for each in meeting if region_id in each.place]
+        return max((each.id for each in named or meeting), default=None)
+
+    def _shares_a_site(self, incident: OpenIncident, region_id: int) -> bool:
+        if any(self._around.meeting(self._tx, self._service, region_id, each) > 0 for each in incident.place):
+            return True
+        return incident.lists_sites and overlaps.overlaps(self._tx, incident.id, self._service, [region_id])
 
     def beside(self, path: Sequence[int], region_id: int, began_us: int, *, may_be_placed: bool) -> OpenIncident | None:
         """Return the newest incident whose place has a sibling of a region, and that began or grew shortly before."""
@@ -149,11 +164,11 @@ class Placing:
     def _are_siblings(self, path: Sequence[int], region_id: int, other: int) -> bool:
         wider = max(self._around.rank(self._tx, region_id), self._around.rank(self._tx, other))
         parent = next((each for each in path if self._around.rank(self._tx, each) > wider), None)
-        return parent is not None and self._around.meet(self._tx, other, parent)
+        return parent is not None and self._around.meet(self._tx, self._service, other, parent)
 
     def _touches(self, place: Iterable[int], cause: Iterable[int]) -> bool:
         cause = tuple(cause)
-        return any(self._around.meet(self._tx, one, other) for one in place for other in cause)
+        return any(self._around.meet(self._tx, self._service, one, other) for one in place for other in cause)
 
     def _shown(self, cause: Sequence[int], evidence: Iterable[int]) -> tuple[int, ...]:
         """Return the regions with evidence that lie in a cause and are not wider than it."""
@@ -162,7 +177,7 @@ class Placing:
             for region_id in sorted(evidence)
             if any(
                 self._around.rank(self._tx, region_id) <= self._around.rank(self._tx, each)
-                and self._around.meet(self._tx, region_id, each)
+                and self._around.meet(self._tx, self._service, region_id, each)
                 for each in cause
             )
         )

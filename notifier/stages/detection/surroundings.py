@@ -37,7 +37,7 @@ class Surroundings:
         """`kinds` are those that are watched, with their rank, narrow before wide."""
         self._regions, self._kinds = regions, kinds
         self._sites: dict[CellKey, int] = {}
-        self._shares: dict[tuple[int, int], float] = {}
+        self._shares: dict[tuple[str, int, int], float] = {}
         self._since: datetime | None = None
 
     def refresh(self, now: datetime) -> None:
@@ -64,17 +64,23 @@ class Surroundings:
         watched = [each for each in region_ids if self._regions.find(tx, each)[0] in self._kinds]
         return tuple(sorted(watched, key=lambda region_id: (self.rank(tx, region_id), region_id)))
 
-    def share(self, tx: Transaction, narrow: int, wide: int) -> float:
-        """Return which share of a region's sites lies in another one."""
-        key = narrow, wide
+    def share(self, tx: Transaction, service: str, narrow: int, wide: int) -> float:
+        """Return which share of a region's sites with a service lies in another one."""
+        key = service, narrow, wide
         if key not in self._shares:
-            self._shares[key] = 1.0 if narrow == wide else surroundings.share_of(tx, narrow, wide)
+            self._shares[key] = 1.0 if narrow == wide else surroundings.share_of(tx, service, narrow, wide)
         return self._shares[key]
 
-    def meet(self, tx: Transaction, one: int, other: int) -> bool:
-        """Tell whether two regions share a good part of the narrower one's sites."""
+    def meeting(self, tx: Transaction, service: str, one: int, other: int) -> float:
+        """Return which share of the narrower region's sites lies in the wider one."""
         narrow, wide = sorted((one, other), key=lambda region_id: (self.rank(tx, region_id), region_id))
-        return self.share(tx, narrow, wide) >= 0.5
+        if narrow != wide and self.rank(tx, narrow) == self.rank(tx, wide):
+            return 0.0  # a site has one region of each kind
+        return self.share(tx, service, narrow, wide)
+
+    def meet(self, tx: Transaction, service: str, one: int, other: int) -> bool:
+        """Tell whether two regions share a good part of the narrower one's sites."""
+        return self.meeting(tx, service, one, other) >= 0.5
 
     def excess(
         self,
@@ -108,7 +114,7 @@ class Surroundings:
                 for key in keys
             },
             sites={key.region_id: self._sites_of(tx, key) for key in keys},
-            shares=self._straddling(tx, callers),
+            shares=self._straddling(tx, suspicion.service, callers),
         )
 
     def _sites_of(self, tx: Transaction, key: CellKey) -> int:
@@ -116,14 +122,16 @@ class Surroundings:
             self._sites[key] = surroundings.sites_with(tx, key.service, key.region_id)
         return self._sites[key]
 
-    def _straddling(self, tx: Transaction, paths: Iterable[tuple[int, ...]]) -> dict[tuple[int, int], float]:
+    def _straddling(
+        self, tx: Transaction, service: str, paths: Iterable[tuple[int, ...]]
+    ) -> dict[tuple[int, int], float]:
         """Return the shares of regions whose callers lie in more than one region of the next wider kind."""
         above: dict[tuple[int, int], set[int]] = {}
         for path in paths:
             for narrow, wide in pairwise(path):
                 above.setdefault((narrow, self.rank(tx, wide)), set()).add(wide)
         return {
-            (narrow, wide): self.share(tx, narrow, wide)
+            (narrow, wide): self.share(tx, service, narrow, wide)
             for (narrow, _), several in sorted(above.items())
             if len(several) > 1
             for wide in sorted(several)

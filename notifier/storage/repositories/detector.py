@@ -192,20 +192,6 @@ def ended_since(tx: Transaction, since: datetime) -> dict[CellKey, int]:
     return {CellKey(region_id, service): at_us for region_id, service, at_us in rows}
 
 
-def incident_of_region(tx: Transaction, service: str, region_id: int, resolved_since: datetime) -> int | None:
-    """Return the standing incident that already has this region, its place before an attached one, newest first."""
-    found: int | None = tx.scalar(
-        """SELECT i.id FROM incident_regions AS ir JOIN incidents AS i ON i.id = ir.incident_id
-           WHERE ir.region_id = :region AND i.service = :service
-             AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
-           ORDER BY CASE ir.role WHEN 'place' THEN 0 ELSE 1 END, i.id DESC LIMIT 1""",
-        region=region_id,
-        service=service,
-        since=to_micros(resolved_since),
-    )
-    return found
-
-
 def quiet_since(tx: Transaction, services: Sequence[str], since: datetime) -> list[int]:
     """Return the suspected incidents of these services without evidence since a time, oldest first."""
     rows: Iterable[tuple[int, str]] = tx.tuples(

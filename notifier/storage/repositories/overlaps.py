@@ -5,30 +5,10 @@ with the service lies in both.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from notifier.domain.incident import IncidentState
 from notifier.storage.database import Transaction
-from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import load, place_regions, service_pattern, with_state
-
-
-def overlapping(
-    tx: Transaction, *, service: str, region_ids: Sequence[int], now: datetime, resolved_within: timedelta
-) -> list[int]:
-    """Return the incidents of a service that share an active site with one of the regions, oldest first.
-
-    Counted are suspected and confirmed ones, and those resolved at most `resolved_within` ago.
-    """
-    candidates = tx.tuples(
-        """SELECT i.id FROM incidents AS i
-           WHERE i.service = :service
-             AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
-           ORDER BY i.id""",
-        service=service,
-        since=to_micros(now - resolved_within),
-    )
-    return [int(incident_id) for (incident_id,) in candidates if overlaps(tx, int(incident_id), service, region_ids)]
 
 
 def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequence[int]) -> bool:

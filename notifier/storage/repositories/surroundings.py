@@ -10,7 +10,7 @@ from datetime import datetime
 
 from notifier.domain.incident import IncidentState
 from notifier.storage.database import Transaction
-from notifier.storage.instants import from_json, to_instant
+from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.repositories.incidents import place_regions, service_pattern
 
 SITES_LOOKED_AT = 1000  # of a region, to estimate which share of them has a service, or lies in another region
@@ -18,10 +18,12 @@ SITES_LOOKED_AT = 1000  # of a region, to estimate which share of them has a ser
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIncident:
-    """A suspected or confirmed incident, as far as another one must know of it."""
+    """A suspected or confirmed incident, or one resolved lately, as far as another one must know of it."""
 
     id: int
     place: tuple[int, ...]
+    lists_sites: bool  # beside or instead of regions
+    is_over: bool  # resolved
     may_be_placed: bool  # suspected, and by the daemon: people's places stay as they are
     began_at: datetime
     extended_at: datetime  # when its place grew last, or when it began
@@ -64,12 +66,14 @@ def sites_with(tx: Transaction, service: str, region_id: int) -> int:
     return round(int(every) * int(having) / int(looked_at))
 
 
-def share_of(tx: Transaction, narrow: int, wide: int) -> float:
-    """Return which share of a region's sites lies in another region, by its first sites."""
+def share_of(tx: Transaction, service: str, narrow: int, wide: int) -> float:
+    """Return which share of a region's active sites with a service lies in another region, by its first sites."""
     looked_at, inside = tx.tuples(
         """SELECT COUNT(*), COUNT(b.site_id)
            FROM (SELECT site_id FROM site_regions WHERE region_id = :narrow ORDER BY site_id LIMIT :most) AS a
+           JOIN sites AS s ON s.id = a.site_id AND s.status = 'active' AND s.services LIKE :pattern
            LEFT JOIN site_regions AS b ON b.site_id = a.site_id AND b.region_id = :wide""",
+        pattern=service_pattern(service),
         narrow=narrow,
         wide=wide,
         most=SITES_LOOKED_AT,
@@ -77,24 +81,31 @@ def share_of(tx: Transaction, narrow: int, wide: int) -> float:
     return inside / looked_at if looked_at else 0.0
 
 
-def open_incidents(tx: Transaction, service: str) -> list[OpenIncident]:
-    """Return the suspected and confirmed incidents of a service, oldest first."""
+def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -> list[OpenIncident]:
+    """Return the suspected and confirmed incidents of a service, and those resolved since a time, oldest first."""
     rows = tx.tuples(
         """SELECT i.id, i.state, i.opened_by, i.started_at,
                   COALESCE((SELECT MAX(t.at) FROM timeline AS t
-                             WHERE t.incident_id = i.id AND t.event = 'now_also'), i.started_at)
-           FROM incidents AS i WHERE i.state IN ('suspected', 'confirmed') AND i.service = :service ORDER BY i.id""",
+                             WHERE t.incident_id = i.id AND t.event = 'now_also'), i.started_at),
+                  (SELECT COUNT(*) FROM (SELECT 1 FROM incident_sites AS l WHERE l.incident_id = i.id LIMIT 1) AS a)
+           FROM incidents AS i
+           WHERE i.service = :service
+             AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
+           ORDER BY i.id""",
         service=service,
+        since=to_micros(resolved_since),
     )
     return [
         OpenIncident(
             id=incident_id,
             place=tuple(place_regions(tx, incident_id)),
+            lists_sites=bool(listed),
+            is_over=state == IncidentState.RESOLVED,
             may_be_placed=state == IncidentState.SUSPECTED and opened_by == "daemon",
             began_at=to_instant(began),
             extended_at=to_instant(extended),
         )
-        for incident_id, state, opened_by, began, extended in rows
+        for incident_id, state, opened_by, began, extended, listed in rows
     ]
 
 
