@@ -310,6 +310,43 @@ class Level:
         return self.total / self.weight / HOURS_PER_DAY
 
 
+class LearntDays:
+    """The days levels of a service are made from, and what all its cells have in common: how much each day weighs."""
+
+    def __init__(
+        self,
+        history: ServiceHistory,
+        through_day: int,
+        weight_of: Mapping[int, float],
+        heard: Mapping[int, float] | None = None,
+    ) -> None:
+        """Weigh the days; arguments as in `level`."""
+        self.first_day, self.through_day = first_learnt_day(history, through_day), through_day
+        self.place: dict[int, int] = {}  # of a day, among those that are learnt
+        self.shares: list[float] = []
+        self.parts, self.weights, self.long_weights = [0.0], [0.0], [0.0]  # of all days before a place
+        for day in range(self.first_day, through_day + 1):
+            part = 1.0 if heard is None else heard.get(day, 1.0)
+            if day in history.gaps or part < HEARD_AT_LEAST:
+                continue
+            self.place[day] = len(self.shares)
+            self.shares.append(weight_of[day] * part)
+            share = max(self.shares[-1], WEIGHT_AT_LEAST)
+            self.parts.append(self.parts[-1] + part)
+            self.weights.append(self.weights[-1] * DECAY_PER_DAY + share)
+            self.long_weights.append(self.long_weights[-1] * LONG_DECAY_PER_DAY + share)
+
+    def first_place(self, day: int) -> int:
+        """Return the place of the first learnt day from a day on."""
+        while day <= self.through_day and day not in self.place:
+            day += 1
+        return self.place.get(day, len(self.shares))
+
+
+_DECAY = tuple(DECAY_PER_DAY**days for days in range(HISTORY_DAYS_AT_MOST + 1))
+_LONG_DECAY = tuple(LONG_DECAY_PER_DAY**days for days in range(HISTORY_DAYS_AT_MOST + 1))
+
+
 def level(
     days: Mapping[int, int],
     through_day: int,
@@ -326,28 +363,52 @@ def level(
     of a day was heard, where the feed was broken for the rest. Of a region that was not there before `new_on` nothing
     is learnt from earlier days, unless something was counted on them.
     """
-    total, weight = prior * PRIOR_DAYS, PRIOR_DAYS
-    long_total, long_weight = total, weight
-    sum_of_days, number = 0, 0.0
-    first = first_learnt_day(history, through_day)
+    return level_of(days, LearntDays(history, through_day, weight_of, heard), prior=prior, new_on=new_on)
+
+
+def level_of(days: Mapping[int, int], learnt: LearntDays, *, prior: float, new_on: int = 0) -> Level:
+    """Return `level` of a cell where the days are weighed already: only days with complaints are looked at one by one.
+
+    Each day weighs `DECAY_PER_DAY` of the next one; the prior weighs as `PRIOR_DAYS` before the first.
+    """
+    first = learnt.first_day
     if new_on > first:
         first = max(first, min(new_on, min(days, default=new_on)))
-    for day in range(first, through_day + 1):
-        part = 1.0 if heard is None else heard.get(day, 1.0)
-        if day in history.gaps or part < HEARD_AT_LEAST:
+    begin = last = learnt.first_place(first)
+    end = len(learnt.shares)
+    total = long_total = prior * PRIOR_DAYS
+    sum_of_days = 0
+    for day in sorted(days):
+        place = learnt.place.get(day, -1)
+        if place < begin:
             continue
-        complaints, share = days.get(day, 0), weight_of[day] * part
+        complaints = days[day]
         sum_of_days += complaints
-        number += part
+        total, long_total = total * _DECAY[place - last], long_total * _LONG_DECAY[place - last]
+        weight, long_weight = _weights(learnt, begin, place)
         long = long_total / long_weight
         usual = min((total + LONG_DAYS * long) / (weight + LONG_DAYS), USUAL_AT_MOST * long)
-        learnt = min(complaints, SURPRISE_FACTOR * usual * share + SURPRISE_ALLOWANCE)
-        share = max(share, WEIGHT_AT_LEAST)
-        total, weight = total * DECAY_PER_DAY + learnt, weight * DECAY_PER_DAY + share
-        long_total, long_weight = long_total * LONG_DECAY_PER_DAY + learnt, long_weight * LONG_DECAY_PER_DAY + share
-    mean = sum_of_days / number if number else prior
-    total, weight = total + LONG_DAYS * long_total / long_weight, weight + LONG_DAYS
-    return Level(through_day=through_day, total=total, weight=weight, daily_mean=mean)
+        counted = min(complaints, SURPRISE_FACTOR * usual * learnt.shares[place] + SURPRISE_ALLOWANCE)
+        total, long_total = total * DECAY_PER_DAY + counted, long_total * LONG_DECAY_PER_DAY + counted
+        last = place + 1
+    total, long_total = total * _DECAY[end - last], long_total * _LONG_DECAY[end - last]
+    weight, long_weight = _weights(learnt, begin, end)
+    number = learnt.parts[end] - learnt.parts[begin]
+    return Level(
+        through_day=learnt.through_day,
+        total=total + LONG_DAYS * long_total / long_weight,
+        weight=weight + LONG_DAYS,
+        daily_mean=sum_of_days / number if number else prior,
+    )
+
+
+def _weights(learnt: LearntDays, begin: int, place: int) -> tuple[float, float]:
+    """Return the decayed days from one place to another, the prior included: of the level, and of the long mean."""
+    short, long = _DECAY[place - begin], _LONG_DECAY[place - begin]
+    return (
+        learnt.weights[place] + (PRIOR_DAYS - learnt.weights[begin]) * short,
+        learnt.long_weights[place] + (PRIOR_DAYS - learnt.long_weights[begin]) * long,
+    )
 
 
 def first_learnt_day(history: ServiceHistory, through_day: int) -> int:
@@ -371,8 +432,7 @@ class Baseline:
         self._histories, self._regions = histories, regions  # by service; number of regions by kind
         self._shapes = shapes
         self._flat = Shape(FLAT, local)
-        self._weights: dict[str, dict[int, float]] = {}
-        self._heard: dict[str, dict[int, float] | None] = {}
+        self._learnt: dict[str, LearntDays] = {}
 
     def shape(self, service: str) -> Shape:
         """Return the shape of a service in force; flat before its first complete week."""
@@ -393,21 +453,13 @@ class Baseline:
         `new_on` is the day on which its region became known, 0 when it always was.
         """
         history = self.history(service)
-        weights = self._weights.get(service)
-        if weights is None:
+        learnt = self._learnt.get(service)
+        if learnt is None:
             shape = self.shape(service)
-            learnt = range(self.first_learnt_day(service), self.day)
-            weights = self._weights[service] = {day: shape.day_weight(day) for day in learnt}
-            self._heard[service] = _heard(history, shape, weights)
-        return level(
-            days,
-            self.day - 1,
-            history=history,
-            prior=prior(history, self._regions.get(kind, 1)),
-            weight_of=weights,
-            heard=self._heard[service],
-            new_on=new_on,
-        )
+            weights = {each: shape.day_weight(each) for each in range(self.first_learnt_day(service), self.day)}
+            heard = _heard(history, shape, weights)
+            learnt = self._learnt[service] = LearntDays(history, self.day - 1, weights, heard)
+        return level_of(days, learnt, prior=prior(history, self._regions.get(kind, 1)), new_on=new_on)
 
 
 def _heard(history: ServiceHistory, shape: Shape, weight_of: Mapping[int, float]) -> dict[int, float] | None:

@@ -156,6 +156,30 @@ def test_a_level_follows_a_place_that_has_grown() -> None:
     assert later > 0.9 * 30 / 24
 
 
+def day_by_day(days: dict[int, int], first: int, through: int, thought: float, weights: dict[int, float]) -> float:
+    """The level per hour as docs/detection.md writes it: one day after the other."""
+    total = long = thought * 3
+    weight = long_weight = 3.0
+    for day in range(first, through + 1):
+        usual = min((total + 0.5 * long / long_weight) / (weight + 0.5), 2 * long / long_weight)
+        counted = min(days.get(day, 0), 2 * usual * weights[day] + 2)
+        total, weight = total * 0.5 ** (1 / 3) + counted, weight * 0.5 ** (1 / 3) + max(weights[day], 0.05)
+        long, long_weight = long * 0.5 ** (1 / 21) + counted, long_weight * 0.5 ** (1 / 21) + max(weights[day], 0.05)
+    return (total + 0.5 * long / long_weight) / (weight + 0.5) / 24
+
+
+@given(
+    st.dictionaries(st.integers(100, 140), st.integers(1, 30)),
+    st.lists(st.floats(0.01, 3), min_size=41, max_size=41),
+    st.integers(95, 150),
+)
+def test_a_level_is_that_of_its_definition(complaints: dict[int, int], shares: list[float], new_on: int) -> None:
+    weights = dict(zip(range(100, 141), shares, strict=True))
+    made = level(complaints, 140, history=history(100), prior=0.7, weight_of=weights, new_on=new_on)
+    first = max(100, min([new_on, *complaints]))
+    assert made.per_hour == pytest.approx(day_by_day(complaints, first, 140, 0.7, weights))
+
+
 def levels_through(days: dict[int, int], *through: int) -> list[float]:
     weights = flat_days(100, max(through))
     made = [level(days, day, history=history(100), prior=1.0, weight_of=weights) for day in through]
