@@ -106,8 +106,8 @@ def _drawn(judged: Sequence[Opening]) -> list[Opening]:
     """Return the openings that get a picture, in their order: false ones first of all, of the others evenly many."""
     if len(judged) <= CARDS_AT_MOST:
         return list(judged)
-    false = [one for one in judged if one.is_false][-CARDS_AT_MOST // 2 :]
     others = [one for one in judged if not one.is_false]
+    false = [one for one in judged if one.is_false][-max(CARDS_AT_MOST // 2, CARDS_AT_MOST - len(others)) :]
     room = CARDS_AT_MOST - len(false)
     spread = [others[n * len(others) // room] for n in range(room)] if len(others) > room else others
     return sorted([*false, *spread], key=lambda one: one.number)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from notifier.backtest.record import Interval, Opening, Record, Verdict
 from notifier.domain.explanation import opening_words, reasons
-from notifier.domain.text import clean_line, figure
+from notifier.domain.text import clean_line, figure, lasting
 
 WANTED = {"likely": 0.1, "certain": 0.01}  # false incidents per cell and month that the grades are meant to cost
 SHOWN_CHARACTERS = 80
@@ -75,7 +75,7 @@ def rate(interval: Interval) -> str:
 
 def minutes(delay: timedelta) -> str:
     """Write a delay."""
-    return f"{delay / _MINUTE:.1f} min" if delay < 10 * _MINUTE else f"{delay / _MINUTE:.0f} min"
+    return f"{delay / _MINUTE:.1f} min" if delay < 10 * _MINUTE else lasting(delay)
 
 
 def day(at: datetime) -> str:

@@ -14,6 +14,7 @@ from notifier.cli import plot, printing
 from notifier.cli.counting import why_not
 from notifier.cli.printing import Column, number, plural, safe, words
 from notifier.cli.times import Moment
+from notifier.domain.cell import SPAN_US
 from notifier.storage.explained import (
     CallerView,
     CellExplained,
@@ -102,6 +103,7 @@ def _windows(cell: CellExplained, moment: Moment) -> None:
         ],
     )
     usual = f"{_few(cell.normal_per_day)} a day are normal here"
+    printing.line(f"longer than {_minutes(SPAN_US / 1_000_000)} decides nothing", indent=2)
     printing.line(
         f"likely from {number(cell.likely)}, certain from {number(cell.certain)}; {usual}; it takes "
         f"{plural(cell.customers_at_least, 'customer')} on file",

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from notifier.domain.baseline import US_PER_HOUR, Shape
-from notifier.domain.cell import BEGINNING_US, Cell, Window
+from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Window
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Thresholds
 from notifier.domain.text import figure, lasting
 
 US_PER_MINUTE = US_PER_HOUR // 60
-WINDOWS_MINUTES = (5, 15, 30, 60, 90)
+WINDOWS_MINUTES = (5, 15, 30, 60, 90, 240)  # the last is for looking at: it is longer than any that decides
 STEPS_MINUTES = (5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1440)  # of a plot
 STEPS_AT_MOST = 60
 SURGE_WORTH_A_WORD = 0.1  # of the score
@@ -85,15 +85,19 @@ def surprise(cell: Cell, at_us: int, needed: Needed) -> Surprise:
         evidence = _with_bonus(evidence, needed) if evidence.observed else None
     if evidence is not None and needed.thresholds.grade(evidence.score) is None:
         evidence = None
-    windows = [
-        Measured(kind=WindowKind.LAST, window=cell.window(at_us - minutes * US_PER_MINUTE, at_us))
-        for minutes in WINDOWS_MINUTES
-    ]
+    windows = [_last(cell, at_us, minutes * US_PER_MINUTE) for minutes in WINDOWS_MINUTES]
     windows.append(Measured(kind=WindowKind.COMPANION, window=cell.last_hour(at_us)))
     shown = evidence or best
     if shown is not None:
         windows.append(Measured(kind=WindowKind.MOST_SURPRISING, window=shown))
     return Surprise(at_us=at_us, best=best, evidence=evidence, windows=windows)
+
+
+def _last(cell: Cell, at_us: int, length_us: int) -> Measured:
+    window = cell.window(at_us - length_us, at_us)
+    return Measured(
+        kind=WindowKind.LAST, window=window if length_us <= SPAN_US else window._replace(score=NOTHING.score)
+    )
 
 
 def _with_bonus(window: Window, needed: Needed) -> Window:

@@ -101,10 +101,14 @@ class Surveillance:
                 cells.update(dict.fromkeys(self.detector.needs_level(watched, day)))
         return list(cells)
 
+    def level(self, counts: Counts, key: CellKey) -> Level:
+        """Return the level of a cell on this day, put into force or not."""
+        return self._level_of(counts, key)[0]
+
     def expected(self, counts: Counts, key: CellKey, since_us: int, until_us: int) -> float:
         """Return how many complaints the baseline of this day expects in a cell between two times."""
         shape = self.baseline.shape(key.service)
-        return self._level_of(counts, key)[0].per_hour * (shape.integral(until_us) - shape.integral(since_us))
+        return self.level(counts, key).per_hour * (shape.integral(until_us) - shape.integral(since_us))
 
     def begin_day(self, counts: PastCounts, day: int) -> NewDay:
         """Make the baseline of a local day and put it into force; cells that have been idle are forgotten."""

@@ -1,6 +1,7 @@
 """What an explanation promises on every database: its figures are the detector's, and everyone left out is counted."""
 
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -133,6 +134,26 @@ async def test_a_cell_is_scored_as_the_detector_scores_it(desk: Desk) -> None:
     assert (shown.score, shown.expected) == (pytest.approx(score.score), pytest.approx(score.expected))
 
 
+async def test_every_cell_the_detector_shows_is_explained_with_its_score(desk: Desk) -> None:
+    """Two days of customers and strangers, out of order, over midnights, a silent night, with looks in between."""
+    chance = Random(5)  # noqa: S311 - no secret
+    for _ in range(120):
+        gap = chance.choice([1, 2, 3, 30]) if chance.random() < 0.97 else 700
+        desk.clock.at += gap * MINUTE
+        code, late = chance.choice(["94110", "94112"]), timedelta(minutes=chance.choice([0, 0, 0, 9]))
+        if chance.random() < 0.2:
+            stranger = request(reporter=f"s{chance.randrange(40)}@example.com", region=code)
+            await desk.intake.submit(stranger, actor=SYSTEM)
+        else:
+            await desk.complain(f"{code}-{chance.randrange(1, 9)}", occurred_at=desk.clock.at - late)
+        if chance.random() < 0.4:
+            await desk.decide()
+            for score in await desk.detection.scores(50):
+                shown = window(await of_cell(desk, score.region), "most_surprising")
+                if score.verified >= 3:  # with fewer it is another window that would open something
+                    assert (score.region, shown.score) == (score.region, pytest.approx(score.score))
+
+
 async def test_a_quiet_cell_says_so(desk: Desk) -> None:
     explained = await of_cell(desk)
     assert explained.words[0].startswith("Nothing unusual: 0 different customers in the last hour, where ")
@@ -240,3 +261,21 @@ async def test_what_does_not_exist_is_named_with_what_is_near(desk: Desk) -> Non
         await explaining(desk).cell("94110", "powr", named=True)
     with pytest.raises(InvalidInput, match="94111"):
         await of_cell(desk, "94111")
+
+
+async def test_a_surge_of_the_service_is_in_the_score_and_said(desk: Desk) -> None:
+    """A quiet fortnight, then a day on which nearly every place complains."""
+    codes = [f"9{number:04}" for number in range(40)]
+    for code in codes:
+        desk.place(code, city="Elsewhere", households=2)
+    await desk.import_history(
+        [request(customer_id="94112-1", occurred_at=NOON - timedelta(days=day)) for day in range(1, 15)]
+    )
+    await desk.detection.refresh_baseline()
+    await desk.complain(*(f"{code}-{number}" for code in codes for number in (1, 2)))
+    await outage(desk)
+    explained = await of_cell(desk)
+    (score, *_) = [each for each in await desk.detection.scores(50) if each.region == "postal_code 94110"]
+    assert window(explained, "most_surprising").score == pytest.approx(score.score)
+    (said,) = [each for each in explained.words if "complained about all over" in each]
+    assert float(said.split()[0]) > 1

@@ -51,9 +51,16 @@ def test_every_window_scores_as_the_detector_scores_it(minutes: list[float], per
 
 def test_the_windows_shown_end_with_the_one_that_decides() -> None:
     found = surprise(cell_of(0, 2, 4, 6, 8, 10), NOON_US, NEEDED)
-    assert [each.kind for each in found.windows] == [*[WindowKind.LAST] * 5, WindowKind.COMPANION, "most_surprising"]
+    assert [each.kind for each in found.windows] == [*[WindowKind.LAST] * 6, WindowKind.COMPANION, "most_surprising"]
     assert found.evidence == found.windows[-1].window
     assert max(each.window.score for each in found.windows) == found.windows[-1].window.score
+
+
+def test_a_window_too_long_to_decide_has_no_score() -> None:
+    found = surprise(cell_of(0, 2, 4, 6, 8, 10), NOON_US, NEEDED)
+    *_, ninety, four_hours, _, _ = found.windows
+    assert (four_hours.window.observed, four_hours.window.score) == (6, 0)
+    assert ninety.window.score > 0
 
 
 def test_a_burst_is_said_in_one_sentence() -> None:

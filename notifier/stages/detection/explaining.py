@@ -48,7 +48,7 @@ class Explaining:
         self._services = tuple(service.name for service in config.services)
         self._kinds = RegionKinds(config.regions.kinds, country=config.regions.country)
         self._watched = config.regions.watched
-        self._moments = Moments(config, playbooks)
+        self._config = config
 
     async def cell(self, region: str, service: str, *, at: datetime | None = None, named: bool) -> Explanation:
         """Explain a cell now, or as it was; raise `InvalidInput` for a region or service that does not exist.
@@ -77,7 +77,8 @@ class Explaining:
         now_us = to_micros(self._clock.now())
         at_us = now_us if at is None else min(to_micros(at), now_us)
         row = detector.load(tx)
-        moment = self._moments.at(tx, CellKey(region.id, service), region.label, at_us, row.position)
+        moments = Moments(tx, self._config, self._playbooks)
+        moment = moments.at(CellKey(region.id, service), region.label, at_us, row.position)
         view = self._view(tx, moment, until_us=at_us, named=named)
         words = [*view.words, *self._never(region, service)]
         behind = detector.newest_position(tx) - row.position
@@ -108,20 +109,21 @@ class Explaining:
         first = explain.first_evidence(tx, incident_id)
         now_us, position = to_micros(self._clock.now()), detector.load(tx).position
         leading = first[0] if first and first[0].evidence is not None else None
-        regions = [self._region(tx, row["service"], each, now_us, position) for each in first[:REGIONS_AT_MOST]]
+        moments = Moments(tx, self._config, self._playbooks)
+        regions = [_region(moments, row["service"], each, now_us, position) for each in first[:REGIONS_AT_MOST]]
         since: dict[str, int] = {}
         view, words = None, [f"It was opened by {row['opened_by']}: no complaints were evidence for it."]
         if leading is not None and leading.evidence is not None:
             evidence, key = leading.evidence, CellKey(leading.region_id, row["service"])
             at_us = to_micros(evidence.at)
-            moment = self._moments.at(tx, key, leading.label, at_us, leading.position)
+            moment = moments.at(key, leading.label, at_us, leading.position)
             view = self._view(tx, moment, until_us=max(now_us, at_us), named=named, stream=position)
             since = explain.tally(tx, key, Stretch(after=leading.position, position=position, until_us=now_us))
             words = [
                 explanation.opening_words(
                     evidence.observed, evidence.verified, evidence.expected, evidence.at - evidence.window_from
                 ),
-                *self._since(tx, moment, since.get("", 0), now_us, position),
+                _since(moments, moment, since.get("", 0), now_us, position),
                 *view.words[1:],
             ]
             if moment.found.best is None:
@@ -133,27 +135,6 @@ class Explaining:
             regions_left_out=max(0, len(first) - REGIONS_AT_MOST),
             cell=view,
             customers_named=named,
-        )
-
-    def _since(self, tx: Transaction, opened: Moment, more: int, now_us: int, position: int) -> list[str]:
-        """Say what has come since an incident was opened."""
-        now = self._moments.at(tx, opened.key, opened.label, max(now_us, opened.at_us), position)
-        ago = lasting(timedelta(microseconds=now.at_us - opened.at_us))
-        return [explanation.since_words(ago, more, now.cell.last_hour(now.at_us))]
-
-    def _region(
-        self, tx: Transaction, service: str, first: FirstEvidence, now_us: int, position: int
-    ) -> RegionExplained:
-        at_us = now_us if first.evidence is None else max(now_us, to_micros(first.evidence.at))
-        moment = self._moments.at(tx, CellKey(first.region_id, service), first.label, at_us, position)
-        shown = moment.found.shown
-        evidence = moment.found.evidence
-        return RegionExplained(
-            region=first.label,
-            role=first.role,
-            opened=first.evidence,
-            now=None if shown is None else _window("most_surprising", shown, at_us),
-            grade="" if evidence is None else (moment.needed.thresholds.grade(evidence.score) or ""),
         )
 
     # --- for people ---------------------------------------------------------------------------------------------------
@@ -237,4 +218,24 @@ def _incident(row: Row, since: Mapping[str, int]) -> IncidentExplained:
         opened_by=row["opened_by"],
         counted_since=since.get("", 0),
         not_counted_since={why: number for why, number in since.items() if why},
+    )
+
+
+def _since(moments: Moments, opened: Moment, more: int, now_us: int, position: int) -> str:
+    """Say what has come since an incident was opened."""
+    now = moments.at(opened.key, opened.label, max(now_us, opened.at_us), position)
+    ago = lasting(timedelta(microseconds=now.at_us - opened.at_us))
+    return explanation.since_words(ago, more, now.cell.last_hour(now.at_us))
+
+
+def _region(moments: Moments, service: str, first: FirstEvidence, now_us: int, position: int) -> RegionExplained:
+    at_us = now_us if first.evidence is None else max(now_us, to_micros(first.evidence.at))
+    moment = moments.at(CellKey(first.region_id, service), first.label, at_us, position)
+    shown, evidence = moment.found.shown, moment.found.evidence
+    return RegionExplained(
+        region=first.label,
+        role=first.role,
+        opened=first.evidence,
+        now=None if shown is None else _window("most_surprising", shown, at_us),
+        grade="" if evidence is None else (moment.needed.thresholds.grade(evidence.score) or ""),
     )

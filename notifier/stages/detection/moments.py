@@ -6,7 +6,7 @@ again from the counts as they are now: what was imported since then is in them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from notifier.config import Config
 from notifier.domain import explanation
@@ -15,7 +15,7 @@ from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell
 from notifier.domain.detection import CellKey, Thresholds
 from notifier.domain.explanation import Needed, Surprise
 from notifier.domain.playbook import Playbook
-from notifier.domain.surge import BONUS_AT_MOST, SURGE_US
+from notifier.domain.surge import SURGE_US
 from notifier.domain.surveillance import Surveillance, ranks
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Transaction
@@ -40,34 +40,35 @@ class Moment:
 
 
 class Moments:
-    """Makes cells again."""
+    """Makes cells again, within one transaction: what several of them have in common is read once."""
 
-    def __init__(self, config: Config, playbooks: Mapping[str, Playbook]) -> None:
-        self._playbooks = playbooks
+    def __init__(self, tx: Transaction, config: Config, playbooks: Mapping[str, Playbook]) -> None:
+        self._tx, self._playbooks = tx, playbooks
         self._watched = ranks(config.regions.kinds, config.regions.watched)
         self._thresholds = Thresholds(likely=config.detection.likely, certain=config.detection.certain)
         self._local = LocalTime(config.regions.time_zone)
+        self._counts = StoredCounts(tx, Regions())
+        self._stored = detector.load(tx)
+        self._baselines: dict[tuple[str, int], Surveillance] = {}  # service, day
+        self._bonuses: dict[tuple[str, int, int], float] = {}  # service, instant, position
 
-    def at(self, tx: Transaction, key: CellKey, label: str, at_us: int, position: int) -> Moment:
+    def at(self, key: CellKey, label: str, at_us: int, position: int) -> Moment:
         """Return a cell as it was; `label` is its region as people are shown it."""
         day = self._local.day(at_us)
-        surveillance = self._surveillance(tx, key.service, day)
-        level = surveillance.level(StoredCounts(tx, Regions()), key)
+        surveillance = self._surveillance(key.service, day)
+        level = surveillance.level(self._counts, key)
         cell = Cell(surveillance.detector.shape(key.service))
         cell.set_level(day, level.per_hour, level.daily_mean)
         stretch = Stretch(since_us=at_us - KEEP_US, until_us=at_us, position=position)
-        for effective_us, verified in explain.counted(tx, key, stretch):
+        for effective_us, verified in explain.counted(self._tx, key, stretch):
             cell.add(effective_us, verified=verified)
-        ended_us = detector.ended_since(tx, to_instant(at_us - SPAN_US)).get(key, BEGINNING_US)
+        ended_us = detector.ended_since(self._tx, to_instant(at_us - SPAN_US)).get(key, BEGINNING_US)
         needed = Needed(
             thresholds=self._thresholds,
             customers_at_least=self._wanted(key.service),
             since_us=ended_us if ended_us <= at_us else BEGINNING_US,
+            bonus=self._bonus(key.service, at_us, position),
         )
-        found = explanation.surprise(cell, at_us, needed)
-        if found.best is not None and found.best.score >= self._thresholds.likely - BONUS_AT_MOST:
-            needed = replace(needed, bonus=_bonus(tx, surveillance, key.service, at_us, position))
-            found = explanation.surprise(cell, at_us, needed)
         return Moment(
             key=key,
             label=label,
@@ -76,27 +77,36 @@ class Moments:
             cell=cell,
             per_hour=level.per_hour,
             needed=needed,
-            found=found,
+            found=explanation.surprise(cell, at_us, needed),
         )
 
     def _wanted(self, service: str) -> int:
         """Return how many verified customers a service needs; one that is not configured any more needs one."""
         return self._playbooks[service].minimum_customers if service in self._playbooks else 1
 
-    def _surveillance(self, tx: Transaction, service: str, day: int) -> Surveillance:
-        surveillance = Surveillance(self._local, self._thresholds, {service: self._wanted(service)}, self._watched)
-        row = detector.load(tx)
-        if row.baseline_day == day:
-            surveillance.restore_baseline(day, row.state, baselines.shapes(tx))
+    def _surveillance(self, service: str, day: int) -> Surveillance:
+        """Return a surveillance with the baseline of a day, that knows no complaints."""
+        known = self._baselines.get((service, day))
+        if known is None:
+            known = self._baselines[service, day] = self._with_baseline(service, day)
+        return known
+
+    def _with_baseline(self, service: str, day: int) -> Surveillance:
+        made = Surveillance(self._local, self._thresholds, {service: self._wanted(service)}, self._watched)
+        if self._stored.baseline_day == day:
+            made.restore_baseline(day, self._stored.state, baselines.shapes(self._tx))
         else:  # a day that is over, or one that has seen no complaint yet
-            surveillance.begin_day(StoredCounts(tx, Regions()), day)
-        return surveillance
+            made.begin_day(self._counts, day)
+        return made
 
-
-def _bonus(tx: Transaction, surveillance: Surveillance, service: str, at_us: int, position: int) -> float:
-    """Return what a surge of the service added to the score of a cell then."""
-    counts = StoredCounts(tx, Regions())
-    for complaint in detector.counted_since(tx, at_us - SURGE_US - US_PER_HOUR, position):
-        if complaint.service == service and complaint.at_us <= at_us:
-            surveillance.remember(counts, complaint)
-    return surveillance.detector.bonus(service, at_us)
+    def _bonus(self, service: str, at_us: int, position: int) -> float:
+        """Return what a surge of the service added to scores then."""
+        known = self._bonuses.get((service, at_us, position))
+        if known is None:
+            surveillance = self._with_baseline(service, self._local.day(at_us))
+            for complaint in detector.counted_since(self._tx, at_us - SURGE_US - US_PER_HOUR, position):
+                if complaint.service == service and complaint.at_us <= at_us:
+                    surveillance.remember(self._counts, complaint)
+            known = surveillance.detector.bonus(service, at_us)
+            self._bonuses[service, at_us, position] = known
+        return known
