@@ -108,7 +108,10 @@ def build(path: Path, size: Size) -> None:
     database.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(_LEVELS.format(today=_us(NOW) // DAY_US, days=DAYS))
-        connection.execute("UPDATE detector SET position = (SELECT MAX(id) FROM complaints)")
+        connection.execute(
+            "UPDATE detector SET position = (SELECT MAX(id) FROM complaints), "
+            "newest_at = (SELECT MAX(effective_at) FROM complaints)"
+        )
 
 
 def _us(at: datetime) -> int:
@@ -178,7 +181,8 @@ def _first_region(size: Size, kind: str) -> int:
 
 def _numbers(until: int) -> str:
     """Return the beginning of a statement that has the numbers from 0 up to `until` as `numbers`."""
-    return f"WITH RECURSIVE numbers(i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {until - 1})"
+    return f"""WITH RECURSIVE numbers(i) AS
+        (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {until - 1})"""
 
 
 def midnight(tx: Transaction, at: datetime) -> None:
@@ -201,4 +205,8 @@ def undo_midnight(tx: Transaction) -> None:
     day = _us(NOW) // DAY_US
     tx.run("DELETE FROM complaints WHERE correlation_id = 'night' AND effective_at > :now", now=_us(NOW))
     tx.run("UPDATE baselines SET through_day = :before WHERE through_day = :day", day=day, before=day - 1)
-    tx.run("UPDATE detector SET baseline_day = :day, position = (SELECT MAX(id) FROM complaints)", day=day)
+    tx.run(
+        """UPDATE detector SET baseline_day = :day, position = (SELECT MAX(id) FROM complaints),
+                               newest_at = (SELECT MAX(effective_at) FROM complaints)""",
+        day=day,
+    )

@@ -388,6 +388,7 @@ detector = Table(  # one row: how far the stream has been decided
     metadata,
     Column("id", SmallInteger, primary_key=True),
     Column("position", BigInteger, nullable=False),
+    Column("newest_at", Instant, nullable=False, server_default="0"),  # the newest effective time up to there
     Column("baseline_day", Integer, nullable=False),
     Column("state", Text, nullable=False, server_default="{}"),
     CheckConstraint("id = 1", name="one_row"),

@@ -13,7 +13,7 @@ from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import baselines, detector
-from tests.complaint_desk import NOON, Desk
+from tests.complaint_desk import NOON, Desk, request
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TODAY = 20_514
@@ -124,6 +124,18 @@ async def test_the_complaints_of_a_rebuild_are_decided_recent_and_in_the_order_o
     assert [complaint.position for complaint in found] == [2, 3, 5]
     assert [complaint.at_us - to_micros(NOON) for complaint in found] == [7_200_000_000, 7_140_000_000, 7_200_000_000]
     assert all(complaint.verified and len(complaint.regions) == 2 for complaint in found)
+
+
+async def test_how_far_back_a_rebuild_looks_is_stored_with_the_position(desk: Desk) -> None:
+    await desk.complain("94110-1")
+    await desk.decide()
+    await desk.complain("94110-2", at=NOON + HOUR, occurred_at=NOON - timedelta(minutes=5))  # late: the baseline's
+    await desk.complain("94110-3", occurred_at=NOON + HOUR - timedelta(minutes=5))
+    await desk.complain("94110-4", occurred_at=NOON + HOUR - timedelta(minutes=9))
+    await desk.import_history([request(customer_id="94112-1", occurred_at=NOON - 9 * DAY)])
+    await desk.decide()
+    row = desk.database.read_now(detector.load)
+    assert (row.position, row.newest_us) == (5, to_micros(NOON + HOUR - timedelta(minutes=5)))
 
 
 def in_memory(desk: Desk) -> float | None:

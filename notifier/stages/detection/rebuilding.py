@@ -14,17 +14,16 @@ def rebuild(tx: Transaction, surveillance: Surveillance, regions: Regions) -> in
     """Give a surveillance that knows nothing the state of the stored position, and return that position."""
     row = detector.load(tx)
     surveillance.restore_baseline(row.baseline_day, row.state, baselines.shapes(tx))
-    newest_us = detector.newest_effective(tx, row.position)
-    if newest_us is None:
+    if not row.newest_us:
         return row.position
-    complaints = detector.counted_since(tx, newest_us - KEEP_US, row.position)
+    complaints = detector.counted_since(tx, row.newest_us - KEEP_US, row.position)
     regions.expect(tx, (region_id for complaint in complaints for region_id in complaint.regions))
     counts = StoredCounts(tx, regions)
     for complaint in complaints:
         surveillance.remember(counts, complaint)
     counts.expect(list(surveillance.detector.cells))
     surveillance.recall_levels(counts)
-    for key, at_us, grade in detector.newest_evidence(tx, newest_us - SPAN_US):
+    for key, at_us, grade in detector.newest_evidence(tx, row.newest_us - SPAN_US):
         if key.service in surveillance.services:
             surveillance.detector.mark_recorded(key, at_us, grade)
     return row.position

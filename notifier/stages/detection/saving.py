@@ -19,6 +19,7 @@ class Batch:
     after: int  # the position it began at
     position: int
     more: bool  # there may be more behind it
+    newest_us: int = 0  # the newest effective time in it
     groups: list[Group] = field(default_factory=list)
     changes: Changes = field(default_factory=Changes)
 
@@ -37,7 +38,7 @@ def save(
 
     `playbooks` are by service; `surveillance` knows what is expected; from the score `likely` something is evidence.
     """
-    if not detector.advance(tx, after=batch.after, to=batch.position):
+    if not detector.advance(tx, after=batch.after, to=batch.position, newest_us=batch.newest_us):
         raise RuntimeError("the position of the detector was moved by somebody else")
     save_changes(tx, batch.changes)
     around.refresh(now)

@@ -125,6 +125,7 @@ class Detection:
             ):  # one batch, one baseline, also when repeated
                 batch.position, batch.more = complaints[number - 1].counted.position, True
                 break
+            batch.newest_us = max(batch.newest_us, streamed.counted.at_us)
             findings = self._surveillance.observe(counts, streamed.counted)
             if findings:
                 batch.groups.append(Group(findings, streamed.correlation_id, streamed.counted.regions))
@@ -247,4 +248,10 @@ def _log_day(new: NewDay) -> None:
             "no complaints where some were expected: the feed was broken and is not learnt from",
             service=service,
             days=list(days),
+        )
+    for service, stretches in new.new_silent.items():
+        log.warning(
+            "no complaints in hours where many were due: the feed was broken and is not learnt from",
+            service=service,
+            hours=[f"{until - first} h of day {first // 24}" for first, until in stretches],
         )

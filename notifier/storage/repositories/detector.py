@@ -20,6 +20,7 @@ class DetectorRow:
     """How far the stream has been decided."""
 
     position: int
+    newest_us: int  # effective time of the newest complaint decided, in microseconds; 0: none was
     baseline_day: int  # -1: no day has begun
     state: BaselineState
 
@@ -36,19 +37,30 @@ def ensure(tx: Transaction) -> None:
 
 def load(tx: Transaction) -> DetectorRow:
     """Return how far the stream has been decided; the beginning when nothing has."""
-    row = tx.row("SELECT position, baseline_day, state FROM detector WHERE id = 1")
+    row = tx.row("SELECT position, newest_at, baseline_day, state FROM detector WHERE id = 1")
     if row is None:
-        return DetectorRow(position=0, baseline_day=NO_DAY, state=BaselineState())
+        return DetectorRow(position=0, newest_us=0, baseline_day=NO_DAY, state=BaselineState())
     return DetectorRow(
         position=row["position"],
+        newest_us=row["newest_at"],
         baseline_day=row["baseline_day"],
         state=from_json(row["state"], BaselineState),
     )
 
 
-def advance(tx: Transaction, *, after: int, to: int) -> bool:
-    """Move the position; return False when it was not where it was thought to be."""
-    return tx.run("UPDATE detector SET position = :to WHERE id = 1 AND position = :after", to=to, after=after) == 1
+def advance(tx: Transaction, *, after: int, to: int, newest_us: int = 0) -> bool:
+    """Move the position; return False when it was not where it was thought to be.
+
+    `newest_us` is the newest effective time of the complaints between, 0 when none of them is evidence.
+    """
+    moved = tx.run(
+        """UPDATE detector SET position = :to, newest_at = CASE WHEN newest_at < :newest THEN :newest ELSE newest_at END
+           WHERE id = 1 AND position = :after""",
+        to=to,
+        newest=newest_us,
+        after=after,
+    )
+    return moved == 1
 
 
 # --- the stream -----------------------------------------------------------------------------------------------------
@@ -102,16 +114,6 @@ def counted_since(tx: Transaction, since_us: int, until_position: int) -> list[C
         )
         for position, service, at_us, verified, regions in rows
     ]
-
-
-def newest_effective(tx: Transaction, until_position: int) -> int | None:
-    """Return when the newest decided complaint took effect, in microseconds."""
-    found: int | None = tx.scalar(
-        """SELECT MAX(effective_at) FROM (SELECT effective_at FROM complaints
-             WHERE not_counted IS NULL AND id <= :position ORDER BY id DESC LIMIT 1000) AS newest""",
-        position=until_position,
-    )
-    return found
 
 
 def _streamed(row: tuple[int, str, int, int, str, str]) -> StreamedComplaint:

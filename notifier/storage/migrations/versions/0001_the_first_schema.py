@@ -130,6 +130,7 @@ def upgrade() -> None:
         "detector",
         sa.Column("id", sa.SmallInteger(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("newest_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("baseline_day", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), server_default="{}", nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_detector_one_row")),
