@@ -83,21 +83,21 @@ class _Choice:
         return self.alone - self.price
 
 
-def explain(excess: Excess, roots: Iterable[int], *, at_least: float = 0.0) -> tuple[Explained, ...]:
+def explain(excess: Excess, roots: Iterable[int], *, at_least: float = -inf) -> tuple[Explained, ...]:
     """Return the regions inside `roots` that explain the excess, by region id.
 
     `roots` are wide regions that show evidence: nothing wider is proposed, and callers outside all of them are left
-    alone. Where roots overlap, the one listed first has the callers. A root whose best explanation is not likelier than
-    `at_least` nats explains nothing.
+    alone. Where roots overlap, the one listed first has the callers. A root without an excess explains nothing, nor
+    does one whose best explanation is not worth `at_least` nats after what it costs to name it.
     """
-    left = [each for each in excess.callers if each.number > 0 and each.path]
+    left = sorted((each for each in excess.callers if each.number > 0 and each.path), key=lambda each: each.path)
     found: dict[int, Explained] = {}
     for root in roots:
         inside = [each for each in left if root in each.path]
         left = [each for each in left if root not in each.path]
         if inside:
             choice = _solve(excess, root, inside)
-            if choice.value > at_least:
+            if choice.alone > 0 and choice.value >= at_least:
                 found.update((each.region_id, each) for each in choice.regions)
     return tuple(found[region_id] for region_id in sorted(found))
 
@@ -149,15 +149,17 @@ def _solve(excess: Excess, region: int, callers: Sequence[Callers]) -> _Choice:
     """Return the better of the region as a whole and the best set of its parts."""
     groups = [_group(excess, each) for each in callers]
     sites = float(_sites(excess, region))
-    whole = _Choice(regions=[], groups=groups, sites=sites, price=0.0, alone=_likelihood(groups, sites))
+    number, expected = sum(each.number for each in callers), excess.expected.get(region, 0.0)
+    alone = _likelihood(groups, sites) if number > expected else 0.0
+    whole = _Choice(regions=[], groups=groups, sites=sites, price=0.0, alone=alone)
     split = _split(excess, region, callers)
-    if split is not None and split.value >= whole.value - EQUAL:  # the only part of a region is the narrower name of it
+    if split is not None and (alone <= 0 or split.value >= whole.value - EQUAL):  # its only part is its narrower name
         return split
     whole.regions = [
         Explained(
             region_id=region,
-            callers=sum(each.number for each in callers),
-            expected=excess.expected.get(region, 0.0),
+            callers=number,
+            expected=expected,
             sites=round(sites),
             parts=len({_part_of(each, region) for each in callers} - {region}),
         )
@@ -178,10 +180,13 @@ def _split(excess: Excess, region: int, callers: Sequence[Callers]) -> _Choice |
     for part in sorted(by_part):
         choice = _solve(excess, part, by_part[part])
         choice.sites *= excess.shares.get((part, region), 1.0)
-        parts.append(choice)
+        if choice.alone > 0:
+            parts.append(choice)
+    if not parts:
+        return None
     parts.sort(key=lambda choice: -choice.value)
     known = sum(min(_sites(excess, part) * excess.shares.get((part, region), 1.0), everything) for part in by_part)
-    number = max(len(parts), ceil(everything * len(parts) / max(known, 1.0) - 1e-9))
+    number = max(len(by_part), ceil(everything * len(by_part) / max(known, 1.0) - 1e-9))
     best_value, best = -inf, _Choice(regions=[], groups=[], sites=0.0, price=0.0, alone=0.0)
     taken = 0
     for size in _sizes(len(parts)):

@@ -12,8 +12,8 @@ from notifier.domain.errors import NotFound, TransitionRefused
 from notifier.domain.incident import DismissReason, IncidentState, PartState
 from notifier.domain.surveillance import Surveillance
 from notifier.stages.detection.counts import Regions
-from notifier.stages.detection.placing import Placing
-from notifier.stages.detection.surroundings import Suspicion, Surroundings
+from notifier.stages.detection.placing import RESOLVED_LATELY, Placing
+from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import incidents
@@ -129,9 +129,9 @@ def test_a_resolved_incident_overlaps_only_for_a_while(database: Database) -> No
             )
         )
 
-    resolve(recent, 3 * HOUR)
-    resolve(old, 5 * HOUR)
-    resolve(closed, HOUR / 2, "closed")
+    resolve(recent, RESOLVED_LATELY / 2)
+    resolve(old, 2 * RESOLVED_LATELY)
+    resolve(closed, RESOLVED_LATELY / 2, "closed")
     assert standing(database, postal) == recent
 
 

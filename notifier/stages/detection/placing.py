@@ -8,6 +8,7 @@ themselves. Everything happens in the transaction that saves the detector's posi
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 
 from notifier.domain.cell import SPAN_US
 from notifier.domain.surveillance import Surveillance
@@ -130,7 +131,7 @@ class Placing:
         return splits
 
     def _explain(
-        self, began_us: int, region_ids: Iterable[int], others: Sequence[OpenIncident], *, at_least: float = 0.0
+        self, began_us: int, region_ids: Iterable[int], others: Sequence[OpenIncident], *, at_least: float = -inf
     ) -> tuple[tuple[Explained, ...], Excess]:
         """Return what explains the callers in some regions since a time that no other incident explains."""
         taken = {region_id for each in others for region_id in each.place}

@@ -1,0 +1,197 @@
+"""Which regions explain an excess: the rules of place, each by its test, and what holds whatever has happened."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.domain.where import Callers, Excess, causes, explain, shared_parent
+
+AREA, CITY = 1, 10
+CODES = (100, 101, 102, 103, 104)
+NODES_PER_CODE = 10
+NODE_SITES = 100
+RANK = {AREA: 3, CITY: 2, **dict.fromkeys(CODES, 1), **dict.fromkeys(range(1000, 1050), 0)}
+
+
+def node(code: int, number: int) -> int:
+    """Return a node of a postal code."""
+    return 1000 + 10 * CODES.index(code) + number
+
+
+def path(region: int) -> tuple[int, ...]:
+    """Return where a node lies, narrow before wide."""
+    return (region, CODES[(region - 1000) // 10], CITY, AREA)
+
+
+def town(callers: Mapping[int, int], *, expected_of_a_node: float = 0.002, nodes: int = 50) -> Excess:
+    """Return five postal codes of ten nodes with 100 sites each in one city, and who called from which node."""
+    sites = dict.fromkeys(range(1000, 1000 + nodes), NODE_SITES)
+    sites |= dict.fromkeys(CODES, NODE_SITES * NODES_PER_CODE)
+    sites |= {CITY: NODE_SITES * nodes, AREA: 10 * NODE_SITES * nodes}
+    return Excess(
+        callers=[Callers(path=path(region), number=number) for region, number in callers.items()],
+        expected={region: number / NODE_SITES * expected_of_a_node for region, number in sites.items()},
+        sites=sites,
+    )
+
+
+def place(excess: Excess, *roots: int) -> tuple[int, ...]:
+    return tuple(each.region_id for each in explain(excess, roots or (AREA,)))
+
+
+def spread(code: int, callers: int) -> dict[int, int]:
+    """Return callers from as many nodes of a postal code as there are, one after the other."""
+    found: dict[int, int] = {}
+    for number in range(callers):
+        region = node(code, number * 7 % NODES_PER_CODE)
+        found[region] = found.get(region, 0) + 1
+    return found
+
+
+# --- the rules ------------------------------------------------------------------------------------------------------
+
+
+def test_a_node_that_has_all_the_callers_is_the_place() -> None:
+    assert place(town({node(100, 3): 3})) == (node(100, 3),)
+
+
+def test_a_postal_code_is_the_place_when_its_nodes_do_not_explain_the_callers() -> None:
+    assert place(town(spread(100, 6))) == (100,)
+
+
+def test_a_node_with_three_of_five_callers_does_not_take_the_place_of_its_postal_code() -> None:
+    assert place(town({node(100, 3): 3, node(100, 5): 1, node(100, 8): 1})) == (100,)
+
+
+def test_siblings_that_are_all_out_raise_their_parent() -> None:
+    assert place(town({region: n for code in CODES for region, n in spread(code, 5).items()})) == (CITY,)
+
+
+def test_the_codes_that_are_out_are_named_when_the_others_are_silent() -> None:
+    assert place(town({region: n for code in CODES[1:4] for region, n in spread(code, 10).items()})) == CODES[1:4]
+
+
+def test_the_silence_of_a_large_part_speaks_against_the_whole() -> None:
+    excess = town(spread(100, 10))
+    assert place(excess, CITY) == (100,)
+    hardly_more = {**excess.sites, CITY: 1100}
+    assert place(replace(excess, sites=hardly_more), CITY) == (CITY,)
+
+
+def test_a_part_that_failed_later_is_named_though_it_has_called_less() -> None:
+    assert place(town({**spread(100, 60), **spread(101, 6)})) == (100, 101)
+
+
+def test_one_caller_elsewhere_is_no_part_of_it() -> None:
+    assert place(town({**spread(100, 12), node(103, 4): 1})) == (100,)
+
+
+def test_a_busy_region_needs_more_callers_than_a_quiet_one() -> None:
+    two = {**spread(100, 30), node(101, 0): 2}
+    assert place(town(two, expected_of_a_node=0.3)) == (100,)
+
+
+def test_callers_whose_node_is_not_known_belong_to_the_wide_region() -> None:
+    excess = town({})
+    unplaced = [Callers(path=(100, CITY, AREA), number=8)]
+    assert place(replace(excess, callers=unplaced)) == (100,)
+
+
+def test_a_region_counts_in_another_only_with_the_sites_it_has_there() -> None:
+    straddling = 1000
+    callers = [
+        Callers(path=(straddling, 100, CITY, AREA), number=6),
+        Callers(path=(straddling, 101, CITY, AREA), number=6),
+    ]
+    excess = replace(town({}), callers=callers, shares={(straddling, 100): 0.5, (straddling, 101): 0.5})
+    assert place(excess) == (straddling,)
+
+
+def test_nothing_wider_than_what_has_shown_evidence_is_proposed() -> None:
+    everywhere = town({region: n for code in CODES for region, n in spread(code, 5).items()})
+    assert place(everywhere, 100) == (100,)
+
+
+def test_where_roots_overlap_the_first_has_the_callers() -> None:
+    assert place(town(spread(100, 6)), CITY, 100) == (100,)
+
+
+def test_what_is_not_worth_its_name_is_not_named_when_so_much_is_asked_for() -> None:
+    assert explain(town(spread(100, 3)), [CITY], at_least=8.5) == ()
+    assert [each.region_id for each in explain(town(spread(100, 6)), [CITY], at_least=8.5)] == [100]
+
+
+def test_every_region_comes_with_its_reason() -> None:
+    (found,) = explain(town(spread(100, 6)), [CITY])
+    assert (found.callers, found.sites, found.parts, found.within) == (6, 1000, 6, CITY)
+    assert 0.019 < found.expected < 0.021
+
+
+# --- causes ---------------------------------------------------------------------------------------------------------
+
+PATHS = [path(region) for region in range(1000, 1050)]
+
+
+def test_postal_codes_of_one_city_have_one_cause() -> None:
+    assert causes([100, 102], PATHS, RANK) == [(100, 102)]
+
+
+def test_nodes_of_one_postal_code_have_one_cause() -> None:
+    assert causes([node(100, 1), node(100, 2)], PATHS, RANK) == [(node(100, 1), node(100, 2))]
+
+
+def test_nodes_of_different_postal_codes_are_two_causes() -> None:
+    assert causes([node(100, 1), node(101, 1)], PATHS, RANK) == [(node(100, 1),), (node(101, 1),)]
+
+
+def test_a_postal_code_and_a_node_in_the_next_one_have_one_cause() -> None:
+    assert causes([100, node(101, 1)], PATHS, RANK) == [(100, node(101, 1))]
+
+
+def test_what_would_make_two_regions_siblings_lies_above_the_wider_one() -> None:
+    assert shared_parent(node(100, 1), path(node(100, 1)), 0, RANK) == 100
+    assert shared_parent(node(100, 1), path(node(100, 1)), 1, RANK) == CITY
+    assert shared_parent(AREA, (AREA,), 3, RANK) is None
+
+
+# --- what always holds ----------------------------------------------------------------------------------------------
+
+callers = st.dictionaries(st.integers(1000, 1049), st.integers(1, 30), max_size=30)
+rates = st.floats(0.0001, 3)
+
+
+@given(callers, rates, st.sampled_from([AREA, CITY, 101]))
+def test_no_region_is_named_without_an_excess(calls: dict[int, int], rate: float, root: int) -> None:
+    for found in explain(town(calls, expected_of_a_node=rate), [root]):
+        assert found.callers > found.expected
+
+
+@given(callers, rates, st.randoms(use_true_random=False))
+def test_the_order_of_callers_does_not_matter(calls: dict[int, int], rate: float, random: object) -> None:
+    excess = town(calls, expected_of_a_node=rate)
+    shuffled = list(excess.callers)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert explain(replace(excess, callers=shuffled), [AREA]) == explain(excess, [AREA])
+
+
+@given(callers, rates)
+def test_no_region_lies_in_another_one_that_is_named(calls: dict[int, int], rate: float) -> None:
+    named = place(town(calls, expected_of_a_node=rate), AREA, CITY, *CODES)
+    for region in calls:
+        assert len(set(path(region)) & set(named)) <= 1
+
+
+@given(callers, rates)
+def test_every_region_named_has_callers_and_lies_in_a_root(calls: dict[int, int], rate: float) -> None:
+    named = place(town(calls, expected_of_a_node=rate), 102, 103)
+    assert set(named) <= {102, 103, *range(1020, 1040)}
+    assert all(any(region in path(caller) for caller in calls) for region in named)
+
+
+@given(callers)
+def test_every_cause_is_named_once(calls: dict[int, int]) -> None:
+    named = place(town(calls))
+    groups = causes(named, [path(region) for region in calls], RANK)
+    assert sorted(region for group in groups for region in group) == sorted(named)
