@@ -21,6 +21,7 @@ _LABELS = {
     "provider": ("PROVIDER", BAD),
     "source": ("SILENT", BAD),
     "clock": ("CLOCK", WARN),
+    "feed": ("FEED", WARN),
     "ledger": ("LEDGER", BAD),
     "approval": ("APPROVAL", WARN),
     "rejected": ("REJECTED", BAD),

@@ -5,7 +5,7 @@ put into force as one: whoever restarts from it decides as the first one did. No
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -78,6 +78,7 @@ class NewDay:
     shapes: dict[str, StoredShape]  # those that changed
     imported: tuple[str, ...]  # services whose past changed: their levels are to be made anew
     new_gaps: dict[str, tuple[int, ...]]  # days on which the feed of a service was found to be broken
+    new_silent: dict[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # and stretches of local hours
 
 
 class PastCounts(Protocol):
@@ -108,6 +109,7 @@ def begin_day(
     changed: dict[str, StoredShape] = {}
     imported: list[str] = []
     gaps: dict[str, tuple[int, ...]] = {}
+    silences: dict[str, tuple[tuple[int, int], ...]] = {}
     for service in services:
         hours = counts.service_hours(service, day * HOURS_PER_DAY)
         if not hours:
@@ -140,6 +142,8 @@ def begin_day(
         )
         if new := history.gaps - set(known.gaps if known is not None else ()):
             gaps[service] = tuple(sorted(new))
+        if stretches := set(histories[service].silent) - set(known.silent if known is not None else ()):
+            silences[service] = tuple(sorted(stretches))
     return NewDay(
         day=day,
         state=BaselineState(
@@ -150,6 +154,7 @@ def begin_day(
         shapes=changed,
         imported=tuple(imported),
         new_gaps=gaps,
+        new_silent=silences,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from notifier.storage.views import ReceiptView, TimelineEntry
+from notifier.storage.views import LooksOverView, ReceiptView, TimelineEntry
 from tests.cli.conftest import Run
 from tests.cli_views import (
     MINUTE,
@@ -271,6 +271,18 @@ def test_a_dismissal_says_by_whom(notifier: Run, daemon: FakeDaemon, reason: str
     (line,) = (each for each in notifier("incidents", "show", "42").stdout.splitlines() if "dismissed" in each)
     assert said in line
     assert "person" not in line
+
+
+def test_an_incident_that_looks_over_says_why_and_leaves_it_to_a_person(notifier: Run, daemon: FakeDaemon) -> None:
+    seen = LooksOverView(
+        since=NOON - 40 * MINUTE, chance=0.94, complaints=1, ordinary=0.2, if_still_out=8.4, said_on=3, said_out=0
+    )
+    daemon.on("GET", "/v1/incidents/42", incident(looks_over=seen))
+    text = " ".join(notifier("incidents", "show", "42").stdout.split())
+    assert (
+        "looks over 94%, since about 02:59: 1 complaint since, 8.4 were to come if it were still out; 3 say ON, 0 OUT"
+        in text
+    )
 
 
 def test_words_of_strangers_cannot_move_the_cursor(notifier: Run, daemon: FakeDaemon) -> None:

@@ -11,6 +11,7 @@ import pytest
 from notifier.domain.baseline import LocalTime
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
+from notifier.storage.queries.needs import needs
 from notifier.storage.repositories import directory
 from tests.complaint_desk import NOON, SYSTEM, Desk, request
 
@@ -51,6 +52,11 @@ def level(desk: Desk, code: str = CODE) -> float:
     region = desk.town.region(code)
     (row,) = desk.rows(f"SELECT level_sum, level_weight FROM baselines WHERE region_id = {region}")
     return float(row["level_sum"] / row["level_weight"])
+
+
+def feed_needs(desk: Desk, at: datetime) -> list[str]:
+    found = desk.database.read_now(lambda tx: needs(tx, at, {}, time_zone="America/Los_Angeles"))
+    return [need.text for need in found if need.kind == "feed"]
 
 
 # --- cold start -----------------------------------------------------------------------------------------------------
@@ -152,6 +158,9 @@ async def test_a_feed_that_stopped_for_a_part_of_a_day_is_noticed_at_once_and_no
     await complain_hourly(desk, NOON + 2 * HOUR + stopped_for, NOON + 40 * HOUR)
     assert "taken for a broken feed" in capsys.readouterr().out
     assert desk.metrics.feed_silences.labels("power")._value.get() == 1
+    (said,) = feed_needs(desk, NOON + 2 * HOUR + stopped_for)
+    assert said.startswith("power: nothing was heard from 13:00 PST to 12:00 PST, longer than ever")
+    assert feed_needs(desk, NOON + 40 * HOUR) == []
     await complain_hourly(desk, NOON + 40 * HOUR, NOON + 60 * HOUR)
     assert level(desk) == pytest.approx(24, rel=0.03)
     assert desk.incidents() == []

@@ -73,6 +73,14 @@ def test_a_part_of_a_day_without_a_complaint_where_many_were_due_is_silence() ->
     assert state.services["power"].gaps == ()
 
 
+def test_a_silence_is_said_once() -> None:
+    broke = range((FIRST + 34) * 24 + 11, (FIRST + 34) * 24 + 17)
+    hours = weeks(6, silent=broke)
+    new = begin_day(Counts(hours), FIRST + 35, ["power"], LOCAL, BaselineState())
+    assert new.new_silent == {"power": ((broke.start, broke.stop),)}
+    assert begin_day(Counts(hours), FIRST + 36, ["power"], LOCAL, new.state).new_silent == {}
+
+
 def test_one_quiet_hour_is_just_quiet() -> None:
     one = range((FIRST + 34) * 24 + 11, (FIRST + 34) * 24 + 12)
     assert begun(weeks(5, silent=one), FIRST + 35).services["power"].silent == ()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.queries.needs import promised, suspicions, updates
+from notifier.storage.queries.needs import feeds, promised, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, waiting
 from notifier.storage.repositories import automatic, control
 from notifier.storage.views import Need
@@ -30,6 +30,7 @@ _URGENCY = (
     "looks_over",
     "held",
     "draft",
+    "feed",
     "automatic",
 )
 
@@ -60,6 +61,7 @@ def needs(
         *suspicions.looks_over(tx, zone),
         *updates.held(tx),
         *updates.drafts(tx, now),
+        *feeds.broken(tx, now, zone),
         *_not_automatic(tx),
     ]
     return sorted(found, key=lambda need: (_URGENCY.index(need.kind), need.due_at or now))
