@@ -29,6 +29,7 @@ from notifier.backtest.running import Backtest
 from notifier.backtest.scored import Scored
 from notifier.backtest.tallies import Reporters, whereabouts
 from notifier.backtest.truth import Outage, Windows, read_outages
+from notifier.cli.calibrate import SCORES_FROM
 from notifier.cli.csv_file import Row, read_rows
 from notifier.config import Detection
 from notifier.domain.baseline import FLAT, US_PER_HOUR, Level, LocalTime, Shape
@@ -165,7 +166,12 @@ def show_calibration(folder: Path, suites: Sequence[str]) -> None:
     print("|---|---|---|---|---|---|---|---|")
     for suite in suites:
         stream, windows = load(folder, suite)
-        backtest = Backtest(stream, clock_of("", stream.at_us, stream.offset_s), _thresholds(), scores_from=3.4)
+        backtest = Backtest(
+            stream,
+            clock_of("", stream.at_us, stream.offset_s),
+            _thresholds(),
+            scores_from=SCORES_FROM * _thresholds().likely,
+        )
         backtest.play()
         exposed = Exposure(stream, len(backtest.run.times))
         middle_us = (exposed.from_us + exposed.until_us) // 2

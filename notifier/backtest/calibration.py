@@ -57,8 +57,7 @@ class Passed:
         weeks = (until_us - from_us) // WEEK_US
         if weeks < WEEKS_AT_LEAST:
             raise InvalidInput(
-                f"there are {max(weeks, 0)} whole weeks after the warm-up of 28 days",
-                expected=f"at least {WEEKS_AT_LEAST}",
+                f"whole weeks after the warm-up of 28 days: {max(weeks, 0)}", expected=f"at least {WEEKS_AT_LEAST}"
             )
         self.weeks = int(weeks)
         self.months = self.weeks * WEEK_US / MONTH_US

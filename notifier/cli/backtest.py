@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from notifier.backtest.record import Interval, Record, Verdict
 
 LISTED_AT_MOST = 10  # incidents on the terminal
+SCORES_FROM = 0.6  # of the threshold: where the curve of the report begins
 
 
 @click.command("backtest")
@@ -69,13 +70,16 @@ def backtest(
     settings = history.configuration(config_file).detection
     wanted = threshold or (settings.likely if grade == "likely" else settings.certain)
     thresholds = Thresholds(likely=wanted, certain=max(wanted, settings.certain))
-    if out is not None and out.exists() and not is_stdin(file) and out.samefile(file):
+    if out is not None and not out.parent.is_dir():
+        raise click.UsageError(f"cannot write {out}: there is no folder {out.parent}")
+    if out is not None and out.exists() and not is_stdin(file) and file.exists() and out.samefile(file):
         raise click.UsageError("--out is the file of the complaints itself")
     _check_place(report, file, out)
     with Rejects(rejected_path(out or file) if out or not is_stdin(file) else None) as rejects:
         stream = history.read_complaints(file, rejects)
     windows = history.read_truth(truth, stream)
-    run = Backtest(stream, history.clock(zone, stream), thresholds, scores_from=0.6 * min(wanted, settings.likely))
+    scores_from = float("inf") if report is None else SCORES_FROM * min(wanted, settings.likely)
+    run = Backtest(stream, history.clock(zone, stream), thresholds, scores_from=scores_from)
     history.played(stream, run.play)
     found = record(
         run,

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from notifier.backtest.running import Backtest
+from notifier.config import Detection
 from notifier.domain.baseline import LocalTime
 from notifier.domain.detection import Finding, Thresholds
 from notifier.storage.migrate import upgrade
@@ -17,6 +18,7 @@ from notifier.storage.sqlite import SqliteDatabase
 from tests.complaint_desk import NOON, Desk
 from tests.past_complaints import Past, stream_of
 
+SHIPPED = Detection()
 CODES, HOUSEHOLDS, CITY = ("94110", "94112"), 30, "San Francisco"
 Found = list[tuple[str, str, int, int, float, float, str]]
 
@@ -69,7 +71,9 @@ def found_in_the_file(made: Sequence[tuple[datetime, str, str, int]]) -> Found:
         for at, service, code, household in made
     ]
     stream = stream_of(rows)
-    backtest = Noted(stream, LocalTime("America/Los_Angeles"), Thresholds(likely=8.5, certain=17.5))
+    backtest = Noted(
+        stream, LocalTime("America/Los_Angeles"), Thresholds(likely=SHIPPED.likely, certain=SHIPPED.certain)
+    )
     backtest.play()
     return [
         (

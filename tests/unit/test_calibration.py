@@ -77,7 +77,7 @@ def test_without_a_truth_the_limits_hold_the_threshold_between_them(
 
 
 def test_too_short_a_file_and_too_many_wanted_say_so() -> None:
-    with pytest.raises(InvalidInput, match="whole weeks after the warm-up of 28 days; expected at least 4"):
+    with pytest.raises(InvalidInput, match="whole weeks after the warm-up of 28 days: 3; expected at least 4"):
         passed(background(days=50, regions=REGIONS))
     with pytest.raises(InvalidInput, match="expected less, or a longer file"):
         calibrate(passed(QUIET), 1_000_000, has_truth=True)

@@ -1,0 +1,152 @@
+"""`notifier detection backtest|calibrate`: as processes, on good files, wrong ones, and at a terminal."""
+
+import csv
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from notifier.config import Config
+from notifier.settings import load
+from tests.cli.conftest import At
+from tests.past_complaints import MONDAY, background, in_order, outage, past, written
+
+DAY = timedelta(days=1)
+NOON = MONDAY + 40 * DAY + timedelta(hours=12)
+REGIONS = tuple(f"r{n}" for n in range(20))
+
+
+def run(folder: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `notifier detection ARGUMENTS` in a folder, without a daemon."""
+    return subprocess.run(
+        [sys.executable, "-m", "notifier", "detection", *arguments],
+        cwd=folder,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={"PATH": "", "COLUMNS": "72", "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with past.csv and truth.csv."""
+    made = tmp_path_factory.mktemp("past")
+    rows = in_order(background(days=84, regions=REGIONS, per_day=2.0), outage(NOON, "r3"))
+    (made / "past.csv").write_text(written(rows))
+    (made / "truth.csv").write_text(f"region,onset,size\nr3,{NOON.isoformat()},500\n")
+    return made
+
+
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as source:
+        return list(csv.DictReader(source))
+
+
+def test_a_backtest_writes_the_incidents_and_holds_them_against_a_truth(folder: Path) -> None:
+    done = run(folder, "backtest", "past.csv", "--out", "incidents.csv", "--truth", "truth.csv")
+    assert (done.returncode, done.stderr) == (0, "")  # no bar without a terminal
+    found = [row for row in rows_of(folder / "incidents.csv") if row["region"] == "r3"]
+    assert list(found[0]) == ["region", "category", "detected_at"]
+    assert found[0]["category"] == "power"
+    assert found[0]["detected_at"].startswith(f"{NOON:%Y-%m-%dT%H}")
+    assert found[0]["detected_at"].endswith("+00:00")
+    assert "1, found 1 (100%)" in done.stdout
+    assert "false a month" in done.stdout
+    assert "95 %:" in done.stdout
+
+
+def test_standard_input_a_threshold_and_json_are_taken(folder: Path) -> None:
+    past_text = (folder / "past.csv").read_text()
+    few = run(folder, "backtest", "-", "--threshold", "30", "--json", given=past_text)
+    many = run(folder, "backtest", "-", "--grade", "likely", "--json", given=past_text)
+    assert few.returncode == many.returncode == 0
+    assert len(json.loads(few.stdout)["incidents"]) <= len(json.loads(many.stdout)["incidents"])
+    assert json.loads(few.stdout)["threshold"] == 30
+
+
+def test_refused_lines_are_written_down_with_their_numbers_and_stop_nothing(tmp_path: Path) -> None:
+    rows = in_order(background(days=30, regions=REGIONS), outage(MONDAY + 29 * DAY, "r3"))
+    text = written(rows).splitlines()
+    text[1] = "yesterday,r1,power,7"
+    text[5] = "2024-01-01T10:00:00+00:00,r1,power,"
+    (tmp_path / "past.csv").write_text("\n".join(text) + "\n")
+    done = run(tmp_path, "backtest", "past.csv", "--out", "incidents.csv")
+    assert done.returncode == 1
+    assert "line 2: ts 'yesterday' is no time; expected a time with its offset, such as" in done.stderr
+    assert "2 lines were refused" in done.stderr
+    refused = rows_of(tmp_path / "incidents.rejected.csv")
+    assert [row["line"] for row in refused] == ["2", "6"]
+    assert "nobody complains" in refused[1]["reason"]
+    assert any(row["region"] == "r3" for row in rows_of(tmp_path / "incidents.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "says"),
+    [
+        ("ts,regoin,category,customer\n", (), "no column 'region'; did you mean 'regoin'?"),
+        ("", (), "the file is empty"),
+        ("ts,region,category,customer\n", (), "holds no complaint that can be read"),
+        ('{"ts": 1}\n', (), "no column 'ts'"),
+        (None, ("--grade", "certain", "--threshold", "3"), "say --grade or --threshold"),
+        (None, ("--threshold", "0"), "0.0 is not in the range"),
+        (None, ("--zone", "Mars"), "no time zone 'Mars'"),
+        (None, ("--out", "past.csv"), "--out is the file of the complaints itself"),
+        (None, ("--out", "nowhere/incidents.csv"), "there is no folder nowhere"),
+        (None, ("--truth", "missing.csv"), "cannot read missing.csv"),
+    ],
+)
+def test_wrong_usage_says_what_would_be_right(
+    tmp_path: Path, text: str | None, arguments: tuple[str, ...], says: str
+) -> None:
+    good = written([past(MONDAY + n * timedelta(hours=1), "r1", str(n)) for n in range(5)])
+    (tmp_path / "past.csv").write_text(good if text is None else text)
+    done = run(tmp_path, "backtest", "past.csv", *arguments)
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_truth_about_other_places_or_with_a_wrong_line_is_wrong_usage(folder: Path) -> None:
+    (folder / "elsewhere.csv").write_text(f"region,onset\nnowhere,{NOON.isoformat()}\n")
+    (folder / "wrong.csv").write_text("region,onset\nr3,soon\n")
+    expected = {"elsewhere.csv": "no region of elsewhere.csv", "wrong.csv": "wrong.csv line 2: onset"}
+    for file, says in expected.items():
+        done = run(folder, "backtest", "past.csv", "--truth", file)
+        assert done.returncode == 2
+        assert says in " ".join(done.stderr.split())
+
+
+def test_calibrate_writes_a_snippet_that_the_configuration_takes(folder: Path) -> None:
+    done = run(folder, "calibrate", "past.csv", "--false-incidents-per-month", "2", "--out", "detection.yaml")
+    assert done.returncode == 0, done.stderr
+    config: Config = load(folder / "detection.yaml", {})
+    assert 0 < config.detection.likely < config.detection.certain
+    assert f"certain: {config.detection.certain}" in done.stdout
+    assert "if every incident of the file was false" in done.stdout
+    assert "The price" in done.stdout
+    told = run(folder, "calibrate", "past.csv", "--false-incidents-per-month", "2", "--truth", "truth.csv")
+    assert "if every incident of the file was false" not in told.stdout
+
+
+def test_calibrate_on_too_little_says_how_much_it_takes(tmp_path: Path) -> None:
+    (tmp_path / "past.csv").write_text(written(background(days=40, regions=REGIONS)))
+    done = run(tmp_path, "calibrate", "past.csv", "--false-incidents-per-month", "2")
+    assert done.returncode == 2
+    assert "whole weeks after the warm-up of 28 days: 1; expected at least 4" in " ".join(done.stderr.split())
+    missing = run(tmp_path, "calibrate", "past.csv")
+    assert missing.returncode == 2
+    assert "--false-incidents-per-month" in missing.stderr
+
+
+def test_at_a_terminal_a_bar_shows_how_far_it_is(at: At, folder: Path) -> None:
+    with at("detection", "backtest", str(folder / "past.csv")) as person:
+        person.sees("deciding")
+        person.sees("%")
+        assert person.ends() == 0
+        person.sees("would have been opened")
