@@ -82,10 +82,10 @@ def _standing(tx: Transaction, group: Group, attaching: Attaching) -> tuple[int 
     """
     finding, placing = group.findings[0], _placing(tx, group.findings, attaching)
     region_id = finding.cell.region_id
-    standing = placing.standing(region_id)
+    path = attaching.around.path(tx, group.regions)
+    standing = placing.standing(region_id, path)
     if standing is not None:
         return standing, False
-    path = attaching.around.path(tx, group.regions)
     beside = placing.beside(path, region_id, finding.window.from_us, may_be_placed=True)
     return (None, False) if beside is None else (beside.id, True)
 

@@ -53,9 +53,15 @@ class Placing:
 
     # --- finding ----------------------------------------------------------------------------------------------------
 
-    def standing(self, region_id: int) -> int | None:
-        """Return the incident whose place shares a site with a region: that of its name before the newest."""
-        meeting = [each for each in self._known if self._shares_a_site(each, region_id)]
+    def standing(self, region_id: int, path: Sequence[int] = ()) -> int | None:
+        """Return the incident whose place shares a site with a region: that of its name before the newest.
+
+        `path` are the regions of somebody who complained there: those meet without having to be looked up.
+        """
+        lies_in = set(path[path.index(region_id) :]) if region_id in path else {region_id}
+        meeting = [
+            each for each in self._known if not lies_in.isdisjoint(each.place) or self._shares_a_site(each, region_id)
+        ]
         named = [each for each in meeting if region_id in each.place]
         return max((each.id for each in named or meeting), default=None)
 

@@ -13,7 +13,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.repositories.incidents import place_regions, service_pattern
 
-SITES_LOOKED_AT = 1000  # of a region, to estimate which share of them has a service, or lies in another region
+SITES_LOOKED_AT = 500  # of a region, to estimate which share of them has a service, or lies in another region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
