@@ -71,7 +71,7 @@ def _plot(cell: CellExplained, moment: Moment, *, until: datetime) -> None:
         [bucket.observed for bucket in buckets],
         [bucket.expected for bucket in buckets],
         ends=(moment.clock(buckets[0].from_at), moment.clock(max(until, buckets[-1].from_at))),
-        mark=(behind[-1], f"{moment.clock(cell.at)}, explained here") if is_over else None,
+        mark=(behind[-1], f"{moment.clock(cell.at)}, opened") if is_over else None,
         width=printing.columns(),
         signs=signs,
     )

@@ -14,7 +14,7 @@ from enum import StrEnum
 from notifier.domain.baseline import US_PER_HOUR, Shape
 from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Window
 from notifier.domain.complaint import NotCounted
-from notifier.domain.detection import Thresholds
+from notifier.domain.detection import Grade, Thresholds
 from notifier.domain.text import figure, lasting
 
 US_PER_MINUTE = US_PER_HOUR // 60
@@ -176,8 +176,10 @@ def _worth(found: Surprise, needed: Needed) -> list[str]:
     thresholds = needed.thresholds
     if found.evidence is not None:
         grade = thresholds.grade(found.evidence.score)
-        grades = f"likely from {figure(thresholds.likely)}, certain from {figure(thresholds.certain)}"
-        return [f"The score is {found.evidence.score:.1f}, which is {grade} ({grades})."]
+        begins = f"from {figure(thresholds.likely)}; certain from {figure(thresholds.certain)}"
+        if grade is Grade.CERTAIN:
+            begins = f"from {figure(thresholds.certain)}"
+        return [f"The score is {found.evidence.score:.1f}: {grade} ({begins})."]
     if found.best is None:
         return []
     if thresholds.grade(found.best.score) is None:

@@ -167,7 +167,7 @@ def test_the_plot_marks_the_moment_that_is_explained(notifier: Run) -> None:
     plot = text.partition("by 5 min\n")[2].partition("Windows")[0].splitlines()
     assert plot[0].startswith("6 │")
     assert plot[0].index("█") == plot[-3].index("▲") - 1  # the column before: the moment is the end of its window
-    assert plot[-3].rstrip().endswith("explained here ▲")
+    assert plot[-3].strip() == "▲ 02:59, opened"
     assert plot[-4].split() == ["26", "Jun", "22:59", "03:39"]
 
 

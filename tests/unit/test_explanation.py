@@ -68,7 +68,7 @@ def test_a_burst_is_said_in_one_sentence() -> None:
     said = words(surprise(cell_of(0, 2, 4, 6, 8, 12, *daily, per_hour=2), NOON_US, NEEDED), NEEDED, {})
     assert said[0] == "6 different customers in 12 minutes, where 0.4 are normal at this hour."
     assert said[1].startswith("The score is ")
-    assert said[1].endswith("(likely from 8.5, certain from 15.5).")
+    assert said[1].endswith(": likely (from 8.5; certain from 15.5).")
     assert len(said) == 2
 
 
