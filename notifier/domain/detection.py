@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from heapq import nsmallest
+from math import inf
 from typing import NamedTuple
 
 from notifier.domain.baseline import Level, LocalTime, Shape
@@ -129,21 +130,29 @@ class Detector:
 
         Cells that stay anomalous are returned once a minute, or when one of them rises to a higher grade.
         """
-        touched = self._take_in(complaint)
-        if self.scores_from is None and all(_has_nothing_to_tell(cell) for _, cell in touched):
+        touched, position, likely = self._take_in(complaint), complaint.position, self._thresholds.likely
+        found: dict[CellKey, Finding] = {}
+        for key, cell in touched:
+            score = self._tells_from(cell)
+            if score is not None or self.scores_from is not None:
+                finding = self._look(key, cell, position, inf if score is None else score)
+                if finding is not None:
+                    found[key] = finding
+        if not found:
             return []
         findings = []
-        due = False
         for key, cell in touched:
-            finding = self._look(key, cell, complaint.position)
+            finding = found.get(key) or self._look(key, cell, position, likely)
             if finding is not None:
                 findings.append(finding)
-                due = due or _is_due(cell, finding)
-        if not due:
-            return []
-        for finding in findings:
-            self.mark_recorded(finding.cell, finding.at_us, finding.grade)
+                self.mark_recorded(key, finding.at_us, finding.grade)
         return findings
+
+    def _tells_from(self, cell: Cell) -> float | None:
+        """Return from which score a cell has something new to tell: of fresh evidence only a higher grade is new."""
+        if cell.times[-1] - cell.recorded_us >= EVIDENCE_EVERY_US or not cell.recorded_grade:
+            return self._thresholds.likely
+        return self._thresholds.certain if cell.recorded_grade == Grade.LIKELY else None
 
     def _take_in(self, complaint: CountedComplaint) -> list[tuple[CellKey, Cell]]:
         """Return the touched cells, narrow before wide; the narrowest says whether the complaint adds to a surge."""
@@ -185,24 +194,26 @@ class Detector:
             cell = self.cells[key] = Cell(self._shapes[key.service])
         return cell
 
-    def _look(self, key: CellKey, cell: Cell, position: int) -> Finding | None:
-        at_us, likely = cell.times[-1], self._thresholds.likely
-        wanted_score = likely if self.scores_from is None else min(likely, self.scores_from)
-        window = cell.evaluate(at_us, at_least=max(wanted_score - BONUS_AT_MOST, 0.0))
+    def _look(self, key: CellKey, cell: Cell, position: int, wanted_score: float) -> Finding | None:
+        at_us = cell.times[-1]
+        looked_from = wanted_score if self.scores_from is None else min(wanted_score, self.scores_from)
+        window = cell.evaluate(at_us, at_least=max(looked_from - BONUS_AT_MOST, 0.0))
         if window.score == 0:
             cell.score = 0.0
             return None
         bonus = self.bonus(key.service, at_us)
         cell.score = window.score + bonus
-        if cell.score < likely:
+        if cell.score < wanted_score:
             return None
         wanted = self._customers_at_least[key.service]
         since_us = self._since.get(key, BEGINNING_US)
         if window.verified < wanted or window.from_us < since_us:
             window = cell.evaluate(at_us, verified_at_least=wanted, since_us=since_us)
+            if not window.observed:
+                return None
         window = window._replace(score=window.score + bonus)
         grade = self._thresholds.grade(window.score)
-        if grade is None or not window.observed:
+        if grade is None or window.score < wanted_score:
             return None
         return Finding(cell=key, at_us=at_us, window=window, grade=grade, position=position)
 
@@ -212,13 +223,3 @@ def _has_its_share(times: Sequence[int], at_us: int) -> bool:
     if at_us >= times[-1]:
         return len(times) <= PER_CELL_AND_HOUR or times[-1 - PER_CELL_AND_HOUR] <= at_us - LAST_HOUR_US
     return bisect_right(times, at_us) - bisect_right(times, at_us - LAST_HOUR_US) <= PER_CELL_AND_HOUR
-
-
-def _has_nothing_to_tell(cell: Cell) -> bool:
-    """Tell whether evidence of a cell is as high as can be and too fresh to be recorded again."""
-    return cell.recorded_grade == Grade.CERTAIN and cell.times[-1] - cell.recorded_us < EVIDENCE_EVERY_US
-
-
-def _is_due(cell: Cell, finding: Finding) -> bool:
-    rises = _RANK[finding.grade] > _RANK[cell.recorded_grade]
-    return finding.at_us - cell.recorded_us >= EVIDENCE_EVERY_US or rises
