@@ -98,13 +98,15 @@ def counted_after(tx: Transaction, position: int, at_most: int) -> list[Streamed
     return [_streamed(row) for row in rows]
 
 
-def counted_since(tx: Transaction, since_us: int, until_position: int) -> list[CountedComplaint]:
-    """Return the decided complaints that took effect since a time, in the order of the stream."""
+def counted_between(tx: Transaction, after_us: int, until_us: int, until_position: int) -> list[CountedComplaint]:
+    """Return the decided complaints that took effect after one time and not after another, in the stream's order."""
     rows = tx.tuples(
         # With a bare `id` SQLite would rather read the whole table, in the order that is wanted, than the index.
         """SELECT id, service, effective_at, verified, counted_regions FROM complaints
-           WHERE not_counted IS NULL AND effective_at > :since AND +id <= :position ORDER BY +id""",
-        since=since_us,
+           WHERE not_counted IS NULL AND effective_at > :after AND effective_at <= :until AND +id <= :position
+           ORDER BY +id""",
+        after=after_us,
+        until=until_us,
         position=until_position,
     )
     places = {text: from_json(text, list[int]) for text in {row[4] for row in rows}}  # many rows, few places
