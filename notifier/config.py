@@ -170,10 +170,10 @@ class Detection(Settings, frozen=True):
     certain: Annotated[
         float,
         Meta(
-            description="Score from which evidence is `certain`: shown to the commander. 17.5 is about 0.01 false ones per cell and month.",
+            description="Score from which evidence is `certain`: shown to the commander. 15.5 is about 0.01 false ones per cell and month.",
             gt=0,
         ),
-    ] = 17.5
+    ] = 15.5
     late_after: Annotated[
         timedelta, Meta(description="A complaint older than this on arrival feeds the baseline only.")
     ] = timedelta(minutes=15)

@@ -336,7 +336,7 @@ async def test_the_nightly_backtest_replays_what_is_stored(database: Database) -
     )  # a stranger is no complaint of ours
     done = await OwnBacktest(database, desk.config, desk.clock, [PLAN]).run()
     assert done is not None
-    assert (done.days, done.would_confirm, done.likely, done.certain) == (39, 1, 8.5, 17.5)
+    assert (done.days, done.would_confirm, done.likely, done.certain) == (39, 1, 8.5, 15.5)
     assert 40 <= done.complaints <= 60
     assert database.read_now(stored.backtest) == done
 

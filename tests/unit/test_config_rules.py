@@ -79,7 +79,7 @@ HEARD = "inbound: {lmtp_listen: '127.0.0.1:2424'}\n"
         ),
         ("services: [{name: a}, {name: a}]", "services[1].name", "'a' is used twice"),
         ("services: [{name: Power}]", "services[0].name", "'Power' is not allowed; expected a text that matches"),
-        ("detection: {likely: 20}", "detection.certain", "17.5 is below likely (20)"),
+        ("detection: {likely: 20}", "detection.certain", "15.5 is below likely (20)"),
         ("detection: {late_after: 0 s}", "detection.late_after", "0 s is out of bounds"),
         ("providers: [{name: a, kind: smtp, host: 'smtp://h'}]", "providers[0].host", "'smtp://h' is no host"),
         ("providers: [{name: a, kind: smtp, host: ''}]", "providers[0].host", "'' is no host"),
