@@ -10,6 +10,7 @@ from notifier.domain.playbook import Mode
 from notifier.stages.detection import Explaining
 from notifier.storage.database import Database
 from notifier.storage.explained import CellExplained, Explanation, WindowView
+from notifier.storage.queries import explain
 from tests.complaint_desk import NOON, SERVICES, SYSTEM, Desk, request
 
 HOUR = timedelta(hours=1)
@@ -263,8 +264,12 @@ async def test_what_does_not_exist_is_named_with_what_is_near(desk: Desk) -> Non
         await of_cell(desk, "94111")
 
 
-async def test_a_surge_of_the_service_is_in_the_score_and_said(desk: Desk) -> None:
+@pytest.mark.parametrize("at_a_time", [7, 10_000])
+async def test_a_surge_of_the_service_is_in_the_score_and_said(
+    desk: Desk, at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A quiet fortnight, then a day on which nearly every place complains."""
+    monkeypatch.setattr(explain, "AT_A_TIME", at_a_time)
     codes = [f"9{number:04}" for number in range(40)]
     for code in codes:
         desk.place(code, city="Elsewhere", households=2)

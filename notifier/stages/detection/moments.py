@@ -6,13 +6,13 @@ again from the counts as they are now: what was imported since then is in them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from notifier.config import Config
 from notifier.domain import explanation
 from notifier.domain.baseline import US_PER_HOUR, LocalTime
 from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell
-from notifier.domain.detection import CellKey, Thresholds
+from notifier.domain.detection import CellKey, CountedComplaint, Thresholds
 from notifier.domain.explanation import Needed, Surprise
 from notifier.domain.playbook import Playbook
 from notifier.domain.surge import SURGE_US
@@ -47,7 +47,8 @@ class Moments:
         self._watched = ranks(config.regions.kinds, config.regions.watched)
         self._thresholds = Thresholds(likely=config.detection.likely, certain=config.detection.certain)
         self._local = LocalTime(config.regions.time_zone)
-        self._counts = StoredCounts(tx, Regions())
+        self._regions = Regions()
+        self._counts = StoredCounts(tx, self._regions)
         self._stored = detector.load(tx)
         self._baselines: dict[tuple[str, int], Surveillance] = {}  # service, day
         self._bonuses: dict[tuple[str, int, int], float] = {}  # service, instant, position
@@ -104,9 +105,17 @@ class Moments:
         known = self._bonuses.get((service, at_us, position))
         if known is None:
             surveillance = self._with_baseline(service, self._local.day(at_us))
-            for complaint in detector.counted_since(self._tx, at_us - SURGE_US - US_PER_HOUR, position):
-                if complaint.service == service and complaint.at_us <= at_us:
-                    surveillance.remember(self._counts, complaint)
+            stretch = Stretch(since_us=at_us - SURGE_US - US_PER_HOUR, until_us=at_us, position=position)
+            for complaints in explain.of_service(self._tx, service, stretch):
+                self._regions.expect(self._tx, {region_id for one in complaints for region_id in one.regions})
+                for complaint in complaints:
+                    surveillance.remember(self._counts, self._narrowest(complaint))
             known = surveillance.detector.bonus(service, at_us)
             self._bonuses[service, at_us, position] = known
         return known
+
+    def _narrowest(self, complaint: CountedComplaint) -> CountedComplaint:
+        """Return a complaint in the narrowest of its cells alone: no other says whether it adds to a surge."""
+        ranks_ = [(self._watched.get(self._counts.kind_of(each)), each) for each in complaint.regions]
+        watched = min(((rank, each) for rank, each in ranks_ if rank is not None), default=None)
+        return replace(complaint, regions=[] if watched is None else [watched[1]])

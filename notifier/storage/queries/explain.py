@@ -4,15 +4,18 @@ Functions of an open transaction. A complaint belongs to a cell by `regions`, an
 may count in a city and, its reporter having called before, be a repeat in a postal code.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from notifier.domain.complaint import NotCounted
-from notifier.domain.detection import CellKey
+from notifier.domain.detection import CellKey, CountedComplaint
 from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import from_json
 from notifier.storage.queries.incidents import evidence_view
 from notifier.storage.views import EvidenceView
 
 FOR_EVER_US = 2**62
+AT_A_TIME = 10_000  # complaints: in a storm there may be a million of them
 WITHOUT_PLACE = (NotCounted.NO_REGION, NotCounted.AMBIGUOUS_CUSTOMER, NotCounted.NOT_SERVED)
 
 
@@ -58,6 +61,29 @@ def counted(tx: Transaction, cell: CellKey, stretch: Stretch) -> list[tuple[int,
         **_values(cell, stretch),
     )
     return [(int(at_us), bool(verified)) for at_us, verified in rows]
+
+
+def of_service(tx: Transaction, service: str, stretch: Stretch) -> Iterator[list[CountedComplaint]]:
+    """Yield the complaints of a service that are evidence anywhere, in the order of the stream, some at a time."""
+    while True:
+        rows = tx.tuples(
+            f"""SELECT c.id, c.effective_at, c.verified, c.counted_regions FROM complaints AS c
+                WHERE c.not_counted IS NULL AND {_IN_STRETCH} ORDER BY c.id LIMIT {AT_A_TIME}""",
+            **_bounds(service, stretch),
+        )
+        yield [
+            CountedComplaint(
+                position=int(position),
+                service=service,
+                at_us=int(at_us),
+                verified=bool(verified),
+                regions=from_json(regions, list[int]),
+            )
+            for position, at_us, verified, regions in rows
+        ]
+        if len(rows) < AT_A_TIME:
+            return
+        stretch = replace(stretch, after=int(rows[-1][0]))
 
 
 def tally(tx: Transaction, cell: CellKey, stretch: Stretch) -> dict[str, int]:
