@@ -24,6 +24,7 @@ from itertools import pairwise
 from math import ceil, inf, lgamma, log, log1p
 
 OWN_PROPENSITY = 3.0  # nats that a part costs which does not share the propensity of its siblings
+PART_AT_LEAST = 2.0  # nats of its own that a part must have: one caller where 0.05 are expected
 EXPECTED_AT_LEAST = 0.02  # callers of a group in any window: no place is so quiet that one caller is proof
 EQUAL = 1e-6  # nats
 STEPS_AT_MOST = 30  # of Newton's method
@@ -180,7 +181,7 @@ def _split(excess: Excess, region: int, callers: Sequence[Callers]) -> _Choice |
     for part in sorted(by_part):
         choice = _solve(excess, part, by_part[part])
         choice.sites *= excess.shares.get((part, region), 1.0)
-        if choice.alone > 0:
+        if choice.alone >= PART_AT_LEAST:
             parts.append(choice)
     if not parts:
         return None
