@@ -11,7 +11,7 @@ then: every incident was false (the threshold is too high, if at all); and chanc
 passed eight to 64 times as often as wanted, when the incidents beyond the reach of chance are taken off as outages (too
 low, if at all, because the tail is heavier and small outages look like chance). Their geometric mean is taken.
 Intervals are a bootstrap over weeks (Efron 1979; weeks, because storms and
-holidays make incidents come together).
+holidays make incidents come together); where the line is prolonged, their upper end is that of a tail half as steep.
 """
 
 from bisect import bisect_left
@@ -34,6 +34,7 @@ POINTS_AT_LEAST = 4  # thresholds that are fitted
 NEAR_AT_MOST = 4.0  # times as often as wanted, or as seldom
 NEAR_WIDTH = 6.0  # the same beyond one, of a single incident; it shrinks with the root of their number
 FAR = (8.0, 64.0)  # times as often as wanted, where chance prevails
+SLOWER = 2.0  # times: beyond what a file holds, the tail of public data falls half as steeply as before
 STEPS = 96  # thresholds looked at
 ROUNDS = 8  # of telling outages from chance; it settles after two or three
 
@@ -69,6 +70,11 @@ class Passed:
                 if not is_right and 0 <= week < self.weeks:
                     row[week] += 1
 
+    @property
+    def most(self) -> float:
+        """Return how many incidents a month the lowest threshold looked at would have opened."""
+        return max(self.totals(), default=0) / self.months
+
     def totals(self, weeks: Sequence[int] | None = None) -> list[int]:
         """Return how often each threshold was passed in these weeks, or in all."""
         if weeks is None:
@@ -83,10 +89,9 @@ def calibrate(passed: Passed, wanted: float, *, has_truth: bool) -> Calibrated:
     """
     events = wanted * passed.months
     totals = passed.totals()
-    most = max(totals, default=0)
-    if most < max(events, EVENTS_AT_LEAST):
+    if passed.most * passed.months < max(events, EVENTS_AT_LEAST):
         raise InvalidInput(
-            f"chance alone made {most / passed.months:.3g} incidents a month at the lowest score looked at",
+            f"even at the lowest score looked at the file makes {passed.most:.3g} incidents a month",
             field="--false-incidents-per-month",
             value=wanted,
             expected="less, or a longer file",
@@ -94,6 +99,9 @@ def calibrate(passed: Passed, wanted: float, *, has_truth: bool) -> Calibrated:
     factor = min(1 + NEAR_WIDTH / sqrt(events), NEAR_AT_MOST)
     near, far = _solve(passed.thresholds, totals, events, (1 / factor, factor)), None
     low, high = _interval(passed, events, (1 / factor, factor))
+    if events < EVENTS_AT_LEAST:
+        held = _solve(passed.thresholds, totals, EVENTS_AT_LEAST, (1 / NEAR_AT_MOST, NEAR_AT_MOST))
+        high = max(high, held + SLOWER * (near - held))
     value = near
     if not has_truth:
         outages = _outages(passed, events)

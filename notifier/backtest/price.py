@@ -11,7 +11,7 @@ from datetime import timedelta
 from random import Random
 from statistics import median
 
-from notifier.backtest.running import Backtest
+from notifier.backtest.running import Backtest, evidence_score
 from notifier.domain.baseline import US_PER_DAY, US_PER_HOUR, Level
 from notifier.domain.cell import REFERENCE_US, SPAN_US
 from notifier.domain.detection import CellKey, CountedComplaint
@@ -84,7 +84,7 @@ def _trial(backtest: Backtest, key: CellKey, level: Level, random: Random) -> li
     seen = []
     for after_us in calls:
         detector.feed(_complaint(key, noon_us + 1 + after_us))
-        seen.append((after_us, detector.cells[key].score))
+        seen.append((after_us, evidence_score(detector, key, noon_us + 1 + after_us)))
     detector.cells.pop(key)
     return seen
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from notifier.backtest.complaint_stream import ComplaintStream
 from notifier.backtest.tallies import Reporters, Tallies, whereabouts
 from notifier.domain.baseline import US_PER_HOUR, LocalTime, Shape
-from notifier.domain.detection import CellKey, CountedComplaint, Finding, Thresholds
+from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
 from notifier.domain.surveillance import Surveillance
 
 SUBSIDES_AFTER_US = 2 * US_PER_HOUR  # an incident without new evidence for this time is over: the default of playbooks
@@ -107,7 +107,9 @@ class Backtest:
             if (times := self.run.times.get(key)) is None:
                 times = self.run.times[key] = array("q")
             times.append(complaint.at_us)
-            score = cells[key].score
+            if cells[key].score < self._scores_from:
+                continue
+            score = evidence_score(self.surveillance.detector, key, complaint.at_us)
             if score >= self._scores_from:
                 scores = self.run.scores[key]
                 scores.at_us.append(complaint.at_us)
@@ -147,6 +149,12 @@ class Backtest:
             if known is not None and known.finding.cell == finding.cell and _is_open(known, finding):
                 return known
         return None
+
+
+def evidence_score(detector: Detector, key: CellKey, at_us: int) -> float:
+    """Return the score of a cell at its newest complaint, 0 when too few customers stand behind it."""
+    window = detector.cells[key].evaluate(at_us, verified_at_least=CUSTOMERS_AT_LEAST)
+    return window.score + detector.bonus(key.service, at_us) if window.observed else 0.0
 
 
 def _is_open(incident: OpenedIncident, finding: Finding) -> bool:

@@ -66,6 +66,6 @@ def thresholds_of(grades: Mapping[str, float], peaks: Sequence[float], number: i
     Each is as many times higher than the one before: half of what matters lies below twice the lowest score.
     """
     if not peaks:
-        return sorted(grades.values())
+        return sorted(set(grades.values()))
     low, high = peaks[-1], max(peaks[min(len(peaks) - 1, 9)], *grades.values())
     return sorted({*grades.values(), *(round(low * (high / low) ** (step / number), 2) for step in range(number + 1))})

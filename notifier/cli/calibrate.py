@@ -83,6 +83,8 @@ def calibrate(
     scored = Scored(run.run, stream, windows or Windows(()), from_us=exposed.from_us)
     try:
         passed = Passed(scored, from_us=exposed.from_us, until_us=exposed.until_us)
+        if wanted < passed.most < more:
+            more = passed.most
         found = {
             "certain": calibrated(passed, wanted, has_truth=windows is not None),
             "likely": calibrated(passed, more, has_truth=windows is not None),

@@ -165,8 +165,9 @@ def test_a_truth_needs_a_region_and_an_onset() -> None:
 
 
 def test_a_curve_falls_with_the_threshold() -> None:
+    busy = background(days=45, regions=REGIONS, per_day=20.0)
     points = recorded(
-        in_order(QUIET, outage(NOON, "94110")), truth({"region": "94110", "onset": NOON.isoformat()})
+        in_order(busy, outage(NOON, "94110")), truth({"region": "94110", "onset": NOON.isoformat()})
     ).curve
     assert [point.threshold for point in points] == sorted({point.threshold for point in points})
     assert points[0].incidents > points[-1].incidents
