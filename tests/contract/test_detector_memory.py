@@ -120,9 +120,9 @@ async def test_the_complaints_of_a_rebuild_are_decided_recent_and_in_the_order_o
     await desk.complain("94110-3")  # a repeat
     await desk.complain("94110-4")
     await desk.complain("94110-5")  # not decided yet
-    await desk.complain("94110-6", at=NOON + 3 * HOUR)  # too late
-    until_us = to_micros(NOON + 2 * HOUR)
-    found = desk.database.read_now(lambda tx: detector.counted_between(tx, to_micros(NOON), until_us, 5))
+    positions = desk.database.read_now(lambda tx: detector.decided_since(tx, to_micros(NOON), 5))
+    assert positions == [2, 3, 4, 5]
+    found = desk.database.read_now(lambda tx: detector.counted_at(tx, positions))
     assert [complaint.position for complaint in found] == [2, 3, 5]
     assert [complaint.at_us - to_micros(NOON) for complaint in found] == [7_200_000_000, 7_140_000_000, 7_200_000_000]
     assert all(complaint.verified and len(complaint.regions) == 2 for complaint in found)

@@ -3,14 +3,13 @@
 What was decided stays decided: nothing here finds, opens or stores anything.
 """
 
-from notifier.domain.baseline import US_PER_HOUR
 from notifier.domain.cell import KEEP_US, SPAN_US
 from notifier.domain.surveillance import Surveillance
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import baselines, detector
 
-SLICE_US = US_PER_HOUR  # of complaints that are held at once: a cell does not care in which order they come
+AT_ONCE = 2_000  # complaints that are held at once; in the order of the stream, on which some decisions depend
 
 
 def rebuild(tx: Transaction, surveillance: Surveillance, regions: Regions) -> int:
@@ -20,8 +19,9 @@ def rebuild(tx: Transaction, surveillance: Surveillance, regions: Regions) -> in
     if not row.newest_us:
         return row.position
     counts = StoredCounts(tx, regions)
-    for after_us in range(row.newest_us - KEEP_US, row.newest_us, SLICE_US):
-        complaints = detector.counted_between(tx, after_us, min(after_us + SLICE_US, row.newest_us), row.position)
+    positions = detector.decided_since(tx, row.newest_us - KEEP_US, row.position)
+    for start in range(0, len(positions), AT_ONCE):
+        complaints = detector.counted_at(tx, positions[start : start + AT_ONCE])
         regions.expect(tx, (region_id for complaint in complaints for region_id in complaint.regions))
         for complaint in complaints:
             surveillance.remember(counts, complaint)

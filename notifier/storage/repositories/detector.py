@@ -6,6 +6,7 @@ Functions of an open transaction. The position moves only together with what was
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from notifier.domain.baseline_day import NO_DAY, BaselineState
 from notifier.domain.detection import CellKey, CountedComplaint
@@ -98,17 +99,21 @@ def counted_after(tx: Transaction, position: int, at_most: int) -> list[Streamed
     return [_streamed(row) for row in rows]
 
 
-def counted_between(tx: Transaction, after_us: int, until_us: int, until_position: int) -> list[CountedComplaint]:
-    """Return the decided complaints that took effect after one time and not after another, in the stream's order."""
+def decided_since(tx: Transaction, since_us: int, until_position: int) -> list[int]:
+    """Return the positions of decided complaints that took effect since a time, evidence or not, ascending."""
     rows = tx.tuples(
         # With a bare `id` SQLite would rather read the whole table, in the order that is wanted, than the index.
-        """SELECT id, service, effective_at, verified, counted_regions FROM complaints
-           WHERE not_counted IS NULL AND effective_at > :after AND effective_at <= :until AND +id <= :position
-           ORDER BY +id""",
-        after=after_us,
-        until=until_us,
+        "SELECT id FROM complaints WHERE effective_at > :since AND +id <= :position ORDER BY +id",
+        since=since_us,
         position=until_position,
     )
+    return [position for (position,) in rows]
+
+
+def counted_at(tx: Transaction, positions: Sequence[int]) -> list[CountedComplaint]:
+    """Return the complaints at some positions, ascending, that are evidence; in the order of the stream."""
+    columns = "id, service, effective_at, verified, counted_regions"
+    rows = sorted(look_up(tx, columns, _COUNTED_AT, [(position,) for position in positions]), key=itemgetter(0))
     places = {text: from_json(text, list[int]) for text in {row[4] for row in rows}}  # many rows, few places
     return [
         CountedComplaint(
@@ -116,6 +121,11 @@ def counted_between(tx: Transaction, after_us: int, until_us: int, until_positio
         )
         for position, service, at_us, verified, regions in rows
     ]
+
+
+_COUNTED_AT = """SELECT c.id, c.service, c.effective_at, c.verified, c.counted_regions
+                 FROM {each} CROSS JOIN complaints AS c
+                 WHERE c.id = CAST(k.value ->> 0 AS BIGINT) AND c.not_counted IS NULL"""
 
 
 def _streamed(row: tuple[int, str, int, int, str, str]) -> StreamedComplaint:
