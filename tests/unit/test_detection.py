@@ -1,14 +1,16 @@
 """How surprising a cell is: the statistic against its definition, order of arrival, customers, grades, what is kept."""
 
+import tracemalloc
 from collections.abc import Sequence
 from math import log, sqrt
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.baseline import FLAT, US_PER_HOUR, Level, LocalTime, Shape
-from notifier.domain.cell import KEEP_US, NOTHING, Cell, Window
+from notifier.domain.cell import KEEP_US, NOTHING, SPAN_US, Cell, Window
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Grade, Thresholds
 
 UTC_TIME = LocalTime("UTC")
@@ -56,6 +58,37 @@ def test_the_score_is_that_of_its_definition(minutes: list[int], rhythm: bool) -
     times = sorted(NOON + minute * MINUTE for minute in minutes)
     found = cell(times, shape=shape).evaluate(times[-1])
     assert found.score == pytest.approx(by_definition(times, shape, times[-1]))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_passing_over_windows_changes_nothing(seed: int) -> None:
+    """Many windows, of which whole blocks are passed over; what scores less than was asked for is left out."""
+    random = Random(seed)  # noqa: S311  # the same cells every time
+    times = sorted(random.sample(range(NOON, NOON + 3 * US_PER_HOUR), random.randrange(60, 500)))
+    a_day, at_least = random.uniform(0.05, 4_000), random.uniform(0, 30)
+    watched = Cell(Shape(RHYTHM, UTC_TIME))
+    watched.set_level(20_515, a_day / 24, a_day)
+    for at_us in times:
+        watched.add(at_us, verified=random.random() < 0.7)
+        if random.random() < 0.1:
+            watched.evaluate(at_us)
+    starts = [at for at in times[-400:-2] if at >= times[-1] - SPAN_US]
+    every = [watched.window(at_us, times[-1]) for at_us in starts] + [watched.last_hour(times[-1])]
+    best = max(window.score for window in every)
+    assert watched.evaluate(times[-1]).score == pytest.approx(best)
+    assert watched.evaluate(times[-1], at_least=at_least).score == pytest.approx(best if best >= at_least else 0)
+
+
+def test_an_earlier_moment_can_be_asked_for_again() -> None:
+    watched = cell([NOON + i * 10 * MINUTE for i in range(60)])
+    late = watched.evaluate(NOON + 600 * MINUTE)
+    watched.evaluate(NOON + 680 * MINUTE)
+    for i in range(60, 80):
+        watched.add(NOON + i * 10 * MINUTE, verified=True)
+    watched.evaluate(NOON + 800 * MINUTE)
+    again = cell([NOON + i * 10 * MINUTE for i in range(80)])
+    assert watched.evaluate(NOON + 790 * MINUTE) == again.evaluate(NOON + 790 * MINUTE)
+    assert late == cell([NOON + i * 10 * MINUTE for i in range(60)]).evaluate(NOON + 600 * MINUTE)
 
 
 @given(moments, st.randoms(use_true_random=False))
@@ -179,6 +212,87 @@ def test_one_dismissed_needs_new_customers() -> None:
     watched.ignore_before({CellKey(region, "power"): NOON + 4 * MINUTE for region in (1, 2)})
     assert feed(watched, 10, 11) == []
     assert feed(watched, 12)
+
+
+def one_by_one(to: Detector, complaint: CountedComplaint) -> list[Finding]:
+    """What `feed` decides, without anything being passed over: every cell is scored, then asked what is due."""
+    ranks = {"": 0, Grade.LIKELY: 1, Grade.CERTAIN: 2}
+    to.remember(complaint)
+    findings = []
+    due = False
+    for region in complaint.regions:
+        key = CellKey(region, complaint.service)
+        cell = to.cells[key]
+        window = cell.evaluate(cell.times[-1])
+        if window.verified < 3:
+            window = cell.evaluate(cell.times[-1], verified_at_least=3)
+        if window.observed:
+            window = window._replace(score=window.score + to.bonus("power", cell.times[-1]))
+        grade = Thresholds(likely=8.5, certain=15.5).grade(window.score)
+        if grade is not None:
+            at_us = cell.times[-1]
+            findings.append(Finding(cell=key, at_us=at_us, window=window, grade=grade, position=1))
+            due = due or at_us - cell.recorded_us >= MINUTE or ranks[grade] > ranks[Grade(cell.recorded_grade or grade)]
+    for finding in findings if due else []:
+        to.mark_recorded(finding.cell, finding.at_us, finding.grade)
+    return findings if due else []
+
+
+streams = st.lists(
+    st.tuples(st.floats(0, 240), st.sampled_from([[1], [2], [1, 2], [2, 1]]), st.booleans()), min_size=5, max_size=60
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(streams, st.booleans())
+def test_looking_only_where_there_may_be_news_finds_the_same(
+    stream: list[tuple[float, list[int], bool]], ordered: bool
+) -> None:
+    quick, slow = detector(), detector()
+    for minute, regions, verified in sorted(stream) if ordered else stream:
+        at_us = NOON + int(minute * MINUTE)
+        complaint = CountedComplaint(position=1, service="power", at_us=at_us, verified=verified, regions=regions)
+        assert quick.feed(complaint) == one_by_one(slow, complaint)
+
+
+def test_every_score_is_worked_out_for_who_wants_them_all() -> None:
+    plain, thorough = detector(), detector()
+    thorough.scores_from = 1.0
+    assert feed(plain, 0, 0.5, 1, 1.5, 2, 2.1, 2.2) == feed(thorough, 0, 0.5, 1, 1.5, 2, 2.1, 2.2)
+    cell = thorough.cells[CellKey(1, "power")]
+    assert cell.score == pytest.approx(cell.evaluate(cell.times[-1]).score)
+    feed(thorough, 70, 100)
+    assert 1 < thorough.cells[CellKey(1, "power")].score < 8.5
+
+
+@settings(max_examples=25, deadline=None)
+@given(streams, st.integers(0, 60))
+def test_a_detector_that_remembers_finds_what_one_that_went_on_finds(
+    stream: list[tuple[float, list[int], bool]], stop: int
+) -> None:
+    went_on, rebuilt = detector(), detector()
+    complaints = [
+        CountedComplaint(position=1, service="power", at_us=NOON + int(minute * MINUTE), verified=who, regions=regions)
+        for minute, regions, who in stream
+    ]
+    for one in complaints[:stop]:
+        went_on.feed(one)
+        rebuilt.remember(one)
+    for key, cell in went_on.cells.items():
+        rebuilt.mark_recorded(key, cell.recorded_us, cell.recorded_grade)
+    assert [went_on.feed(one) for one in complaints[stop:]] == [rebuilt.feed(one) for one in complaints[stop:]]
+
+
+def test_an_active_cell_needs_less_than_2_kb() -> None:
+    watched = detector()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for region in range(10, 1_010):
+        watched.set_level(CellKey(region, "power"), 20_515, LEVEL)
+        feed(watched, *range(0, 240, 40), regions=[region])
+    used = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert used / 1_000 < 2_000  # with six complaints each; the median cell has one or two in 28 hours
 
 
 def test_idle_cells_are_forgotten() -> None:
