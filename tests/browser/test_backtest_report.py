@@ -81,7 +81,7 @@ async def test_everything_can_be_read(report: str, page: Page, dark: bool) -> No
         await page.screenshot(Path(folder) / f"backtest-{'dark' if dark else 'light'}.png")
 
 
-@pytest.mark.parametrize("width", [320, 360, 640, 768, 1280])
+@pytest.mark.parametrize("width", [320, 360, 640, 768, 980, 1280])
 async def test_nothing_is_cut_off_at_any_width(report: str, page: Page, width: int) -> None:
     await page.show(report, width=width)
     await page.ask(OPEN_ALL)
@@ -106,6 +106,8 @@ async def test_a_phone_shows_the_list_as_blocks_with_names(report: str, page: Pa
     await page.show(report, width=1280)
     await page.ask(OPEN_ALL)
     assert await page.ask(f"getComputedStyle({cell_}).display") == "table-cell"
+    titles = "[...document.querySelectorAll('.list th')].map((e) => e.getBoundingClientRect().height)"
+    assert max(await page.ask(titles)) < 40, "no title is broken into two lines"
 
 
 async def test_it_has_one_heading_a_language_and_loads_nothing(report: str, page: Page) -> None:
