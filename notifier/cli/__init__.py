@@ -1,7 +1,8 @@
 """The command `notifier`: a table of commands, each imported only when it is called.
 
 Without arguments it shows what needs a person. Exit codes of every command: 0 done, 1 the answer is no (or there is
-none), 2 wrong usage. Commands speak to the daemon over HTTP; only those of the sections Run and Rehearse need not.
+none), 2 wrong usage. Commands speak to the daemon over HTTP; only those of
+the sections Run and Rehearse, and those that read a file of past complaints, need not.
 """
 
 import sys
@@ -18,7 +19,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "See": {
             "status": ("notifier.cli.status:status", "The daemon at a glance."),
             "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),
-            "detection": ("notifier.cli.detection:detection", "Why something was suspected."),
+            "detection": ("notifier.cli.detection:detection", "Why something is suspected; backtest, calibrate."),
             "broadcasts": ("notifier.cli.broadcasts:broadcasts", "Preview, send, approve, pause or cancel an update."),
             "notifications": ("notifier.cli.notifications:notifications", "Show, resend or give up one message."),
         },
@@ -50,7 +51,6 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         },
         "Rehearse": {
             "demo": ("notifier.cli.demo:demo", "Play an outage from first complaint to restoration."),
-            "detection": ("notifier.cli.detection:detection", "Try the detector on your history; set thresholds."),
             "simulate": ("notifier.cli.simulate:simulate", "Generate a town, its complaints and its outages."),
             "sandbox": ("notifier.cli.sandbox:sandbox", "Run receivers that stand in for real carriers."),
         },

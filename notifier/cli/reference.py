@@ -30,6 +30,7 @@ _SENDS = (
     " 2 wrong usage, or nobody there to type the count"
 )
 _LOADS = "0 every line loaded; 1 some were refused, or the daemon did not answer; 2 wrong usage"
+_READS = "0 done; 1 done, and some rows were refused; 2 wrong usage, or a file that cannot be read or written"
 _ASKS = "0 done; 1 refused, not found, or no daemon answers; 2 wrong usage"
 _RUNS = "0 done; 1 failed; 2 wrong usage"
 
@@ -99,6 +100,8 @@ def _exit_codes(command: click.Command, section: str) -> str:
         return _SENDS
     if command.name == "import":
         return _LOADS
+    if command.name in ("backtest", "calibrate"):
+        return _READS
     return _ASKS if "as_json" in names else _RUNS if section in ("Run", "Rehearse") else _ASKS
 
 
