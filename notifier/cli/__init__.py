@@ -1,8 +1,8 @@
 """The command `notifier`: a table of commands, each imported only when it is called.
 
 Without arguments it shows what needs a person. Exit codes of every command: 0 done, 1 the answer is no (or there is
-none), 2 wrong usage. Commands speak to the daemon over HTTP; only those of
-the sections Run and Rehearse, and those that read a file of past complaints, need not.
+none), 2 wrong usage. Commands speak to the daemon over HTTP; only those of the sections Run and Rehearse, and those
+that read a file of past complaints, need not.
 """
 
 import sys
