@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from notifier.backtest.own import OwnBacktest
-from notifier.config import OnCall, Person
+from notifier.config import Detection, OnCall, Person
 from notifier.domain.actor import DAEMON
 from notifier.domain.automatic import Backtested
 from notifier.domain.incident import DismissReason, IncidentState
@@ -26,6 +26,7 @@ from tests.control_room import ANN, ControlRoom
 from tests.incident_town import evidence
 
 DAY = timedelta(days=1)
+LIMITS = Detection()
 PLAN = Playbook(name="standard", services=("power", "internet"), mode=Mode.AUTOMATIC, audience_limit=50)
 ON_CALL = OnCall(people=(Person(name="Ann", email="ann@example.net"),))
 
@@ -44,7 +45,7 @@ class Room(ControlRoom):
             ),
         )
 
-    def prove(self, *, days: int = 40, likely: float = 8.5) -> None:
+    def prove(self, *, days: int = 40, likely: float = LIMITS.likely) -> None:
         """Store a backtest of the night before."""
         done = Backtested(
             ran_at=self.clock.now() - timedelta(hours=6),
@@ -52,7 +53,7 @@ class Room(ControlRoom):
             complaints=900,
             would_confirm=1,
             likely=likely,
-            certain=17.5,
+            certain=LIMITS.certain,
         )
         self.database.write_now(lambda tx: stored.save_backtest(tx, done))
 
