@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import ceil, inf, lgamma, log, log1p
 
-OWN_PROPENSITY = 3.0  # nats that a part costs which does not share the propensity of its siblings
+OWN_PROPENSITY = 8.5  # nats that a part with a propensity of its own costs: as much as opens an incident
 PART_AT_LEAST = 2.0  # nats of its own that a part must have: one caller where 0.05 are expected
 EXPECTED_AT_LEAST = 0.02  # callers of a group in any window: no place is so quiet that one caller is proof
 EQUAL = 1e-6  # nats
