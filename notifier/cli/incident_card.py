@@ -24,6 +24,7 @@ from notifier.storage.views import (
 )
 
 EVENTS_SHOWN = 15
+GROWN_SHOWN = 3
 GROWN = "now_also"  # in the timeline: a region that has begun to complain since
 
 _STATE_STYLES = {"suspected": WARN, "confirmed": BAD, "resolved": GOOD, "closed": GOOD}
@@ -76,7 +77,7 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("closed", _when(view.closed_at, moment)),
             ("dismissed", _when(view.dismissed_at, moment, *_dismissal(view))),
             ("merged", f"into #{view.merged_into}" if view.merged_into else ""),
-            ("now also", "; ".join(_grown(each) for each in view.timeline if each.event == GROWN)),
+            ("now also", _now_also(view.timeline)),
             ("affected", f"{plural(card.customers, 'customer')} at {sites}"),
             ("told", plural(card.told, "customer") if card.told else "nobody yet"),
             ("they wrote", _wrote(view.replies)),
@@ -243,6 +244,10 @@ def _happened(entry: TimelineEntry, moment: Moment) -> str:
     if entry.event == GROWN:
         return f"{words(GROWN)} {_grown(entry)}"
     return words(entry.event) + _detail(entry, moment)
+
+
+def _now_also(timeline: Sequence[TimelineEntry]) -> str:
+    return "; ".join([_grown(each) for each in timeline if each.event == GROWN][-GROWN_SHOWN:])
 
 
 def _grown(entry: TimelineEntry) -> str:

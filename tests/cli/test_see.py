@@ -261,6 +261,16 @@ def test_a_timeline_names_an_event_once(notifier: Run, daemon: FakeDaemon) -> No
     assert "place: 94110, grade likely" in notifier("incidents", "show", "42").stdout
 
 
+def test_what_an_outage_has_grown_by_stands_on_the_card_and_in_the_timeline(notifier: Run, daemon: FakeDaemon) -> None:
+    detail = {"now_also": "94110", "distinct": 6, "expected": 0.4}
+    beside = {**detail, "now_also": "94114", "incident": 43}
+    entries = [TimelineEntry(at=NOON, event="now_also", actor="daemon", detail=each) for each in (detail, beside)]
+    daemon.on("GET", "/v1/incidents/42", incident(timeline=entries))
+    shown = " ".join(notifier("incidents", "show", "42").stdout.split())
+    assert "now also 94110: 6 distinct, 0.4 expected; 94114: 6 distinct, 0.4 expected (incident 43)" in shown
+    assert "03:39 now also 94110: 6 distinct, 0.4 expected daemon" in shown
+
+
 @pytest.mark.parametrize(
     ("reason", "by", "said"),
     [("by_person", "anna", "03:39 PDT (now) by anna"), ("subsided", "daemon", "by daemon, subsided")],

@@ -166,6 +166,38 @@ async def test_places_in_different_cities_are_two_incidents(desk: Desk) -> None:
     assert [place for _, place, _ in desk.incidents()] == ["94110", "94601"]
 
 
+# --- beginning again ------------------------------------------------------------------------------------------------
+
+
+async def test_a_detector_that_is_restarted_before_every_complaint_places_as_one_that_is_not(desk: Desk) -> None:
+    for customer in [*of_code("94110", 10), *of_code("94112", 10)]:
+        desk.detection = desk.new_detection()
+        await desk.detection.rebuild()
+        await call(desk, customer)
+    assert desk.incidents() == [(1, "94110, 94112", "suspected")]
+    assert [detail["now_also"] for _, detail in timeline(desk, "now_also")] == ["94112"]
+
+
+async def test_a_crash_before_the_save_moves_no_place(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await call(desk, *of_node("94110-2", 4))
+    for customer in of_code("94110", 8, first=5):
+        desk.clock.at += MINUTE
+        await desk.complain(customer)
+
+    def crash(*_: object) -> None:
+        raise OSError("the machine is gone")
+
+    before = [desk.rows(f"SELECT * FROM {table}") for table in ("incident_regions", "timeline", "evidence", "detector")]
+    with monkeypatch.context() as patch:
+        patch.setattr(incidents, "set_place", crash)
+        with pytest.raises(OSError, match="gone"):
+            await desk.detection.step()
+    after = [desk.rows(f"SELECT * FROM {table}") for table in ("incident_regions", "timeline", "evidence", "detector")]
+    assert after == before
+    await desk.decide()
+    assert desk.incidents() == [(1, "94110", "suspected")]
+
+
 # --- how often ------------------------------------------------------------------------------------------------------
 
 
