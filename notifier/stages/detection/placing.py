@@ -115,22 +115,20 @@ class Placing:
         if not explained:
             return []
         by_id = {each.region_id: each for each in explained}
-        mine: list[tuple[int, ...]] = []
-        for cause in self._causes(by_id, excess):
-            of_rivals = [each for each in rivals if self._touches(each.place, cause)]
-            if not self._touches(own.place, cause):
-                continue  # somebody else's, or nobody's yet: its own evidence opens it
-            mine.append(cause)
-            for rival in of_rivals:
-                own = self._take_in(own, rival)
-                rivals.remove(rival)
-        if not mine:
-            return []
-        mine.sort(key=lambda cause: (-sum(by_id[each].callers - by_id[each].expected for each in cause), cause))
+        found = [each for each in self._causes(by_id, excess) if self._touches(own.place, each)]
+        if not found:
+            return []  # somebody else's, or nobody's yet: its own evidence opens it
+        found.sort(key=lambda cause: (not self._shown(cause, evidence), -self._worth(cause, by_id), cause))
+        first = found[0]
+        for rival in [each for each in rivals if self._touches(each.place, first)]:
+            own = self._take_in(own, rival)
+            rivals.remove(rival)
+        mine = [first] + [each for each in found[1:] if not any(self._touches(one.place, each) for one in rivals)]
         splits = [
-            Split(incident_id=own.id, region_ids=cause, evidence=self._shown(cause, evidence)) for cause in mine[1:]
+            Split(incident_id=own.id, region_ids=cause, evidence=shown)
+            for cause in mine[1:]
+            if (shown := self._shown(cause, evidence))
         ]
-        splits = [each for each in splits if each.evidence]
         away = {region_id for each in splits for region_id in each.region_ids}
         place = sorted(region_id for cause in mine for region_id in cause if region_id not in away)
         self._set_place(own, place, by_id)
@@ -156,6 +154,9 @@ class Placing:
             is_ours=lambda path: taken.isdisjoint(path) and not within.isdisjoint(path),
         )
         return explain(excess, roots, at_least=at_least), excess
+
+    def _worth(self, cause: Iterable[int], by_id: Mapping[int, Explained]) -> float:
+        return sum(by_id[each].callers - by_id[each].expected for each in cause)
 
     def _causes(self, by_id: Mapping[int, Explained], excess: Excess) -> list[tuple[int, ...]]:
         paths = [each.path for each in excess.callers]
