@@ -35,6 +35,7 @@ NEAR_AT_MOST = 4.0  # times as often as wanted, or as seldom
 NEAR_WIDTH = 6.0  # the same beyond one, of a single incident; it shrinks with the root of their number
 FAR = (8.0, 64.0)  # times as often as wanted, where chance prevails
 SLOWER = 2.0  # times: beyond what a file holds, the tail of public data falls half as steeply as before
+BEYOND = 2.0  # times the highest score of the file: no line is prolonged further
 STEPS = 96  # thresholds looked at
 ROUNDS = 8  # of telling outages from chance; it settles after two or three
 
@@ -167,4 +168,4 @@ def _solve(thresholds: Sequence[float], totals: Sequence[int], events: float, ra
     slope = sum(n * (h - mean_h) * (log(n) - mean_y) for h, n in chosen) / spread if spread else 0.0
     if slope >= 0:
         return thresholds[bisect_left([-n for n in totals], -events) if totals[-1] <= events else -1]
-    return max(mean_h + (log(events) - mean_y) / slope, thresholds[0])
+    return min(max(mean_h + (log(events) - mean_y) / slope, thresholds[0]), BEYOND * thresholds[-1])

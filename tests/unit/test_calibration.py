@@ -89,6 +89,8 @@ def test_a_rarer_rate_than_the_file_holds_is_said_to_be_extrapolated(of_chance: 
     assert rare.extrapolated
     assert not of_chance.extrapolated
     assert rare.threshold.value > of_chance.threshold.value
+    assert rare.threshold.high > rare.threshold.value
+    assert calibrate(passed(QUIET), 1e-9, has_truth=True).threshold.high < 100  # however flat the line, it ends
 
 
 def test_a_higher_threshold_costs_callers_and_minutes() -> None:
