@@ -11,7 +11,7 @@ ANOTHER_VERSION := another-version
 endif
 endif
 
-.PHONY: help demo run test check bench format lint types layers clean another-version
+.PHONY: help demo run test check bench bench-detection format lint types layers clean another-version
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ check: lint types layers ## what CI runs: format, lint, layers, types, all tests
 
 bench: $(VENV)/.dev ## benchmarks against peers; needs npm and Debian's postfix (bench/README.md)
 	$(BIN)/python -m bench
+
+bench-detection: $(VENV)/.dev ## detection on its benchmark; numpy, pandas, scipy go into bench/.peers
+	$(BIN)/python -m bench.detection
 
 clean: ## remove what the targets above made
 	rm -rf $(VENV) var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis htmlcov .coverage
