@@ -377,37 +377,36 @@ def level_of(days: Mapping[int, int], learnt: LearntDays, *, prior: float, new_o
     begin = last = learnt.first_place(first)
     end = len(learnt.shares)
     total = long_total = prior * PRIOR_DAYS
+    before, long_before = PRIOR_DAYS - learnt.weights[begin], PRIOR_DAYS - learnt.long_weights[begin]
+    weights, long_weights, shares, places = learnt.weights, learnt.long_weights, learnt.shares, learnt.place
     sum_of_days = 0
     for day in sorted(days):
-        place = learnt.place.get(day, -1)
+        place = places.get(day, -1)
         if place < begin:
             continue
         complaints = days[day]
         sum_of_days += complaints
-        total, long_total = total * _DECAY[place - last], long_total * _LONG_DECAY[place - last]
-        weight, long_weight = _weights(learnt, begin, place)
-        long = long_total / long_weight
-        usual = min((total + LONG_DAYS * long) / (weight + LONG_DAYS), USUAL_AT_MOST * long)
-        counted = min(complaints, SURPRISE_FACTOR * usual * learnt.shares[place] + SURPRISE_ALLOWANCE)
+        if place != last:
+            total, long_total = total * _DECAY[place - last], long_total * _LONG_DECAY[place - last]
+        after = place - begin
+        long = long_total / (long_weights[place] + long_before * _LONG_DECAY[after])
+        usual = (total + LONG_DAYS * long) / (weights[place] + before * _DECAY[after] + LONG_DAYS)
+        if usual > USUAL_AT_MOST * long:
+            usual = USUAL_AT_MOST * long
+        counted = SURPRISE_FACTOR * usual * shares[place] + SURPRISE_ALLOWANCE
+        if counted > complaints:
+            counted = complaints
         total, long_total = total * DECAY_PER_DAY + counted, long_total * LONG_DECAY_PER_DAY + counted
         last = place + 1
     total, long_total = total * _DECAY[end - last], long_total * _LONG_DECAY[end - last]
-    weight, long_weight = _weights(learnt, begin, end)
+    weight = weights[end] + before * _DECAY[end - begin]
+    long_weight = long_weights[end] + long_before * _LONG_DECAY[end - begin]
     number = learnt.parts[end] - learnt.parts[begin]
     return Level(
         through_day=learnt.through_day,
         total=total + LONG_DAYS * long_total / long_weight,
         weight=weight + LONG_DAYS,
         daily_mean=sum_of_days / number if number else prior,
-    )
-
-
-def _weights(learnt: LearntDays, begin: int, place: int) -> tuple[float, float]:
-    """Return the decayed days from one place to another, the prior included: of the level, and of the long mean."""
-    short, long = _DECAY[place - begin], _LONG_DECAY[place - begin]
-    return (
-        learnt.weights[place] + (PRIOR_DAYS - learnt.weights[begin]) * short,
-        learnt.long_weights[place] + (PRIOR_DAYS - learnt.long_weights[begin]) * long,
     )
 
 

@@ -33,6 +33,7 @@ BLOCK = 16  # windows in a block
 
 _UNKNOWN = -1.0  # no integral and no factor is negative
 _Z_PER_COMPLAINT = COMPANION_WEIGHT / sqrt(COMPANION_VARIANCE_AT_LEAST)  # what the companion says of one at most
+CALM_AT_MOST = (COMPLAINTS_AT_LEAST - 1) * _Z_PER_COMPLAINT  # the score of a cell in which no window counts
 
 BEGINNING_US = -(2**62)  # before every complaint
 
@@ -113,6 +114,11 @@ class Cell:
             self._make_anew_from(place)
         if len(times) > FORGET_AT_LEAST and times[FORGET_AT_LEAST - 1] < times[-1] - KEEP_US:
             self._forget(bisect_left(times, times[-1] - KEEP_US))
+
+    def is_calm(self) -> bool:
+        """Tell whether its newest complaint ends no window that counts; it scores `CALM_AT_MOST` at most."""
+        times = self.times
+        return len(times) < COMPLAINTS_AT_LEAST or times[-COMPLAINTS_AT_LEAST] < times[-1] - SPAN_US
 
     def evaluate(
         self, at_us: int, *, verified_at_least: int = 0, since_us: int = BEGINNING_US, at_least: float = 0.0

@@ -14,7 +14,7 @@ from math import inf
 from typing import NamedTuple
 
 from notifier.domain.baseline import Level, LocalTime, Shape
-from notifier.domain.cell import BEGINNING_US, KEEP_US, LAST_HOUR_US, SPAN_US, Cell, Window
+from notifier.domain.cell import BEGINNING_US, CALM_AT_MOST, KEEP_US, LAST_HOUR_US, SPAN_US, Cell, Window
 from notifier.domain.surge import BONUS_AT_MOST, PER_CELL_AND_HOUR, Surge, mean_per_hour
 
 EVIDENCE_EVERY_US = 60_000_000  # a cell that stays anomalous is recorded once a minute, and when its grade rises
@@ -80,6 +80,7 @@ class Detector:
         self.local = local
         self.cells: dict[CellKey, Cell] = {}
         self._thresholds = thresholds
+        self._calm_is_nothing = thresholds.likely - BONUS_AT_MOST > CALM_AT_MOST
         self._customers_at_least = customers_at_least  # by service: distinct verified customers
         self.scores_from: float | None = None  # for who wants every score from there on; None = what decides
         self._shapes: dict[str, Shape] = {}
@@ -133,6 +134,9 @@ class Detector:
         touched, position, likely = self._take_in(complaint), complaint.position, self._thresholds.likely
         found: dict[CellKey, Finding] = {}
         for key, cell in touched:
+            if cell.is_calm() and self._calm_is_nothing and self.scores_from is None:
+                cell.score = 0.0
+                continue
             score = self._tells_from(cell)
             if score is not None or self.scores_from is not None:
                 finding = self._look(key, cell, position, inf if score is None else score)

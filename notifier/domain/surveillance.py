@@ -175,6 +175,8 @@ class Surveillance:
                 watched.append((rank, region_id))
         if not watched:
             return None
+        if len(watched) == len(complaint.regions) == 1:
+            return complaint
         watched.sort()
         regions = [region_id for _, region_id in watched]
         if regions == complaint.regions:  # as nearly always: intake stores them in this order
@@ -191,6 +193,10 @@ class Surveillance:
         """Notice when a complaint ends a silence: in it nothing was to be expected."""
         service, at_us = complaint.service, complaint.at_us
         heard_us = self._heard.get(service)
+        if heard_us is not None and at_us - heard_us < SHORTEST_US:
+            if at_us > heard_us:
+                self._heard[service] = at_us
+            return
         last_us = at_us - KEEP_US if heard_us is None else max(heard_us, at_us - KEEP_US)
         self._heard[service] = max(at_us, last_us)
         known = self._state.services.get(service)
