@@ -167,7 +167,7 @@ class Cell:
             i -= 1
         if best_at < 0:
             return NOTHING
-        verified = sum(self._verified[best_at:])
+        verified = self._verified.count(1, best_at)
         return Window(best, times[best_at], number - best_at, best_mu - EXPECTED_AT_LEAST, verified)
 
     def _companion(self, at_us: int, window: Window, since_us: int, verified_at_least: int, at_least: float) -> Window:
@@ -183,7 +183,7 @@ class Cell:
         score = COMPANION_WEIGHT * (observed - expected) / sqrt(max(expected, COMPANION_VARIANCE_AT_LEAST))
         if score < at_least or score <= window.score:
             return window
-        verified = sum(self._verified[first:])
+        verified = self._verified.count(1, first)
         if verified < verified_at_least:
             return window
         return Window(score, times[first], observed, expected, verified)
@@ -200,7 +200,7 @@ class Cell:
         if observed >= COMPLAINTS_AT_LEAST and observed > mu:
             both = observed + reference
             score = observed * log(observed / mu) - both * log(both / (mu + reference))
-        return Window(score, from_us, observed, expected, sum(self._verified[first:end]))
+        return Window(score, from_us, observed, expected, self._verified.count(1, first, end))
 
     def last_hour(self, at_us: int) -> Window:
         """Return what the companion for slow rises says, the most surprising window or not."""
@@ -208,7 +208,7 @@ class Cell:
         expected = self.daily_mean / 24 * self.shape.hours_of_day[self.shape.local.hour(at_us) % 24]
         z = (end - first - expected) / sqrt(max(expected, COMPANION_VARIANCE_AT_LEAST))
         score = max(COMPANION_WEIGHT * z, 0.0)
-        return Window(score, at_us - LAST_HOUR_US, end - first, expected, sum(self._verified[first:end]))
+        return Window(score, at_us - LAST_HOUR_US, end - first, expected, self._verified.count(1, first, end))
 
     def _start_of_verified(self, wanted: int) -> int:
         """Return the latest window start from which on `wanted` verified complaints were counted; -1 for none."""
