@@ -3,9 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from msgspec.structs import replace
 
-from notifier.config import Regions
 from notifier.domain.baseline import LocalTime
 from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.playbook import Mode

@@ -213,7 +213,7 @@ class Placing:
     def _record(self, incident_id: int, explained: Sequence[Explained]) -> None:
         place = self._tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
         detail: dict[str, object] = {"place": place}
-        detail["because"] = [self._reason(each) for each in explained[:REASONS_KEPT]]
+        detail["because"] = "; ".join(self._reason(each) for each in explained[:REASONS_KEPT])
         incidents.record(self._tx, incident_id, at=self._now, event="place", actor="daemon", detail=detail)
 
     def _reason(self, explained: Explained) -> str:
