@@ -166,10 +166,14 @@ class Shape:
         self._silent_from = 2**62  # the first of them; most services have none
 
     def without(self, silences: Sequence[tuple[int, int]]) -> "Shape":
-        """Return the shape in which nothing is expected while the feed was broken: from, until, oldest first."""
+        """Return the shape in which nothing is expected while the feed was broken, given as (from, until) in any order.
+
+        What two silences share counts once.
+        """
         shape = Shape(self.weights, self.local)
-        shape._silences = tuple((first, shape.integral(first), until) for first, until in silences)
-        shape._silent_from = silences[0][0] if silences else 2**62
+        apart = _united(silences)
+        shape._silences = tuple((first, shape.integral(first), until) for first, until in apart)
+        shape._silent_from = apart[0][0] if apart else 2**62
         return shape
 
     def integral(self, at_us: int) -> float:
@@ -203,6 +207,17 @@ class Shape:
             start, end = self.local.instant(day * US_PER_DAY), self.local.instant((day + 1) * US_PER_DAY)
             known = self._day_weights[day] = (self.integral(end) - self.integral(start)) / HOURS_PER_DAY
         return known
+
+
+def _united(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return stretches of time oldest first, those that meet as one."""
+    apart: list[tuple[int, int]] = []
+    for first, until in sorted(stretches):
+        if apart and first <= apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(apart[-1][1], until))
+        else:
+            apart.append((first, until))
+    return apart
 
 
 FLAT = (1.0,) * HOURS_PER_WEEK

@@ -79,6 +79,17 @@ def test_an_integral_never_falls(start: int, more: int) -> None:
     assert shape.integral(start + more) >= shape.integral(start)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 200), st.integers(1, 60)), max_size=6), st.integers(0, 300), st.integers(0, 60)
+)
+def test_silences_that_meet_count_once(silences: list[tuple[int, int]], start: int, hours: int) -> None:
+    stretches = [(first * US_PER_HOUR, (first + lasting) * US_PER_HOUR) for first, lasting in silences]
+    deaf = {hour for first, lasting in silences for hour in range(first, first + lasting)}
+    shape = Shape(FLAT, UTC_TIME).without(stretches)
+    expected = shape.integral((start + hours) * US_PER_HOUR) - shape.integral(start * US_PER_HOUR)
+    assert expected == pytest.approx(len(set(range(start, start + hours)) - deaf))
+
+
 def test_busy_hours_weigh_more() -> None:
     shape = Shape(MORNINGS, UTC_TIME)
     assert shape.integral(us(2026, 3, 2, 12)) - shape.integral(us(2026, 3, 2, 6)) == pytest.approx(12)
