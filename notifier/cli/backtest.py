@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from notifier.cli import history, printing
+from notifier.cli import history, places, printing
 from notifier.cli.options import json_option
 from notifier.cli.printing import Column, number, plural
-from notifier.cli.rejects import Rejects, rejected_path
-from notifier.cli.upload import is_stdin
+from notifier.cli.rejects import Rejects
 
 if TYPE_CHECKING:
     from notifier.backtest.record import Interval, Record, Verdict
@@ -70,12 +69,10 @@ def backtest(
     settings = history.configuration(config_file).detection
     wanted = threshold or (settings.likely if grade == "likely" else settings.certain)
     thresholds = Thresholds(likely=wanted, certain=max(wanted, settings.certain))
-    if out is not None and not out.parent.is_dir():
-        raise click.UsageError(f"cannot write {out}: there is no folder {out.parent}")
-    if out is not None and out.exists() and not is_stdin(file) and file.exists() and out.samefile(file):
-        raise click.UsageError("--out is the file of the complaints itself")
-    _check_place(report, file, out)
-    with Rejects(rejected_path(out or file) if out or not is_stdin(file) else None) as rejects:
+    rejected = places.refused_lines(file, out)
+    read = {"FILE": file, "--truth": truth, "the configuration": places.configuration(config_file)}
+    places.check(read, {"--out": out, "--report": report}, rejected)
+    with Rejects(rejected) as rejects:
         stream = history.read_complaints(file, rejects)
     windows = history.read_truth(truth, stream)
     scores_from = float("inf") if report is None else SCORES_FROM * min(wanted, settings.likely)
@@ -108,16 +105,6 @@ def _write(found: "Record", out: Path) -> None:
             writer.writerows((one.region, one.service, one.detected_at.isoformat()) for one in found.openings)
     except OSError as error:
         raise click.UsageError(f"cannot write {out}: {error.strerror}") from error
-
-
-def _check_place(report: Path | None, *taken: Path | None) -> None:
-    """Refuse a place for the report before the work begins, not after it."""
-    if report is None:
-        return
-    if not report.parent.is_dir():
-        raise click.UsageError(f"cannot write {report}: there is no folder {report.parent}")
-    if report.resolve() in {each.resolve() for each in taken if each is not None}:
-        raise click.UsageError("--report is the file of the complaints, or that of --out")
 
 
 def _write_report(found: "Record", report: Path) -> None:

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from notifier.cli import history, printing
+from notifier.cli import history, places, printing
 from notifier.cli.printing import Column, number, plural
-from notifier.cli.rejects import Rejects, rejected_path
-from notifier.cli.upload import is_stdin
+from notifier.cli.rejects import Rejects
 
 if TYPE_CHECKING:
     from notifier.backtest.calibration import Calibrated
@@ -73,7 +72,10 @@ def calibrate(
         raise click.UsageError(
             "--likely-per-month is less than --false-incidents-per-month: likely needs less evidence"
         )
-    with Rejects(rejected_path(out or file) if out or not is_stdin(file) else None) as rejects:
+    rejected = places.refused_lines(file, out)
+    read = {"FILE": file, "--truth": truth, "the configuration": places.configuration(config_file)}
+    places.check(read, {"--out": out}, rejected)
+    with Rejects(rejected) as rejects:
         stream = history.read_complaints(file, rejects)
     windows = history.read_truth(truth, stream)
     thresholds = Thresholds(likely=settings.likely, certain=settings.certain)

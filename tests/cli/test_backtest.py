@@ -96,7 +96,7 @@ def test_refused_lines_are_written_down_with_their_numbers_and_stop_nothing(tmp_
         (None, ("--grade", "certain", "--threshold", "3"), "say --grade or --threshold"),
         (None, ("--threshold", "0"), "0.0 is not in the range"),
         (None, ("--zone", "Mars"), "no time zone 'Mars'"),
-        (None, ("--out", "past.csv"), "--out is the file of the complaints itself"),
+        (None, ("--out", "past.csv"), "--out past.csv would overwrite FILE"),
         (None, ("--out", "nowhere/incidents.csv"), "there is no folder nowhere"),
         (None, ("--truth", "missing.csv"), "cannot read missing.csv"),
     ],
@@ -120,6 +120,43 @@ def test_a_truth_about_other_places_or_with_a_wrong_line_is_wrong_usage(folder: 
         done = run(folder, "backtest", "past.csv", "--truth", file)
         assert done.returncode == 2
         assert says in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("backtest", "past.csv", "--truth", "t.csv", "--out", "t.csv"), "--out t.csv would overwrite --truth"),
+        (("backtest", "past.csv", "--truth", "t.csv", "--report", "t.csv"), "--report t.csv would overwrite --truth"),
+        (("backtest", "past.csv", "--truth", "t.csv", "--out", "same.csv"), "would overwrite --truth"),
+        (("backtest", "past.csv", "--out", "link.csv"), "--out link.csv would overwrite FILE"),
+        (("backtest", "past.csv", "--out", "x.csv", "--report", "x.csv"), "--report x.csv would overwrite --out"),
+        (
+            ("backtest", "a.rejected.csv", "--out", "a.csv"),
+            "refused lines would go to a.rejected.csv and overwrite FILE",
+        ),
+        (("backtest", "past.csv", "--truth", "a.rejected.csv", "--out", "a.csv"), "overwrite --truth"),
+        (("backtest", "past.csv", "--out", "mine.csv"), "a file that is no list of such lines"),
+        (("backtest", "past.csv", "--config", "c.yaml", "--out", "c.yaml"), "would overwrite the configuration"),
+        (("calibrate", "past.csv", "--out", "past.csv"), "--out past.csv would overwrite FILE"),
+        (("calibrate", "past.csv", "--truth", "t.csv", "--out", "t.csv"), "--out t.csv would overwrite --truth"),
+        (("calibrate", "a.rejected.csv", "--out", "a.csv"), "overwrite FILE"),
+        (("backtest", "-", "--truth", "-"), "can be standard input"),
+    ],
+)
+def test_nothing_that_is_read_is_written_to(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    text = written([past(MONDAY + n * timedelta(hours=1), "r1", str(n)) for n in range(5)]).replace("\r", "")
+    files = dict.fromkeys(("past.csv", "a.rejected.csv", "mine.rejected.csv"), text)
+    files |= {"t.csv": f"region,onset\nr1,{NOON.isoformat()}\n", "c.yaml": "{}\n"}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "same.csv").hardlink_to(tmp_path / "t.csv")
+    (tmp_path / "link.csv").symlink_to("past.csv")
+    more = ("--false-incidents-per-month", "1") if arguments[0] == "calibrate" else ()
+    done = run(tmp_path, *arguments, *more)
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.split())
+    assert {name: (tmp_path / name).read_text() for name in files} == files
+    assert not (tmp_path / "x.csv").exists()
 
 
 def test_calibrate_writes_a_snippet_that_the_configuration_takes(folder: Path) -> None:
