@@ -77,7 +77,7 @@ def judge(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure
         at_us, service = incident.finding.at_us, incident.finding.cell.service
         if at_us < exposed.from_us:
             continue
-        regions = _regions(incident, stream)
+        regions = regions_of(incident, stream)
         for outage in windows.at(regions, service, at_us):
             first.setdefault(outage.line, (at_us, number))
         if windows.has(regions, service, at_us):
@@ -114,7 +114,7 @@ def _known(outage: Outage, first: tuple[int, int] | None, stream: ComplaintStrea
     )
 
 
-def _regions(incident: OpenedIncident, stream: ComplaintStream) -> list[str]:
+def regions_of(incident: OpenedIncident, stream: ComplaintStream) -> list[str]:
     """Return the region that an incident was opened in, and those around it that the same complaint names."""
     own = stream.regions[incident.finding.cell.region_id].code
     place = [region.code for region in stream.places[stream.place[incident.index]]]
@@ -148,7 +148,7 @@ def _opening(
         highest=incident.highest,
         until=stream.on_the_wall(incident.until_us, index),
         also=tuple(sorted(stream.regions[region_id].code for region_id in incident.also)),
-        is_false=not windows.has(_regions(incident, stream), finding.cell.service, finding.at_us)
+        is_false=not windows.has(regions_of(incident, stream), finding.cell.service, finding.at_us)
         if judged and windows is not None
         else None,
         around_from=stream.on_the_wall(edges[0], index),
