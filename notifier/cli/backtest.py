@@ -32,7 +32,7 @@ SCORES_FROM = 0.6  # of the threshold: where the curve of the report begins
 @click.option(
     "--grade", type=click.Choice(["likely", "certain"]), help="What opens an incident; certain if nothing is said."
 )
-@click.option("--threshold", type=click.FloatRange(0, min_open=True), metavar="X", help="Or the score that does.")
+@click.option("--threshold", type=history.POSITIVE, metavar="X", help="Or the score that does.")
 @history.truth_option
 @history.zone_option
 @history.config_option
@@ -78,6 +78,7 @@ def backtest(
     scores_from = float("inf") if report is None else SCORES_FROM * min(wanted, settings.likely)
     run = Backtest(stream, history.clock(zone, stream), thresholds, scores_from=scores_from)
     history.played(stream, run.play)
+    history.check_fit(run.run, windows, stream)
     found = record(
         run,
         stream,

@@ -23,14 +23,14 @@ SCORES_FROM = 0.4  # of `likely`: lower scores decide nothing
     "--false-incidents-per-month",
     "wanted",
     required=True,
-    type=click.FloatRange(0, min_open=True),
+    type=history.POSITIVE,
     metavar="N",
     help="How many false incidents of grade certain a month, over all cells together.",
 )
 @click.option(
     "--likely-per-month",
     "suspected",
-    type=click.FloatRange(0, min_open=True),
+    type=history.POSITIVE,
     metavar="N",
     help="How many of grade likely; ten times as many if nothing is said.",
 )
@@ -81,6 +81,7 @@ def calibrate(
     thresholds = Thresholds(likely=settings.likely, certain=settings.certain)
     run = Backtest(stream, history.clock(zone, stream), thresholds, scores_from=SCORES_FROM * settings.likely)
     history.played(stream, run.play)
+    history.check_fit(run.run, windows, stream)
     exposed = Exposure(stream, len(run.run.times))
     scored = Scored(run.run, stream, windows or Windows(()), from_us=exposed.from_us)
     try:

@@ -7,6 +7,7 @@ line stops nothing; the command ends with exit code 1 when everything else is do
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,10 +21,29 @@ from notifier.cli.upload import opened, progress
 
 if TYPE_CHECKING:
     from notifier.backtest.complaint_stream import ComplaintStream
+    from notifier.backtest.running import Run
     from notifier.backtest.truth import Windows
     from notifier.config import Config
     from notifier.domain.baseline import LocalTime
 
+
+class _Positive(click.ParamType[float]):
+    """A number above 0; `nan` and `inf` are none."""
+
+    name = "number"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        try:
+            taken = float(str(value))
+        except ValueError:
+            taken = 0.0
+        if not 0 < taken < inf:
+            self.fail(f"'{printing.safe(str(value))}' is no number above 0", param, ctx)
+        return taken
+
+
+POSITIVE = _Positive()
 SHOWN_AT_MOST = 5  # refused lines on the terminal; all of them are in the file
 
 config_option = click.option(
@@ -77,6 +97,7 @@ def read_complaints(file: Path, rejects: Rejects) -> "ComplaintStream":
 def read_truth(file: Path | None, stream: "ComplaintStream") -> "Windows | None":
     """Return the outages of a truth; wrong usage when a line of it is wrong, because every figure would be."""
     from notifier.backtest.complaint_stream import Refused
+    from notifier.backtest.fit import outside
     from notifier.backtest.truth import EVERYWHERE, Windows, read_outages, wrong_header
 
     if file is None:
@@ -96,13 +117,37 @@ def read_truth(file: Path | None, stream: "ComplaintStream") -> "Windows | None"
                 outages.append(one)
     if wrong:
         raise click.UsageError("\n".join(printing.safe(each) for each in wrong[:SHOWN_AT_MOST]))
-    known = {region.code for region in stream.regions.values()} | {EVERYWHERE}
-    elsewhere = sum(one.region not in known for one in outages)
-    if outages and elsewhere == len(outages):
-        raise click.UsageError(f"no region of {file} is one of the complaints, such as '{min(known - {EVERYWHERE})}'")
+    if not outages:
+        raise click.UsageError(f"{file} holds no outage")
+    regions = {region.code for region in stream.regions.values()}
+    _known(file, "region", [one.region for one in outages], regions | {EVERYWHERE}, min(regions, default=""))
+    categories = set(stream.services)
+    _known(file, "category", [one.category for one in outages], categories | {""}, min(categories))
+    windows = Windows(outages)
+    if problem := outside(windows, stream):
+        raise click.ClickException(f"{file}: {problem}")
+    return windows
+
+
+def _known(file: Path, what: str, names: Sequence[str], known: set[str], such: str) -> None:
+    """Refuse a truth of which no line has a region, or a category, of the complaints; say how many have not."""
+    elsewhere = sum(name not in known for name in names)
+    if elsewhere == len(names):
+        raise click.UsageError(printing.safe(f"no {what} of {file} is one of the complaints, such as '{such}'"))
     if elsewhere:
-        click.echo(f"{plural(elsewhere, 'outage')} of {file} lie in regions without a complaint: missed", err=True)
-    return Windows(outages)
+        where = "lies in a region" if what == "region" else "is of a category"
+        many = "lie in regions" if what == "region" else "are of categories"
+        which = plural(elsewhere, "outage")
+        click.echo(f"{which} of {file} {where if elsewhere == 1 else many} without a complaint: missed", err=True)
+
+
+def check_fit(run: "Run", windows: "Windows | None", stream: "ComplaintStream") -> None:
+    """End where nothing matches a truth that would fit if its times were shifted: every figure would be wrong."""
+    from notifier.backtest.fit import shift_of, words
+
+    shift = None if windows is None else shift_of(run, windows, stream)
+    if shift is not None:
+        raise click.ClickException(f"{words(shift)}; nothing was written")
 
 
 def clock(zone: str, stream: "ComplaintStream") -> "LocalTime":

@@ -94,7 +94,7 @@ def test_refused_lines_are_written_down_with_their_numbers_and_stop_nothing(tmp_
         ("ts,region,category,customer\n", (), "holds no complaint that can be read"),
         ('{"ts": 1}\n', (), "no column 'ts'"),
         (None, ("--grade", "certain", "--threshold", "3"), "say --grade or --threshold"),
-        (None, ("--threshold", "0"), "0.0 is not in the range"),
+        *((None, ("--threshold", x), f"'{x}' is no number above 0") for x in ("0", "-1", "nan", "inf", "abc", "1e999")),
         (None, ("--zone", "Mars"), "no time zone 'Mars'"),
         (None, ("--out", "past.csv"), "--out past.csv would overwrite FILE"),
         (None, ("--out", "nowhere/incidents.csv"), "there is no folder nowhere"),
@@ -115,7 +115,14 @@ def test_wrong_usage_says_what_would_be_right(
 def test_a_truth_about_other_places_or_with_a_wrong_line_is_wrong_usage(folder: Path) -> None:
     (folder / "elsewhere.csv").write_text(f"region,onset\nnowhere,{NOON.isoformat()}\n")
     (folder / "wrong.csv").write_text("region,onset\nr3,soon\n")
-    expected = {"elsewhere.csv": "no region of elsewhere.csv", "wrong.csv": "wrong.csv line 2: onset"}
+    (folder / "other.csv").write_text(f"region,onset,category\nr3,{NOON.isoformat()},gas\n")
+    (folder / "none.csv").write_text("region,onset\n")
+    expected = {
+        "elsewhere.csv": "no region of elsewhere.csv",
+        "other.csv": "no category of other.csv is one of the complaints, such as 'power'",
+        "none.csv": "none.csv holds no outage",
+        "wrong.csv": "wrong.csv line 2: onset",
+    }
     for file, says in expected.items():
         done = run(folder, "backtest", "past.csv", "--truth", file)
         assert done.returncode == 2
@@ -159,6 +166,26 @@ def test_nothing_that_is_read_is_written_to(tmp_path: Path, arguments: tuple[str
     assert not (tmp_path / "x.csv").exists()
 
 
+def test_a_truth_of_another_time_or_with_lost_offsets_is_told(tmp_path: Path) -> None:
+    at = [NOON + n * 5 * DAY for n in range(5)]
+    parts = [outage(each, f"r{n}") for n, each in enumerate(at)]
+    (tmp_path / "past.csv").write_text(written(in_order(background(days=84, regions=REGIONS, per_day=2.0), *parts)))
+    for name, by in {"late": timedelta(hours=7), "early": timedelta(hours=-5.5), "year": 365 * DAY}.items():
+        lines = [f"r{n},{(each + by).isoformat()}\n" for n, each in enumerate(at)]
+        (tmp_path / f"{name}.csv").write_text("region,onset\n" + "".join(lines))
+    expected = {
+        "late.csv": "nothing of the truth matches; with its times 7 h earlier, 100% would: check the offsets",
+        "early.csv": "nothing of the truth matches; with its times 5.5 h later, 100% would",
+        "year.csv": "year.csv: no outage of the truth lies in the time that is judged, 2024-01-29 to 2024-03-2",
+    }
+    for file, says in expected.items():
+        for command in (("backtest",), ("calibrate", "--false-incidents-per-month", "2")):
+            done = run(tmp_path, *command, "past.csv", "--truth", file, "--out", "out")
+            assert done.returncode == 1
+            assert says in " ".join(done.stderr.split())
+            assert not (tmp_path / "out").exists()
+
+
 def test_calibrate_writes_a_snippet_that_the_configuration_takes(folder: Path) -> None:
     done = run(folder, "calibrate", "past.csv", "--false-incidents-per-month", "2", "--out", "detection.yaml")
     assert done.returncode == 0, done.stderr
@@ -176,6 +203,10 @@ def test_calibrate_on_too_little_says_how_much_it_takes(tmp_path: Path) -> None:
     done = run(tmp_path, "calibrate", "past.csv", "--false-incidents-per-month", "2")
     assert done.returncode == 2
     assert "whole weeks after the warm-up of 28 days: 1; expected at least 4" in " ".join(done.stderr.split())
+    for wanted in ("nan", "inf", "0", "-1", "few"):
+        wrong = run(tmp_path, "calibrate", "past.csv", "--false-incidents-per-month", wanted)
+        assert wrong.returncode == 2
+        assert f"'{wanted}' is no number above 0" in " ".join(wrong.stderr.split())
     missing = run(tmp_path, "calibrate", "past.csv")
     assert missing.returncode == 2
     assert "--false-incidents-per-month" in missing.stderr
