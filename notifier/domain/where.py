@@ -18,17 +18,19 @@ A part that has called much more or less than its siblings (it failed later, or 
 Formulas, parameters and figures: docs/detection-where.md.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
-from math import ceil, inf, lgamma, log, log1p
+from itertools import chain, pairwise
+from math import ceil, inf, isfinite, lgamma, log, log1p
 
 OWN_PROPENSITY = 8.5  # nats that a part with a propensity of its own costs: as much as opens an incident
 PART_AT_LEAST = 2.0  # nats of its own that a part must have: one caller where 0.05 are expected
 EXPECTED_AT_LEAST = 0.02  # callers of a group in any window: no place is so quiet that one caller is proof
 EQUAL = 1e-6  # nats
 STEPS_AT_MOST = 30  # of Newton's method
-PARTS_TRIED_SINGLY = 24  # of a wide region, in order; beyond, in steps of a tenth
+LEAVE_AT_ONCE = 0.25  # of the parts that would rather have a propensity of their own, where there are many
+ROUNDS_AT_MOST = 8  # of coming back
+PARTS_TRIED_SINGLY = 24  # of a wide region, in order; beyond, in steps of a tenth, and from 240 on of a fifth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +91,11 @@ def explain(excess: Excess, roots: Iterable[int], *, at_least: float = -inf) -> 
 
     `roots` are wide regions that show evidence: nothing wider is proposed, and callers outside all of them are left
     alone. Where roots overlap, the one listed first has the callers. A root without an excess explains nothing, nor
-    does one whose best explanation is not worth `at_least` nats after what it costs to name it.
+    does one whose best explanation is not worth `at_least` nats after what it costs to name it. A region without sites,
+    or of which nobody knows what to expect, cannot be weighed: its callers count in the next wider one.
     """
-    left = sorted((each for each in excess.callers if each.number > 0 and each.path), key=lambda each: each.path)
+    weighed = (_weighed(excess, each) for each in excess.callers if each.number > 0)
+    left = sorted((each for each in weighed if each.path), key=lambda each: each.path)
     found: dict[int, Explained] = {}
     for root in roots:
         inside = [each for each in left if root in each.path]
@@ -143,12 +147,21 @@ def shared_parent(region: int, path: Sequence[int], other_rank: int, rank: Mappi
     return next((above for above in path if rank[above] > wider), None)
 
 
+def _weighed(excess: Excess, callers: Callers) -> Callers:
+    path = tuple(each for each in callers.path if _can_be_weighed(excess, each))
+    return callers if len(path) == len(callers.path) else replace(callers, path=path)
+
+
+def _can_be_weighed(excess: Excess, region: int) -> bool:
+    return excess.sites.get(region, 0) > 0 and isfinite(excess.expected.get(region, 0.0))
+
+
 # --- one region against its parts -----------------------------------------------------------------------------------
 
 
 def _solve(excess: Excess, region: int, callers: Sequence[Callers]) -> _Choice:
     """Return the better of the region as a whole and the best set of its parts."""
-    groups = [_group(excess, each) for each in callers]
+    groups = _merged(_group(excess, each) for each in callers)
     sites = float(_sites(excess, region))
     number, expected = sum(each.number for each in callers), excess.expected.get(region, 0.0)
     alone = _likelihood(groups, sites) if number > expected else 0.0
@@ -198,9 +211,10 @@ def _split(excess: Excess, region: int, callers: Sequence[Callers]) -> _Choice |
         price = _ways(number, size) + sum(choice.price for choice in chosen)
         alone = _together(chosen, unplaced)
         if alone - price > best_value:
-            groups = [group for choice in chosen for group in choice.groups] + unplaced
+            groups = [*chain(unplaced, *(choice.groups for choice in chosen))]
             best = _Choice(regions=[], groups=groups, sites=sites, price=price, alone=alone)
             best_value, taken = best.value, size
+    best.groups = _merged(best.groups)
     best.regions = [_within(each, region) for choice in parts[:taken] for each in choice.regions]
     return best
 
@@ -221,14 +235,14 @@ def _group(excess: Excess, callers: Callers) -> _Group:
 
 
 def _sites(excess: Excess, region: int) -> int:
-    return max(excess.sites.get(region, 0), 1)
+    return excess.sites[region]
 
 
 def _sizes(parts: int) -> Iterable[int]:
     taken = 1
     while taken < parts:
         yield taken
-        taken += 1 if taken < PARTS_TRIED_SINGLY else taken // 10
+        taken += 1 if taken < PARTS_TRIED_SINGLY else taken // (10 if taken < 10 * PARTS_TRIED_SINGLY else 5)
     yield parts
 
 
@@ -243,22 +257,52 @@ def _ways(number: int, taken: int) -> float:
 def _together(parts: Sequence[_Choice], unplaced: Sequence[_Group]) -> float:
     """Return the log likelihood ratio of a set of parts against nothing being wrong.
 
-    They share one propensity, but for those that pay for their own.
+    They share one propensity, but for those that pay for their own: those that gain most leave first, of many a
+    quarter at once, and the shared propensity is found anew each time. When nobody leaves any more, whoever would
+    rather be back comes back, as long as that raises the likelihood.
     """
-    shared = list(parts)
-    own = 0.0
-    while True:
-        groups = [group for part in shared for group in part.groups] + list(unplaced)
-        sites = sum(part.sites for part in shared)
-        propensity = _propensity(groups, sites)
-        if len(shared) < 2:
-            return own + _ratio(groups, sites, propensity)
-        gain, index = max(
-            (part.alone - _ratio(part.groups, part.sites, propensity), index) for index, part in enumerate(shared)
-        )
-        if gain <= OWN_PROPENSITY:
-            return own + _ratio(groups, sites, propensity)
-        own += shared.pop(index).alone - OWN_PROPENSITY
+    own: set[int] = set()
+    value, gains = _shared(parts, unplaced, own)
+    best = value
+    while leaving := sorted((index for index in _gaining(gains) if index not in own), key=lambda index: -gains[index]):
+        own.update(leaving[: ceil(len(leaving) * LEAVE_AT_ONCE) if len(parts) > PARTS_TRIED_SINGLY else 1])
+        if len(own) == len(parts):
+            own.remove(min(own, key=gains.__getitem__))  # one has the shared one, for which nobody pays
+            return max(best, _shared(parts, unplaced, own)[0])
+        value, gains = _shared(parts, unplaced, own)
+        best = max(best, value)
+    for _ in range(ROUNDS_AT_MOST):
+        if own == (own := _gaining(gains)) or len(own) == len(parts):
+            break
+        value, gains = _shared(parts, unplaced, own)
+        best = max(best, value)
+    return best
+
+
+def _gaining(gains: Sequence[float]) -> set[int]:
+    return {index for index, gain in enumerate(gains) if gain > OWN_PROPENSITY}
+
+
+def _shared(parts: Sequence[_Choice], unplaced: Sequence[_Group], own: Container[int]) -> tuple[float, list[float]]:
+    """Return what a set of parts is worth when some pay for their own propensity, and what each would gain by one."""
+    sharing = [part for index, part in enumerate(parts) if index not in own]
+    groups = _merged(chain(unplaced, *(part.groups for part in sharing)))
+    sites = sum(part.sites for part in sharing)
+    propensity = _propensity(groups, sites)
+    paid = sum(part.alone - OWN_PROPENSITY for index, part in enumerate(parts) if index in own)
+    value = paid + _ratio(groups, sites, propensity)
+    if len(parts) < 2:
+        return value, []
+    return value, [part.alone - _ratio(part.groups, part.sites, propensity) for part in parts]
+
+
+def _merged(groups: Iterable[_Group]) -> list[_Group]:
+    """Return groups that call at one rate as one: to the likelihood they are."""
+    number: dict[tuple[float, float], int] = {}
+    for each in groups:
+        key = each.rate, each.share
+        number[key] = number.get(key, 0) + each.number
+    return [_Group(callers, rate, share) for (rate, share), callers in number.items()]
 
 
 def _likelihood(groups: Sequence[_Group], sites: float) -> float:

@@ -1,11 +1,16 @@
 """Which regions explain an excess: the rules of place, each by its test, and what holds whatever has happened."""
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifier.domain import where
 from notifier.domain.where import Callers, Excess, causes, explain, shared_parent
 
 AREA, CITY = 1, 10
@@ -132,6 +137,48 @@ def test_every_region_comes_with_its_reason() -> None:
 # --- causes ---------------------------------------------------------------------------------------------------------
 
 PATHS = [path(region) for region in range(1000, 1050)]
+
+
+def test_a_region_without_sites_is_no_place_and_its_callers_count_in_the_wider_one() -> None:
+    bare = Excess(callers=[Callers(path=(5, 6), number=4)], expected={}, sites={5: 0, 6: 10})
+    assert [(each.region_id, each.callers, each.sites) for each in explain(bare, [6])] == [(6, 4, 10)]
+    assert explain(replace(bare, sites={}), [6]) == ()
+
+
+def test_a_region_of_which_nobody_knows_what_to_expect_does_not_hide_the_wider_one() -> None:
+    unknown = Excess(callers=[Callers(path=(5, 6), number=4)], expected={5: math.nan, 6: 0.1}, sites={5: 5, 6: 10})
+    assert [each.region_id for each in explain(unknown, [6])] == [6]
+
+
+def storm(codes: int) -> Excess:
+    """Return a storm: ten nodes of 50 sites in each postal code, and how many call differs by thirty times."""
+    callers: list[Callers] = []
+    random, sites = Random(1), {1: codes * 500}  # noqa: S311 - a storm that is always the same
+    for code in range(10, 10 + codes):
+        sites[code] = 500
+        for one in range(code * 100_000, code * 100_000 + 10):
+            sites[one] = 50
+            callers.append(Callers(path=(one, code, 1), number=random.choice([1, 1, 1, 2, 3, 8, 30])))
+    return Excess(callers=callers, expected={}, sites=sites)
+
+
+def test_a_storm_of_many_regions_takes_work_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, ratio = Counter[int](), where._ratio
+
+    def counted(groups: Sequence[where._Group], sites: float, propensity: float) -> float:
+        calls[codes] += 1
+        return ratio(groups, sites, propensity)
+
+    monkeypatch.setattr(where, "_ratio", counted)
+    for codes in (50, 500):
+        assert len(explain(storm(codes), [1])) > 5 * codes
+    assert calls[500] < 20 * calls[50]  # a pass over all parts for each part that leaves: 70 times
+
+
+def test_what_calls_much_more_than_its_many_siblings_is_named_beside_them() -> None:
+    excess = storm(100)
+    loud = {each.path[0] for each in excess.callers if each.number == 30}
+    assert loud <= {each.region_id for each in explain(excess, [1])}
 
 
 def test_postal_codes_of_one_city_have_one_cause() -> None:
