@@ -73,7 +73,7 @@ def html(found: Record) -> str:
     environment.filters["figure"] = figure
     environment.filters["shown"] = report_words.shown
     environment.filters["moment"] = _moment
-    environment.filters["few"] = _few
+    environment.filters["few"] = report_words.few
     environment.filters["minutes"] = report_words.minutes
     source = (shipped("templates") / TEMPLATE).read_text(encoding="utf-8")
     judged = judged_openings(found)
@@ -219,7 +219,3 @@ def _curve_picture(found: Record) -> pictures.CurvePicture | None:
 
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M}"
-
-
-def _few(value: float) -> str:
-    return figure(float(f"{value:.2g}")) if value >= 0.01 else "<0.01" if value > 0 else "0"

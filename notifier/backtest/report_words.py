@@ -9,6 +9,8 @@ from notifier.domain.text import clean_line, figure, lasting
 
 WANTED = {"likely": 0.1, "certain": 0.01}  # false incidents per cell and month that the grades are meant to cost
 SHOWN_CHARACTERS = 80
+TOO_SHORT = "The file is not longer than the 28 days in which the baseline is learnt: nothing can be judged."
+WARM_UP, NOT_TO_JUDGE = "warm-up", "not to judge"
 _MINUTE = timedelta(minutes=1)
 
 
@@ -30,6 +32,8 @@ def summary(found: Record) -> list[str]:
     period = f"from {day(found.first_at)} to {day(found.last_at)}"
     opened = f"{_many(len(judged), 'incident')} at a score of {found.threshold:g}{grade}"
     said = [f"{complaints} {period} would have opened {opened}."]
+    if is_too_short(found):
+        said = [TOO_SHORT, f"It holds {complaints} {period}."]
     early = len(found.openings) - len(judged)
     if early:
         said.append(
@@ -46,6 +50,23 @@ def summary(found: Record) -> list[str]:
 def judged_openings(found: Record) -> list[Opening]:
     """Return the openings after the warm-up."""
     return [one for one in found.openings if found.warm_up_until is not None and one.detected_at >= found.warm_up_until]
+
+
+def is_too_short(found: Record) -> bool:
+    """Tell whether the whole file lies in the warm-up."""
+    return found.warm_up_until is None or found.last_at is None or found.last_at <= found.warm_up_until
+
+
+def judged(opening: Opening, found: Record) -> str:
+    """Return whether an incident was judged, and if not, why: `yes`, `warm-up`, or `not to judge` by the truth."""
+    if found.warm_up_until is None or opening.detected_at < found.warm_up_until:
+        return WARM_UP
+    return NOT_TO_JUDGE if found.verdict is not None and opening.is_false is None else "yes"
+
+
+def few(value: float) -> str:
+    """Write how many were expected, where next to nothing need not be told apart."""
+    return figure(float(f"{value:.2g}")) if value >= 0.01 else "<0.01" if value > 0 else "0"
 
 
 def evidence(opening: Opening) -> str:
@@ -102,7 +123,7 @@ def _alone(found: Record, judged: int) -> list[str]:
     assert found.last_at is not None  # noqa: S101
     months = (found.last_at - found.warm_up_until) / timedelta(days=30)
     if months <= 0:
-        return ["The file is not longer than the 28 days in which the baseline is learnt: nothing can be judged."]
+        return []
     each = f"That is {_short(judged / months)} a month"
     return [f"{each}. Which of them were right, people who were there can say, or a file given as --truth."]
 

@@ -10,13 +10,15 @@ import click
 import msgspec
 
 from notifier.cli import history, places, printing
+from notifier.cli.csv_file import inert
 from notifier.cli.options import json_option
 from notifier.cli.printing import Column, number, plural
 from notifier.cli.rejects import Rejects
 
 if TYPE_CHECKING:
-    from notifier.backtest.record import Interval, Record, Verdict
+    from notifier.backtest.record import Interval, Opening, Record, Verdict
 
+COLUMNS = ("region", "category", "detected_at", "score", "observed", "expected", "window_from", "judged", "verdict")
 LISTED_AT_MOST = 10  # incidents on the terminal
 SCORES_FROM = 0.6  # of the threshold: where the curve of the report begins
 
@@ -102,10 +104,27 @@ def _write(found: "Record", out: Path) -> None:
     try:
         with out.open("w", encoding="utf-8", newline="") as target:
             writer = csv.writer(target)
-            writer.writerow(("region", "category", "detected_at"))
-            writer.writerows((one.region, one.service, one.detected_at.isoformat()) for one in found.openings)
+            writer.writerow(COLUMNS)
+            writer.writerows(_row(one, found) for one in found.openings)
     except OSError as error:
         raise click.UsageError(f"cannot write {out}: {error.strerror}") from error
+
+
+def _row(one: "Opening", found: "Record") -> tuple[object, ...]:
+    """Return what the file says of an incident; programs that score it read the first three columns."""
+    from notifier.backtest.report_words import judged, verdict_of
+
+    return (
+        inert(one.region),
+        inert(one.service),
+        one.detected_at.isoformat(),
+        f"{one.score:.2f}",
+        one.observed,
+        f"{one.expected:.6f}",
+        one.window_from.isoformat(),
+        judged(one, found),
+        "" if one.is_false is None else verdict_of(one)[1],
+    )
 
 
 def _write_report(found: "Record", report: Path) -> None:
@@ -118,11 +137,16 @@ def _write_report(found: "Record", report: Path) -> None:
 
 
 def _print(found: "Record", out: Path | None) -> None:
-    judged = [
-        one for one in found.openings if found.warm_up_until is not None and one.detected_at >= found.warm_up_until
-    ]
+    from notifier.backtest.report_words import NOT_TO_JUDGE, TOO_SHORT, few, is_too_short, judged_openings
+    from notifier.backtest.report_words import judged as judged_as
+
+    judged = judged_openings(found)
+    apart = sum(judged_as(one, found) == NOT_TO_JUDGE for one in judged)
     at = f"{found.grade} ({number(found.threshold)})" if found.grade else number(found.threshold)
-    printing.line(f"{plural(len(judged), 'incident')} would have been opened at {at}.", style=printing.STRONG)
+    if is_too_short(found):
+        printing.line(TOO_SHORT, style=printing.STRONG)
+    else:
+        printing.line(f"{plural(len(judged), 'incident')} would have been opened at {at}.", style=printing.STRONG)
     printing.fields(
         [
             ("complaints", f"{number(found.complaints)}, of them {number(found.counted)} counted"),
@@ -131,6 +155,7 @@ def _print(found: "Record", out: Path | None) -> None:
             ("from", _when(found.first_at)),
             ("to", _when(found.last_at)),
             ("in the warm-up", f"{number(len(found.openings) - len(judged))} more, not judged"),
+            ("not to judge", f"{number(apart)} of them, by the truth" if apart else ""),
         ]
     )
     if found.verdict is not None:
@@ -147,7 +172,7 @@ def _print(found: "Record", out: Path | None) -> None:
                     one.region,
                     one.service,
                     number(one.observed),
-                    f"{one.expected:.1f}",
+                    few(one.expected),
                     f"{one.score:.1f}",
                 )
                 for one in judged[-LISTED_AT_MOST:]

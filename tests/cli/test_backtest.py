@@ -4,7 +4,7 @@ import csv
 import json
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -52,13 +52,29 @@ def test_a_backtest_writes_the_incidents_and_holds_them_against_a_truth(folder: 
     done = run(folder, "backtest", "past.csv", "--out", "incidents.csv", "--truth", "truth.csv")
     assert (done.returncode, done.stderr) == (0, "")  # no bar without a terminal
     found = [row for row in rows_of(folder / "incidents.csv") if row["region"] == "r3"]
-    assert list(found[0]) == ["region", "category", "detected_at"]
+    assert list(found[0])[:3] == ["region", "category", "detected_at"]  # as programs that score it read them
+    assert float(found[0]["score"]) > float(found[0]["observed"]) > 3 > float(found[0]["expected"])
+    assert NOON - timedelta(hours=7) < datetime.fromisoformat(found[0]["window_from"]) <= NOON + timedelta(hours=1)
+    assert (found[0]["judged"], found[0]["verdict"]) == ("yes", "right")
     assert found[0]["category"] == "power"
     assert found[0]["detected_at"].startswith(f"{NOON:%Y-%m-%dT%H}")
     assert found[0]["detected_at"].endswith("+00:00")
     assert "1, found 1 (100%)" in done.stdout
     assert "false a month" in done.stdout
     assert "95 %:" in done.stdout
+
+
+def test_a_file_that_is_all_warm_up_says_that_nothing_can_be_judged(tmp_path: Path) -> None:
+    rows = in_order(background(days=20, regions=REGIONS), outage(MONDAY + 19 * DAY, "r3"))
+    (tmp_path / "past.csv").write_text(written(rows))
+    (tmp_path / "truth.csv").write_text(f"region,onset\nr3,{(MONDAY + 19 * DAY).isoformat()}\n")
+    for truth in ((), ("--truth", "truth.csv")):
+        done = run(tmp_path, "backtest", "past.csv", "--out", "out.csv", "--report", "report.html", *truth)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "28 days in which the baseline is learnt: nothing can be judged." in " ".join(done.stdout.split())
+        assert "would have been opened" not in done.stdout
+        assert "nothing can be judged" in (tmp_path / "report.html").read_text()
+        assert {(row["judged"], row["verdict"]) for row in rows_of(tmp_path / "out.csv")} == {("warm-up", "")}
 
 
 def test_standard_input_a_threshold_and_json_are_taken(folder: Path) -> None:

@@ -73,7 +73,7 @@ def test_the_warm_up_is_not_judged() -> None:
 
 def test_a_file_that_is_all_warm_up_says_so() -> None:
     short = found(0, last_at=found().first_at, curve=(), not_counted={})
-    assert "nothing can be judged" in summary(short)[1]
+    assert "nothing can be judged" in summary(short)[0]
     assert "What a threshold costs" not in html(short)
 
 
