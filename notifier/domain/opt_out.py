@@ -3,7 +3,7 @@
 47 CFR 64.1200(a)(10), in force since 2025-04-11: an opt-out counts in any reasonable wording; stop, quit, end, revoke,
 opt out, cancel and unsubscribe count by themselves. Yet "my internet stopped" or "stop this outage" is a complaint, and
 whoever is silenced for it misses the news. So: the bare words, alone or with politeness around them; or a word of ending
-together with a word for what we send. A word of ending about the service is never enough.
+together with a word for what we send. A word of ending about the service is never enough; beside words that all is well it is.
 """
 
 # ruff: noqa: E501  # one pattern a line: they are tables
@@ -11,15 +11,20 @@ together with a word for what we send. A word of ending about the service is nev
 import re
 from collections.abc import Iterable, Sequence
 
+from notifier.domain.outage_talk import is_back, is_trouble
 from notifier.domain.reply_text import Sentence
 
 # --- alone: the words that the rule names, those Twilio listens to, their usual misspellings, and the same in es and fr
 _UNIT = (
     r"stop ?(?:all|it)?|stopp|sotp|quit|end|revoke|opt(?:ing)? ?out|opt me out|cancel|cancell|uns[ub]{1,3}s?cribe(?: me)?|unsub"
+    r"|terminate|halt|discontinue|cease(?: and desist)?|desist|nomas|fin"
+    r"|(?:turn|shut|switch) (?:(?:all )?(?:of )?(?:this|these|those|them|it) off|off (?:all )?(?:of )?(?:this|these|those|them))"
     r"|no more|enough|remove(?: me)?|leave (?:me|us) alone|go away|get lost|piss off|f\w* off|shut up|lose my number"
     r"|alto|parar?|paren|pare|dete(?:ner|nga|ngan|nganse)|cancelar|cancele|baja|de baja|basta|no mas|nunca mas|eliminar(?:me)?"
+    r"|terminar|terminen|cesar|cesen|suspender|suspendan|detenganlos?|(?:apag|desactiv|quit)(?:uen|ue|en|e|ar)(?:los|esto|lo| esto| estos| eso)"
     r"|borrar(?:me)?|desuscribir(?:me|se)?|desinscribir(?:me)?"
     r"|arret|arrete[rz]?|stopper|stoppez|(?:me |se )?des(?:abonner|inscrire)|desabonne(?:ment|z)(?: moi)?|desinscription"
+    r"|cesser|cessez|terminez|terminer|interrompez|(?:desactiv|coup|supprim)(?:ez|er) (?:ca|cela|les|tout)|desabonne moi"
     r"|annuler|assez|ca suffit|resilier"
 )
 _BEFORE = (
@@ -35,9 +40,15 @@ _AFTER = (
     r"|tout de suite|tout|ca|cela|moi|\d+"
 )
 _BARE = re.compile(rf"(?:(?:{_BEFORE}) )*(?:{_UNIT})(?: (?:{_UNIT}|{_AFTER}))*")
+_FIRST_WORDS = re.compile(
+    r"^(?:(?:please|pls|plz|kindly|hi|hello|hey|ok|por favor|hola|bonjour|svp|stp) )*(?:uns[ub]{1,3}s?cribe"
+    r"|desuscribir(?:me|nos|se)?|des(?:u|in)scrib[ae]n?(?:me|nos)|desinscribir(?:me|nos|se)?|desabonne[rz]|desabonnement|desabonne moi"
+    r"|desinscrivez|desinscription)\b"
+)
+_NOT_IT = frozenset({"unsubscribed", "unsubscribes", "unsubscriber"})  # one letter more, and they report it
 _STRONG = re.compile(
-    rf"(?:(?:{_BEFORE}) )*(?:stop ?all|stop|uns[ub]{{1,3}}s?cribe(?: me)?|opt ?out|leave (?:me|us) alone|no more"
-    rf"|arrete[rz]|desabonnez moi|no mas|basta)(?: (?:stop|{_AFTER}))*"
+    rf"(?:(?:{_BEFORE}|no|nope|nah|non) )*(?:stop ?all|stop|uns[ub]{{1,3}}s?cribe(?: me)?|opt ?out|leave (?:me|us) alone|no more"
+    rf"|arrete[rz]|desabonnez moi|no mas|basta|alto)(?: (?:stop|{_AFTER}))*"
 )
 
 # --- words that a finger on a telephone makes others of
@@ -72,9 +83,26 @@ _UNWANTED = re.compile(
     rf")(?: (?:{_AFTER}|any ?more|at all|from you|mas|nada))*"
 )
 
+# --- and as all that a text says, when it asks nothing: "no texts please", "I never signed up for this"
+_PLEASE = (
+    r"(?:please|pls|plz|thanks|thank you|por favor|porfavor|porfa|gracias|svp|stp|s il vous plait|s il te plait|merci)"
+)
+_NONE_OF_IT = re.compile(
+    rf"(?:(?:{_BEFORE}|no|non) )*(?:"
+    r"(?:no|not any|zero) (?:more )?(?:text(?:s|ing| messages?)?|txts?|messages?|messaging|msgs?|sms|spam(?:ming)?|alerts|notifications?|calls)(?: (?:or|and|no) (?:texts?|calls?|e ?mails?|messages?))*"
+    rf"|no (?:more )?(?:updates|e ?mails|reminders|notices)(?= {_PLEASE})"
+    r"|(?:ningun|nada de|no|sin)(?: mas)? (?:mensajes?|mensajitos|textos?|sms|notificaciones|alertas|llamadas)"
+    r"|(?:pas|aucune?)(?: (?:de|d))? (?:sms|textos?|messages?|alertes?|notifications?|appels)"
+    r"|(?:(?:i|we) )?(?:never|didnt|did not) (?:sign(?:ed)? up|subscribed?|register(?:ed)?|ask(?:ed)?)(?: (?:for|to))? (?:this|these|any of this|it)"
+    r"|(?:(?:this|it) is |this s |its |thats )?spam|report(?:ed|ing)(?: (?:this|you|as|for))* spam|(?:you are |youre )blocked"
+    r"|(?:this|it) (?:isnt|is not|isn t) \w+(?: \w+)? (?:number|phone)|(?:nunca|jamas) me (?:suscribi|registre|inscribi)(?: a esto)?"
+    r"|je ne me suis (?:jamais|pas) (?:inscrite?|abonnee?)(?: (?:a ca|a cela))?"
+    rf")(?: (?:{_AFTER}|any ?more|at all|ever|again|here|to (?:me|us|this (?:number|phone))|from you|mas|plus))*"
+)
+
 # --- what is said of it
 _ENDING = (
-    r"stop|quit|cease|halt|end|cancel|discontinue|terminate|disable|turn off|shut off|switch off|no more|enough|unsubscribe"
+    r"stop|quit|cease|cease and desist|desist|halt|end|cancel|discontinue|terminate|disable|turn off|shut off|switch off|no more|enough|unsubscribe"
     r"|delete|block|opt(?: me)? out|remove(?: me)?"
 )
 _ME = r"(?:me|us|this number|this phone|my (?:phone|cell|number)|here)"
@@ -85,6 +113,8 @@ _UNLESS = (
 )
 _ENGLISH = (
     rf"\b(?:{_ENDING})(?: (?:{_OF_IT})){{0,5}} (?:{_SENT})\b",
+    rf"\b(?:turn|shut|switch)(?: (?:{_OF_IT})){{0,5}} (?:{_SENT}) off\b",
+    r"\bcease and desist$",
     rf"\b(?:stop|quit) sending (?:me|us|these|this|them|it|things|stuff|to)\b{_NOT_SENT}",
     (
         rf"\b(?:dont|do not|never|no longer|not)(?: (?:ever|you|need to|have to|please|dare))* (?:text|txt|message|msg|contact|call|write|notify"
@@ -156,6 +186,8 @@ _WISHES = r"(?: (?:i|you|we|they|want|wanna|like|need|wish|ever|me|us|to|please|
 _NOT_THAT = re.compile(
     rf"(?:\b(?:dont|do not|never|not|didnt|did|shouldnt|should not|wouldnt|without|no need|why (?:have|are)|who|no|sin|n|ne|avez|ai|as|ont|avait|aviez){_WISHES})$"
 )
+_NO = frozenset({"no", "non"})
+"""Before "stop texting me": an answer, not "do not stop"."""
 _WANTS_SERVICE = re.compile(
     r"\b(?:i|we|just)? ?(?:want|need|quiero|queremos|necesito|necesitamos|veux|voulons)(?: (?:to have|only|just|solo|my|the|our|mi|la|el|le|du|de l|mon|some))*"
     r" (?:power|electricity|lights?|internet|wifi|water|gas|heat|service|luz|agua|electricidad|servicio|courant|eau|electricite)\b"
@@ -166,23 +198,52 @@ _ONE_INCIDENT = re.compile(
 )
 
 
-def is_opt_out(found: Sequence[Sentence], *, is_trouble: bool, is_service: bool) -> bool:
+def is_opt_out(found: Sequence[Sentence], *, trouble: bool) -> bool:
     """Tell whether a text asks for no more messages at all.
 
-    `is_service` says that it speaks of a service, `is_trouble` that it reports it out: then a bare word inside it is
-    no opt-out unless it stands by itself as the first or the last sentence.
+    `trouble` says that it reports a service out: then a bare word inside it is no opt-out unless it stands by itself
+    as the first or the last sentence.
     """
     if not found:
         return False
     whole = " ".join(" ".join(each.words) for each in found)
-    if _BARE.fullmatch(whole) or _UNWANTED.fullmatch(whole):
+    if is_stop_word(found) or _UNWANTED.fullmatch(whole):
+        return True
+    if not any(each.asks for each in found) and _NONE_OF_IT.fullmatch(whole):
         return True
     if any(_STRONG.fullmatch(" ".join(each.words)) for each in (found[0], found[-1])):
         return True
     clauses = [clause for each in found for clause in each.clauses]
-    if not (is_trouble or is_service) and any(_STRONG.fullmatch(clause) for clause in (clauses[0], clauses[-1])):
+    if not trouble and any(_STRONG.fullmatch(clause) for clause in (clauses[0], clauses[-1])):
+        return True
+    if any(map(_stops_and_is_back, found)):
         return True
     return _asks_for_silence(found) is not None and not is_about_one_incident(found)
+
+
+def is_stop_word(found: Sequence[Sentence]) -> bool:
+    """Tell whether a text is a word of ending and politeness, or begins with UNSUBSCRIBE, whatever follows."""
+    whole = " ".join(" ".join(each.words) for each in found)
+    first = found[0].words[0]
+    return (
+        _BARE.fullmatch(whole) is not None
+        or _STRONG.fullmatch(whole) is not None
+        or _FIRST_WORDS.match(whole) is not None
+        or (first not in _NOT_IT and len(first) > 9 and _is_one_slip(first, "unsubscribe"))
+    )
+
+
+def _stops_and_is_back(each: Sentence) -> bool:
+    """Tell whether a sentence is "stop" before or behind words that say that all is well: "stop it my power is on"."""
+    words = each.words
+    ends = 0 if is_trouble([each]) else min(len(words), 8)
+    cuts = [(words[:place], words[place:]) for place in range(1, ends)]
+    cuts += [(words[place:], words[:place]) for place in range(max(2, len(words) - 8), len(words))]
+    return any(
+        _STRONG.fullmatch(" ".join(order))
+        and is_back([Sentence(words=rest, clauses=(" ".join(rest),), asks=each.asks)])
+        for order, rest in cuts
+    )
 
 
 def is_nearly_stop(whole: str) -> bool:
@@ -215,6 +276,9 @@ def _asks_for_silence(found: Iterable[Sentence]) -> str | None:
         for text in (each.text, *each.clauses):
             for pattern in _PATTERNS:
                 match = pattern.search(text)
-                if match and not _NOT_THAT.search(text[: match.start()].rstrip()) and not _WANTS_SERVICE.search(text):
+                if match is None or _WANTS_SERVICE.search(text):
+                    continue
+                before = text[: match.start()].rstrip()
+                if not _NOT_THAT.search(before) or (before in _NO and match[0].startswith(("stop", "quit "))):
                     return text
     return None

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from notifier.domain.opt_out import is_about_one_incident, is_nearly_stop, is_opt_out
-from notifier.domain.outage_talk import asks_for_news, is_about_service, is_back, is_trouble, service_named
-from notifier.domain.reply_text import Sentence, is_reaction, own_words, sentences
+from notifier.domain.opt_out import is_about_one_incident, is_nearly_stop, is_opt_out, is_stop_word
+from notifier.domain.outage_talk import asks_for_news, is_back, is_trouble, service_named
+from notifier.domain.reply_text import Sentence, is_reaction, lookalikes, own_words, sentences
 from notifier.domain.reply_words import (
     CHOICE,
     COURTESY,
@@ -30,6 +30,8 @@ from notifier.domain.reply_words import (
 )
 
 __all__ = ["Meaning", "Reader", "Reply", "ReplyWords", "ServiceReplies", "clashes"]
+
+_STOP_SIGNS = frozenset("\N{OCTAGONAL SIGN}\N{NO ENTRY}\N{NO ENTRY SIGN}\N{NO MOBILE PHONES}")
 
 
 class Meaning(StrEnum):
@@ -101,18 +103,27 @@ class Reader:
         if answer and re.search(r"\d", answer[1]) and re.search(r"[a-z]", answer[1], re.IGNORECASE):
             return Reply(meaning=Meaning.ON_CALL, code=answer[1].upper(), decision=answer[2].lower())
         found = sentences(text)
+        if (keyword := self._lookalike(text)) is not None:
+            return keyword
         if not found:
             return Reply(meaning=_of_signs(own))
         return self._word(found, sites) or self._talk(found)
+
+    def _lookalike(self, text: str) -> Reply | None:
+        """Return what a word means, as the whole text, that is typed with letters of another script."""
+        looks, sounds = map(sentences, lookalikes(text))
+        for found in filter(None, (looks, sounds)):
+            whole = " ".join(" ".join(each.words) for each in found)
+            if is_stop_word(found) or {whole, _without_politeness(whole)} & self._stop:
+                return Reply(meaning=Meaning.STOP)
+        is_word = " ".join(" ".join(each.words) for each in looks) in self._exact
+        return (self._word(looks, ()) or self._talk(looks)) if is_word else None
 
     def _word(self, found: Sequence[Sentence], sites: Sequence[str]) -> Reply | None:
         """Return what a text means that is one of our words, or as good as one."""
         whole = " ".join(" ".join(each.words) for each in found)
         short = _without_politeness(whole)
-        trouble = is_trouble(found)
-        if {whole, short} & self._stop or is_opt_out(
-            found, is_trouble=trouble, is_service=is_about_service(found, self._services)
-        ):
+        if {whole, short} & self._stop or is_opt_out(found, trouble=is_trouble(found)):
             return Reply(meaning=Meaning.STOP)
         if is_about_one_incident(found):
             return Reply(meaning=Meaning.PAUSE)
@@ -187,6 +198,8 @@ def clashes(words: ReplyWords) -> list[str]:
 
 def _of_signs(own: str) -> Meaning:
     """Return what a text without a letter of ours means: a question mark, an emoji, another script."""
+    if _STOP_SIGNS & set(own) and not any(each.isalnum() for each in own):
+        return Meaning.STOP
     if own.strip() and set(own.strip()) <= {"?", "\N{INVERTED QUESTION MARK}", " ", "!"} and "?" in own:
         return Meaning.HELP
     return Meaning.NOTE if any(each.isalnum() for each in own) else Meaning.COURTESY

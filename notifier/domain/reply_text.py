@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 READ_AT_MOST = 1_600  # characters: what an SMS can hold; more of a mail says nothing about its meaning
 
+_LOOKS_LIKE = str.maketrans(  # Cyrillic, Greek and others, small letters: U+0430 is an "a", U+043E an "o"
+    "\u0430\u0432\u0435\u0456\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455\u051b\u051d\u0501\u04cf"
+    "\u03b1\u03b2\u03b5\u03b7\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u0131\u0251\u0261\u00f8$0135",
+    "abeijkmhopctyxsqwdl" + "abeniknoptuxiagosoies",
+)
+_SOUNDS_LIKE = str.maketrans("\u0441\u043f\u03c3\u03c0\u0440\u043d", "spsprn")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\u00b4`\u2032\uff07", "'"))
 _BREAK = r"(?:^|\n)[ \t]*"
 _QUOTED_LINE = re.compile(r"(?m)^[ \t]*>.*$")
@@ -74,7 +80,23 @@ def own_words(text: str) -> str:
 def plain(text: str) -> str:
     """Return text in lower case without accents."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
-    return "".join(each for each in decomposed if not unicodedata.combining(each))
+    return "".join(
+        each for each in decomposed if not unicodedata.combining(each) and unicodedata.category(each) != "Cf"
+    )
+
+
+def lookalikes(text: str) -> tuple[str, str]:
+    """Return what a text with letters of another script, or signs for letters, looks like in ours, and sounds like.
+
+    Each is "" when there is no such letter, or when one of them is like none of ours.
+    """
+    own = plain(own_words(text))
+    looks, sounds = own.translate(_LOOKS_LIKE), own.translate(_LOOKS_LIKE | _SOUNDS_LIKE)
+    return _if_latin(looks, own), _if_latin(sounds, own)
+
+
+def _if_latin(text: str, typed: str) -> str:
+    return "" if text == typed or any(each.isalpha() and not each.isascii() for each in text) else text
 
 
 def sentences(text: str) -> list[Sentence]:

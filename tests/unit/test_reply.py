@@ -56,7 +56,7 @@ def test_a_text_means_what_a_person_would_say_it_means(text: str, meaning: str) 
 
 
 def test_the_table_is_large_and_holds_all_three_languages() -> None:
-    assert len(TEXTS) >= 300
+    assert len(TEXTS) >= 600
     assert len({text for text, _ in TEXTS}) == len(TEXTS)
 
 
@@ -110,6 +110,43 @@ def test_no_word_that_we_ask_for_is_taken_for_a_slip_of_stop() -> None:
             assert SHIPPED.read(name).meaning is not Meaning.STOP, name
     own = ReplyWords(out=("STOT",), on=("ON",), pause=("PAUSE",), status=("STATUS",), help=("HELP",), start=("START",))
     assert Reader({"en": own}).read("stot").meaning is Meaning.OUT
+
+
+@given(st.sampled_from(("", "please ", "Hi, ")), st.text(max_size=200))
+def test_a_text_that_begins_with_unsubscribe_is_an_opt_out_whatever_follows(polite: str, rest: str) -> None:
+    assert READER.read(f"{polite}unsubscribe me, {rest}").meaning is Meaning.STOP
+
+
+LOOK = {
+    "s": "\u0455",
+    "t": "\u0442",
+    "o": "\u043e",
+    "p": "\u0440",
+    "e": "\u0435",
+    "c": "\u0441",
+    "a": "\u0430",
+    "i": "\u0456",
+}
+
+
+@given(
+    st.sampled_from(("stop", "cancel", "opt out", "unsubscribe", "stop please")), st.sets(st.sampled_from(sorted(LOOK)))
+)
+def test_letters_that_look_like_ours_are_read_as_ours(word: str, foreign: set[str]) -> None:
+    typed = "".join(LOOK[each] if each in foreign else each for each in word)
+    assert READER.read(typed).meaning is Meaning.STOP
+
+
+@given(
+    st.sampled_from(("", "Yes, ", "hi, ", "actually ")),
+    st.sampled_from(
+        ("power never went out", "we never lost power", "no outage here", "nunca se fue la luz", "pas de panne ici")
+    ),
+    st.sampled_from(("", " thanks", ".", "!")),
+)
+def test_a_denial_is_no_complaint(polite: str, denial: str, tail: str) -> None:
+    assert READER.read(f"{polite}{denial}{tail}").meaning is Meaning.ON
+    assert READER.read(f"your map says {denial}{tail}").meaning is not Meaning.ON
 
 
 SERVICES = ("internet", "power", "water", "wifi", "electricity", "lights", "service", "connection", "router", "heat")
