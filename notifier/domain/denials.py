@@ -58,7 +58,7 @@ _OTHERS = re.compile(
     r"\b(?:neighbou?rs?|neighbou?rhood|next door|across the (?:street|road)|other side|they|everyone else|everybody else|others|vecin[oa]s?|enfrente|voisin\w*|en face|les autres)\b[^,]*$"
 )
 _UP_TO_NOW = re.compile(
-    r"(?:[ ,]+\w+){0,3}?[ ,]+(?:until|till|before|like this|like that|this (?:long|often|much|many)|so (?:long|often|many|much)|as (?:much|often|long)|when|hasta|antes|asi|tanto|tantas|tan|jusqu|avant|aussi|autant|comme ca)\b"
+    r"(?:[ ,]+\w+){0,3}?[ ,]+(?:until|till|before|like this|like that|this (?:long|often|much|many)|so (?:long|often|many|much)|as (?:much|often|long)|when|for (?:\d+|two|three|four|five|several|days|hours)|hasta|antes|asi|tanto|tantas|tan|jusqu|avant|aussi|autant|comme ca)\b"
     r"|.*\b(?:but|just|only|although|though|except|pero|mais)\b.*\b(?:slow|flicker\w*|low|weak|dim|dimmed|dimming|brown|spotty|intermittent|unstable|surg\w+|lent[oea]?|debil|bajan?|parpade\w*|faible|clignot\w*|instable)\b"
 )
 _LITTLE = re.compile(
