@@ -139,7 +139,7 @@ def evidence(region: int, *, grade: str = "likely", at: datetime = MORNING, serv
         window_from=at,
         observed=20,
         expected=1.3,
-        score=9.5,
+        score=17.5 if grade == "certain" else 9.5,
         grade=grade,
         distinct_customers=20,
         verified=18,

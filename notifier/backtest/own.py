@@ -25,8 +25,11 @@ from notifier.storage.instants import from_json, to_micros
 from notifier.storage.repositories import automatic, detector
 
 LOOKED_BACK = timedelta(days=2 * BACKTEST_DAYS)  # the first half is for the baseline to be learnt
-AT_MOST = 500_000  # complaints: of more, the newest
-READ_AT_ONCE = 20_000
+ENOUGH = 500_000  # complaints: with so many, nothing is read from before the last 28 days
+AT_MOST = (
+    2_000_000  # some 200 MB and a minute: a company with more in 28 days is told that mode automatic is not for it
+)
+READ_AT_ONCE = timedelta(hours=1)
 log = structlog.get_logger(__name__)
 
 
@@ -42,33 +45,34 @@ class OwnBacktest:
         if not self._wanted:
             return None
         now = self._clock.now()
-        stream = await self._read(now)
+        stream, is_cut = await self._read(now)
         limits = Thresholds(likely=self._config.detection.likely, certain=self._config.detection.certain)
         run = await asyncio.to_thread(_play, stream, self._config.regions.time_zone, limits)
         since_us = to_micros(now - timedelta(days=BACKTEST_DAYS))
         done = Backtested(
             ran_at=now,
             days=(stream.at_us[-1] - stream.at_us[0]) // _DAY_US if len(stream) else 0,
-            complaints=run.counted,
+            complaints=sum(at_us >= since_us for at_us in run.counted_at),
             would_confirm=sum(one.highest >= limits.certain and one.finding.at_us >= since_us for one in run.incidents),
             likely=limits.likely,
             certain=limits.certain,
+            cut=is_cut,
         )
         await self._database.write(lambda tx: automatic.save_backtest(tx, done))
         log.info("backtest over own complaints", days=done.days, complaints=done.complaints, certain=done.would_confirm)
         return done
 
-    async def _read(self, now: datetime) -> ComplaintStream:
-        """Read the newest complaints backwards, in short looks, into a stream."""
-        filling = _Filling(self._config.regions.watched)
-        position = await self._database.read(detector.newest_position)
-        while position > 0 and len(filling.stream) < AT_MOST:
-            first = max(position - READ_AT_ONCE, 0)
-            await self._database.read(
-                lambda tx, first=first, last=position: filling.take(tx, now - LOOKED_BACK, first, last)  # type: ignore[misc]
-            )
-            position = first
-        return filling.stream.in_order()
+    async def _read(self, now: datetime) -> tuple[ComplaintStream, bool]:
+        """Read the newest complaints hour by hour, in short looks; tell whether even the last 28 days are too many."""
+        filling, until = _Filling(self._config.regions.watched), now + READ_AT_ONCE
+        for most, since in ((AT_MOST, now - timedelta(days=BACKTEST_DAYS)), (ENOUGH, now - LOOKED_BACK)):
+            while until > since and len(filling.stream) < most:
+                begin = max(until - READ_AT_ONCE, since)
+                await self._database.read(
+                    lambda tx, begin=begin, until=until: filling.take(tx, begin, until)  # type: ignore[misc]
+                )
+                until = begin
+        return filling.stream.in_order(), until > now - timedelta(days=BACKTEST_DAYS)
 
 
 _DAY_US = 24 * 3600 * 1_000_000
@@ -88,15 +92,15 @@ class _Filling:
         self._places: dict[str, int] = {}  # by the regions as they are stored
         self._customers: dict[str, int] = {}
 
-    def take(self, tx: Transaction, since: datetime, after: int, until: int) -> None:
-        """Take the complaints of customers between two positions."""
+    def take(self, tx: Transaction, since: datetime, until: datetime) -> None:
+        """Take the complaints of customers between two times."""
         rows = tx.tuples(
             """SELECT id, effective_at, service, reporter, regions FROM complaints
-               WHERE id > :after AND id <= :until AND effective_at >= :since AND regions <> '[]'
-                 AND (verified = 1 OR not_counted = 'history')""",
-            after=after,
-            until=until,
+               WHERE effective_at >= :since AND effective_at < :until AND regions <> '[]'
+                 AND (verified = 1 OR not_counted = 'history')
+               ORDER BY effective_at, id""",
             since=to_micros(since),
+            until=to_micros(until),
         )
         stream = self.stream
         for position, at_us, service, reporter, regions in rows:

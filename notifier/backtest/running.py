@@ -52,6 +52,7 @@ class Run:
     scores: defaultdict[CellKey, Scores] = field(default_factory=lambda: defaultdict(Scores))
     times: dict[CellKey, "array[int]"] = field(default_factory=dict)  # of counted complaints
     counted: int = 0
+    counted_at: "array[int]" = field(default_factory=lambda: array("q"))  # when each of them was made
     not_counted: Counter[str] = field(default_factory=Counter)
 
 
@@ -84,6 +85,7 @@ class Backtest:
                 run.not_counted[counting.not_counted] += 1
                 continue
             run.counted += 1
+            run.counted_at.append(complaint.at_us)
             counted = CountedComplaint(
                 position=index,
                 service=complaint.service,

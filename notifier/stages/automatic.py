@@ -52,7 +52,7 @@ class Automatic:
         for plan in self._plans:
             if closed[plan.name]:
                 continue
-            found = await self._database.read(lambda tx, plan=plan: stored.proposals(tx, plan.services))  # type: ignore[misc]
+            found = await self._database.read(lambda tx, plan=plan: self._proposals(tx, plan))  # type: ignore[misc]
             for incident_id in found:
                 await self._decide(incident_id, plan)
 
@@ -73,7 +73,7 @@ class Automatic:
         if not config.on_call.people:
             here.append("nobody is on call who could be told (on_call.people)")
         return {
-            plan.name: [*closed_because(backtest, stored.record(tx, plan.services), now=now), *here]
+            plan.name: [*closed_because(backtest, stored.record(tx, plan.services, now=now), now=now), *here]
             for plan in self._plans
         }
 
@@ -109,10 +109,20 @@ class Automatic:
         except NotifierError as error:  # a person was faster, or another incident has the place
             await self._leave(incident_id, str(error))
 
+    def _proposals(self, tx: Transaction, plan: Playbook) -> list[int]:
+        certain = self._around.config.detection.certain
+        return stored.proposals(tx, plan.services, now=self._clock.now(), certain=certain)
+
     def _left_because(self, tx: Transaction, incident_id: int, plan: Playbook) -> str:
         now = self._clock.now()
         return left_because(
-            stored.candidate(tx, incident_id, shown.card(tx, incident_id).customers),
+            stored.candidate(
+                tx,
+                incident_id,
+                shown.card(tx, incident_id).customers,
+                now=now,
+                certain=self._around.config.detection.certain,
+            ),
             now=now,
             minimum_customers=plan.minimum_customers,
             audience_limit=plan.audience_limit,

@@ -210,7 +210,7 @@ async def test_what_is_certain_is_confirmed_and_customers_are_told_as_a_plain_co
     (broadcast,) = ready.rows("SELECT id, kind, state, expected_customers, may_delay FROM broadcasts")
     assert (broadcast["kind"], broadcast["state"], broadcast["expected_customers"]) == ("acknowledged", "sending", 10)
     detail = ready.database.read_now(lambda tx: incidents.last_event(tx, which, stored.CONFIRMED))
-    assert detail == {"customers": 10, "observed": 20, "expected": 1.3, "verified": 18, "score": 9.5}
+    assert detail == {"customers": 10, "observed": 20, "expected": 1.3, "verified": 18, "score": 17.5}
     await ready.automatic.step()
     assert len(ready.rows("SELECT 1 FROM broadcasts")) == 1
     ready.clock.go_on(timedelta(minutes=1))

@@ -64,11 +64,17 @@ def earn(store):
         )
         for judged in range(10):
             at = int((now - timedelta(days=1, minutes=judged)).timestamp() * 1_000_000)
-            connection.execute(
+            judgement = connection.execute(
                 "INSERT INTO incidents (service, state, playbook, started_at, opened_at, opened_by, confirmed_at,"
                 " confirmed_by, resolved_at, closed_at, correlation_id)"
                 " VALUES ('power', 'closed', 'test', ?, ?, 'daemon', ?, 'ann', ?, ?, 'c')",
                 [at] * 5,
+            )
+            connection.execute(
+                "INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score,"
+                " grade, distinct_customers, verified, position)"
+                " VALUES (?, (SELECT MIN(id) FROM regions), 'power', ?, ?, 9, 0.1, 20, 'certain', 9, 9, 0)",
+                [judgement.lastrowid, at, at],
             )
 
 

@@ -112,6 +112,7 @@ def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
     path = attaching.around.path(tx, group.regions)
     settled = placing.beside(path, narrowest.cell.region_id, narrowest.window.from_us, may_be_placed=False)
     if settled is not None:
+        incidents.inherit_left(tx, settled.id, to=opened.incident_id, now=attaching.now)
         placing.note_growth(
             settled.id,
             narrowest.cell.region_id,
@@ -134,6 +135,7 @@ def _open_second(tx: Transaction, split: Split, attaching: Attaching) -> Opened:
         correlation_id=first.correlation_id,
     )
     surroundings.move_evidence(tx, source=first.id, target=opened.incident_id, region_ids=split.evidence)
+    incidents.inherit_left(tx, first.id, to=opened.incident_id, now=attaching.now)
     return opened
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from notifier.domain.actor import Actor, KeyRole
+from notifier.domain.actor import DAEMON, Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, check_started, update_kind
 from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState, require_action
@@ -25,7 +25,7 @@ from notifier.stages.incidents.requests import (
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.broadcasts import Words
-from notifier.storage.repositories import audit, broadcasts, incidents, places, promises, updates
+from notifier.storage.repositories import audit, automatic, broadcasts, incidents, places, promises, updates
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft, IncidentCard, IncidentView
 
@@ -132,12 +132,17 @@ class Incidents:
             region_ids = () if request.regions is None else places.regions(tx, request.regions, self._kinds)
             there = region_ids or incidents.place_regions(tx, incident_id)
             places.require_free(tx, service, there, (), but=incident_id)
+            if actor.name == DAEMON.name and automatic.is_a_persons(tx, incident_id):
+                raise Refused(
+                    "somebody is working on it"
+                )  # since the daemon looked: a draft takes the older one's place
+            by_daemon = incident.opened_by == DAEMON.name  # its place may be chosen anew: what is previewed is sent
             changes = Changes(
                 action=Action.CONFIRM,
                 service=request.service or "",
                 playbook=playbook.name,
                 impact=request.impact,
-                regions=region_ids,
+                regions=tuple(there) if by_daemon else region_ids,
                 started_at=request.started_at,
                 cause=request.cause,
                 crew=request.crew,

@@ -25,6 +25,7 @@ from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
 
 PLACE_NAMES_AT_MOST = 4  # regions named in `place`; more are counted
+LEFT = "left_to_a_person"  # in the timeline: the daemon never confirms it by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +215,7 @@ def close(tx: Transaction, incident_id: int, *, now: datetime, actor: str) -> No
 
 def merge(tx: Transaction, incident_id: int, *, into: int, now: datetime, actor: str) -> None:
     """Merge an incident into another one that covers it: its evidence moves, its promises become void."""
+    inherit_left(tx, incident_id, to=into, now=now)
     set_state(tx, incident_id, IncidentState.MERGED)
     tx.run("UPDATE incidents SET merged_into = :into WHERE id = :id", into=into, id=incident_id)
     tx.run("UPDATE evidence SET incident_id = :into WHERE incident_id = :id", into=into, id=incident_id)
@@ -228,6 +230,24 @@ def merge(tx: Transaction, incident_id: int, *, into: int, now: datetime, actor:
     cancel_drafts(tx, incident_id, now=now, reason=BroadcastReason.INCIDENT_MERGED)
     record(tx, incident_id, at=now, event="merged", actor=actor, detail={"into": into})
     record(tx, into, at=now, event="merged_in", actor=actor, detail={"incident": incident_id})
+
+
+def inherit_left(tx: Transaction, source: int, *, to: int, now: datetime) -> None:
+    """Leave a suspected incident to a person when the suspected one that it comes from, or lies beside, is a person's.
+
+    That one was left to a person, or a person has begun on it. Neither a split nor a merge gives it to the daemon.
+    """
+    persons = tx.scalar(
+        """SELECT 1 FROM incidents AS i WHERE i.id = :source AND i.state = 'suspected'
+             AND (EXISTS (SELECT 1 FROM timeline AS t WHERE t.incident_id = i.id AND t.event = :left)
+                  OR EXISTS (SELECT 1 FROM broadcasts AS b WHERE b.incident_id = i.id AND b.created_by <> 'daemon'))""",
+        source=source,
+        left=LEFT,
+    )
+    suspected = tx.scalar("SELECT 1 FROM incidents WHERE id = :id AND state = 'suspected'", id=to)
+    if persons is None or suspected is None or last_event(tx, to, LEFT) is not None:
+        return
+    record(tx, to, at=now, event=LEFT, actor="daemon", detail={"because": f"#{source} is a person's"})
 
 
 def set_state(tx: Transaction, incident_id: int, wanted: IncidentState) -> None:

@@ -24,7 +24,7 @@ class OpenIncident:
     place: tuple[int, ...]
     lists_sites: bool  # beside or instead of regions
     is_over: bool  # resolved
-    may_be_placed: bool  # suspected, and by the daemon: people's places stay as they are
+    may_be_placed: bool  # suspected, by the daemon, and without a draft: what people look at stays as it is
     began_at: datetime
     extended_at: datetime  # when its place grew last, or when it began
 
@@ -87,7 +87,9 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
         """SELECT i.id, i.state, i.opened_by, i.started_at,
                   COALESCE((SELECT MAX(t.at) FROM timeline AS t
                              WHERE t.incident_id = i.id AND t.event = 'now_also'), i.started_at),
-                  (SELECT COUNT(*) FROM (SELECT 1 FROM incident_sites AS l WHERE l.incident_id = i.id LIMIT 1) AS a)
+                  (SELECT COUNT(*) FROM (SELECT 1 FROM incident_sites AS l WHERE l.incident_id = i.id LIMIT 1) AS a),
+                  CASE WHEN EXISTS (SELECT 1 FROM broadcasts AS b WHERE b.incident_id = i.id
+                                    AND b.state IN ('draft', 'awaiting_approval')) THEN 1 ELSE 0 END
            FROM incidents AS i
            WHERE i.service = :service
              AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
@@ -101,11 +103,11 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
             place=tuple(place_regions(tx, incident_id)),
             lists_sites=bool(listed),
             is_over=state == IncidentState.RESOLVED,
-            may_be_placed=state == IncidentState.SUSPECTED and opened_by == "daemon",
+            may_be_placed=state == IncidentState.SUSPECTED and opened_by == "daemon" and not drafted,
             began_at=to_instant(began),
             extended_at=to_instant(extended),
         )
-        for incident_id, state, opened_by, began, extended, listed in rows
+        for incident_id, state, opened_by, began, extended, listed, drafted in rows
     ]
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 
+from notifier.domain.actor import DAEMON
 from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.incident import (
     INCIDENT,
@@ -23,7 +24,7 @@ from notifier.domain.incident import (
 )
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, incidents, overlaps
+from notifier.storage.repositories import automatic, broadcasts, incidents, overlaps
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -153,6 +154,8 @@ def _confirm(tx: Transaction, incident: StoredIncident, changes: Changes, *, now
         incidents.set_place(tx, incident.id, changes.regions)
     covered = overlaps.outside_of(tx, incident.id)
     for other in merged_by(covered):
+        if by == DAEMON.name and automatic.is_a_persons(tx, other):
+            continue  # the daemon cancels no draft of a person's
         incidents.merge(tx, other, into=incident.id, now=now, actor=by)
 
 
