@@ -25,7 +25,8 @@ from notifier.storage.instants import from_json, to_micros
 from notifier.storage.repositories import automatic, detector
 
 LOOKED_BACK = timedelta(days=2 * BACKTEST_DAYS)  # the first half is for the baseline to be learnt
-ENOUGH = 500_000  # complaints: with so many, nothing is read from before the last 28 days
+NEEDED = timedelta(days=BACKTEST_DAYS + 1)  # so that the first and the last lie that far apart
+ENOUGH = 500_000  # complaints: with so many, nothing is read from before what is needed
 AT_MOST = (
     2_000_000  # some 200 MB and a minute: a company with more in 28 days is told that mode automatic is not for it
 )
@@ -63,16 +64,16 @@ class OwnBacktest:
         return done
 
     async def _read(self, now: datetime) -> tuple[ComplaintStream, bool]:
-        """Read the newest complaints hour by hour, in short looks; tell whether even the last 28 days are too many."""
+        """Read the newest complaints hour by hour, in short looks; tell whether even what is needed is too much."""
         filling, until = _Filling(self._config.regions.watched), now + READ_AT_ONCE
-        for most, since in ((AT_MOST, now - timedelta(days=BACKTEST_DAYS)), (ENOUGH, now - LOOKED_BACK)):
+        for most, since in ((AT_MOST, now - NEEDED), (ENOUGH, now - LOOKED_BACK)):
             while until > since and len(filling.stream) < most:
                 begin = max(until - READ_AT_ONCE, since)
                 await self._database.read(
                     lambda tx, begin=begin, until=until: filling.take(tx, begin, until)  # type: ignore[misc]
                 )
                 until = begin
-        return filling.stream.in_order(), until > now - timedelta(days=BACKTEST_DAYS)
+        return filling.stream.in_order(), until > now - NEEDED
 
 
 _DAY_US = 24 * 3600 * 1_000_000

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from notifier.backtest import own
 from notifier.backtest.own import OwnBacktest
 from notifier.config import Detection, OnCall, Person
 from notifier.domain.actor import DAEMON
@@ -340,6 +341,25 @@ async def test_the_nightly_backtest_replays_what_is_stored(database: Database) -
     assert (done.days, done.would_confirm, done.likely, done.certain) == (39, 1, 8.5, 15.5)
     assert 40 <= done.complaints <= 60
     assert database.read_now(stored.backtest) == done
+
+
+@pytest.mark.parametrize(
+    ("at_most", "enough", "is_cut", "days"), [(10, 5, True, 9), (500, 5, False, 28), (500, 500, False, 39)]
+)
+async def test_of_very_many_complaints_the_newest_28_days_are_replayed_or_it_is_said(
+    database: Database, monkeypatch: pytest.MonkeyPatch, at_most: int, enough: int, is_cut: bool, days: int
+) -> None:
+    monkeypatch.setattr(own, "AT_MOST", at_most)
+    monkeypatch.setattr(own, "ENOUGH", enough)
+    desk = Desk(database)
+    desk.place(households=20)
+    await desk.import_history(
+        [request(customer_id=f"94110-{1 + n % 20}", occurred_at=NOON - n * DAY) for n in range(1, 41)]
+    )
+    done = await OwnBacktest(database, desk.config, desk.clock, [PLAN]).run()
+    assert done is not None
+    assert (done.cut, done.days) == (is_cut, days)
+    assert done.complaints == (10 if is_cut else 28)
 
 
 async def test_no_backtest_is_run_where_no_playbook_asks_for_it(database: Database) -> None:

@@ -310,7 +310,7 @@ async def test_a_backtest_of_next_to_nothing_or_that_confirms_everything_opens_n
         certain=Detection().certain,
     )
     for bad in (done, replace(done, complaints=900), replace(done, complaints=900, would_confirm=0, cut=True)):
-        ready.database.write_now(lambda tx, bad=bad: stored.save_backtest(tx, bad))
+        ready.database.write_now(lambda tx, bad=bad: stored.save_backtest(tx, bad))  # type: ignore[misc]
         which = ready.propose(f"94{ready.clock.now():%M%S}")
         await ready.automatic.step()
         assert ready.state(which) == "suspected"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from notifier.domain.automatic import Backtested, Candidate, Record, closed_because, left_because
@@ -32,6 +33,24 @@ def test_with_a_backtest_and_ten_confirmed_proposals_it_may() -> None:
         (None, TEN, "no backtest over your own complaints has been run yet; one is run every night"),
         (backtest(days=27), TEN, "the backtest needs 28 days of your own complaints, and there are 27"),
         (backtest(age=9 * DAY), TEN, "the last backtest was 9 days ago"),
+        (
+            msgspec.structs.replace(backtest(), complaints=199),
+            TEN,
+            "the backtest needs 200 complaints within 28 days, and there are 199",
+        ),
+        (
+            msgspec.structs.replace(backtest(), would_confirm=85),
+            TEN,
+            (
+                "the backtest would have confirmed 85 incidents within 28 days, and more than 84 are not believed:"
+                " raise detection.certain"
+            ),
+        ),
+        (
+            msgspec.structs.replace(backtest(days=3), cut=True),
+            TEN,
+            "28 days hold more complaints than a backtest replays, so it says too little",
+        ),
         (backtest(), Record(confirmed=(True,) * 6), "6 of 10 proposals are judged"),
         (
             backtest(),
@@ -77,6 +96,7 @@ def test_what_is_certain_small_and_of_now_is_confirmed() -> None:
         (replace(GOOD, last_evidence_at=NOW - timedelta(minutes=31)), 0, "its evidence is not of now"),
         (replace(GOOD, last_evidence_at=None), 0, "its evidence is not of now"),
         (replace(GOOD, has_draft=True), 0, "somebody is working on it"),
+        (replace(GOOD, dismissed=7), 0, "a person dismissed #7 there within a day"),
         (replace(GOOD, customers=0), 0, "nobody would be told"),
         (replace(GOOD, customers=1001), 0, "1,001 customers would be told, and more than 1,000 are for a person"),
         (GOOD, 3, "3 were confirmed by themselves within an hour: in a storm a person decides"),
