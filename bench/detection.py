@@ -195,23 +195,24 @@ def show_calibration(folder: Path, suites: Sequence[str]) -> None:
             scores_from=SCORES_FROM * _thresholds().likely,
         )
         backtest.play()
-        exposed = Exposure(stream, len(backtest.run.times))
+        exposed = Exposure(stream, backtest.run.times, windows)
         middle_us = (exposed.from_us + exposed.until_us) // 2
         first = Scored(backtest.run, stream, windows, from_us=exposed.from_us, until_us=middle_us)
         second = Scored(backtest.run, stream, windows, from_us=middle_us)
-        months = exposed.months / 2
+        spans = ((exposed.from_us, middle_us), (middle_us, exposed.until_us))
+        months = [exposed.between(*span) for span in spans]
         for per_cell in (0.01, 0.1, 1.0):
             wanted = per_cell * exposed.cells
             try:
-                passed = Passed(first, from_us=exposed.from_us, until_us=middle_us)
+                passed = Passed(first, from_us=exposed.from_us, until_us=middle_us, judged=exposed.between)
                 found = calibrate(passed, wanted, has_truth=True)
             except InvalidInput as error:
                 print(f"| {suite} | {per_cell} | {error} |")
                 continue
             rates, counts = [], []
-            for half in (first, second):
+            for half, lasted in zip((first, second), months, strict=True):
                 false = sum(not is_right for _, is_right in half.openings(found.threshold.value))
-                rates.append(false / exposed.cells / months)
+                rates.append(false / exposed.cells / lasted)
                 counts.append(false)
             at = found.threshold
             print(

@@ -15,7 +15,7 @@ holidays make incidents come together); where the line is prolonged, their upper
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 from random import Random
@@ -54,15 +54,23 @@ class Calibrated:
 class Passed:
     """How often each of some thresholds was passed, week by week."""
 
-    def __init__(self, scored: Scored, *, from_us: int, until_us: int) -> None:
-        """Count; raises `InvalidInput` when there is too little to count."""
+    def __init__(
+        self, scored: Scored, *, from_us: int, until_us: int, judged: Callable[[int, int], float] | None = None
+    ) -> None:
+        """Count; raises `InvalidInput` when there is too little to count.
+
+        `judged` gives the months between two times that are judged; nothing said, all of them are.
+        """
         weeks = (until_us - from_us) // WEEK_US
         if weeks < WEEKS_AT_LEAST:
             raise InvalidInput(
                 f"whole weeks after the warm-up of 28 days: {max(weeks, 0)}", expected=f"at least {WEEKS_AT_LEAST}"
             )
         self.weeks = int(weeks)
-        self.months = self.weeks * WEEK_US / MONTH_US
+        last_us = from_us + self.weeks * WEEK_US
+        self.months = (last_us - from_us) / MONTH_US if judged is None else judged(from_us, last_us)
+        if self.months <= 0:
+            raise InvalidInput("the truth leaves no time to judge", expected="less time under region *")
         self.thresholds = _steps(scored.peaks())
         self.counts = [[0] * self.weeks for _ in self.thresholds]
         for row, threshold in zip(self.counts, self.thresholds, strict=True):

@@ -87,6 +87,8 @@ class Verdict:
     cell_months: float
     false_per_cell_month: Interval
     false_per_month: Interval  # over all cells
+    not_judged: int = 0  # incidents after the warm-up, in times that are not judged
+    rows: int = 0  # of the truth, in which the outages are written down; more than outages where they overlap
     known: tuple[KnownOutage, ...] = ()  # every outage after the warm-up, found or missed, in order
 
     @property

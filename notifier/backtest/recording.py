@@ -2,6 +2,8 @@
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -10,7 +12,7 @@ from notifier.backtest.rates import MONTH_US, WARM_UP_US, rate
 from notifier.backtest.record import AROUND, BIN, CellRecord, CurvePoint, KnownOutage, Opening, Record, Verdict
 from notifier.backtest.running import Backtest, OpenedIncident, Run
 from notifier.backtest.scored import Scored, thresholds_of
-from notifier.backtest.truth import Outage, Windows
+from notifier.backtest.truth import EVERYWHERE, Outage, Windows
 from notifier.domain.detection import CellKey, Thresholds
 
 _AROUND_US = AROUND // timedelta(microseconds=1)
@@ -29,7 +31,7 @@ def record(
     refused: int,
 ) -> Record:
     """Return what a backtest that has been played found; without `windows` there is no verdict."""
-    run, exposed = backtest.run, Exposure(stream, len(backtest.run.times))
+    run, exposed = backtest.run, Exposure(stream, backtest.run.times, windows)
     verdict = None if windows is None else judge(run, stream, windows, exposed)
     return Record(
         file=file,
@@ -54,28 +56,41 @@ def record(
 
 
 class Exposure:
-    """What was watched after the warm-up."""
+    """What was watched after the warm-up, without the times that are not judged."""
 
-    def __init__(self, stream: ComplaintStream, cells: int) -> None:
-        self.cells = cells
+    def __init__(self, stream: ComplaintStream, cells: Collection[CellKey], windows: Windows | None = None) -> None:
+        self.cells = len(cells)
+        self._services = Counter(key.service for key in cells)
+        self._windows = windows or Windows(())
         self.from_us = stream.at_us[0] + WARM_UP_US if len(stream) else 0
         self.until_us = stream.at_us[-1] if len(stream) else 0
 
     @property
     def months(self) -> float:
-        """Return months of 30 days."""
-        return max(self.until_us - self.from_us, 0) / MONTH_US
+        """Return months of 30 days: of the mean cell, where a time is not judged for some services only."""
+        return self.between(self.from_us, self.until_us)
+
+    def between(self, from_us: int, until_us: int) -> float:
+        """Return the months that are judged in a stretch of time."""
+        left_out = sum(
+            number * self._windows.not_judged_us(service, from_us, until_us)
+            for service, number in self._services.items()
+        )
+        return (max(until_us - from_us, 0) - left_out / max(self.cells, 1)) / MONTH_US
 
 
 def judge(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure) -> Verdict | None:
-    """Hold the incidents after the warm-up against the truth; None when the file is all warm-up."""
+    """Hold the incidents after the warm-up against the truth; None when the file is all warm-up, or not judged."""
     if not exposed.months:
         return None
     first: dict[int, tuple[int, int]] = {}  # outage -> when the first incident about it was opened, and its number
-    right = false = 0
+    right = false = not_judged = 0
     for number, incident in enumerate(run.incidents, 1):
         at_us, service = incident.finding.at_us, incident.finding.cell.service
         if at_us < exposed.from_us:
+            continue
+        if not windows.is_judged(service, at_us):
+            not_judged += 1
             continue
         regions = regions_of(incident, stream)
         for outage in windows.at(regions, service, at_us):
@@ -85,7 +100,11 @@ def judge(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure
         else:
             false += 1
     asked = [
-        one for one in windows.outages if one.region != "*" and exposed.from_us <= one.onset_us <= exposed.until_us
+        one
+        for one in windows.outages
+        if one.region != EVERYWHERE
+        and exposed.from_us <= one.onset_us <= exposed.until_us
+        and windows.is_judged(one.category, one.onset_us)
     ]
     known = tuple(_known(one, first.get(one.line), stream) for one in sorted(asked, key=lambda one: one.onset_us))
     delays = tuple(one.delay for one in known if one.delay is not None)
@@ -99,6 +118,8 @@ def judge(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure
         cell_months=exposed.cells * months,
         false_per_cell_month=rate(false, exposed.cells * months),
         false_per_month=rate(false, months),
+        not_judged=not_judged,
+        rows=sum(one.rows for one in asked),
         known=known,
     )
 
@@ -132,7 +153,11 @@ def _opening(
 ) -> Opening:
     finding, index = incident.finding, incident.index
     window = finding.window
-    judged = windows is not None and finding.at_us >= exposed.from_us
+    judged = (
+        windows is not None
+        and finding.at_us >= exposed.from_us
+        and windows.is_judged(finding.cell.service, finding.at_us)
+    )
     edges = range(finding.at_us - _AROUND_US, finding.at_us + _AROUND_US + 1, _BIN_US)
     return Opening(
         number=number,

@@ -18,18 +18,21 @@ class Scored:
     def __init__(
         self, run: Run, stream: ComplaintStream, windows: Windows, *, from_us: int, until_us: int = 2**62
     ) -> None:
-        self._cells: list[tuple[Sequence[int], Sequence[float], list[bool]]] = []
+        self._cells: list[tuple[Sequence[int], Sequence[float], list[bool | None]]] = []
         for key, scores in sorted(run.scores.items()):
             self._cells.append(_judged(key, scores, stream, windows, from_us, until_us))
 
     def openings(self, threshold: float) -> list[tuple[int, bool]]:
-        """Return when incidents would have been opened and whether the truth explains them, by time."""
+        """Return when incidents would have been opened and whether the truth explains them, by time.
+
+        Those opened in a time that is not judged are left out, with what goes on of them afterwards.
+        """
         found: list[tuple[int, bool]] = []
         for times, scores, right in self._cells:
             last_us = -(2**62)
             for at_us, score, is_right in zip(times, scores, right, strict=True):
                 if score >= threshold:
-                    if at_us - last_us > SUBSIDES_AFTER_US:
+                    if at_us - last_us > SUBSIDES_AFTER_US and is_right is not None:
                         found.append((at_us, is_right))
                     last_us = at_us
         return sorted(found)
@@ -41,7 +44,7 @@ class Scored:
                 score
                 for _, scores, right in self._cells
                 for score, is_right in zip(scores, right, strict=True)
-                if not is_right
+                if is_right is False
             ),
             reverse=True,
         )
@@ -49,14 +52,16 @@ class Scored:
 
 def _judged(
     key: CellKey, scores: Scores, stream: ComplaintStream, windows: Windows, from_us: int, until_us: int
-) -> tuple[Sequence[int], Sequence[float], list[bool]]:
+) -> tuple[Sequence[int], Sequence[float], list[bool | None]]:
     region = (stream.regions[key.region_id].code,)
-    times, values, right = [], [], []
+    times, values = [], []
+    right: list[bool | None] = []  # None: not judged
     for at_us, score in zip(scores.at_us, scores.score, strict=True):
         if from_us <= at_us < until_us:
             times.append(at_us)
             values.append(score)
-            right.append(windows.has(region, key.service, at_us))
+            is_judged = windows.is_judged(key.service, at_us)
+            right.append(windows.has(region, key.service, at_us) if is_judged else None)
     return times, values, right
 
 

@@ -75,8 +75,8 @@ def backtest(
     read = {"FILE": file, "--truth": truth, "the configuration": places.configuration(config_file)}
     places.check(read, {"--out": out, "--report": report}, rejected)
     with Rejects(rejected) as rejects:
-        stream = history.read_complaints(file, rejects)
-    windows = history.read_truth(truth, stream)
+        stream = history.read_complaints(file, rejects, zone)
+    windows = history.read_truth(truth, stream, zone)
     scores_from = float("inf") if report is None else SCORES_FROM * min(wanted, settings.likely)
     run = Backtest(stream, history.clock(zone, stream), thresholds, scores_from=scores_from)
     history.played(stream, run.play)
@@ -115,8 +115,8 @@ def _row(one: "Opening", found: "Record") -> tuple[object, ...]:
     from notifier.backtest.report_words import judged, verdict_of
 
     return (
-        inert(one.region),
-        inert(one.service),
+        inert(printing.safe(one.region)),
+        inert(printing.safe(one.service)),
         one.detected_at.isoformat(),
         f"{one.score:.2f}",
         one.observed,
@@ -185,11 +185,13 @@ def _print(found: "Record", out: Path | None) -> None:
 def _print_verdict(verdict: "Verdict") -> None:
     printing.line()
     printing.line("Against the truth, after the warm-up:")
-    delays = sorted(verdict.delays)
+    delays, twice = sorted(verdict.delays), verdict.rows > verdict.outages
     printing.fields(
         [
             ("outages", f"{number(verdict.outages)}, found {number(verdict.found)}{_share(verdict.recall)}"),
+            *([("as rows", f"{number(verdict.rows)}: those that overlap are one outage")] if twice else []),
             ("incidents", f"{number(verdict.right)} right, {number(verdict.false)} false{_share(verdict.precision)}"),
+            *([("not judged", plural(verdict.not_judged, "incident"))] if verdict.not_judged else []),
             ("delay", _delays(delays)),
             ("false a month", _interval(verdict.false_per_month)),
             ("per cell", _interval(verdict.false_per_cell_month)),

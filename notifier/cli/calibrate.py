@@ -76,16 +76,16 @@ def calibrate(
     read = {"FILE": file, "--truth": truth, "the configuration": places.configuration(config_file)}
     places.check(read, {"--out": out}, rejected)
     with Rejects(rejected) as rejects:
-        stream = history.read_complaints(file, rejects)
-    windows = history.read_truth(truth, stream)
+        stream = history.read_complaints(file, rejects, zone)
+    windows = history.read_truth(truth, stream, zone)
     thresholds = Thresholds(likely=settings.likely, certain=settings.certain)
     run = Backtest(stream, history.clock(zone, stream), thresholds, scores_from=SCORES_FROM * settings.likely)
     history.played(stream, run.play)
     history.check_fit(run.run, windows, stream)
-    exposed = Exposure(stream, len(run.run.times))
+    exposed = Exposure(stream, run.run.times, windows)
     scored = Scored(run.run, stream, windows or Windows(()), from_us=exposed.from_us)
     try:
-        passed = Passed(scored, from_us=exposed.from_us, until_us=exposed.until_us)
+        passed = Passed(scored, from_us=exposed.from_us, until_us=exposed.until_us, judged=exposed.between)
         if wanted < passed.most < more:
             more = passed.most
         found = {

@@ -77,6 +77,17 @@ def test_a_file_that_is_all_warm_up_says_that_nothing_can_be_judged(tmp_path: Pa
         assert {(row["judged"], row["verdict"]) for row in rows_of(tmp_path / "out.csv")} == {("warm-up", "")}
 
 
+def test_names_that_a_spreadsheet_would_take_for_formulas_are_written_as_text(tmp_path: Path) -> None:
+    names = ("=1+1", "-2+3", "red\x1b[31m", "- a", "94110")
+    floods = [outage(MONDAY + (29 + n) * DAY, name) for n, name in enumerate(names)]
+    rows = in_order(background(days=35, regions=names), *floods)
+    (tmp_path / "past.csv").write_text(written(rows))
+    done = run(tmp_path, "backtest", "past.csv", "--out", "incidents.csv")
+    assert done.returncode == 0, done.stderr
+    found = {row["region"] for row in rows_of(tmp_path / "incidents.csv")}
+    assert found == {"'=1+1", "'-2+3", "red [31m", "'- a", "94110"}
+
+
 def test_standard_input_a_threshold_and_json_are_taken(folder: Path) -> None:
     past_text = (folder / "past.csv").read_text()
     few = run(folder, "backtest", "-", "--threshold", "30", "--json", given=past_text)

@@ -132,7 +132,48 @@ def test_a_time_not_to_judge_makes_nothing_false_and_nothing_missed() -> None:
     verdict = recorded(rows, truth(storm)).verdict
     assert verdict is not None
     assert (verdict.outages, verdict.recall) == (0, None)
-    assert verdict.right == 1
+    assert (verdict.right, verdict.false, verdict.not_judged) == (0, 0, 1)
+
+
+def test_a_time_not_to_judge_is_taken_off_what_was_watched() -> None:
+    rows = in_order(QUIET, outage(NOON, "94110"))
+    storm = {"region": "*", "onset": (NOON - HOUR).isoformat(), "end": (NOON + 3 * DAY).isoformat()}
+    again = {"region": "*", "onset": NOON.isoformat(), "end": (NOON + 2 * DAY).isoformat()}
+    in_it = {"region": "94110", "onset": NOON.isoformat()}
+    found = recorded(rows, truth(storm, again, in_it))
+    plain = recorded(rows, truth(in_it)).verdict
+    other = recorded(rows, truth(storm | {"category": "water"}, in_it)).verdict
+    assert plain is not None
+    assert found.verdict is not None
+    assert other is not None
+    assert plain.cell_months - found.verdict.cell_months == pytest.approx(3 * (3 * DAY + HOUR) / (30 * DAY))
+    assert other.cell_months == plain.cell_months  # no cell of it
+    assert (found.verdict.outages, plain.outages, other.outages) == (0, 1, 1)
+    assert [one.is_false for one in found.openings if one.detected_at >= NOON] == [None]
+
+
+def test_a_curve_leaves_out_what_is_not_judged() -> None:
+    rows = in_order(QUIET, outage(NOON, "94110"))
+    storm = truth({"region": "*", "onset": (NOON - HOUR).isoformat(), "end": (NOON + HOUR).isoformat()})
+    at = {point.threshold: point for point in recorded(rows, storm).curve}[17.5]
+    assert (at.incidents, at.false) == (0, 0)
+
+
+def test_rows_of_a_truth_that_overlap_are_one_outage() -> None:
+    rows = in_order(QUIET, outage(NOON, "94110"))
+    twice = [{"region": "94110", "onset": (NOON + hours * HOUR).isoformat()} for hours in (0, 2, 3)]
+    verdict = recorded(rows, truth(*twice)).verdict
+    assert verdict is not None
+    assert (verdict.outages, verdict.rows, verdict.found, verdict.right) == (1, 3, 1, 1)
+
+
+def test_an_incident_is_about_one_of_two_outages_that_follow_each_other() -> None:
+    rows = in_order(QUIET, outage(NOON, "94110"))
+    first = {"region": "94110", "onset": (NOON - 2 * HOUR).isoformat(), "end": (NOON + HOUR / 2).isoformat()}
+    second = {"region": "94110", "onset": (NOON + 0.75 * HOUR).isoformat()}
+    verdict = recorded(rows, truth(first, second)).verdict
+    assert verdict is not None
+    assert [one.opening is None for one in verdict.known] == [False, True]
 
 
 def test_incidents_of_the_warm_up_are_not_judged() -> None:

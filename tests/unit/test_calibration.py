@@ -24,7 +24,7 @@ WANTED = 6.0
 def passed(rows: list[Past], windows: Windows | None = None) -> Passed:
     stream = stream_of(rows)
     run = played(stream, scores_from=3.0).run
-    exposed = Exposure(stream, len(run.times))
+    exposed = Exposure(stream, run.times)
     scored = Scored(run, stream, windows or Windows(()), from_us=exposed.from_us)
     return Passed(scored, from_us=exposed.from_us, until_us=exposed.until_us)
 
@@ -52,8 +52,9 @@ def test_a_threshold_opens_as_many_on_the_file_as_wanted_and_on_other_weeks(of_c
     for seed in (1, 2):
         rows = background(days=DAYS, regions=REGIONS, per_day=5.0, seed=seed)
         stream = stream_of(rows)
-        exposed = Exposure(stream, len(REGIONS))
-        scored = Scored(played(stream, scores_from=3.0).run, stream, Windows(()), from_us=exposed.from_us)
+        run = played(stream, scores_from=3.0).run
+        exposed = Exposure(stream, run.times)
+        scored = Scored(run, stream, Windows(()), from_us=exposed.from_us)
         per_month = len(scored.openings(of_chance.threshold.value)) / exposed.months
         assert WANTED / 1.5 < per_month < WANTED * 1.5
 
