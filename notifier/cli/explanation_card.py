@@ -201,7 +201,7 @@ def _region(each: RegionExplained, moment: Moment) -> list[str]:
 
 
 def _of(observed: int, expected: float, grade: str) -> str:
-    normal = _few(expected) if expected >= 1 else f"{max(expected, 0.01):.1g}"
+    normal = f"{expected:.1g}" if 0.01 <= expected < 0.95 else _few(expected)
     return f"{number(observed)} / {normal}" + (f" {grade}" if grade else "")
 
 

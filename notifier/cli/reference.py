@@ -32,6 +32,9 @@ _SENDS = (
 _LOADS = "0 every line loaded; 1 some were refused, or the daemon did not answer; 2 wrong usage"
 _READS = "0 done; 1 done, and some rows were refused; 2 wrong usage, or a file that cannot be read or written"
 _ASKS = "0 done; 1 refused, not found, or no daemon answers; 2 wrong usage"
+_CHECKS = "0 no problem; 1 problems, each listed; 2 wrong usage"
+_RENDERS = "0 done; 1 a problem in the configuration or a template; 2 wrong usage, or no such message"
+_OFFLINE = {"check": _CHECKS, "templates lint": _CHECKS, "templates render": _RENDERS}
 _RUNS = "0 done; 1 failed; 2 wrong usage"
 
 
@@ -82,7 +85,7 @@ def _described(path: str, command: click.Command, section: str) -> str:
     lines = [f"### {name}", "", f"`{name} {usage}`", "", said, ""]
     options = [_option(option) for option in command.params if isinstance(option, click.Option)]
     lines += ["| option | |", "|---|---|", *options, ""] if options else []
-    lines += ["```sh", shown, "```", "", f"Exit codes: {_exit_codes(command, section)}.", ""]
+    lines += ["```sh", shown, "```", "", f"Exit codes: {_exit_codes(path, command, section)}.", ""]
     return "\n".join(lines)
 
 
@@ -94,7 +97,9 @@ def _option(option: click.Option) -> str:
     return f"| {names}{value.replace('|', chr(92) + '|')} | {help_}{more} |"
 
 
-def _exit_codes(command: click.Command, section: str) -> str:
+def _exit_codes(path: str, command: click.Command, section: str) -> str:
+    if path in _OFFLINE:
+        return _OFFLINE[path]
     names = {option.name for option in command.params}
     if "no_wait" in names:
         return _SENDS

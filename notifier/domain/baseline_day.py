@@ -59,6 +59,7 @@ class BaselineState(msgspec.Struct, frozen=True, kw_only=True):
     services: dict[str, StoredHistory] = {}
     regions: dict[str, int] = {}  # kind -> how many
     silences: dict[str, tuple[Silence, ...]] = {}  # by service: those of the last days, as they were noticed
+    listened: dict[str, int] = {}  # by service: when it was first heard live; nothing was missed before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,7 @@ def begin_day(
             services=histories,
             regions=dict(counts.regions_by_kind()),
             silences=_recent(before.silences, local.instant(day * US_PER_DAY) - KEPT_US),
+            listened=before.listened,
         ),
         shapes=changed,
         imported=tuple(imported),

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import log
 
 from notifier.domain.baseline import US_PER_HOUR, Shape
 from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Window
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Grade, Thresholds
+from notifier.domain.surge import WEIGHT
 from notifier.domain.text import figure, lasting
 
 US_PER_MINUTE = US_PER_HOUR // 60
@@ -22,6 +24,8 @@ WINDOWS_MINUTES = (5, 15, 30, 60, 90, 240)  # the last is for looking at: it is 
 STEPS_MINUTES = (5, 10, 15, 20, 30, 60, 120, 180, 360, 720, 1440)  # of a plot
 STEPS_AT_MOST = 60
 SURGE_WORTH_A_WORD = 0.1  # of the score
+ALL_OVER_BONUS = WEIGHT * log(2)  # twice as many complaints of the service as usual ...
+ALL_OVER_PLACES = 5  # ... from so many other places at least
 NEXT_TO_NONE = 0.05  # expected complaints that are said as "hardly any"
 
 
@@ -41,6 +45,7 @@ class Needed:
     customers_at_least: int  # verified ones
     since_us: int = BEGINNING_US  # an incident there ended then: what came before is no evidence any more
     bonus: float = 0.0  # what a surge of the whole service adds to the score
+    places: int = 0  # other places that complained of the service while it was looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +153,12 @@ def since_words(ago: str, more: int, hour: Window) -> str:
     return f"Since then ({ago}) {counted}; in the last hour {figure(hour.observed)}, {_usual(hour.expected)}."
 
 
+def now_words(then: Surprise, now: Surprise, thresholds: Thresholds) -> list[str]:
+    """Return how a cell is now, when that differs from then: `Now: certain, score 52.8.`"""
+    said = _now(now, thresholds)
+    return [] if said == _now(then, thresholds) else [said]
+
+
 def left_out(not_counted: Mapping[str, int]) -> list[str]:
     """Return how many complaints of a cell were no evidence, and why; nothing when all of them were."""
     total = sum(not_counted.values())
@@ -187,12 +198,20 @@ def _worth(found: Surprise, needed: Needed) -> list[str]:
     return [f"The score of {found.best.score:.1f} would do, and yet it is no evidence: {_lacks(found.best, needed)}."]
 
 
+def _now(found: Surprise, thresholds: Thresholds) -> str:
+    if found.shown is None:
+        return "Now: nothing unusual."
+    grade = None if found.evidence is None else thresholds.grade(found.evidence.score)
+    return f"Now: {grade or 'no evidence'}, score {found.shown.score:.1f}."
+
+
 def _surge(found: Surprise, needed: Needed) -> list[str]:
-    if found.best is None or needed.bonus < SURGE_WORTH_A_WORD:
+    if found.best is None or needed.bonus < SURGE_WORTH_A_WORD or not needed.places:
         return []
-    return [
-        f"{needed.bonus:.1f} of the score is there because the service is complained about all over, as in a storm."
-    ]
+    why = "other places complain, too"
+    if needed.bonus >= ALL_OVER_BONUS and needed.places >= ALL_OVER_PLACES:
+        why = "the service is complained about all over, as in a storm"
+    return [f"{needed.bonus:.1f} of the score is there because {why}."]
 
 
 def _lacks(best: Window, needed: Needed) -> str:

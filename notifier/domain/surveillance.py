@@ -15,7 +15,7 @@ from notifier.domain.baseline import FLAT, US_PER_DAY, Baseline, Level, LocalTim
 from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
 from notifier.domain.cell import KEEP_US
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
-from notifier.domain.feed import SHORTEST_US, Silence, silence_before
+from notifier.domain.feed import SHORTEST_US, Silence, silence_before, without_filled
 
 
 class Counts(PastCounts, Protocol):
@@ -86,7 +86,7 @@ class Surveillance:
         day = self.local.day(watched.at_us)
         if day > self.baseline.day:
             self.begin_day(counts, day)
-        self._hear(watched)
+        self._hear(counts, watched)
         self._give_levels(counts, watched)
         return self.detector.feed(watched)
 
@@ -189,8 +189,11 @@ class Surveillance:
             regions=regions,
         )
 
-    def _hear(self, complaint: CountedComplaint) -> None:
-        """Notice when a complaint ends a silence: in it nothing was to be expected."""
+    def _hear(self, counts: Counts, complaint: CountedComplaint) -> None:
+        """Notice when a complaint ends a silence: in it nothing was to be expected.
+
+        Before a service is first heard live nothing could be heard either; that is no broken feed, and nothing is said.
+        """
         service, at_us = complaint.service, complaint.at_us
         heard_us = self._heard.get(service)
         if heard_us is not None and at_us - heard_us < SHORTEST_US:
@@ -199,6 +202,10 @@ class Surveillance:
             return
         last_us = at_us - KEEP_US if heard_us is None else max(heard_us, at_us - KEEP_US)
         self._heard[service] = max(at_us, last_us)
+        was_listened = service in self._state.listened
+        if not was_listened:
+            self._state = replace(self._state, listened={**self._state.listened, service: at_us})
+            self.changes.state = self._state
         known = self._state.services.get(service)
         if at_us - last_us < SHORTEST_US or known is None or known.patience is None or known.daily_mean is None:
             return
@@ -209,9 +216,14 @@ class Surveillance:
         silences = (*self._state.silences.get(service, ()), silence)
         self._state = replace(self._state, silences={**self._state.silences, service: silences})
         self.changes.state = self._state
-        if heard_us is not None:
+        if was_listened and self._is_empty(counts, service, silence):
             self.changes.silences.append((service, silence))
         self.detector.set_shape(service, shape.without(silences))
+
+    def _is_empty(self, counts: Counts, service: str, silence: Silence) -> bool:
+        """Tell whether no complaint of a silence is known by now: one that came as history was heard, too."""
+        inside = self.local.hour(silence.from_us) + 1, self.local.hour(silence.until_us)
+        return bool(without_filled([inside], counts.service_hours(service, inside[1])))
 
     def _give_levels(self, counts: Counts, complaint: CountedComplaint) -> None:
         """Give the cells of a complaint the level of this day: the stored one, or a new one that is to be stored."""

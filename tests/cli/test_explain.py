@@ -190,6 +190,13 @@ def test_regions_are_shown_with_then_and_now(notifier: Run) -> None:
     assert "How it is now: notifier detection explain postal_code:94110 power" in rows
 
 
+def test_next_to_nothing_is_not_rounded_up(notifier: Run, daemon: FakeDaemon) -> None:
+    hardly = replace(window("most_surprising", 30, 14, 40.2), expected=0.004)
+    regions = [replace(incident().regions[0], now=hardly)]
+    daemon.on("GET", PATH, incident(regions=regions, regions_left_out=0))
+    assert "14 / <0.01 certain" in notifier("detection", "explain", "42").stdout
+
+
 def test_a_region_with_a_space_is_written_as_it_can_be_typed(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("GET", PATH, incident(cell=cell(region="city San Francisco")))
     assert "explain 'city:San Francisco' power" in notifier("detection", "explain", "42").stdout

@@ -159,7 +159,7 @@ async def test_a_feed_that_stopped_for_a_part_of_a_day_is_noticed_at_once_and_no
     assert "taken for a broken feed" in capsys.readouterr().out
     assert desk.metrics.feed_silences.labels("power")._value.get() == 1
     (said,) = feed_needs(desk, NOON + 2 * HOUR + stopped_for)
-    assert said.startswith("power: nothing was heard from 13:00 PST to 12:00 PST, longer than ever")
+    assert said.startswith("power: nothing was heard from Mon 2 Mar 13:00 PST to Tue 3 Mar 12:00 PST, longer than ever")
     assert feed_needs(desk, NOON + 40 * HOUR) == []
     await complain_hourly(desk, NOON + 40 * HOUR, NOON + 60 * HOUR)
     assert level(desk) == pytest.approx(24, rel=0.03)
@@ -175,6 +175,63 @@ async def test_what_is_known_of_a_silence_survives_a_restart(desk: Desk) -> None
     await restarted.rebuild()
     assert await restarted.scores() == before
     assert "silences" in str(desk.rows("SELECT state FROM detector")[0]["state"])
+
+
+@pytest.mark.parametrize(("ended", "today"), [(6 * HOUR, 0), (6 * HOUR, 4), (40 * HOUR, 0)])
+async def test_a_service_that_was_never_heard_live_has_no_silence(
+    desk: Desk, ended: timedelta, today: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A first start: history is imported, with complaints of today or without any, then the first ones come live."""
+    await past(desk, days=36, now=NOON - ended)
+    await desk.import_history(
+        [request(customer_id=customer(n), occurred_at=NOON - n * 20 * MINUTE) for n in range(1, today + 1)]
+    )
+    await complain_hourly(desk, NOON, NOON + 2 * HOUR)
+    assert feed_needs(desk, NOON + 2 * HOUR) == []
+    assert "taken for a broken feed" not in capsys.readouterr().out
+    assert desk.metrics.feed_silences.labels("power")._value.get() == 0
+
+
+async def test_a_silence_after_the_first_complaint_is_said_also_after_a_restart(desk: Desk) -> None:
+    await past(desk, days=36)
+    await desk.complain(customer(0))
+    await desk.complain(customer(2), at=NOON + 39 * HOUR, service="water")
+    await desk.decide()
+    desk.detection = desk.new_detection()  # what it makes again begins after the complaint about power
+    await desk.complain(customer(1), at=NOON + 40 * HOUR)
+    await desk.decide()
+    (said,) = feed_needs(desk, NOON + 40 * HOUR)
+    assert said.startswith("power: nothing was heard from Tue 3 Mar 00:00 PST to Wed 4 Mar 04:00 PST")
+    assert desk.metrics.feed_silences.labels("power")._value.get() == 1
+
+
+async def test_a_silence_of_today_is_said_by_the_clock_and_not_any_more_once_it_was_imported(desk: Desk) -> None:
+    await past(desk, days=36, now=NOON - 10 * HOUR)
+    start = NOON - 10 * HOUR  # two at night in California
+    await desk.complain(customer(0), at=start)
+    await desk.decide()
+    await desk.complain(customer(1), at=start + 18 * HOUR)
+    await desk.decide()
+    (said,) = feed_needs(desk, start + 19 * HOUR)
+    assert said.startswith("power: nothing was heard from 02:00 PST to 20:00 PST, longer than ever")
+    (tomorrow,) = feed_needs(desk, start + 24 * HOUR)
+    assert "from Mon 2 Mar 02:00 PST to Mon 2 Mar 20:00 PST" in tomorrow
+    await desk.import_history([request(service="water", customer_id=customer(25), occurred_at=NOON)])
+    assert feed_needs(desk, start + 19 * HOUR) == [said]
+    await desk.import_history([request(customer_id=customer(26), occurred_at=NOON)])
+    assert feed_needs(desk, start + 19 * HOUR) == []
+
+
+async def test_history_that_was_imported_in_a_silence_was_heard(desk: Desk) -> None:
+    await past(desk, days=36, now=NOON - 10 * HOUR)
+    await desk.complain(customer(0), at=NOON - 10 * HOUR)
+    await desk.decide()
+    desk.clock.at = NOON + HOUR
+    await desk.import_history([request(customer_id=customer(26), occurred_at=NOON)])
+    await desk.complain(customer(1), at=NOON + 8 * HOUR)
+    await desk.decide()
+    assert feed_needs(desk, NOON + 8 * HOUR) == []
+    assert desk.metrics.feed_silences.labels("power")._value.get() == 0
 
 
 # --- late and out of order ------------------------------------------------------------------------------------------

@@ -101,6 +101,19 @@ async def test_what_came_after_the_opening_is_told_beside_it(desk: Desk) -> None
     assert roles == {"postal_code 94110": ("place", True), "city San Francisco": ("attached", True)}
 
 
+async def test_how_it_is_now_is_said_when_it_is_not_what_opened_it(desk: Desk) -> None:
+    await outage(desk, customers=3)
+    assert not any(each.startswith("Now:") for each in (await of_incident(desk)).words)
+    await outage(desk, first=4, customers=5)
+    explained = await of_incident(desk)
+    (now,) = [each.now for each in explained.regions if each.region == "postal_code 94110"]
+    assert now is not None
+    assert the_cell(explained).grade == "likely"
+    assert explained.words[2] == f"Now: certain, score {now.score:.1f}."
+    desk.clock.at += 30 * HOUR
+    assert (await of_incident(desk)).words[2] == "Now: nothing unusual."
+
+
 async def test_an_incident_of_a_person_has_no_evidence_to_explain(desk: Desk) -> None:
     await outage(desk)
     desk.database.write_now(lambda tx: tx.run("DELETE FROM evidence"))
@@ -284,3 +297,16 @@ async def test_a_surge_of_the_service_is_in_the_score_and_said(
     assert window(explained, "most_surprising").score == pytest.approx(score.score)
     (said,) = [each for each in explained.words if "complained about all over" in each]
     assert float(said.split()[0]) > 1
+
+
+@pytest.mark.parametrize(("elsewhere", "why"), [(0, ""), (3, "other places complain, too")])
+async def test_a_burst_in_a_small_town_is_no_storm(desk: Desk, elsewhere: int, why: str) -> None:
+    await desk.import_history(
+        [request(customer_id="94112-1", occurred_at=NOON - timedelta(days=day)) for day in range(1, 15)]
+    )
+    await desk.detection.refresh_baseline()
+    if elsewhere:
+        await desk.complain(*(f"94112-{number}" for number in range(2, 2 + elsewhere)))
+    await outage(desk, customers=8)
+    said = [each for each in (await of_cell(desk)).words if "of the score is there" in each]
+    assert [each.partition("because ")[2] for each in said] == [f"{why}."] * bool(why)

@@ -46,3 +46,15 @@ def test_every_example_can_be_typed(path: str, tmp_path: Path, monkeypatch: pyte
         if re.fullmatch(r"\w+\.\w+", word):
             Path(word).touch()
     LEAVES[path].make_context(" ".join(command), words[len(command) :])
+
+
+def test_every_command_stands_once() -> None:
+    headings = re.findall(r"^### (notifier.*)$", PAGE, re.MULTILINE)
+    assert len(headings) == len(set(headings)) == len(LEAVES)
+
+
+@pytest.mark.parametrize(
+    "path", ["check", "templates render", "templates lint", "detection backtest", "detection calibrate"]
+)
+def test_commands_that_ask_no_daemon_do_not_say_that_none_answers(path: str) -> None:
+    assert "daemon" not in part(path).split("Exit codes:")[1]

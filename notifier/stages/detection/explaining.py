@@ -123,7 +123,7 @@ class Explaining:
                 explanation.opening_words(
                     evidence.observed, evidence.verified, evidence.expected, evidence.at - evidence.window_from
                 ),
-                _since(moments, moment, since.get("", 0), now_us, position),
+                *_since(moments, moment, since.get("", 0), now_us, position),
                 *view.words[1:],
             ]
             if moment.found.best is None:
@@ -221,11 +221,12 @@ def _incident(row: Row, since: Mapping[str, int]) -> IncidentExplained:
     )
 
 
-def _since(moments: Moments, opened: Moment, more: int, now_us: int, position: int) -> str:
-    """Say what has come since an incident was opened."""
+def _since(moments: Moments, opened: Moment, more: int, now_us: int, position: int) -> list[str]:
+    """Say what has come since an incident was opened, and how its place is now."""
     now = moments.at(opened.key, opened.label, max(now_us, opened.at_us), position)
     ago = lasting(timedelta(microseconds=now.at_us - opened.at_us))
-    return explanation.since_words(ago, more, now.cell.last_hour(now.at_us))
+    said = explanation.since_words(ago, more, now.cell.last_hour(now.at_us))
+    return [said, *explanation.now_words(opened.found, now.found, now.needed.thresholds)]
 
 
 def _region(moments: Moments, service: str, first: FirstEvidence, now_us: int, position: int) -> RegionExplained:

@@ -39,6 +39,18 @@ class Moment:
     found: Surprise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Surge:
+    """What a surge of a service added to scores at an instant, and who complained."""
+
+    bonus: float
+    complained: set[tuple[int, ...]]  # the narrowest region of a complaint, then all it counted in
+
+    def places_beside(self, region_id: int) -> int:
+        """Return how many places complained that are not in a region."""
+        return len({regions[0] for regions in self.complained if region_id not in regions})
+
+
 class Moments:
     """Makes cells again, within one transaction: what several of them have in common is read once."""
 
@@ -51,7 +63,7 @@ class Moments:
         self._counts = StoredCounts(tx, self._regions)
         self._stored = detector.load(tx)
         self._baselines: dict[tuple[str, int], Surveillance] = {}  # service, day
-        self._bonuses: dict[tuple[str, int, int], float] = {}  # service, instant, position
+        self._surges: dict[tuple[str, int, int], _Surge] = {}  # service, instant, position
 
     def at(self, key: CellKey, label: str, at_us: int, position: int) -> Moment:
         """Return a cell as it was; `label` is its region as people are shown it."""
@@ -64,11 +76,13 @@ class Moments:
         for effective_us, verified in explain.counted(self._tx, key, stretch):
             cell.add(effective_us, verified=verified)
         ended_us = detector.ended_since(self._tx, to_instant(at_us - SPAN_US)).get(key, BEGINNING_US)
+        surge = self._surge(key.service, at_us, position)
         needed = Needed(
             thresholds=self._thresholds,
             customers_at_least=self._wanted(key.service),
             since_us=ended_us if ended_us <= at_us else BEGINNING_US,
-            bonus=self._bonus(key.service, at_us, position),
+            bonus=surge.bonus,
+            places=surge.places_beside(key.region_id),
         )
         return Moment(
             key=key,
@@ -100,18 +114,22 @@ class Moments:
             made.begin_day(self._counts, day)
         return made
 
-    def _bonus(self, service: str, at_us: int, position: int) -> float:
+    def _surge(self, service: str, at_us: int, position: int) -> "_Surge":
         """Return what a surge of the service added to scores then."""
-        known = self._bonuses.get((service, at_us, position))
+        known = self._surges.get((service, at_us, position))
         if known is None:
             surveillance = self._with_baseline(service, self._local.day(at_us))
+            complained: set[tuple[int, ...]] = set()
             stretch = Stretch(since_us=at_us - SURGE_US - US_PER_HOUR, until_us=at_us, position=position)
             for complaints in explain.of_service(self._tx, service, stretch):
                 self._regions.expect(self._tx, {region_id for one in complaints for region_id in one.regions})
                 for complaint in complaints:
-                    surveillance.remember(self._counts, self._narrowest(complaint))
-            known = surveillance.detector.bonus(service, at_us)
-            self._bonuses[service, at_us, position] = known
+                    narrowest = self._narrowest(complaint)
+                    surveillance.remember(self._counts, narrowest)
+                    if narrowest.regions and complaint.at_us >= at_us - SURGE_US:
+                        complained.add((narrowest.regions[0], *complaint.regions))
+            known = _Surge(bonus=surveillance.detector.bonus(service, at_us), complained=complained)
+            self._surges[service, at_us, position] = known
         return known
 
     def _narrowest(self, complaint: CountedComplaint) -> CountedComplaint:
