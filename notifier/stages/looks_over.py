@@ -2,26 +2,32 @@
 
 In come the complaints behind a position kept in memory, the replies, and the stored levels. Out goes an event in the
 timeline when an incident begins to look over, and another when it does not any more. Nobody else is told: "restored" is
-a person's to say. What is in memory is read again after a restart.
+a person's to say. Where nobody can be heard nothing looks over: while a source of complaints has stopped, or nothing
+came of a service anywhere although some was due. A feed of which so little is due cannot be missed.
+What is in memory is read again after a restart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 
 from notifier.domain.baseline import LocalTime, Shape
-from notifier.domain.looks_over import Heard, Outlook, is_suggested, outlook
+from notifier.domain.baseline_day import BaselineState
+from notifier.domain.feed import silence_before
+from notifier.domain.looks_over import NOT_BEFORE, Heard, Outlook, is_suggested, outlook
+from notifier.domain.on_call import CallReason
 from notifier.domain.reply import Meaning
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import heard as store
 from notifier.storage.queries.heard import OpenIncident, PlacedComplaint
-from notifier.storage.repositories import baselines
+from notifier.storage.repositories import baselines, detector, on_call
 from notifier.storage.views import LooksOverView
 
+MISSED_AT_MOST = 3.0  # complaints of a service that were due and did not come: by chance once in 20 times
 log = structlog.get_logger(__name__)
 
 
@@ -79,12 +85,36 @@ class LooksOver:
             return {}
         shapes = {service: Shape(stored.weights, self._local) for service, stored in baselines.shapes(tx).items()}
         changed: dict[int, LooksOverView | None] = {}
+        deaf = self._deaf(tx, {incident.service for incident in found}, shapes, now)
         for incident in found:
-            seen = self._outlook(tx, incident, shapes.get(incident.service), now)
+            is_deaf = incident.service in deaf
+            seen = None if is_deaf else self._outlook(tx, incident, shapes.get(incident.service), now)
             suggested = is_suggested(seen, before=incident.is_suggested)
             if suggested != incident.is_suggested:
                 changed[incident.id] = _view(seen) if suggested and seen is not None else None
         return changed
+
+    def _deaf(self, tx: Transaction, services: set[str], shapes: Mapping[str, Shape], now: datetime) -> set[str]:
+        """Return the services of which nobody can be heard: a source has stopped, or nothing comes that was due."""
+        if any(alarm.reason is CallReason.SOURCE_SILENT for alarm in on_call.open_alarms(tx)):
+            return services
+        state = detector.load(tx).state
+        return {service for service in services if self._is_silent(tx, state, service, shapes.get(service), now)}
+
+    def _is_silent(
+        self, tx: Transaction, state: BaselineState, service: str, shape: Shape | None, now: datetime
+    ) -> bool:
+        if any(each.until_us > to_micros(now - NOT_BEFORE) for each in state.silences.get(service, ())):
+            return True  # it was silent until just now: who could not be heard may still be out
+        known = state.services.get(service)
+        last_at = store.last_heard(tx, service)
+        if known is None or known.daily_mean is None or shape is None or last_at is None:
+            return False
+        missed = min(MISSED_AT_MOST, known.patience or MISSED_AT_MOST)
+        silence = silence_before(
+            to_micros(now), to_micros(last_at), daily_mean=known.daily_mean, patience=missed, shape=shape
+        )
+        return silence is not None
 
     def _listen(self, tx: Transaction, found: list[OpenIncident]) -> None:
         """Take in what came since the last look; for an incident that is new, or elsewhere now, what came before."""

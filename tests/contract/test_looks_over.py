@@ -4,7 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from notifier.domain.baseline import FLAT
+from notifier.domain.baseline_day import BaselineState, StoredHistory, StoredShape
+from notifier.domain.feed import Silence
 from notifier.domain.incident import IncidentState, PartState
+from notifier.domain.on_call import CallReason, alarm_key
 from notifier.domain.reply import Meaning
 from notifier.stages import Surroundings
 from notifier.stages.looks_over import LooksOver
@@ -12,12 +16,13 @@ from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs import needs
-from notifier.storage.repositories import incidents, replies
+from notifier.storage.repositories import baselines, incidents, on_call, replies
 from notifier.storage.views import IncidentView, Need
 from tests.complaint_desk import NOON, SERVICES, SYSTEM, Desk, request
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 CODE = "94110"
+SERVICE = "power"
 
 
 @pytest.fixture
@@ -149,6 +154,56 @@ async def test_still_out_withdraws_it_and_on_brings_it(desk: Desk, looks: LooksO
     assert (await look(desk, looks, 171))[-1] == "looks_over_withdrawn"
     says(desk, Meaning.ON, 4)  # the last word of a person counts
     assert (await look(desk, looks, 190))[-1] == "looks_over"
+
+
+def usually(desk: Desk, a_day: float) -> None:
+    """Let the baseline know how many complaints of the service come a day, evenly."""
+    history = StoredHistory(
+        first_day=0, daily_mean=a_day, gaps=(), weeks=0, through_day=1, complaints=9_000, patience=12.0
+    )
+
+    def store(tx: Transaction) -> None:
+        state = BaselineState(services={SERVICE: history})
+        baselines.save_day(tx, 1, state, {SERVICE: StoredShape(through_day=1, weights=FLAT)})
+
+    desk.database.write_now(store)
+
+
+async def test_nothing_looks_over_while_the_feed_of_a_service_is_silent(desk: Desk, looks: LooksOver) -> None:
+    await outage(desk)
+    usually(desk, 240.0)
+    assert await look(desk, looks, 150) == []
+    await desk.complain("94112-1")  # the feed is back
+    assert await look(desk, looks, 151) == ["looks_over"]
+    assert (await look(desk, looks, 300))[-1] == "looks_over_withdrawn"
+
+
+async def test_nothing_looks_over_just_after_a_silence(desk: Desk, looks: LooksOver) -> None:
+    await outage(desk)
+    silence = Silence(to_micros(NOON + HOUR), to_micros(NOON + 149 * MINUTE))
+    state = BaselineState(silences={SERVICE: (silence,)})
+    desk.database.write_now(lambda tx: baselines.save_day(tx, 1, state, {}))
+    assert await look(desk, looks, 150) == []
+    assert await look(desk, looks, 180) == ["looks_over"]
+
+
+async def test_a_feed_of_which_little_is_due_is_not_missed(desk: Desk, looks: LooksOver) -> None:
+    await outage(desk)
+    usually(desk, 10.0)
+    assert await look(desk, looks, 150) == ["looks_over"]
+
+
+async def test_nothing_looks_over_while_a_source_has_stopped(desk: Desk, looks: LooksOver) -> None:
+    await outage(desk)
+    key = alarm_key(CallReason.SOURCE_SILENT, "api")
+    alarm = desk.database.write_now(
+        lambda tx: on_call.begin(tx, key=key, reason=CallReason.SOURCE_SILENT, now=desk.clock.now())
+    )
+    assert await look(desk, looks, 150) == []
+    desk.database.write_now(
+        lambda tx: tx.run("UPDATE alarms SET ended_at = :at WHERE id = :id", at=to_micros(NOON), id=alarm.id)
+    )
+    assert await look(desk, looks, 151) == ["looks_over"]
 
 
 async def test_complaints_elsewhere_and_of_strangers_say_nothing(desk: Desk, looks: LooksOver) -> None:

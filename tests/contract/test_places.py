@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,8 +11,8 @@ from notifier.config import Regions
 from notifier.domain.incident import IncidentState
 from notifier.stages.detection.placing import Placing
 from notifier.stages.intake import Intake
-from notifier.storage.database import Database
-from notifier.storage.repositories import incidents
+from notifier.storage.database import Database, Transaction
+from notifier.storage.repositories import incidents, surroundings
 from tests.complaint_desk import SYSTEM, Desk, request
 
 MINUTE = timedelta(minutes=1)
@@ -60,6 +61,26 @@ def timeline(desk: Desk, event: str) -> list[tuple[int, dict[str, object]]]:
 
 
 # --- nested places --------------------------------------------------------------------------------------------------
+
+
+async def test_the_places_of_open_incidents_are_read_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await call(desk, *of_node("94110-2", 3), *of_node("94601-1", 3))
+    statements: list[str] = []
+
+    def counted(tx: Transaction) -> list[surroundings.OpenIncident]:
+        ask = type(tx).tuples
+
+        def noted(self: Transaction, sql: str, /, **values: object) -> list[tuple[Any, ...]]:
+            statements.append(sql)
+            return ask(self, sql, **values)
+
+        monkeypatch.setattr(type(tx), "tuples", noted)
+        return surroundings.open_incidents(tx, "power", resolved_since=desk.clock.now() - HOUR)
+
+    found = desk.database.read_now(counted)
+    monkeypatch.undo()
+    assert len(statements) == 2
+    assert [len(each.place) for each in found] == [1, 1]
 
 
 async def test_a_node_is_the_place_when_only_its_customers_complain(desk: Desk) -> None:

@@ -99,6 +99,15 @@ def position(tx: Transaction) -> int:
     return int(tx.scalar("SELECT COALESCE(MAX(id), 0) FROM complaints"))
 
 
+def last_heard(tx: Transaction, service: str) -> datetime | None:
+    """Return when the newest complaint about a service took effect, whoever it came from."""
+    at = tx.scalar(
+        "SELECT effective_at FROM complaints WHERE service = :service ORDER BY effective_at DESC LIMIT 1",
+        service=service,
+    )
+    return None if at is None else to_instant(int(at))
+
+
 def complaints_behind(tx: Transaction, after: int, until: int) -> list[PlacedComplaint]:
     """Return what verified customers complained between two positions; of very many, the newest."""
     rows = tx.tuples(

@@ -11,7 +11,7 @@ from datetime import datetime
 from notifier.domain.incident import IncidentState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
-from notifier.storage.repositories.incidents import place_regions, service_pattern
+from notifier.storage.repositories.incidents import service_pattern
 
 SITES_LOOKED_AT = 500  # of a region, to estimate which share of them has a service, or lies in another region
 
@@ -97,10 +97,21 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
         service=service,
         since=to_micros(resolved_since),
     )
+    places: dict[int, list[int]] = {}
+    for incident_id, region_id in tx.tuples(
+        """SELECT r.incident_id, r.region_id FROM incidents AS i
+           JOIN incident_regions AS r ON r.incident_id = i.id AND r.role = 'place'
+           WHERE i.service = :service
+             AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
+           ORDER BY r.incident_id, r.region_id""",
+        service=service,
+        since=to_micros(resolved_since),
+    ):
+        places.setdefault(incident_id, []).append(int(region_id))
     return [
         OpenIncident(
             id=incident_id,
-            place=tuple(place_regions(tx, incident_id)),
+            place=tuple(places.get(incident_id, ())),
             lists_sites=bool(listed),
             is_over=state == IncidentState.RESOLVED,
             may_be_placed=state == IncidentState.SUSPECTED and opened_by == "daemon" and not drafted,
