@@ -8,7 +8,7 @@ a `ComplaintStream`, in the order of time; rows of one instant keep the order of
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -116,14 +116,22 @@ def _near(wanted: str, names: Sequence[str]) -> str:
 class Reader:
     """Takes rows, one after the other, into a stream."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, zone: tzinfo | None = None) -> None:
+        """Prepare; with a zone, times without an offset are of its clock, and all of them are shown on it."""
         self.stream = ComplaintStream()
+        self._zone = zone
+        self._time = ""  # the column; as the rows say where there was no header
         self._latest = now + AHEAD_AT_MOST
         self._services: dict[str, int] = {}
         self._places: dict[str, int] = {}
         self._regions: dict[tuple[str, str], Region] = {}
         self._customers: dict[str, int] = {}
         self._external: set[tuple[str, str]] = set()
+
+    def header(self, names: Sequence[str]) -> str:
+        """Take the names of the columns; return what is wrong with them, or an empty string."""
+        self._time = next((name for name in TIMES if name in names), "")
+        return wrong_header(names)
 
     def take(self, rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Refused]:
         """Take numbered rows in; yield those that are refused."""
@@ -134,12 +142,16 @@ class Reader:
                 yield Refused(line, error.field, str(error.value), f"{error.reason}; expected {error.expected}")
 
     def _take(self, line: int, cells: Mapping[str, str]) -> None:
-        time = "ts" if "ts" in cells else "occurred_at"
+        time = self._time or ("ts" if "ts" in cells else "occurred_at")
         at = self._moment(cells, time)
         service = cells.get(SERVICES[time], "").strip()
         if not service:
             raise _refused(SERVICES[time], "", "is empty", "what does not work")
         customer = self._who(cells, CUSTOMERS[time])
+        place = cells.get("region", "").strip()
+        for column, name in (("region", place), (SERVICES[time], service)):
+            if "\x00" in name:
+                raise _refused(column, name.replace("\x00", "?"), "holds a NUL character", "text")
         external = cells.get("external_id", "")
         if external:
             known = len(self._external)
@@ -148,7 +160,6 @@ class Reader:
                 self.stream.replayed += 1
                 return
         stream = self.stream
-        place = cells.get("region", "").strip()
         if (number := self._services.get(service)) is None:
             number = self._services[service] = len(stream.services)
             stream.services.append(service)
@@ -168,8 +179,10 @@ class Reader:
             at = datetime.fromisoformat(text)
         except ValueError:
             raise _refused(column, text, "is no time", _EXPECTED_TIME) from None
+        if self._zone is not None:
+            at = at.replace(tzinfo=self._zone) if at.tzinfo is None else at.astimezone(self._zone)
         if at.tzinfo is None:
-            raise _refused(column, text, "has no UTC offset", _EXPECTED_TIME)
+            raise _refused(column, text, "has no UTC offset", f"{_EXPECTED_TIME}, or --zone to say whose clock it is")
         if not OLDEST_AT <= at <= self._latest:
             raise _refused(column, text, "cannot be when it happened", "a time from the year 2000 to tomorrow")
         return at

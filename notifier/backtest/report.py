@@ -26,7 +26,7 @@ CARDS_AT_MOST = 120  # openings with a picture
 ROWS_AT_MOST = 500  # of the list of incidents
 MISSED_AT_MOST = 200
 CELLS_AT_MOST = 30  # in the matrix
-PERIODS_AT_LEAST, PERIODS_AT_MOST = 14, 60  # of the matrix
+PERIODS_AT_MOST = 60  # of the matrix
 PERIOD_DAYS = (1, 2, 7, 14, 28, 56, 91, 182, 365)
 
 
@@ -73,6 +73,7 @@ def html(found: Record) -> str:
     environment.filters["figure"] = figure
     environment.filters["shown"] = report_words.shown
     environment.filters["moment"] = _moment
+    environment.filters["rate"] = report_words.short
     environment.filters["few"] = report_words.few
     environment.filters["minutes"] = report_words.minutes
     source = (shipped("templates") / TEMPLATE).read_text(encoding="utf-8")
@@ -148,13 +149,14 @@ def _missed(found: Record) -> list[KnownOutage]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Period:
     first: date
+    until: date  # the last day of the file
     days: int
     number: int
 
     @property
     def last(self) -> date:
         """Return the last day of all."""
-        return self.first + timedelta(days=self.days * self.number - 1)
+        return min(self.until, self.first + timedelta(days=self.days * self.number - 1))
 
     def of(self, day: date) -> int:
         """Return the number of the period of a day."""
@@ -163,10 +165,10 @@ class _Period:
 
 def _period(found: Record) -> _Period:
     if found.first_at is None or found.last_at is None:
-        return _Period(first=date(1970, 1, 1), days=1, number=1)
+        return _Period(first=date(1970, 1, 1), until=date(1970, 1, 1), days=1, number=1)
     first, days = found.first_at.date(), (found.last_at.date() - found.first_at.date()).days + 1
     length = next((each for each in PERIOD_DAYS if days <= each * PERIODS_AT_MOST), -(-days // PERIODS_AT_MOST))
-    return _Period(first=first, days=length, number=max(PERIODS_AT_LEAST, -(-days // length)))
+    return _Period(first=first, until=found.last_at.date(), days=length, number=-(-days // length))
 
 
 def _rows(found: Record) -> list[CellRow]:

@@ -91,7 +91,7 @@ def verdict_of(opening: Opening) -> tuple[str, str]:
 
 def rate(interval: Interval) -> str:
     """Write a rate with its interval."""
-    return f"{_short(interval.value)} (95 in 100: {_short(interval.low)} to {_short(interval.high)})"
+    return f"{short(interval.value)} (95 in 100: {short(interval.low)} to {short(interval.high)})"
 
 
 def minutes(delay: timedelta) -> str:
@@ -124,7 +124,7 @@ def _alone(found: Record, judged: int) -> list[str]:
     months = (found.last_at - found.warm_up_until) / timedelta(days=30)
     if months <= 0:
         return []
-    each = f"That is {_short(judged / months)} a month"
+    each = f"That is {short(judged / months)} a month"
     return [f"{each}. Which of them were right, people who were there can say, or a file given as --truth."]
 
 
@@ -134,8 +134,10 @@ def _speed(delays: Sequence[timedelta]) -> str:
     return f"half of them within {minutes(half)} and 9 in 10 within {minutes(nine)}"
 
 
-def _short(value: float) -> str:
-    return figure(float(f"{value:.3g}"))
+def short(value: float) -> str:
+    """Write a rate; with a digit more where two would make it what is wanted: 0.0102, not 0.01."""
+    said = figure(float(f"{value:.3g}"))
+    return f"{value:.3g}" if said in {figure(wanted) for wanted in WANTED.values()} else said
 
 
 def _many(count: int, one: str) -> str:

@@ -5,10 +5,13 @@ none), 2 wrong usage. Commands speak to the daemon over HTTP; only those of the 
 that read a file of past complaints, need not.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 import click
 
@@ -86,6 +89,16 @@ class LazyGroup(click.Group):
             hint = self._within_groups(ctx, args[0]) or nearest(args[0], self.list_commands(ctx))
             raise click.UsageError(f"there is no command '{args[0]}'{hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; where its answer finds no room, say so instead of a traceback."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left is not tried again at the end
+            raise click.ClickException(f"cannot write the answer: {error.strerror}") from error
 
     def _within_groups(self, ctx: click.Context, name: str) -> str:
         """Return a hint where the word is a command of groups: `reject` -> `broadcasts reject`."""

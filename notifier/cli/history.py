@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -54,7 +55,10 @@ config_option = click.option(
     help="Configuration file; else NOTIFIER_CONFIG, else config/notifier.yaml.",
 )
 zone_option = click.option(
-    "--zone", default="", metavar="NAME", help="Whose days and hours, if not those the file's offsets show."
+    "--zone",
+    default="",
+    metavar="NAME",
+    help="Whose clock days, hours, shown times and times without an offset are of.",
 )
 truth_option = click.option(
     "--truth",
@@ -78,14 +82,14 @@ def configuration(file: Path | None) -> "Config":
         raise SystemExit(1) from error
 
 
-def read_complaints(file: Path, rejects: Rejects) -> "ComplaintStream":
+def read_complaints(file: Path, rejects: Rejects, zone: str) -> "ComplaintStream":
     """Return the complaints of a file in the order of time; wrong usage when there are none."""
-    from notifier.backtest.complaint_stream import Reader, wrong_header
+    from notifier.backtest.complaint_stream import Reader
 
-    reader = Reader(datetime.now(UTC))
+    reader = Reader(datetime.now(UTC), _zone(zone))
     refusals = _Refusals(rejects)
     with opened(file) as (source, counted, size), progress(size, "reading", "read") as show:
-        rows = _watched(refusals.readable(source, wrong_header), lambda n: show(counted.count, n, rejects.count))
+        rows = _watched(refusals.readable(source, reader.header), lambda n: show(counted.count, n, rejects.count))
         for refused in reader.take(rows):
             refusals.add(refused.line, refused.column, refused.value, refused.reason)
     refusals.end()
@@ -94,7 +98,7 @@ def read_complaints(file: Path, rejects: Rejects) -> "ComplaintStream":
     return reader.stream.in_order()
 
 
-def read_truth(file: Path | None, stream: "ComplaintStream") -> "Windows | None":
+def read_truth(file: Path | None, stream: "ComplaintStream", zone: str) -> "Windows | None":
     """Return the outages of a truth; wrong usage when a line of it is wrong, because every figure would be."""
     from notifier.backtest.complaint_stream import Refused
     from notifier.backtest.fit import outside
@@ -110,7 +114,7 @@ def read_truth(file: Path | None, stream: "ComplaintStream") -> "Windows | None"
                 wrong.append(f"{file} line {each.line}: {each.reason}")
             else:
                 rows.append((each.line, each.cells))
-        for one in read_outages(rows):
+        for one in read_outages(rows, _zone(zone)):
             if isinstance(one, Refused):
                 wrong.append(f"{file} line {one.line}: {one.reason}")
             else:
@@ -148,6 +152,16 @@ def check_fit(run: "Run", windows: "Windows | None", stream: "ComplaintStream") 
     shift = None if windows is None else shift_of(run, windows, stream)
     if shift is not None:
         raise click.ClickException(f"{words(shift)}; nothing was written")
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    """Return a zone that was named; wrong usage when there is none of that name."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.UsageError(
+            f"--zone: there is no time zone '{printing.safe(name)}'; expected an IANA name, such as America/Los_Angeles"
+        ) from None
 
 
 def clock(zone: str, stream: "ComplaintStream") -> "LocalTime":

@@ -88,6 +88,56 @@ def test_names_that_a_spreadsheet_would_take_for_formulas_are_written_as_text(tm
     assert found == {"'=1+1", "'-2+3", "red [31m", "'- a", "94110"}
 
 
+def test_a_file_without_offsets_takes_the_zone_and_one_in_utc_is_shown_on_its_clock(tmp_path: Path) -> None:
+    rows = in_order(background(days=60, regions=REGIONS), outage(NOON, "r3"))
+    utc = written(rows)
+    (tmp_path / "utc.csv").write_text(utc)
+    (tmp_path / "bare.csv").write_text(utc.replace("+00:00", ""))
+    (tmp_path / "truth.csv").write_text(f"region,onset\nr3,{NOON:%Y-%m-%d %H:%M}\n")
+    plain = run(tmp_path, "backtest", "bare.csv")
+    assert plain.returncode == 2
+    assert "has no UTC offset; expected a time with its offset, such as" in " ".join(plain.stderr.split())
+    assert "or --zone to say whose clock it is" in " ".join(plain.stderr.split())
+    (tmp_path / "bare.rejected.csv").unlink()
+    zone = ("--zone", "America/New_York", "--out", "out.csv")
+    done = run(tmp_path, "backtest", "bare.csv", *zone, "--truth", "truth.csv")
+    assert done.returncode == 0, done.stderr
+    assert "1, found 1 (100%)" in done.stdout
+    assert any(row["detected_at"].startswith(f"{NOON:%Y-%m-%dT%H}") for row in rows_of(tmp_path / "out.csv"))
+    assert all(row["detected_at"].endswith(("-05:00", "-04:00")) for row in rows_of(tmp_path / "out.csv"))
+    assert run(tmp_path, "backtest", "utc.csv", *zone).returncode == 0
+    local = f"{NOON - timedelta(hours=5):%Y-%m-%dT%H}"
+    assert any(row["detected_at"].startswith(local) for row in rows_of(tmp_path / "out.csv"))
+
+
+def test_an_empty_time_and_a_nul_are_refused_by_the_name_of_their_column(tmp_path: Path) -> None:
+    text = written([past(MONDAY + n * timedelta(hours=1), "r1", str(n)) for n in range(5)])
+    (tmp_path / "past.csv").write_text(text + f",r1,power,7\n{MONDAY.isoformat()},r\x001,power,8\n")
+    done = run(tmp_path, "backtest", "past.csv")
+    assert done.returncode == 1
+    first, second = rows_of(tmp_path / "past.rejected.csv")
+    assert (first["column"], second["column"]) == ("ts", "region")
+    assert "is no time" in first["reason"]
+    assert "NUL" in second["reason"]
+
+
+def test_an_answer_that_finds_no_room_is_no_traceback(folder: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "notifier", "detection", "backtest", "past.csv"],
+            cwd=folder,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+            env={"PATH": "", "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+    assert (done.returncode, done.stderr) == (1, "Error: cannot write the answer: No space left on device\n")
+
+
 def test_standard_input_a_threshold_and_json_are_taken(folder: Path) -> None:
     past_text = (folder / "past.csv").read_text()
     few = run(folder, "backtest", "-", "--threshold", "30", "--json", given=past_text)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.backtest import pictures, report
+from notifier.backtest import pictures, report, report_words
 from notifier.backtest.report import html
 from notifier.backtest.report_words import evidence, shown, summary
 from tests.backtest_records import cell, found, known, opening, verdict
@@ -149,7 +149,7 @@ def test_hundreds_of_incidents_are_capped_and_it_says_so() -> None:
     words = Outline(text).words
     assert len(text.encode()) < 2_000_000
     assert text.count("<li id=") == report.CARDS_AT_MOST
-    assert "120 of 1,200 incidents are drawn, 1,080 are left out: false ones come first" in words
+    assert "120 of 1,200 incidents are drawn, 1,080 are left out: false ones were chosen first" in words
     assert "The last 500 of 1,200; the 700 before them are left out here." in words
     assert "700 outages of the truth opened nothing. The first 200 are listed, 500 are left out." in words
     assert "1,970 more cells are left out." in words
@@ -232,4 +232,15 @@ def test_any_length_of_time_fits_the_matrix(days: int) -> None:
     one = found(1, last_at=found().first_at + timedelta(days=days))  # type: ignore[operator]
     period = report._period(one)
     assert period.number <= report.PERIODS_AT_MOST
-    assert period.last >= one.last_at.date()  # type: ignore[union-attr]
+    assert period.last == one.last_at.date()  # type: ignore[union-attr]
+
+
+def test_a_rate_just_above_what_is_wanted_is_not_rounded_to_it() -> None:
+    assert [report_words.short(rate) for rate in (0.0102, 0.01, 0.1004, 0.25, 12.345, 0)] == [
+        "0.0102",
+        "0.01",
+        "0.1",
+        "0.25",
+        "12.3",
+        "0",
+    ]
