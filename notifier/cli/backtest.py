@@ -137,11 +137,9 @@ def _write_report(found: "Record", report: Path) -> None:
 
 
 def _print(found: "Record", out: Path | None) -> None:
-    from notifier.backtest.report_words import NOT_TO_JUDGE, TOO_SHORT, few, is_too_short, judged_openings
-    from notifier.backtest.report_words import judged as judged_as
+    from notifier.backtest.report_words import TOO_SHORT, few, is_too_short, judged_openings
 
     judged = judged_openings(found)
-    apart = sum(judged_as(one, found) == NOT_TO_JUDGE for one in judged)
     at = f"{found.grade} ({number(found.threshold)})" if found.grade else number(found.threshold)
     if is_too_short(found):
         printing.line(TOO_SHORT, style=printing.STRONG)
@@ -155,7 +153,6 @@ def _print(found: "Record", out: Path | None) -> None:
             ("from", _when(found.first_at)),
             ("to", _when(found.last_at)),
             ("in the warm-up", f"{number(len(found.openings) - len(judged))} more, not judged"),
-            ("not to judge", f"{number(apart)} of them, by the truth" if apart else ""),
         ]
     )
     if found.verdict is not None:
