@@ -156,7 +156,7 @@ def _list(callers: Sequence[CallerView], total: int, moment: Moment) -> None:
         return
     shown = callers[:CALLERS_SHOWN]
     printing.table(
-        [Column("AT"), Column("CUSTOMER"), Column("NAME", gives=True), Column("")],
+        [Column("AT", gives=True), Column("CUSTOMER"), Column("NAME", gives=True), Column("")],
         [
             [
                 ("*" if each.in_window else " ") + moment.clock(each.at),
