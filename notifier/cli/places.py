@@ -35,7 +35,7 @@ def check(read: Mapping[str, Path | None], written: Mapping[str, Path | None], r
     for to, path in outputs.items():
         for of, source in inputs.items():
             if not is_stdin(source) and _same(path, source):
-                raise click.UsageError(f"{_would(to, path)} overwrite {of}, which is read; name another --out")
+                raise click.UsageError(f"{_would(to, path)} overwrite {of}, which is read; name another file")
     for (one, path), (other, place) in combinations(outputs.items(), 2):
         if _same(path, place) and not path.is_char_device():
             raise click.UsageError(f"{_would(other, place)} overwrite {one}; name another file")

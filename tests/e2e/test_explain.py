@@ -127,5 +127,5 @@ def test_a_place_where_no_report_can_be_is_refused_before_the_work(tmp_path: Pat
     nowhere = str(tmp_path / "no" / "report.html")
     assert "there is no folder" in run("detection", "backtest", str(calls), "--report", nowhere, code=2)
     said = run("detection", "backtest", str(calls), "--report", str(calls), code=2)
-    assert "--report is the file of the complaints" in said
+    assert "would overwrite FILE, which is read" in said
     assert calls.read_text() == "ts,region,category,customer\n"
