@@ -1,7 +1,4 @@
-"""`notifier demo` as a person runs it: it plays, checks itself, and leaves nothing behind but its files.
-
-It runs on SQLite, as it does for everybody. What it shows is proven on both databases by the other tests here.
-"""
+"""`notifier demo` as a person runs it: it plays, checks itself, and leaves nothing behind but its files."""
 
 import fcntl
 import os
@@ -15,6 +12,7 @@ import pytest
 
 from notifier.sandbox.processes import notifier
 from notifier.sandbox.twilio_messages import read_texts
+from tests.stores import ON_BOTH
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
 
@@ -33,7 +31,9 @@ def processes_of(folder):
     return [pid for pid in found if int(pid) != os.getpid()]
 
 
-def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path):
+@ON_BOTH
+def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("NOTIFIER__STORAGE__URL", store.url)
     folder = tmp_path / "demo"
     done = demo("--dir", str(folder), "--customers", "8000", "--rate", "60")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
