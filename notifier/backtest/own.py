@@ -70,7 +70,7 @@ class OwnBacktest:
             while until > since and len(filling.stream) < most:
                 begin = max(until - READ_AT_ONCE, since)
                 await self._database.read(
-                    lambda tx, begin=begin, until=until: filling.take(tx, begin, until)  # type: ignore[misc]
+                    lambda tx, begin=begin, until=until: filling.take(tx, begin, until)  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
                 )
                 until = begin
         return filling.stream.in_order(), until > now - NEEDED

@@ -44,7 +44,7 @@ def prices(backtest: Backtest, thresholds: Sequence[float]) -> list[list[Price]]
         level = backtest.surveillance.changes.levels.get(key) or backtest.tallies.level(key)
         if level is None:
             continue
-        trials = [_trial(backtest, key, level, Random(trial)) for trial in range(TRIALS)]  # noqa: S311
+        trials = [_trial(backtest, key, level, Random(trial)) for trial in range(TRIALS)]  # noqa: S311  # the same trials every time
         for row, threshold in zip(every, thresholds, strict=True):
             row.append(_price(name, level, trials, threshold))
     return every

@@ -120,7 +120,7 @@ def _against(verdict: Verdict, grade: str) -> list[str]:
 
 def _alone(found: Record, judged: int) -> list[str]:
     assert found.warm_up_until is not None  # noqa: S101 - there are complaints
-    assert found.last_at is not None  # noqa: S101
+    assert found.last_at is not None  # noqa: S101 - there are complaints
     months = (found.last_at - found.warm_up_until) / timedelta(days=30)
     if months <= 0:
         return []
