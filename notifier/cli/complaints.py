@@ -8,13 +8,13 @@ from uuid import uuid4
 import click
 import msgspec
 
-from notifier.cli import complaint_file, printing, times
+from notifier.cli import complaint_file, places, printing, times
 from notifier.cli.client import Client
 from notifier.cli.counting import why_not
 from notifier.cli.options import connect, json_option
 from notifier.cli.printing import GOOD, WARN, number, plural
-from notifier.cli.rejects import Rejects, rejected_path
-from notifier.cli.upload import is_stdin, numbered, opened, progress
+from notifier.cli.rejects import Rejects
+from notifier.cli.upload import numbered, opened, progress
 from notifier.domain.errors import InvalidInput
 
 
@@ -115,7 +115,7 @@ def import_(file: Path, history: bool, as_json: bool) -> None:
     client = connect()
     tally: Counter[str] = Counter()
     query = {"history": 1 if history else None}
-    with opened(file) as (source, counted, size), Rejects(None if is_stdin(file) else rejected_path(file)) as rejects:
+    with opened(file) as (source, counted, size), Rejects(places.of_import(file)) as rejects:
         sent = numbered(rejects.sift(complaint_file.read(source)))
         with progress(size, "complaints") as show:
             for line in client.stream("/v1/complaints/bulk", sent, query=query):

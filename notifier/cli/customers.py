@@ -9,14 +9,14 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from notifier.cli import printing
+from notifier.cli import places, printing
 from notifier.cli.csv_file import Row, Unreadable, read_rows
 from notifier.cli.customer_card import show_customer
 from notifier.cli.json_lines import is_ndjson, read_objects
 from notifier.cli.options import connect, json_option
 from notifier.cli.printing import BAD, GOOD, Column, number, plural
-from notifier.cli.rejects import Numbered, Rejects, rejected_path
-from notifier.cli.upload import is_stdin, numbered, opened, progress
+from notifier.cli.rejects import Numbered, Rejects
+from notifier.cli.upload import numbered, opened, progress
 from notifier.domain.errors import nearest
 from notifier.storage.views import CustomerView
 
@@ -83,7 +83,7 @@ def import_(file: Path, dry_run: bool, as_json: bool) -> None:
     changed: list[_Progress] = []  # the first few warnings; a large file may have one per row
     warnings = 0
     query = {"dry_run": 1 if dry_run else None}
-    with opened(file) as (source, counted, size), Rejects(None if is_stdin(file) else rejected_path(file)) as rejects:
+    with opened(file) as (source, counted, size), Rejects(places.of_import(file)) as rejects:
         sent = numbered(rejects.sift(_lines(source)))
         with progress(size, "customers") as show:
             for line in client.stream("/v1/customers/bulk", sent, query=query):

@@ -1,4 +1,4 @@
-"""Places that commands over a file of complaints write to: none of them may be a file they read, or somebody's own.
+"""Places that commands over a file write to: none of them may be a file they read, or somebody's own.
 
 Everything here is asked before the work begins: what is said after it costs minutes, and a file that was overwritten is
 gone.
@@ -21,6 +21,14 @@ def refused_lines(file: Path, out: Path | None) -> Path | None:
     return rejected_path(out or file) if out or not is_stdin(file) else None
 
 
+def of_import(file: Path) -> Path | None:
+    """Return where the refused lines of an import go; refuse a place where somebody's own file is."""
+    rejected = refused_lines(file, None)
+    if rejected is not None and rejected.is_file() and not _is_ours(rejected):
+        raise click.UsageError(_not_ours(rejected))
+    return rejected
+
+
 def check(read: Mapping[str, Path | None], written: Mapping[str, Path | None], rejected: Path | None) -> None:
     """Refuse places where nothing can be written, and such that would overwrite what is read or another output."""
     inputs = {what: path for what, path in read.items() if path is not None}
@@ -40,7 +48,7 @@ def check(read: Mapping[str, Path | None], written: Mapping[str, Path | None], r
         if _same(path, place) and not path.is_char_device():
             raise click.UsageError(f"{_would(other, place)} overwrite {one}; name another file")
     if rejected is not None and not _is_ours(rejected):
-        raise click.UsageError(f"{_would('refused lines', rejected)} overwrite a file that is no list of such lines")
+        raise click.UsageError(_not_ours(rejected))
 
 
 def configuration(file: Path | None) -> Path | None:
@@ -52,6 +60,10 @@ def configuration(file: Path | None) -> Path | None:
 
 def _would(what: str, path: Path) -> str:
     return f"{what} would go to {path} and" if what == "refused lines" else f"{what} {path} would"
+
+
+def _not_ours(rejected: Path) -> str:
+    return f"{_would('refused lines', rejected)} overwrite a file that is no list of such lines; move it away first"
 
 
 def _same(one: Path, other: Path) -> bool:

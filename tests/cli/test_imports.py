@@ -306,6 +306,19 @@ def test_an_import_that_breaks_off_is_not_taken_for_a_whole_one(
 
 
 def test_an_earlier_list_of_rejects_does_not_stay(notifier: Run, complaints: Bulk, tmp_path: Path) -> None:
-    written(tmp_path, "old", "file.rejected.csv")
+    written(tmp_path, "line,column,value,reason\n2,service,pwr,is odd\n", "file.rejected.csv")
     notifier("complaints", "import", str(written(tmp_path, "service\npower\n")))
     assert not (tmp_path / "file.rejected.csv").exists()
+
+
+@pytest.mark.parametrize("command", ["complaints", "customers"])
+@pytest.mark.parametrize("name", ["file.csv", "file.ndjson"])
+def test_a_file_of_ones_own_where_rejects_would_go_is_left_and_nothing_is_sent(
+    notifier: Run, complaints: Bulk, tmp_path: Path, command: str, name: str
+) -> None:
+    file = written(tmp_path, "service\npwr\n", name)
+    own = written(tmp_path, "note\nmine\n", f"{name.removesuffix('.csv')}.rejected.csv")
+    result = notifier(command, "import", str(file))
+    assert (result.exit_code, complaints.rows) == (2, {})
+    assert f"{own} and overwrite a file that is no list of such lines" in " ".join(result.stderr.split())
+    assert own.read_text() == "note\nmine\n"
