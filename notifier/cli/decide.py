@@ -4,59 +4,15 @@ Each one asks the daemon for the draft of an update and hands it to the dialogue
 count was typed. Times are read here, echoed in full, and sent as instants.
 """
 
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from notifier.cli import dialogue, printing, times
-from notifier.cli.client import Client
-from notifier.cli.incident_card import show_incident
+from notifier.cli import drafting, printing
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
 from notifier.cli.site_list import read_sites
-from notifier.cli.take_back import NotSent
-from notifier.domain.errors import InvalidInput
-from notifier.storage.views import Draft, IncidentView
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-_IMPACTS = ("down", "degraded", "intermittent")
-
-
-def _facts(command: F) -> F:
-    """Add the options that say what is known."""
-    for option in (
-        click.option(
-            "--no-delay",
-            is_flag=True,
-            help="Never let the daemon say by itself that it takes longer, before the promise lapses.",
-        ),
-        click.option("--next-update", metavar="TIME", help="When customers hear next; the playbook's time otherwise."),
-        click.option(
-            "--crew", metavar="CODE", help="What the crew does, such as on-site; a wrong code lists all of them."
-        ),
-        click.option(
-            "--cause", metavar="CODE", help="Why, such as storm or cable-cut; a wrong code lists all of them."
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-_eta_option = click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h or ISO.")
-
-
-def _what(command: F) -> F:
-    """Add the options that describe an outage."""
-    for option in (
-        click.option("--started", metavar="TIME", help="When service failed, about: 2:10, -40m or ISO."),
-        _eta_option,
-        click.option("--impact", type=click.Choice(_IMPACTS), help="How bad it is for a customer."),
-    ):
-        command = option(command)
-    return command
+from notifier.storage.views import IncidentView
 
 
 @click.command("open")
@@ -73,8 +29,8 @@ def _what(command: F) -> F:
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     help="Where, as lines customer_id or customer_id,site_id; '-' reads standard input.",
 )
-@_what
-@_facts
+@drafting.what_options
+@drafting.facts_options
 @sending_options
 @json_option
 def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options: Any) -> None:
@@ -88,9 +44,9 @@ def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options:
     """
     if bool(regions) == bool(sites):
         raise click.UsageError("say where by --regions or by --sites: one of them")
-    where = {"sites": read_sites(sites)} if sites else {"regions": _split(regions)}
+    where = {"sites": read_sites(sites)} if sites else {"regions": drafting.split_codes(regions)}
     client = connect()
-    _tell(client, "/v1/incidents", {"service": service, **where, **_said(client, options)}, options)
+    drafting.tell(client, "/v1/incidents", {"service": service, **where, **drafting.said(client, options)}, options)
 
 
 @click.command()
@@ -102,8 +58,8 @@ def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options:
     help="Correct where, such as postal_code:94110; may be repeated.",
     multiple=True,
 )
-@_what
-@_facts
+@drafting.what_options
+@drafting.facts_options
 @sending_options
 @json_option
 def confirm(incident_id: int, service: str | None, regions: tuple[str, ...], **options: Any) -> None:
@@ -117,8 +73,10 @@ def confirm(incident_id: int, service: str | None, regions: tuple[str, ...], **o
     client = connect()
     corrected: dict[str, object] = {"service": service} if service else {}
     if regions:
-        corrected["regions"] = _split(regions)
-    _tell(client, f"/v1/incidents/{incident_id}/confirm", {**corrected, **_said(client, options)}, options)
+        corrected["regions"] = drafting.split_codes(regions)
+    drafting.tell(
+        client, f"/v1/incidents/{incident_id}/confirm", {**corrected, **drafting.said(client, options)}, options
+    )
 
 
 @click.command()
@@ -134,13 +92,13 @@ def dismiss(incident_id: int, note: str | None, **options: Any) -> None:
 
     Example: notifier dismiss 42
     """
-    _tell(connect(), f"/v1/incidents/{incident_id}/dismiss", {"note": note} if note else {}, options)
+    drafting.tell(connect(), f"/v1/incidents/{incident_id}/dismiss", {"note": note} if note else {}, options)
 
 
 @click.command()
 @incident_argument
 @click.argument("when", metavar="TIME", nargs=-1, required=True)
-@_facts
+@drafting.facts_options
 @sending_options
 @json_option
 def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
@@ -156,7 +114,7 @@ def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
     typed = " ".join(when)
     incident = client.get(f"/v1/incidents/{incident_id}").read(IncidentView)
     before = incident.card
-    body = {"eta_at": None, **_said(client, {**options, "eta": None if typed.lower() == "none" else typed})}
+    body = {"eta_at": None, **drafting.said(client, {**options, "eta": None if typed.lower() == "none" else typed})}
     if not options["as_json"]:
         moment = client.moment()
         if before.eta_at is not None:
@@ -165,7 +123,7 @@ def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
             printing.line(f"{heard} {moment.in_full(before.eta_at)}.", hang=4)
             if before.eta_at <= moment.now:
                 printing.line("That has passed: this message says that we missed it.", style=printing.WARN)
-    _tell(client, f"/v1/incidents/{incident_id}/eta", body, options)
+    drafting.tell(client, f"/v1/incidents/{incident_id}/eta", body, options)
 
 
 @click.command()
@@ -181,8 +139,8 @@ def restored(incident_id: int, at: str | None, **options: Any) -> None:
     Example: notifier restored 42 --at 5:52
     """
     client = connect()
-    body: dict[str, object] = {"restored_at": _past(client, at)} if at else {}
-    _tell(client, f"/v1/incidents/{incident_id}/restored", body, options)
+    body: dict[str, object] = {"restored_at": drafting.past(client, at)} if at else {}
+    drafting.tell(client, f"/v1/incidents/{incident_id}/restored", body, options)
 
 
 @click.command()
@@ -193,14 +151,14 @@ def close(incident_id: int, as_json: bool) -> None:
 
     Example: notifier close 42
     """
-    _tell(connect(), f"/v1/incidents/{incident_id}/close", None, {"as_json": as_json})
+    drafting.tell(connect(), f"/v1/incidents/{incident_id}/close", None, {"as_json": as_json})
 
 
 @click.command()
 @incident_argument
 @click.option("--at", metavar="TIME", help="When it went out again: 9:50, -5m or ISO; now otherwise.")
-@_eta_option
-@_facts
+@drafting.eta_option
+@drafting.facts_options
 @sending_options
 @json_option
 def reopen(incident_id: int, at: str | None, **options: Any) -> None:
@@ -209,77 +167,5 @@ def reopen(incident_id: int, at: str | None, **options: Any) -> None:
     Example: notifier reopen 42 --at 9:50
     """
     client = connect()
-    body = _said(client, options) | ({"reopened_at": _past(client, at)} if at else {})
-    _tell(client, f"/v1/incidents/{incident_id}/reopen", body, options)
-
-
-def _tell(client: Client, path: str, body: dict[str, object] | None, options: dict[str, Any]) -> None:
-    """Ask for the draft, then run the dialogue; without a draft show what the incident is now."""
-    if options.get("wake"):
-        body = {**(body or {}), "wake_reason": options["wake"]}
-    reply = client.post(path, body)
-    draft = reply.read(Draft)
-    as_json = bool(options["as_json"])
-    if draft.preview is None:
-        if as_json:
-            printing.answer(reply.body)
-        else:
-            show_incident(draft.incident, client.moment())
-        return
-    how = dialogue.Sending(yes=options["yes"], count=options["count"], no_wait=options["no_wait"], as_json=as_json)
-    if as_json and how.asks:
-        printing.answer(reply.body)
-    try:
-        dialogue.send(client, draft.preview, how, is_new=True)
-    except (NotSent, dialogue.NotAsked) as stopped:
-        raise type(stopped)(stopped.message + _still_suspected(stopped.message, draft)) from stopped
-
-
-def _still_suspected(said: str, draft: Draft) -> str:
-    """Say of an incident that nobody decided about that it is still there: it goes on waking people."""
-    ident = draft.incident.card.id
-    if draft.incident.card.state != "suspected":
-        return ""
-    decide = f"notifier confirm {ident}, or notifier dismiss {ident}"
-    end = "" if said.endswith(".") else "."
-    return f"{end} #{ident} stays suspected and wakes people until it is decided: {decide}"
-
-
-def _said(client: Client, options: dict[str, Any]) -> dict[str, object]:
-    """Return the facts that were typed; times become instants and are echoed in full."""
-    words = ("impact", "cause", "crew")  # an empty cause or crew takes back what was said
-    said: dict[str, object] = {name: options[name] for name in words if options.get(name) is not None}
-    if options.get("no_delay"):
-        said["may_delay"] = False
-    ahead = (("eta", "eta_at", "ETA"), ("next_update", "next_update_by", "Next update by"))
-    typed = [each for each in (*ahead, ("started", "started_at", "Out since")) if options.get(each[0])]
-    if not typed:
-        return said
-    moment = client.moment()
-    for option, field, label in typed:
-        read = times.past if option == "started" else times.future
-        instant = _read(read, options[option], moment, _name(option))
-        said[field] = instant
-        if not options["as_json"]:
-            printing.line(f"{label} {moment.in_full(instant)}.", hang=4)
-    return said
-
-
-def _name(option: str) -> str:
-    is_argument = option == "eta" and click.get_current_context().command is eta
-    return "TIME" if is_argument else f"--{option.replace('_', '-')}"
-
-
-def _past(client: Client, text: str) -> datetime:
-    return _read(times.past, text, client.moment(), "--at")
-
-
-def _read(read: Callable[[str, times.Moment], datetime], text: str, moment: times.Moment, option: str) -> datetime:
-    try:
-        return read(text, moment)
-    except InvalidInput as error:
-        raise click.UsageError(f"{option}: {error}") from error
-
-
-def _split(regions: tuple[str, ...]) -> list[str]:
-    return [code.strip() for each in regions for code in each.split(",")]
+    body = drafting.said(client, options) | ({"reopened_at": drafting.past(client, at)} if at else {})
+    drafting.tell(client, f"/v1/incidents/{incident_id}/reopen", body, options)
