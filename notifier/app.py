@@ -38,6 +38,7 @@ from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
+from notifier.stages.incidents.choices import Choices
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.looks_over import LooksOver
@@ -211,6 +212,7 @@ class App:
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             explaining=Explaining(database, config, clock, playbooks),
             incidents=incidents,
+            choices=Choices(around, messages),
             broadcasts=broadcasts,
             held=Held(database, clock, queue, metrics),
             letters=letters,

@@ -93,6 +93,11 @@ class Messages:
         every = (wording.phrases.codes(group, service) for wording in self._wordings.values())
         return tuple(dict.fromkeys(code for codes in every for code in codes))
 
+    def phrase_text(self, group: str, code: str) -> str:
+        """Return what readers of the default locale see for a code; "" where it has no wording there."""
+        phrase = self._wordings[self.config.locales.default].phrases.group(group).get(code)
+        return "" if phrase is None else phrase.text
+
     def unworded(self, facts: Facts, by_locale: Mapping[str, int]) -> list[str]:
         """Return a warning for each phrase that some readers will not see, because their locale has no wording of it.
 

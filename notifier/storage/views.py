@@ -222,6 +222,26 @@ class Preview(View, frozen=True, kw_only=True):
     wake_reason: str = ""  # why the night holds nobody up
 
 
+class PhraseView(View, frozen=True, kw_only=True):
+    """A coded fact that may be told, and what customers read for it."""
+
+    code: str
+    text: str  # in the default locale; "" where only others have a wording
+
+
+class ChoicesView(View, frozen=True, kw_only=True):
+    """What a commander may say about an incident, and what follows from saying it."""
+
+    impacts: list[str]
+    causes: list[PhraseView]  # those that fit its service
+    crews: list[PhraseView]
+    next_update_within_seconds: float  # the longest silence, and what is promised when nothing is said
+    eta_at_most_seconds: float
+    take_back_seconds: float  # between the number that is typed and the first message
+    warn_before_seconds: float  # before a promise falls due, people on call are called
+    on_call: list[str]  # who, in order; empty: nobody
+
+
 class Draft(View, frozen=True, kw_only=True):
     """The answer to every action that tells: the incident, and the broadcast that waits to be sent, if any."""
 
@@ -501,6 +521,15 @@ class PausedView(View, frozen=True, kw_only=True):
     paused: bool
     changed_at: datetime
     changed_by: str
+
+
+class ReloadView(View, frozen=True, kw_only=True):
+    """What a reload took up, and what it left to a restart."""
+
+    changed: list[str]  # keys, playbooks, "phrases and templates"
+    needs_restart: list[str]  # keys that differ on disk and keep their old value
+    warnings: list[str]
+    reloaded_at: datetime
 
 
 class Ready(View, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import Incidents
+from notifier.stages.incidents.choices import Choices
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
@@ -41,6 +42,7 @@ class Parts:
     detection: Detection
     explaining: Explaining
     incidents: Incidents
+    choices: Choices
     broadcasts: Broadcasts
     held: Held
     letters: Letters

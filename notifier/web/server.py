@@ -20,6 +20,7 @@ from notifier.web import health, links, preferences
 from notifier.web.api import (
     bounces,
     broadcasts,
+    commander,
     complaints,
     consents,
     control,
@@ -29,6 +30,7 @@ from notifier.web.api import (
     keys,
     notifications,
     on_call,
+    operation,
     status,
     test_sends,
 )
@@ -49,11 +51,13 @@ ROUTES: tuple[Route, ...] = (
     *status.ROUTES,
     *detection.ROUTES,
     *incidents.ROUTES,
+    *commander.ROUTES,
     *broadcasts.ROUTES,
     *notifications.ROUTES,
     *on_call.ROUTES,
     *control.ROUTES,
     *keys.ROUTES,
+    *operation.ROUTES,
 )
 OTHER = "other"  # the route and method, in metrics and logs, of requests for which there is no endpoint
 STATUS_CLASSES = ("2xx", "4xx", "5xx")

@@ -28,10 +28,12 @@ from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import Words
 from notifier.storage.repositories import audience, audit, broadcasts, course, incidents, places, updates
+from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import BroadcastView, Preview
 
+_NEVER_BEGINS = (BroadcastState.CANCELLED, BroadcastState.SUPERSEDED)
 TAKES_A_PLACE = (Action.CONFIRM, Action.REOPEN)
 
 
@@ -50,13 +52,24 @@ class Broadcasts:
         """Return one broadcast with its progress; raise `NotFound`."""
         return await self._database.read(lambda tx: shown.view(tx, broadcast_id))
 
-    async def preview(self, broadcast_id: int, wake_reason: str = "") -> Preview:
+    async def preview(self, broadcast_id: int, wake_reason: str = "", *, every_text: bool = False) -> Preview:
         """Return what a broadcast would do now, with a reason: if everyone was woken; writes nothing."""
 
         def look(tx: Transaction) -> Preview:
             playbook = self._playbook(broadcasts.load(tx, broadcast_id))
             outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
-            return shown.preview(tx, broadcast_id, outlook, wake_reason=wake_reason.strip())
+            return shown.preview(tx, broadcast_id, outlook, wake_reason=wake_reason.strip(), every_text=every_text)
+
+        return await self._database.read(look)
+
+    async def foreseen(self, broadcast_id: int) -> Scope | None:
+        """Return whom a broadcast is for that has not begun; None when its audience is stored. Raises `NotFound`."""
+
+        def look(tx: Transaction) -> Scope | None:
+            found = broadcasts.load(tx, broadcast_id)
+            if found.started_at is not None or found.state in _NEVER_BEGINS:
+                return None
+            return shown.scope_of(tx, found, self._playbook(found), self._config.consent.covers())
 
         return await self._database.read(look)
 

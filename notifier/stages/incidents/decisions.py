@@ -202,6 +202,7 @@ class Incidents:
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=incident.started_at)
             changes = Changes(
                 action=Action.ETA,
+                impact=request.impact,
                 cause=request.cause,
                 crew=request.crew,
                 eta_at=eta_at,
@@ -212,7 +213,8 @@ class Incidents:
                 None if told is None else told.eta_at,
                 eta_at,
                 is_first=told is None,
-                new_cause=bool(told and request.cause is not None and request.cause != told.cause),
+                new_cause=bool(told and request.cause is not None and request.cause != told.cause)
+                or bool(told and request.impact is not None and request.impact != told.impact),
                 new_crew=bool(told and request.crew is not None and request.crew != told.crew),
             )
             next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)

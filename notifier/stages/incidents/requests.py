@@ -58,6 +58,7 @@ class SetEta(Telling, frozen=True, kw_only=True):
     """Tell when service will be back; null = nobody knows, or nobody knows any more."""
 
     eta_at: datetime | None
+    impact: Impact | None = None
     cause: str | None = None
     crew: str | None = None
     next_update_by: datetime | None = None

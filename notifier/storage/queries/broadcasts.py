@@ -38,6 +38,7 @@ from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Waits
 
 SAMPLES = 3
+TEXTS = 24  # when each kind of message is asked for
 SITES_IN_SAMPLE = 50
 LOOKED_AT = 20  # readers, for a sample of what goes out now
 UNKNOWN_SHOWN = 20
@@ -140,8 +141,13 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis:
     )
 
 
-def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook, *, wake_reason: str = "") -> Preview:
-    """Return what a broadcast would do, also if everyone was woken for a reason; reads only."""
+def preview(
+    tx: Transaction, broadcast_id: int, seen_from: Outlook, *, wake_reason: str = "", every_text: bool = False
+) -> Preview:
+    """Return what a broadcast would do, also if everyone was woken for a reason; reads only.
+
+    `every_text`: a sample of each kind of message, by channel, language and wording, not only a few.
+    """
     found = broadcasts.load(tx, broadcast_id)
     if wake_reason:
         found = revise(found, wake_reason=wake_reason)
@@ -165,7 +171,7 @@ def preview(tx: Transaction, broadcast_id: int, seen_from: Outlook, *, wake_reas
     customers = told + sum(counted["outcome"].values())
     warnings = _warnings(found, messages, seen_from, customers=customers, told=told)
     warnings += seen_from.words.unworded(found.facts, counted["locale"])
-    samples, failed = _samples(tx, found, facts, scope, values, lately, seen_from)
+    samples, failed = _samples(tx, found, facts, scope, values, lately, seen_from, every_text=every_text)
     return Preview(
         broadcast_id=found.id,
         kind=found.kind,
@@ -413,6 +419,8 @@ def _samples(
     values: Mapping[str, object],
     lately: Lately,
     outlook: Outlook,
+    *,
+    every_text: bool,
 ) -> tuple[list[Sample], list[str]]:
     """Return messages as their recipients would see them, and what could not be made."""
     samples: list[Sample] = []
@@ -427,8 +435,10 @@ def _samples(
     def hears_now(row: Row) -> bool:
         return not row["is_capped"] and _is_awake(row, personal_of(row), found, outlook)
 
-    rows = _varied(tx.rows(_chosen(scope, lately), **values))
-    for row in _first_who(hears_now, rows)[:SAMPLES]:
+    groups = _varied(tx.rows(_chosen(scope, lately), **values))
+    rows = [group[0] for group in groups] + [row for group in groups for row in group[1:]]
+    chosen = rows[: min(len(groups), TEXTS)] if every_text else _first_who(hears_now, rows)[:SAMPLES]
+    for row in chosen:
         channel = Channel(row["channel"])
         personal = _promised(personal_of(row), facts, channel, row, outlook)
         try:
@@ -510,8 +520,8 @@ def _is_capped(scope: Scope, lately: Lately) -> str:
     return f"CASE chosen.place {' '.join(by_place)} END = 1"
 
 
-def _varied(rows: Sequence[Row]) -> list[Row]:
-    """Put the most common message first, of one site if there is one; then one of several sites; then other words."""
+def _varied(rows: Sequence[Row]) -> list[list[Row]]:
+    """Group alike messages: the most common first, of one site if there is one; then several sites; then others."""
     alike: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         alike.setdefault(tuple(row[name] for name in ("is_several", "is_first", "locale", "channel")), []).append(row)
@@ -522,8 +532,7 @@ def _varied(rows: Sequence[Row]) -> list[Row]:
     several = [group for group in others if group[0]["is_several"]][:1]
     rest = [group for group in others if group not in several]
     rest.sort(key=lambda group: group[0]["is_first"] == usual[0]["is_first"])
-    ordered = [usual, *several, *rest]
-    return [group[0] for group in ordered] + [row for group in ordered for row in group[1:]]
+    return [usual, *several, *rest]
 
 
 def _personal(

@@ -63,6 +63,30 @@ def places(tx: Transaction, broadcast_id: int) -> list[Place]:
     return [Place(*row) for row in rows]
 
 
+def without_a_way(tx: Transaction, scope: Scope) -> list[Place]:
+    """Return the sites of those whom an update that has not begun cannot reach, in the order in which they are called.
+
+    The same are named as when it has begun: those for whom there is no way, and the owners of priority sites who opted
+    out.
+    """
+    no_way = ", ".join(f"'{outcome}'" for outcome in NO_WAY)
+    values: dict[str, object] = {"incident": scope.incident_id}
+    if not scope.only_told:
+        values["pattern"] = scope.pattern
+    rows = tx.tuples(
+        f"""WITH best AS MATERIALIZED ({audience.best(scope)}),
+            each_one AS (SELECT customer_id, {audience.outcome("MIN(reach)")} AS outcome FROM best GROUP BY customer_id)
+            SELECT s.id, s.customer_id, e.outcome
+            FROM each_one AS e JOIN (SELECT DISTINCT site_id, customer_id FROM best) AS b
+              ON b.customer_id = e.customer_id
+            JOIN sites AS s ON s.id = b.site_id
+            WHERE e.outcome IN ({no_way}) OR (e.outcome = '{AudienceOutcome.OPTED_OUT}' AND s.priority = 1)
+            ORDER BY s.priority DESC, s.address, s.label, s.id""",
+        **values,
+    )
+    return [Place(*row) for row in rows]
+
+
 def _no_way(scope: Scope) -> str:
     """Return the SQL of the affected sites of those for whom planning found no way."""
     reasons = ", ".join(f"'{outcome}'" for outcome in NO_WAY)

@@ -46,18 +46,22 @@ async def show(call: Call) -> web.StreamResponse:
 
 async def preview(call: Call) -> web.StreamResponse:
     """Show what a broadcast would do, or would if everyone was woken."""
-    reason = call.query("wake_reason").get("wake_reason", "")
+    query = call.query("wake_reason", "every_text")
+    reason, every_text = query.get("wake_reason", ""), call.flag(query, "every_text")
     if len(reason) > WAKE_REASON_LENGTH:
         expected = f"at most {WAKE_REASON_LENGTH} characters"
         raise Rejected(422, "the reason is too long", field="wake_reason", expected=expected)
-    return answer(await call.parts.broadcasts.preview(call.number(), reason))
+    return answer(await call.parts.broadcasts.preview(call.number(), reason, every_text=every_text))
 
 
 async def unreached(call: Call) -> web.StreamResponse:
-    """List who was not reached, line by line, in the order in which a person calls them."""
+    """List who was not reached, or cannot be, line by line, in the order in which a person calls them."""
     call.query()
     broadcast_id, database = call.number(), call.parts.database
-    places = await database.read(lambda tx: queries.places(tx, broadcast_id))
+    foreseen = await call.parts.broadcasts.foreseen(broadcast_id)
+    places = await database.read(
+        lambda tx: queries.places(tx, broadcast_id) if foreseen is None else queries.without_a_way(tx, foreseen)
+    )
     async with Answers(call, to_lines=False) as answers:
         for start in range(0, len(places), LINES_AT_ONCE):
             some = places[start : start + LINES_AT_ONCE]

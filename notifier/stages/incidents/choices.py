@@ -1,0 +1,53 @@
+"""What may be said about an incident: the phrases of its service, and the times its playbook gives.
+
+Comes in: an incident. Goes out: the answers that a commander chooses from. It decides nothing and stores nothing.
+"""
+
+from typing import Protocol
+
+from notifier.domain.incident import Impact
+from notifier.stages import Surroundings
+from notifier.stages.incidents.checks import Checks
+from notifier.storage.repositories import incidents
+from notifier.storage.views import ChoicesView, PhraseView
+
+
+class Phrasebook(Protocol):
+    """What is needed of the messages: the phrases there are, and how they read."""
+
+    def phrase_codes(self, group: str, service: str = "", /) -> tuple[str, ...]:
+        """Return the codes of `causes` or `crews`."""
+        ...
+
+    def phrase_text(self, group: str, code: str, /) -> str:
+        """Return what readers of the default locale see for a code; "" where it has no wording."""
+        ...
+
+
+class Choices:
+    """Says what may be said."""
+
+    def __init__(self, around: Surroundings, phrases: Phrasebook) -> None:
+        self._database, self._phrases = around.database, phrases
+        self._take_back = around.config.delivery.take_back
+        self._checks = Checks(around.playbooks, phrases.phrase_codes, self._take_back)
+        self._on_call = [person.name for person in around.config.on_call.people]
+
+    async def of(self, incident_id: int) -> ChoicesView:
+        """Return what may be said about an incident; raise `NotFound`."""
+        incident = await self._database.read(lambda tx: incidents.load(tx, incident_id))
+        playbook = self._checks.playbook(incident.service)
+        return ChoicesView(
+            impacts=[str(impact) for impact in Impact],
+            causes=self._group("causes", incident.service),
+            crews=self._group("crews", incident.service),
+            next_update_within_seconds=playbook.next_update_within.total_seconds(),
+            eta_at_most_seconds=playbook.eta_at_most.total_seconds(),
+            take_back_seconds=self._take_back.total_seconds(),
+            warn_before_seconds=playbook.warn_before.total_seconds(),
+            on_call=self._on_call,
+        )
+
+    def _group(self, group: str, service: str) -> list[PhraseView]:
+        codes = self._phrases.phrase_codes(group, service)
+        return [PhraseView(code=code, text=self._phrases.phrase_text(group, code)) for code in codes]

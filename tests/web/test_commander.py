@@ -1,0 +1,84 @@
+"""What a commander asks of an incident over HTTP, beside deciding on it."""
+
+from typing import Any
+
+import pytest
+
+from notifier.domain.actor import KeyRole
+from tests.served import Served
+
+POWER = {"service": "power", "regions": ["postal_code:94110"]}
+
+
+@pytest.fixture
+async def town(served: Served) -> Served:
+    await served.import_customers()
+    answer = await served.post("/v1/incidents", POWER, role=KeyRole.COMMANDER)
+    assert answer.status == 201, answer.body
+    return served
+
+
+async def test_what_may_be_said_fits_the_service_and_its_playbook(town: Served) -> None:
+    view = (await town.get("/v1/incidents/1/choices", role=KeyRole.VIEWER)).json
+    causes = {each["code"]: each["text"] for each in view["causes"]}
+    assert causes["equipment"] == "A piece of our equipment failed."
+    assert "overload" in causes
+    assert "software" not in causes
+    assert "burst-pipe" not in causes
+    assert view["impacts"] == ["down", "degraded", "intermittent"]
+    assert "on-site" in [each["code"] for each in view["crews"]]
+    assert (view["take_back_seconds"], view["on_call"]) == (30, [])
+    assert view["next_update_within_seconds"] > view["warn_before_seconds"] > 0
+
+
+async def test_of_an_incident_that_is_none_nothing_may_be_said(town: Served) -> None:
+    assert (await town.get("/v1/incidents/9/choices")).status == 404
+    assert (await town.get("/v1/incidents/1/choices?x=1")).status == 422
+
+
+async def test_who_cannot_be_reached_is_listed_before_anybody_is_told(town: Served) -> None:
+    row: dict[str, Any] = {
+        "customer_id": "C-9",
+        "site_id": "1",
+        "services": "power",
+        "address": "1 Elm St, Springfield",
+        "priority": "yes",
+        "regions": {"postal_code": "94110"},
+    }
+    await town.ndjson("/v1/customers/bulk", row)
+    answer = await town.get("/v1/broadcasts/1/unreached", role=KeyRole.AGENT)
+    first, last = answer.lines
+    assert (first["customer"], first["priority"], first["why"]) == ("C-9", True, ["nothing on file"])
+    assert last == {"done": True, "sites": 1}
+    preview = (await town.get("/v1/broadcasts/1/preview")).json
+    assert preview["not_told"] == {"no_contact_point": 1}
+
+
+async def test_every_kind_of_message_is_a_sample_when_it_is_asked_for(town: Served) -> None:
+    for number, locale in enumerate(("es", "fr"), start=6):
+        await town.ndjson(
+            "/v1/customers/bulk",
+            {
+                "customer_id": f"C-{number}",
+                "site_id": "1",
+                "services": "power",
+                "address": f"{number} Elm St",
+                "email": f"c{number}@example.net",
+                "locale": locale,
+                "regions": {"postal_code": "94110"},
+            },
+        )
+    usual = (await town.get("/v1/broadcasts/1/preview")).json["samples"]
+    every = (await town.get("/v1/broadcasts/1/preview?every_text=1")).json["samples"]
+    assert len(usual) == 3
+    assert sorted(each["locale"] for each in every) == ["en", "es", "fr"]
+    assert (await town.get("/v1/broadcasts/1/preview?every_text=all")).status == 422
+
+
+async def test_an_update_may_correct_how_bad_it_is(town: Served) -> None:
+    assert (await town.post("/v1/broadcasts/1/send", {"count": 5})).status == 200
+    body = {"eta_at": None, "impact": "degraded"}
+    draft = (await town.post("/v1/incidents/1/eta", body, role=KeyRole.COMMANDER)).json
+    assert draft["broadcast"]["facts"]["impact"] == "degraded"
+    wrong = await town.post("/v1/incidents/1/eta", {"eta_at": None, "impact": "bad"})
+    assert (wrong.status, wrong.json["field"]) == (422, "impact")
