@@ -231,7 +231,7 @@ def need(**changes: Any) -> Need:
             "kind": "suspected",
             "incident_id": 42,
             "broadcast_id": None,
-            "text": "#42 power in 94110, 94112 since about 02:49: 20 people in 11 min (1.3 expected), 18 verified, "
+            "text": "#42 power in 94110, 94112 since about 02:49: 20 people in 11 min, 1.3 expected: certain, 18 verified, "
             "1,214 customers, nobody told",
             "due_at": None,
             "next": ["notifier incidents show 42", "notifier confirm 42", "notifier dismiss 42"],

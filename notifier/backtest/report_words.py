@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from notifier.backtest.record import Interval, Opening, Record, Verdict
-from notifier.domain.explanation import opening_words, reasons
+from notifier.domain.evidence_words import opening_words
+from notifier.domain.explanation import reasons
 from notifier.domain.text import clean_line, figure, lasting
 
 WANTED = {"likely": 0.1, "certain": 0.01}  # false incidents per cell and month that the grades are meant to cost

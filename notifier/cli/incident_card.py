@@ -4,7 +4,7 @@ What is printed first is what a commander acts on: what, where, since when, how 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
@@ -12,6 +12,7 @@ from notifier.cli import printing
 from notifier.cli.broadcast_card import rejection, told
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
 from notifier.cli.times import Moment, instant
+from notifier.domain.evidence_words import seen
 from notifier.storage.views import (
     BroadcastView,
     EvidenceView,
@@ -25,6 +26,7 @@ from notifier.storage.views import (
 
 EVENTS_SHOWN = 15
 GROWN_SHOWN = 3
+EVIDENCE = "evidence"  # in the timeline: the first of its grade in a region
 GROWN = "now_also"  # in the timeline: a region that has begun to complain since
 
 _STATE_STYLES = {"suspected": WARN, "confirmed": BAD, "resolved": GOOD, "closed": GOOD}
@@ -243,7 +245,17 @@ def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | N
 def _happened(entry: TimelineEntry, moment: Moment) -> str:
     if entry.event == GROWN:
         return f"{words(GROWN)} {_grown(entry)}"
+    if entry.event == EVIDENCE and "seconds" in entry.detail:
+        return f"evidence in {_seen(entry)}"
     return words(entry.event) + _detail(entry, moment)
+
+
+def _seen(entry: TimelineEntry) -> str:
+    """Return what was evidence where: `postal code 94110: 20 people in 11 min, 1.3 expected: certain`."""
+    detail = entry.detail
+    lasted = timedelta(seconds=detail["seconds"])
+    said = seen(detail["observed"], lasted, detail["expected"], words(detail["grade"]))
+    return f"{printing.region(detail['region'])}: {said}"
 
 
 def _now_also(timeline: Sequence[TimelineEntry]) -> str:

@@ -16,8 +16,9 @@ from notifier.domain.baseline import US_PER_HOUR, Shape
 from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Window
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Grade, Thresholds
+from notifier.domain.evidence_words import callers, opening_words, usual
 from notifier.domain.surge import WEIGHT
-from notifier.domain.text import figure, lasting
+from notifier.domain.text import figure
 
 US_PER_MINUTE = US_PER_HOUR // 60
 WINDOWS_MINUTES = (5, 15, 30, 60, 90, 240)  # the last is for looking at: it is longer than any that decides
@@ -26,7 +27,6 @@ STEPS_AT_MOST = 60
 SURGE_WORTH_A_WORD = 0.1  # of the score
 ALL_OVER_BONUS = WEIGHT * log(2)  # twice as many complaints of the service as usual ...
 ALL_OVER_PLACES = 5  # ... from so many other places at least
-NEXT_TO_NONE = 0.05  # expected complaints that are said as "hardly any"
 
 
 class WindowKind(StrEnum):
@@ -142,15 +142,10 @@ def words(found: Surprise, needed: Needed, not_counted: Mapping[str, int]) -> li
     return [_headline(found), *_worth(found, needed), *_surge(found, needed), *left_out(not_counted)]
 
 
-def opening_words(observed: int, verified: int, expected: float, lasted: timedelta) -> str:
-    """Return what evidence says: `6 different customers in 12 minutes, where 0.4 are normal at this hour.`"""
-    return f"{_callers(observed, verified)} {_within(lasted)}, where {_normal(expected)} at this hour."
-
-
 def since_words(ago: str, more: int, hour: Window) -> str:
     """Return what came after an incident was opened: `Since then (40 min) 11 more; in the last hour 5, ...`."""
     counted = f"{figure(more)} more counted" if more else "none counted"
-    return f"Since then ({ago}) {counted}; in the last hour {figure(hour.observed)}, {_usual(hour.expected)}."
+    return f"Since then ({ago}) {counted}; in the last hour {figure(hour.observed)}, {usual(hour.expected)}."
 
 
 def now_words(then: Surprise, now: Surprise, thresholds: Thresholds) -> list[str]:
@@ -178,7 +173,7 @@ def _headline(found: Surprise) -> str:
     hour = next(each.window for each in found.windows if each.kind is WindowKind.COMPANION)
     window = found.shown
     if window is None:
-        return f"Nothing unusual: {_callers(hour.observed, hour.verified)} in the last hour, {_usual(hour.expected)}."
+        return f"Nothing unusual: {callers(hour.observed, hour.verified)} in the last hour, {usual(hour.expected)}."
     lasted = timedelta(microseconds=found.at_us - window.from_us)
     return opening_words(window.observed, window.verified, window.expected, lasted)
 
@@ -221,34 +216,6 @@ def _lacks(best: Window, needed: Needed) -> str:
             f"and the playbook wants {needed.customers_at_least}"
         )
     return f"an incident here ended at {_utc(needed.since_us)}, and only what came after it counts"
-
-
-def _callers(observed: int, verified: int) -> str:
-    if verified == observed:
-        return f"{figure(observed)} different customers" if observed != 1 else "1 customer"
-    return f"{figure(observed)} different callers ({figure(verified)} of them on file)" if observed != 1 else "1 caller"
-
-
-def _within(lasted: timedelta) -> str:
-    minutes = round(lasted / timedelta(minutes=1))
-    if minutes < 1:
-        return "within a minute"
-    if minutes < 60:
-        return f"in {minutes} minutes" if minutes > 1 else "in 1 minute"
-    if minutes % 60 == 0:
-        return "in an hour" if minutes == 60 else f"in {minutes // 60} hours"
-    return f"in {lasting(lasted)}"
-
-
-def _normal(expected: float) -> str:
-    if expected < NEXT_TO_NONE:
-        return "hardly any are normal"
-    usual = round(expected, 1)
-    return f"{figure(usual)} {'is' if usual == 1 else 'are'} normal"
-
-
-def _usual(expected: float) -> str:
-    return f"where {_normal(expected)} at this hour"
 
 
 def _reason(why: str, number: int) -> str:

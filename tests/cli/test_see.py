@@ -255,6 +255,14 @@ def test_a_timeline_shows_times_as_its_reader_does(notifier: Run, daemon: FakeDa
     assert "promise missed: due at 03:39, reason 2026" in notifier("incidents", "show", "42").stdout
 
 
+def test_a_timeline_says_evidence_in_plain_words(notifier: Run, daemon: FakeDaemon) -> None:
+    detail = {"region": "postal_code 94110", "grade": "certain", "score": 27.1, "observed": 20, "expected": 1.3}
+    entry = TimelineEntry(at=NOON, event="evidence", actor="daemon", detail={**detail, "seconds": 650, "customers": 20})
+    daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
+    shown = " ".join(notifier("incidents", "show", "42").stdout.split())
+    assert "03:39 evidence in postal code 94110: 20 people in 11 min, 1.3 daemon expected: certain" in shown
+
+
 def test_a_timeline_names_an_event_once(notifier: Run, daemon: FakeDaemon) -> None:
     entry = TimelineEntry(at=NOON, event="place", actor="daemon", detail={"place": "94110", "grade": "likely"})
     daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))

@@ -245,7 +245,7 @@ async def test_people_on_call_are_told_until_one_of_them_does_something(ready: R
     ((reason, text),) = alarms()
     assert reason is CallReason.CONFIRMED_BY_ITSELF
     assert text == (
-        f"#{which} power 94110: confirmed by itself: 20 people in 1 min (1.3 expected), 18 verified;"
+        f"#{which} power 94110: confirmed by itself: 20 people in 1 min, 1.3 expected: certain, 18 verified;"
         " 10 customers hear of it"
     )
     ready.clock.go_on(timedelta(minutes=5))

@@ -165,6 +165,7 @@ def test_evidence_in_the_timeline_names_the_region_and_the_figures(database: Dat
         "score": 9.5,
         "observed": 20,
         "expected": 1.3,
+        "seconds": 0,
         "customers": 20,
     }
 

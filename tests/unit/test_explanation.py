@@ -1,7 +1,5 @@
 """Explanations: the window that decides is among those shown, and every sentence says what the figures say."""
 
-from datetime import timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +14,6 @@ from notifier.domain.explanation import (
     Needed,
     WindowKind,
     left_out,
-    opening_words,
     since_words,
     steps,
     surprise,
@@ -90,23 +87,6 @@ def test_strangers_alone_are_named_as_what_is_lacking() -> None:
     said = words(surprise(cell_of(0, 1, 2, 3, verified=False), NOON_US, NEEDED), NEEDED, {})
     assert said[0].startswith("4 different callers (0 of them on file) in 3 minutes, where hardly any are normal")
     assert said[1].endswith("none of them are customers on file, and the playbook wants 3.")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "within a minute"),
-        (61, "in 1 minute"),
-        (720, "in 12 minutes"),
-        (3600, "in an hour"),
-        (9000, "in 2 h 30 min"),
-        (7190, "in 2 hours"),
-    ],
-)
-def test_how_long_it_took_is_said_as_people_do(seconds: int, said: str) -> None:
-    assert opening_words(6, 6, 0.44, timedelta(seconds=seconds)) == (
-        f"6 different customers {said}, where 0.4 are normal at this hour."
-    )
 
 
 def test_what_came_since_is_one_sentence() -> None:

@@ -16,6 +16,7 @@ from notifier.domain.cell import Window
 from notifier.domain.complaint import Region
 from notifier.domain.detection import CellKey
 from notifier.domain.errors import InvalidInput, NotFound, nearest
+from notifier.domain.evidence_words import opening_words
 from notifier.domain.playbook import Mode, Playbook
 from notifier.domain.region import RegionKinds, label
 from notifier.domain.text import lasting
@@ -120,7 +121,7 @@ class Explaining:
             view = self._view(tx, moment, until_us=max(now_us, at_us), named=named, stream=position)
             since = explain.tally(tx, key, Stretch(after=leading.position, position=position, until_us=now_us))
             words = [
-                explanation.opening_words(
+                opening_words(
                     evidence.observed, evidence.verified, evidence.expected, evidence.at - evidence.window_from
                 ),
                 *_since(moments, moment, since.get("", 0), now_us, position),

@@ -38,6 +38,7 @@ def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, no
             "score": round(evidence.score, 2),
             "observed": evidence.observed,
             "expected": float(f"{evidence.expected:.2g}"),
+            "seconds": round((evidence.at - evidence.window_from).total_seconds()),
             "customers": evidence.distinct_customers,
         }
         record(tx, incident_id, at=now, event="evidence", actor="daemon", detail=detail)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from notifier.domain.evidence_words import seen
 from notifier.domain.incident import IncidentState
-from notifier.domain.text import expectation
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import heard
@@ -34,11 +34,8 @@ def suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         parts.append(f"since about {clock(incident.started_at, zone)}")
         if evidence:
             best = evidence[0]
-            minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
-            parts.append(
-                f"- {best.grade}: {best.observed} complaints in {minutes} min ({expectation(best.expected)} expected), "
-                f"{best.verified} verified"
-            )
+            said = seen(best.observed, best.at - best.window_from, best.expected, best.grade)
+            parts.append(f"- {said}, {best.verified} verified")
         else:
             parts.append(f"- opened by {incident.opened_by}")
         parts.append(f"- {customers(card.customers)}, nobody told")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from notifier.domain.evidence_words import seen
 from notifier.domain.incident import IncidentState
 from notifier.domain.on_call import CallReason, alarm_key, person_behind
 from notifier.domain.playbook import Playbook
-from notifier.domain.text import expectation
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import incidents as shown
@@ -169,9 +169,7 @@ def _evidence(tx: Transaction, incident: StoredIncident) -> Iterator[str]:
         yield f"opened by {incident.opened_by}"
         return
     best = found[0]
-    minutes = max(1, round((best.at - best.window_from).total_seconds() / 60))
-    people = "1 person" if best.observed == 1 else f"{best.observed:,} people"  # each counts once
-    yield f"{people} in {minutes} min ({expectation(best.expected)} expected)"
+    yield seen(best.observed, best.at - best.window_from, best.expected, best.grade)
     yield f"{best.verified:,} verified"
 
 
