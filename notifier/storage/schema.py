@@ -300,6 +300,7 @@ complaints = Table(
     *_yes_no("verified"),
     Column("regions", Text, nullable=False),  # JSON array of region ids it belongs to
     Column("counted_regions", Text, nullable=False),  # those it counts in: evidence, or baseline (history, late)
+    Column("named_before", Text),  # those of them in which its customer had counted with another service; NULL = none
     Column("place_region_id", BigInteger),  # the narrowest of its regions
     Column("not_counted", Text),  # why it is evidence nowhere
     Column("answer_to", Text),  # who may hear back: the address it came from, "" = the customer; NULL = nobody (lists)
@@ -317,7 +318,6 @@ complaints = Table(
     Index(
         "ix_complaints_reporter",
         "reporter",
-        "service",
         "effective_at",
         sqlite_where=text("counted_regions <> '[]'"),  # a flood of repeats must not make the next look-up slow
         postgresql_where=text("counted_regions <> '[]'"),
@@ -491,8 +491,31 @@ parts = Table(
     Column("next_update_by", Instant),
     Column("believed_back_at", Instant),
     Column("restored_at", Instant),
+    Column("cut_from", BigInteger, ForeignKey("parts.id")),  # NULL: the first part, which is the rest
+    Column("cut_at", Instant),  # NULL: only a draft names it
+    Column("joined_at", Instant),  # sites that joined: since then they belong to the first part
+    Column("moved_to", BigInteger, ForeignKey("incidents.id")),  # the incident as which it was split off
+    Column("position", SmallInteger, nullable=False, server_default="0"),  # the first that names a site has it
+    Column("customers", Integer, nullable=False, server_default="0"),  # as counted when it was cut off
     _one_of("state", PartState),
     Index("ix_parts_incident_id", "incident_id"),
+)
+
+part_regions = Table(  # what a part that was cut off is named by; of the incident's place only
+    "part_regions",
+    metadata,
+    Column("part_id", BigInteger, ForeignKey("parts.id"), primary_key=True),
+    Column("region_id", BigInteger, ForeignKey("regions.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+part_sites = Table(  # or listed by
+    "part_sites",
+    metadata,
+    Column("part_id", BigInteger, ForeignKey("parts.id"), primary_key=True),
+    Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_part_sites_site_id", "site_id"),
+    sqlite_with_rowid=False,
 )
 
 incident_sites = Table(  # the place of an incident that is a list of sites
@@ -500,7 +523,6 @@ incident_sites = Table(  # the place of an incident that is a list of sites
     metadata,
     Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
     Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
-    Column("part_id", BigInteger, ForeignKey("parts.id"), nullable=False),
     Index("ix_incident_sites_site_id", "site_id"),
     sqlite_with_rowid=False,
 )
@@ -590,7 +612,7 @@ promises = Table(
     Column("automatic_in_row", SmallInteger, nullable=False, server_default="0"),
     *_yes_no("may_delay"),
     Column("warned_at", Instant),
-    UniqueConstraint("broadcast_id", "kind"),
+    UniqueConstraint("broadcast_id", "part_id", "kind"),  # a part that is cut off carries what its sites were promised
     _one_of("kind", PromiseKind),
     _one_of("state", PromiseState),
     Index("ix_promises_state", "state", "due_at"),

@@ -226,7 +226,7 @@ async def test_what_was_seen_is_seen_again_after_a_restart(desk: Desk) -> None:
 async def test_an_incident_of_listed_sites_hears_their_customers(desk: Desk, looks: LooksOver) -> None:
     def convert(tx: Transaction) -> None:
         tx.run("DELETE FROM incident_regions")
-        tx.run("INSERT INTO incident_sites (incident_id, site_id, part_id) SELECT 1, id, 1 FROM sites WHERE id <= 35")
+        tx.run("INSERT INTO incident_sites (incident_id, site_id) SELECT 1, id FROM sites WHERE id <= 35")
 
     await outage(desk)
     desk.database.write_now(convert)

@@ -137,13 +137,13 @@ def open_incident(
             corr=correlation_id,
         )
     )
-    part_id = int(tx.scalar("INSERT INTO parts (incident_id) VALUES (:incident) RETURNING id", incident=incident_id))
+    tx.run("INSERT INTO parts (incident_id) VALUES (:incident)", incident=incident_id)
     set_place(tx, incident_id, region_ids)
     if site_ids:
         tx.run_many(
-            """INSERT INTO incident_sites (incident_id, site_id, part_id) VALUES (:incident, :site, :part)
+            """INSERT INTO incident_sites (incident_id, site_id) VALUES (:incident, :site)
                ON CONFLICT (incident_id, site_id) DO NOTHING""",
-            ({"incident": incident_id, "site": site, "part": part_id} for site in site_ids),
+            ({"incident": incident_id, "site": site} for site in site_ids),
         )
         _name_place(tx, incident_id)
     place = tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)

@@ -87,7 +87,7 @@ def make(
     tx.run(
         """INSERT INTO promises (incident_id, part_id, broadcast_id, kind, due_at, made_at, automatic_in_row, may_delay)
            VALUES (:incident, :part, :broadcast, :kind, :due, :now, :row, :may)
-           ON CONFLICT (broadcast_id, kind) DO NOTHING""",
+           ON CONFLICT (broadcast_id, part_id, kind) DO NOTHING""",
         incident=incident_id,
         part=part_id,
         broadcast=broadcast_id,

@@ -297,6 +297,7 @@ def upgrade() -> None:
         sa.Column("verified", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("regions", sa.Text(), nullable=False),
         sa.Column("counted_regions", sa.Text(), nullable=False),
+        sa.Column("named_before", sa.Text(), nullable=True),
         sa.Column("place_region_id", sa.BigInteger(), nullable=True),
         sa.Column("not_counted", sa.Text(), nullable=True),
         sa.Column("answer_to", sa.Text(), nullable=True),
@@ -319,7 +320,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_complaints_reporter",
         "complaints",
-        ["reporter", "service", "effective_at"],
+        ["reporter", "effective_at"],
         unique=False,
         sqlite_where=sa.text("counted_regions <> '[]'"),
         postgresql_where=sa.text("counted_regions <> '[]'"),
@@ -624,6 +625,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_incident_regions_region_id", "incident_regions", ["region_id"], unique=False)
     op.create_table(
+        "incident_sites",
+        sa.Column("incident_id", sa.BigInteger(), nullable=False),
+        sa.Column("site_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_sites_incident_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_incident_sites_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("incident_id", "site_id", name=op.f("pk_incident_sites")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_incident_sites_site_id", "incident_sites", ["site_id"], unique=False)
+    op.create_table(
         "links",
         sa.Column("contact_point_id", sa.BigInteger(), nullable=False),
         sa.Column("site_id", sa.BigInteger(), nullable=False),
@@ -673,10 +684,18 @@ def upgrade() -> None:
         sa.Column("next_update_by", sa.BigInteger(), nullable=True),
         sa.Column("believed_back_at", sa.BigInteger(), nullable=True),
         sa.Column("restored_at", sa.BigInteger(), nullable=True),
+        sa.Column("cut_from", sa.BigInteger(), nullable=True),
+        sa.Column("cut_at", sa.BigInteger(), nullable=True),
+        sa.Column("joined_at", sa.BigInteger(), nullable=True),
+        sa.Column("moved_to", sa.BigInteger(), nullable=True),
+        sa.Column("position", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("customers", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(
             "state = 'out' OR state = 'believed_back' OR state = 'restored'", name=op.f("ck_parts_state")
         ),
+        sa.ForeignKeyConstraint(["cut_from"], ["parts.id"], name=op.f("fk_parts_cut_from")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_parts_incident_id")),
+        sa.ForeignKeyConstraint(["moved_to"], ["incidents.id"], name=op.f("fk_parts_moved_to")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parts")),
     )
     op.create_index("ix_parts_incident_id", "parts", ["incident_id"], unique=False)
@@ -814,17 +833,24 @@ def upgrade() -> None:
     op.create_index("ix_broadcasts_incident_id", "broadcasts", ["incident_id"], unique=False)
     op.create_index("ix_broadcasts_state", "broadcasts", ["state"], unique=False)
     op.create_table(
-        "incident_sites",
-        sa.Column("incident_id", sa.BigInteger(), nullable=False),
-        sa.Column("site_id", sa.BigInteger(), nullable=False),
+        "part_regions",
         sa.Column("part_id", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_sites_incident_id")),
-        sa.ForeignKeyConstraint(["part_id"], ["parts.id"], name=op.f("fk_incident_sites_part_id")),
-        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_incident_sites_site_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("incident_id", "site_id", name=op.f("pk_incident_sites")),
+        sa.Column("region_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["part_id"], ["parts.id"], name=op.f("fk_part_regions_part_id")),
+        sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_part_regions_region_id")),
+        sa.PrimaryKeyConstraint("part_id", "region_id", name=op.f("pk_part_regions")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_incident_sites_site_id", "incident_sites", ["site_id"], unique=False)
+    op.create_table(
+        "part_sites",
+        sa.Column("part_id", sa.BigInteger(), nullable=False),
+        sa.Column("site_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["part_id"], ["parts.id"], name=op.f("fk_part_sites_part_id")),
+        sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_part_sites_site_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("part_id", "site_id", name=op.f("pk_part_sites")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_part_sites_site_id", "part_sites", ["site_id"], unique=False)
     op.create_table(
         "alarms",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -961,7 +987,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_promises_incident_id")),
         sa.ForeignKeyConstraint(["part_id"], ["parts.id"], name=op.f("fk_promises_part_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_promises")),
-        sa.UniqueConstraint("broadcast_id", "kind", name=op.f("uq_promises_broadcast_id_kind")),
+        sa.UniqueConstraint("broadcast_id", "part_id", "kind", name=op.f("uq_promises_broadcast_id_part_id_kind")),
     )
     op.create_index("ix_promises_incident_id", "promises", ["incident_id"], unique=False)
     op.create_index("ix_promises_state", "promises", ["state", "due_at"], unique=False)
@@ -1055,8 +1081,9 @@ def downgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.drop_table("alarms")
-    op.drop_index("ix_incident_sites_site_id", table_name="incident_sites")
-    op.drop_table("incident_sites")
+    op.drop_index("ix_part_sites_site_id", table_name="part_sites")
+    op.drop_table("part_sites")
+    op.drop_table("part_regions")
     op.drop_index("ix_broadcasts_state", table_name="broadcasts")
     op.drop_index("ix_broadcasts_incident_id", table_name="broadcasts")
     op.drop_table("broadcasts")
@@ -1087,6 +1114,8 @@ def downgrade() -> None:
     op.drop_table("muted_sites")
     op.drop_index("ix_links_site_id", table_name="links")
     op.drop_table("links")
+    op.drop_index("ix_incident_sites_site_id", table_name="incident_sites")
+    op.drop_table("incident_sites")
     op.drop_index("ix_incident_regions_region_id", table_name="incident_regions")
     op.drop_table("incident_regions")
     op.drop_table("follow_ups")
