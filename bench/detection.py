@@ -32,9 +32,11 @@ from notifier.backtest.truth import Outage, Windows, read_outages
 from notifier.cli.calibrate import SCORES_FROM
 from notifier.cli.csv_file import Row, read_rows
 from notifier.config import Detection
-from notifier.domain.baseline import FLAT, US_PER_HOUR, Level, LocalTime, Shape
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Thresholds
 from notifier.domain.errors import InvalidInput
+from notifier.domain.level import Level
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
+from notifier.domain.shape import FLAT, Shape
 
 ROOT = Path(__file__).parent.parent
 BENCHMARK = ROOT.parent / "shared" / "bench" / "detection" / "detect_bench.py"

@@ -16,8 +16,8 @@ from pathlib import Path
 from notifier.clock import Clock
 from notifier.config import Config, Regions
 from notifier.config import Detection as DetectionSettings
-from notifier.domain.baseline import LocalTime
 from notifier.domain.detection import Thresholds
+from notifier.domain.local_time import LocalTime
 from notifier.domain.playbook import Playbook
 from notifier.domain.surveillance import Surveillance, ranks
 from notifier.metrics import Metrics

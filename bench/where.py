@@ -27,7 +27,7 @@ import structlog
 
 from bench.where_town import KINDS, SERVICE, Episode, Town, episodes, make, poisson, store
 from notifier.config import Config, Regions
-from notifier.domain.baseline import LocalTime
+from notifier.domain.local_time import LocalTime
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue

@@ -23,8 +23,8 @@ from random import Random
 from notifier.backtest.rates import MONTH_US
 from notifier.backtest.record import Interval
 from notifier.backtest.scored import Scored
-from notifier.domain.baseline import US_PER_DAY
 from notifier.domain.errors import InvalidInput
+from notifier.domain.local_time import US_PER_DAY
 
 WEEK_US = 7 * US_PER_DAY
 WEEKS_AT_LEAST = 4  # after the warm-up

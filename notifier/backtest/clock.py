@@ -7,8 +7,8 @@ the seasons, so does the clock. A file from several zones at once shows several 
 from array import array
 from zoneinfo import ZoneInfoNotFoundError
 
-from notifier.domain.baseline import US_PER_DAY, US_PER_SECOND, LocalTime
 from notifier.domain.errors import InvalidInput
+from notifier.domain.local_time import US_PER_DAY, US_PER_SECOND, LocalTime
 
 BACK_AFTER_US = 7 * US_PER_DAY  # no season is shorter: an offset that is back sooner was another region's all the time
 

@@ -14,7 +14,7 @@ from notifier.backtest.rates import WARM_UP_US
 from notifier.backtest.recording import regions_of
 from notifier.backtest.running import Run
 from notifier.backtest.truth import EVERYWHERE, Outage, Windows
-from notifier.domain.baseline import US_PER_HOUR
+from notifier.domain.local_time import US_PER_HOUR
 
 NOTHING = 0.05  # of the outages and of the incidents: less is as good as none
 MOST = 0.5

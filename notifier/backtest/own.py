@@ -16,9 +16,9 @@ from notifier.backtest.running import Backtest, Run
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.automatic import BACKTEST_DAYS, Backtested
-from notifier.domain.baseline import LocalTime
 from notifier.domain.complaint import Region
 from notifier.domain.detection import Thresholds
+from notifier.domain.local_time import LocalTime
 from notifier.domain.playbook import Mode, Playbook
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import from_json, to_micros

@@ -12,9 +12,10 @@ from random import Random
 from statistics import median
 
 from notifier.backtest.running import Backtest, evidence_score
-from notifier.domain.baseline import US_PER_DAY, US_PER_HOUR, Level
 from notifier.domain.cell import REFERENCE_US, SPAN_US
 from notifier.domain.detection import CellKey, CountedComplaint
+from notifier.domain.level import Level
+from notifier.domain.local_time import US_PER_DAY, US_PER_HOUR
 
 CALLERS = 10
 HALF_WITHIN = timedelta(minutes=10)  # half of them call in this time

@@ -7,7 +7,7 @@ Research, volume II, 1987, equation 2.13). They hold when one event has nothing 
 from math import sqrt
 
 from notifier.backtest.record import Interval
-from notifier.domain.baseline import US_PER_DAY
+from notifier.domain.local_time import US_PER_DAY
 
 MONTH_US = 30 * US_PER_DAY
 WARM_UP_US = 28 * US_PER_DAY  # before, the baseline is being learnt and nothing is judged

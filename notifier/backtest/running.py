@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from notifier.backtest.complaint_stream import ComplaintStream
 from notifier.backtest.tallies import Reporters, Tallies, whereabouts
-from notifier.domain.baseline import US_PER_HOUR, LocalTime, Shape
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
+from notifier.domain.shape import Shape
 from notifier.domain.surveillance import Surveillance
 
 SUBSIDES_AFTER_US = 2 * US_PER_HOUR  # an incident without new evidence for this time is over: the default of playbooks

@@ -7,9 +7,10 @@ surveillance asks of the past. Only what has been added is known, so the past ne
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from notifier.domain.baseline import US_PER_DAY, Level, LocalTime
 from notifier.domain.complaint import COUNTS_AGAIN_AFTER, Counting, NotCounted, Region, Whereabouts, count
 from notifier.domain.detection import CellKey
+from notifier.domain.level import Level
+from notifier.domain.local_time import US_PER_DAY, LocalTime
 from notifier.domain.surveillance import Changes
 
 _AGAIN_US = COUNTS_AGAIN_AFTER.days * US_PER_DAY

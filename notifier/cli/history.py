@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from notifier.backtest.running import Run
     from notifier.backtest.truth import Windows
     from notifier.config import Config
-    from notifier.domain.baseline import LocalTime
+    from notifier.domain.local_time import LocalTime
 
 
 class _Positive(click.ParamType[float]):

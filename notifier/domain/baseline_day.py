@@ -10,16 +10,6 @@ from typing import Protocol
 
 import msgspec
 
-from notifier.domain.baseline import (
-    HISTORY_DAYS_AT_MOST,
-    HOURS_PER_DAY,
-    US_PER_DAY,
-    LocalTime,
-    ServiceHistory,
-    Shape,
-    service_history,
-    shape_weights,
-)
 from notifier.domain.feed import (
     KEPT_US,
     WEEKS_AT_LEAST,
@@ -29,6 +19,9 @@ from notifier.domain.feed import (
     quiet_stretches,
     without_filled,
 )
+from notifier.domain.local_time import HOURS_PER_DAY, US_PER_DAY, LocalTime
+from notifier.domain.service_history import HISTORY_DAYS_AT_MOST, ServiceHistory, service_history
+from notifier.domain.shape import Shape, shape_weights
 
 NO_DAY = -1  # no local day has begun
 IMPORTED_SHARE = 0.01  # the counts of past days grew by more than this: history was imported

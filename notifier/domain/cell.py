@@ -15,7 +15,8 @@ from bisect import bisect_left, bisect_right
 from math import log, sqrt
 from typing import NamedTuple
 
-from notifier.domain.baseline import US_PER_HOUR, Shape
+from notifier.domain.local_time import US_PER_HOUR
+from notifier.domain.shape import Shape
 
 SPAN_US = US_PER_HOUR * 3 // 2  # the longest window: what rises more slowly is the companion's
 REFERENCE_US = 12 * US_PER_HOUR  # before a window, to learn what kind of day it is

@@ -13,8 +13,10 @@ from heapq import nsmallest
 from math import inf
 from typing import NamedTuple
 
-from notifier.domain.baseline import Level, LocalTime, Shape
 from notifier.domain.cell import BEGINNING_US, CALM_AT_MOST, KEEP_US, LAST_HOUR_US, SPAN_US, Cell, Window
+from notifier.domain.level import Level
+from notifier.domain.local_time import LocalTime
+from notifier.domain.shape import Shape
 from notifier.domain.surge import BONUS_AT_MOST, PER_CELL_AND_HOUR, Surge, mean_per_hour
 
 EVIDENCE_EVERY_US = 60_000_000  # a cell that stays anomalous is recorded once a minute, and when its grade rises

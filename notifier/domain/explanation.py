@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import log
 
-from notifier.domain.baseline import US_PER_HOUR, Shape
 from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Window
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Grade, Thresholds
 from notifier.domain.evidence_words import callers, opening_words, usual
+from notifier.domain.local_time import US_PER_HOUR
+from notifier.domain.shape import Shape
 from notifier.domain.surge import WEIGHT
 from notifier.domain.text import figure
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from notifier.domain.baseline import HOURS_PER_DAY, US_PER_HOUR, LocalTime, Shape
+from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR, LocalTime
+from notifier.domain.shape import Shape
 
 WEEKS_AT_LEAST = 4  # of history, before nights and weekends are known well enough to miss anybody
 LOOKED_BACK_DAYS = 28

@@ -9,8 +9,9 @@ and a quiet day asks for no more evidence than usual. Times are microseconds sin
 from bisect import bisect_left, insort
 from math import log
 
-from notifier.domain.baseline import HOURS_PER_DAY, US_PER_HOUR, Shape
 from notifier.domain.cell import FORGET_AT_LEAST, KEEP_US
+from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR
+from notifier.domain.shape import Shape
 
 SURGE_US = 6 * US_PER_HOUR  # before a moment, in which a surge is looked for
 PER_CELL_AND_HOUR = 3  # complaints that a cell adds to it at most

@@ -11,11 +11,14 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from notifier.domain.baseline import FLAT, US_PER_DAY, Baseline, Level, LocalTime, Shape
+from notifier.domain.baseline import Baseline
 from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
 from notifier.domain.cell import KEEP_US
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
 from notifier.domain.feed import SHORTEST_US, Silence, silence_before, without_filled
+from notifier.domain.level import Level
+from notifier.domain.local_time import US_PER_DAY, LocalTime
+from notifier.domain.shape import FLAT, Shape
 
 
 class Counts(PastCounts, Protocol):

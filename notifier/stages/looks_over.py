@@ -13,12 +13,13 @@ from datetime import datetime
 
 import structlog
 
-from notifier.domain.baseline import LocalTime, Shape
 from notifier.domain.baseline_day import BaselineState
 from notifier.domain.feed import silence_before
+from notifier.domain.local_time import LocalTime
 from notifier.domain.looks_over import NOT_BEFORE, Heard, Outlook, is_suggested, outlook
 from notifier.domain.on_call import CallReason
 from notifier.domain.reply import Meaning
+from notifier.domain.shape import Shape
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from notifier.domain.baseline import LocalTime
 from notifier.domain.errors import InvalidInput, NotifierError, StoreUnavailable
+from notifier.domain.local_time import LocalTime
 from notifier.queue.embedded import Topic
 from notifier.stages.intake import Accepted, taking_in
 from notifier.storage.database import Database, Transaction

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.domain.baseline import LocalTime
+from notifier.domain.local_time import LocalTime
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from notifier.storage.queries.needs import needs

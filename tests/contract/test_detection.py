@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.domain.baseline import LocalTime
 from notifier.domain.incident import DismissReason, IncidentState
+from notifier.domain.local_time import LocalTime
 from notifier.domain.playbook import Mode
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from notifier.domain.baseline import Level
 from notifier.domain.detection import CellKey
+from notifier.domain.level import Level
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros

@@ -6,10 +6,10 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from notifier.domain.baseline import LocalTime
 from notifier.domain.detection import Thresholds
 from notifier.domain.errors import NotFound, TransitionRefused
 from notifier.domain.incident import DismissReason, IncidentState, PartState
+from notifier.domain.local_time import LocalTime
 from notifier.domain.surveillance import Surveillance
 from notifier.stages.detection.counts import Regions
 from notifier.stages.detection.placing import RESOLVED_LATELY, Placing

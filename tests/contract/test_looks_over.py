@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from notifier.domain.baseline import FLAT
 from notifier.domain.baseline_day import BaselineState, StoredHistory, StoredShape
 from notifier.domain.feed import Silence
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.on_call import CallReason, alarm_key
 from notifier.domain.reply import Meaning
+from notifier.domain.shape import FLAT
 from notifier.stages import Surroundings
 from notifier.stages.looks_over import LooksOver
 from notifier.storage.database import Database, Transaction

@@ -11,8 +11,8 @@ import pytest
 
 from notifier.backtest.running import Backtest
 from notifier.config import Detection
-from notifier.domain.baseline import LocalTime
 from notifier.domain.detection import Finding, Thresholds
+from notifier.domain.local_time import LocalTime
 from notifier.storage.migrate import upgrade
 from notifier.storage.sqlite import SqliteDatabase
 from tests.complaint_desk import NOON, Desk

@@ -7,19 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.baseline import (
-    COLD_PRIOR,
-    FLAT,
-    US_PER_HOUR,
-    Baseline,
-    LocalTime,
-    ServiceHistory,
-    Shape,
-    level,
-    prior,
-    service_history,
-    shape_weights,
-)
+from notifier.domain.baseline import Baseline
+from notifier.domain.level import level
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
+from notifier.domain.service_history import COLD_PRIOR, ServiceHistory, prior, service_history
+from notifier.domain.shape import FLAT, Shape, shape_weights
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PACIFIC = LocalTime("America/Los_Angeles")

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.domain.baseline import FLAT, US_PER_HOUR, Level, LocalTime, Shape
 from notifier.domain.cell import KEEP_US, NOTHING, SPAN_US, Cell, Window
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Grade, Thresholds
+from notifier.domain.level import Level
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
+from notifier.domain.shape import FLAT, Shape
 
 UTC_TIME = LocalTime("UTC")
 RHYTHM = tuple(1.5 if 8 <= hour % 24 < 20 else 9 / 12 - 0.25 for hour in range(168))

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.baseline import FLAT, US_PER_HOUR, LocalTime, Shape
 from notifier.domain.cell import SPAN_US, Cell, Window
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Thresholds
@@ -19,6 +18,8 @@ from notifier.domain.explanation import (
     surprise,
     words,
 )
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
+from notifier.domain.shape import FLAT, Shape
 
 LOCAL = LocalTime("America/Los_Angeles")
 SHAPE = Shape(FLAT, LOCAL)

@@ -2,16 +2,7 @@
 
 import pytest
 
-from notifier.domain.baseline import (
-    FLAT,
-    US_PER_HOUR,
-    Baseline,
-    LocalTime,
-    ServiceHistory,
-    Shape,
-    service_history,
-    shape_weights,
-)
+from notifier.domain.baseline import Baseline
 from notifier.domain.baseline_day import BaselineState, begin_day
 from notifier.domain.cell import Cell
 from notifier.domain.feed import (
@@ -23,6 +14,9 @@ from notifier.domain.feed import (
     silence_before,
     without_filled,
 )
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
+from notifier.domain.service_history import ServiceHistory, service_history
+from notifier.domain.shape import FLAT, Shape, shape_weights
 
 LOCAL = LocalTime("America/Los_Angeles")
 FIRST = 20_514  # 2026-03-02, a Monday

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.domain.baseline import FLAT, US_PER_HOUR, Level, LocalTime, Shape
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Thresholds
+from notifier.domain.level import Level
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
+from notifier.domain.shape import FLAT, Shape
 from notifier.domain.surge import BONUS_AT_MOST, Surge, mean_per_hour
 
 UTC_TIME = LocalTime("UTC")

@@ -8,8 +8,8 @@ Regions are never renamed or removed under their id, so those seen are kept in m
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from notifier.domain.baseline import Level
 from notifier.domain.detection import CellKey
+from notifier.domain.level import Level
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import baselines, detector
 

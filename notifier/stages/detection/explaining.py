@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain import explanation
-from notifier.domain.baseline import US_PER_HOUR
 from notifier.domain.cell import Window
 from notifier.domain.complaint import Region
 from notifier.domain.detection import CellKey
 from notifier.domain.errors import InvalidInput, NotFound, nearest
 from notifier.domain.evidence_words import opening_words
+from notifier.domain.local_time import US_PER_HOUR
 from notifier.domain.playbook import Mode, Playbook
 from notifier.domain.region import RegionKinds, label
 from notifier.domain.text import lasting

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from notifier.config import Config
 from notifier.domain import explanation
-from notifier.domain.baseline import US_PER_HOUR, LocalTime
 from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell
 from notifier.domain.detection import CellKey, CountedComplaint, Thresholds
 from notifier.domain.explanation import Needed, Surprise
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
 from notifier.domain.playbook import Playbook
 from notifier.domain.surge import SURGE_US
 from notifier.domain.surveillance import Surveillance, ranks

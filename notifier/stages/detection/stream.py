@@ -14,10 +14,10 @@ import structlog
 
 from notifier.clock import Clock, sleep
 from notifier.config import Config
-from notifier.domain.baseline import LocalTime
 from notifier.domain.baseline_day import NewDay
 from notifier.domain.detection import Thresholds
 from notifier.domain.incident import DismissReason
+from notifier.domain.local_time import LocalTime
 from notifier.domain.playbook import Playbook
 from notifier.domain.surveillance import Changes, Surveillance, ranks
 from notifier.metrics import Metrics

@@ -12,7 +12,6 @@ from datetime import datetime
 import msgspec
 
 from notifier.config import Config
-from notifier.domain.baseline import LocalTime
 from notifier.domain.complaint import (
     NO_STRANGERS,
     ComplaintRequest,
@@ -25,6 +24,7 @@ from notifier.domain.complaint import (
     may_feed,
 )
 from notifier.domain.errors import InvalidInput, NotifierError
+from notifier.domain.local_time import LocalTime
 from notifier.domain.region import RegionKinds
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros

@@ -6,9 +6,9 @@ Functions of an open transaction. Shapes and levels are made from the counts tha
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from notifier.domain.baseline import Level
 from notifier.domain.baseline_day import BaselineState, NewDay, StoredShape
 from notifier.domain.detection import CellKey
+from notifier.domain.level import Level
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_json
 from notifier.storage.sets import look_up, look_up_exactly

@@ -1,0 +1,139 @@
+"""The level of a cell: complaints per day when nothing is wrong, a slow average of its daily counts.
+
+In come the complaints of a cell by local day, and the days of its service with what each of them weighs. Out comes the
+`Level` through a day. A day teaches only so much: one outage, or a week of floods, does not become what is usual.
+Formulas and parameters: docs/detection.md, "What is expected".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from notifier.domain.local_time import HOURS_PER_DAY
+from notifier.domain.service_history import HISTORY_DAYS_AT_MOST, ServiceHistory, first_learnt_day
+
+DECAY_PER_DAY = 0.5 ** (1 / 3)  # a count weighs half as much after three days: places change their pace in days
+LONG_DECAY_PER_DAY = 0.5 ** (1 / 21)  # in the long mean of the cell, to which the level leans
+LONG_DAYS = 0.5  # how many pseudo-days that mean weighs in the level
+PRIOR_DAYS = 3.0  # how many pseudo-days the mean of the service weighs in a new cell
+WEIGHT_AT_LEAST = 0.05  # of a day, however quiet its hour-of-week shape
+SURPRISE_FACTOR, SURPRISE_ALLOWANCE = 2.0, 2.0  # a day counts at most 2 x expected + 2: one outage teaches little
+USUAL_AT_MOST = 2.0  # times the long mean: floods day after day do not teach ever more
+HEARD_AT_LEAST = 0.25  # of a day: with less it is as a day on which nobody was heard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The level of a cell through the end of a local day: an average whose days lose half their weight in three days.
+
+    It leans to the mean of the last weeks, so that a few quiet days are not taken for silence.
+    """
+
+    through_day: int
+    total: float  # decayed complaints
+    weight: float  # decayed days
+    daily_mean: float  # complaints per day over all history
+
+    @property
+    def per_hour(self) -> float:
+        """Return complaints per hour of average weight."""
+        return self.total / self.weight / HOURS_PER_DAY
+
+
+class LearntDays:
+    """The days levels of a service are made from, and what all its cells have in common: how much each day weighs."""
+
+    def __init__(
+        self,
+        history: ServiceHistory,
+        through_day: int,
+        weight_of: Mapping[int, float],
+        heard: Mapping[int, float] | None = None,
+    ) -> None:
+        """Weigh the days; arguments as in `level`."""
+        self.first_day, self.through_day = first_learnt_day(history, through_day), through_day
+        self.place: dict[int, int] = {}  # of a day, among those that are learnt
+        self.shares: list[float] = []
+        self.parts, self.weights, self.long_weights = [0.0], [0.0], [0.0]  # of all days before a place
+        for day in range(self.first_day, through_day + 1):
+            part = 1.0 if heard is None else heard.get(day, 1.0)
+            if day in history.gaps or part < HEARD_AT_LEAST:
+                continue
+            self.place[day] = len(self.shares)
+            self.shares.append(weight_of[day] * part)
+            share = max(self.shares[-1], WEIGHT_AT_LEAST)
+            self.parts.append(self.parts[-1] + part)
+            self.weights.append(self.weights[-1] * DECAY_PER_DAY + share)
+            self.long_weights.append(self.long_weights[-1] * LONG_DECAY_PER_DAY + share)
+
+    def first_place(self, day: int) -> int:
+        """Return the place of the first learnt day from a day on."""
+        while day <= self.through_day and day not in self.place:
+            day += 1
+        return self.place.get(day, len(self.shares))
+
+
+_DECAY = tuple(DECAY_PER_DAY**days for days in range(HISTORY_DAYS_AT_MOST + 1))
+_LONG_DECAY = tuple(LONG_DECAY_PER_DAY**days for days in range(HISTORY_DAYS_AT_MOST + 1))
+
+
+def level(
+    days: Mapping[int, int],
+    through_day: int,
+    *,
+    history: ServiceHistory,
+    prior: float,
+    weight_of: Mapping[int, float],
+    heard: Mapping[int, float] | None = None,
+    new_on: int = 0,
+) -> Level:
+    """Return the level of a cell from its complaints by local day, every day without one included.
+
+    `weight_of` gives `Shape.day_weight` of every day since `first_learnt_day(history, through_day)`; `heard` which part
+    of a day was heard, where the feed was broken for the rest. Of a region that was not there before `new_on` nothing
+    is learnt from earlier days, unless something was counted on them.
+    """
+    return level_of(days, LearntDays(history, through_day, weight_of, heard), prior=prior, new_on=new_on)
+
+
+def level_of(days: Mapping[int, int], learnt: LearntDays, *, prior: float, new_on: int = 0) -> Level:
+    """Return `level` of a cell where the days are weighed already: only days with complaints are looked at one by one.
+
+    Each day weighs `DECAY_PER_DAY` of the next one; the prior weighs as `PRIOR_DAYS` before the first.
+    """
+    first = learnt.first_day
+    if new_on > first:
+        first = max(first, min(new_on, min(days, default=new_on)))
+    begin = last = learnt.first_place(first)
+    end = len(learnt.shares)
+    total = long_total = prior * PRIOR_DAYS
+    before, long_before = PRIOR_DAYS - learnt.weights[begin], PRIOR_DAYS - learnt.long_weights[begin]
+    weights, long_weights, shares, places = learnt.weights, learnt.long_weights, learnt.shares, learnt.place
+    sum_of_days = 0
+    for day in sorted(days):
+        place = places.get(day, -1)
+        if place < begin:
+            continue
+        complaints = days[day]
+        sum_of_days += complaints
+        if place != last:
+            total, long_total = total * _DECAY[place - last], long_total * _LONG_DECAY[place - last]
+        after = place - begin
+        long = long_total / (long_weights[place] + long_before * _LONG_DECAY[after])
+        usual = (total + LONG_DAYS * long) / (weights[place] + before * _DECAY[after] + LONG_DAYS)
+        if usual > USUAL_AT_MOST * long:
+            usual = USUAL_AT_MOST * long
+        counted = SURPRISE_FACTOR * usual * shares[place] + SURPRISE_ALLOWANCE
+        if counted > complaints:
+            counted = complaints
+        total, long_total = total * DECAY_PER_DAY + counted, long_total * LONG_DECAY_PER_DAY + counted
+        last = place + 1
+    total, long_total = total * _DECAY[end - last], long_total * _LONG_DECAY[end - last]
+    weight = weights[end] + before * _DECAY[end - begin]
+    long_weight = long_weights[end] + long_before * _LONG_DECAY[end - begin]
+    number = learnt.parts[end] - learnt.parts[begin]
+    return Level(
+        through_day=learnt.through_day,
+        total=total + LONG_DAYS * long_total / long_weight,
+        weight=weight + LONG_DAYS,
+        daily_mean=sum_of_days / number if number else prior,
+    )

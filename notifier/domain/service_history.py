@@ -1,0 +1,75 @@
+"""The history of a service: since when it is known, what it has a day, and where its feed was broken.
+
+In come its complaints by local hour up to the beginning of a day. Out comes a `ServiceHistory`: the days that levels
+are made from, and what a cell without a history of its own is thought to have.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from notifier.domain.local_time import HOURS_PER_DAY
+
+HISTORY_DAYS_AT_MOST = 400  # older days weigh less than a millionth
+COLD_PRIOR = 1.0  # complaints per cell and day that a service without one complete day of history is thought to have
+STORM_FACTOR, STORM_ALLOWANCE = 3.0, 4.0  # the same of a whole service against its median day
+MEAN_DAYS = 28  # days over which the mean of a service is taken
+DEAF_HOURS = 3  # of a broken feed, and a day says nothing about the mean of a service
+GAP_EXPECTED = 8.0  # a day without any complaint where this many were expected is a broken feed, not a quiet day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHistory:
+    """What is known of a service up to the beginning of a local day."""
+
+    first_day: int  # its first complaint
+    daily_mean: float | None  # complaints per day over all regions; None before one complete day
+    gaps: frozenset[int]  # days on which its feed was broken
+    silent: tuple[tuple[int, int], ...] = ()  # stretches of local hours (from, until) in which it was, on other days
+
+    def silent_hours(self) -> frozenset[int]:
+        """Return every local hour in which the feed was broken on days that are no gaps."""
+        return frozenset(hour for first, until in self.silent for hour in range(first, until))
+
+
+def service_history(hours: Mapping[int, int], day: int, silent: tuple[tuple[int, int], ...] = ()) -> ServiceHistory:
+    """Return the history of a service from its complaints by local hour, as of the beginning of `day`.
+
+    Storm days count at most 3 x the median day + 4. A day without any complaint is a gap when at least
+    `GAP_EXPECTED` were expected by the days before it: silence of a feed is not zero complaints. Days with three or
+    more `silent` hours say nothing about the mean.
+    """
+    deaf = Counter(hour // HOURS_PER_DAY for first, until in silent for hour in range(first, until))
+    first_day = min(hours) // HOURS_PER_DAY if hours else day
+    first = max(first_day, day - HISTORY_DAYS_AT_MOST)
+    totals = dict.fromkeys(range(first, day), 0)
+    for hour, complaints in hours.items():
+        if hour // HOURS_PER_DAY in totals:
+            totals[hour // HOURS_PER_DAY] += complaints
+    gaps: set[int] = set()
+    learnt: list[int] = []
+    for of_day, total in totals.items():
+        if total == 0 and learnt and _mean(learnt[-MEAN_DAYS:]) >= GAP_EXPECTED:
+            gaps.add(of_day)
+        elif deaf[of_day] < DEAF_HOURS or not learnt:
+            learnt.append(total)
+    mean = _mean(learnt[-MEAN_DAYS:]) if learnt else None
+    return ServiceHistory(first_day=first_day, daily_mean=mean, gaps=frozenset(gaps), silent=silent)
+
+
+def _mean(totals: Sequence[int]) -> float:
+    cap = STORM_FACTOR * median(totals) + STORM_ALLOWANCE
+    return sum(min(total, cap) for total in totals) / len(totals)
+
+
+def prior(history: ServiceHistory, regions_of_kind: int) -> float:
+    """Return the complaints per day that a cell is thought to have before it has a history of its own."""
+    if history.daily_mean is None:
+        return COLD_PRIOR
+    return history.daily_mean / max(regions_of_kind, 1)
+
+
+def first_learnt_day(history: ServiceHistory, through_day: int) -> int:
+    """Return the first day a level is made from: the first of the service, not more than 400 days back."""
+    return max(history.first_day, through_day + 1 - HISTORY_DAYS_AT_MOST)
