@@ -3,7 +3,7 @@
 `notifier.settings.load` makes a `Config` of one YAML file and the environment, or raises `ConfigError` with one line
 per mistake. The reference (docs/CONFIGURATION.md) and the sample (config/notifier.yaml) are generated from these
 structs. A key marked `secret` has a twin `KEY_file` and is never shown; a key marked `folder` is relative to the
-configuration file and absolute once loaded.
+configuration file and absolute once loaded; a key marked `restart` is read when the daemon starts, and not again.
 """
 
 from datetime import timedelta
@@ -50,12 +50,22 @@ def secrets(section: type[Struct]) -> frozenset[str]:
 class Server(Settings, frozen=True):
     """Where the daemon listens."""
 
-    listen: Annotated[str, Meta(description="Address and port of the API and of signed links.")] = "127.0.0.1:8080"
+    listen: Annotated[
+        str, Meta(description="Address and port of the API and of signed links.", extra={"restart": True})
+    ] = "127.0.0.1:8080"
     metrics_listen: Annotated[
-        str, Meta(description="Address and port of /metrics, a listener of its own; empty switches it off.")
+        str,
+        Meta(
+            description="Address and port of /metrics, a listener of its own; empty switches it off.",
+            extra={"restart": True},
+        ),
     ] = "127.0.0.1:9464"
     token_file: Annotated[
-        str, Meta(description="Where the first manager key is written once (mode 0600) when no key exists yet.")
+        str,
+        Meta(
+            description="Where the first manager key is written once (mode 0600) when no key exists yet.",
+            extra={"restart": True},
+        ),
     ] = "var/token"
     drain: Annotated[
         timedelta,
@@ -71,7 +81,7 @@ class Storage(Settings, frozen=True):
         Meta(
             description="sqlite:///PATH, relative to the working directory, sqlite:////ABSOLUTE/PATH, or"
             " postgresql://USER@HOST/DATABASE; its password better in PGPASSWORD, or all of it in url_file.",
-            extra={"secret": True},
+            extra={"secret": True, "restart": True},
         ),
     ] = "sqlite:///var/notifier.db"
 
@@ -79,7 +89,10 @@ class Storage(Settings, frozen=True):
 class Queue(Settings, frozen=True):
     """How work is handed out."""
 
-    url: Annotated[str, Meta(description="Only `embedded`: in the process, with the store as its truth.")] = "embedded"
+    url: Annotated[
+        str,
+        Meta(description="Only `embedded`: in the process, with the store as its truth.", extra={"restart": True}),
+    ] = "embedded"
 
 
 class Source(Settings, frozen=True):
@@ -338,7 +351,11 @@ class Inbound(Settings, frozen=True):
     """What customers and mail servers send us."""
 
     lmtp_listen: Annotated[
-        str, Meta(description="Address and port for bounces and replies by LMTP; empty switches it off.")
+        str,
+        Meta(
+            description="Address and port for bounces and replies by LMTP; empty switches it off.",
+            extra={"restart": True},
+        ),
     ] = ""
     helpdesk_address: Annotated[
         str, Meta(description="Mail address that gets what customers write and no rule answers; empty = only stored.")
@@ -517,6 +534,97 @@ class Locales(Settings, frozen=True):
     )
 
 
+class PostingKind(StrEnum):
+    """How approved credits reach the biller."""
+
+    NONE = "none"  # they stay approved until somebody posts them otherwise
+    WEBHOOK = "webhook"  # one signed POST per line
+    CSV = "csv"  # a file per batch, confirmed by its control total
+
+
+class Posting(Settings, frozen=True):
+    """How approved credits reach the biller."""
+
+    kind: Annotated[
+        PostingKind, Meta(description="none, webhook (one signed POST per line) or csv (a file per batch).")
+    ] = PostingKind.NONE
+    by_itself: Annotated[
+        bool, Meta(description="webhook: post what is approved without waiting for `notifier credits post`.")
+    ] = False
+    url: Annotated[
+        str, Meta(description="webhook: address that is posted to; better url_file.", extra={"secret": True})
+    ] = ""
+    secret: Annotated[
+        str,
+        Meta(
+            description="webhook: key of the HMAC-SHA256 signature, 16 characters or more; better secret_file.",
+            extra={"secret": True},
+        ),
+    ] = ""
+    timeout: Annotated[timedelta, Meta(description="webhook: longest wait for an answer.")] = timedelta(seconds=15)
+    at_once: Annotated[int, Meta(description="webhook: most lines in flight.", ge=1, le=64)] = 8
+    give_up_after: Annotated[
+        timedelta,
+        Meta(description="webhook: a line that could not be handed over for this long is `failed` and shown."),
+    ] = timedelta(days=3)
+
+
+class Credits(Settings, frozen=True):
+    """What customers are owed for outages, by tariffs and by hand."""
+
+    enabled: Annotated[
+        bool,
+        Meta(
+            description="Whether credits are computed, granted and posted. What was restored before it was switched on gets none by itself."
+        ),
+    ] = False
+    tariffs: Annotated[
+        str,
+        Meta(
+            description="Folder of *.yaml tariffs, relative to the configuration file. Each takes the place of the shipped one of the same name; those shipped are examples and switched off.",
+            extra={"folder": True},
+        ),
+    ] = ""
+    currency: Annotated[
+        str, Meta(description="Currency of every limit here and of every tariff that counts.", pattern="^[A-Z]{3}$")
+    ] = "USD"
+    customer_baseline: Annotated[
+        str,
+        Meta(
+            description="Most that one customer gets for one incident without a manager; also what a manager may grant alone.",
+            pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$",
+        ),
+    ] = "50"
+    incident_baseline: Annotated[
+        str,
+        Meta(description="Most that one incident costs without a manager.", pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$"),
+    ] = "5000"
+    budget: Annotated[
+        str,
+        Meta(
+            description="Most that one incident may cost; what is above waits until a manager goes over it by name.",
+            pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$",
+        ),
+    ] = "25000"
+    agent_baseline: Annotated[
+        str,
+        Meta(
+            description="Most goodwill that agents and commanders may grant one customer for one incident.",
+            pattern=r"^[0-9]{1,9}(\.[0-9]{1,3})?$",
+        ),
+    ] = "25"
+    bill_after_months: Annotated[
+        int, Meta(description="On which bill goodwill is: so many months after its approval.", ge=0, le=12)
+    ] = 1
+    mail_waits: Annotated[
+        timedelta,
+        Meta(description="How long mails that service is restored wait until credits are computed, to name them."),
+    ] = timedelta(minutes=2)
+    posting: Annotated[Posting, Meta(description="How approved credits reach the biller.")] = field(
+        default_factory=Posting
+    )
+
+
 class Retention(Settings, frozen=True):
     """How long facts are kept."""
 
@@ -586,6 +694,9 @@ class Config(Settings, frozen=True):
     on_call: Annotated[OnCall, Meta(description="Who is woken, in order.")] = field(default_factory=OnCall)
     sender: Annotated[Sender, Meta(description="In whose name messages are sent.")] = field(default_factory=Sender)
     locales: Annotated[Locales, Meta(description="Languages of messages.")] = field(default_factory=Locales)
+    credits: Annotated[Credits, Meta(description="What customers are owed for outages, by tariffs and by hand.")] = (
+        field(default_factory=Credits)
+    )
     retention: Annotated[
         Retention,
         Meta(description="How long facts are kept; the nightly job removes what is older. 0 days keeps for ever."),

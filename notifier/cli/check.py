@@ -31,6 +31,8 @@ class Report:
     leaves_this_machine: bool = False  # False: every provider writes files, or is a relay on this machine
     relays_here: bool = False  # some provider is such a relay; what it does with mails is its own matter
     locales: list[str] = field(default_factory=list)
+    tariffs: list[str] = field(default_factory=list)  # files; those that count are named by `credits`
+    credits: list[str] = field(default_factory=list)  # names of the tariffs that count
     playbooks: list[str] = field(default_factory=list)  # files, the operator's in place of shipped ones, also below
     phrases: list[str] = field(default_factory=list)
     templates: list[str] = field(default_factory=list)
@@ -119,9 +121,14 @@ def examine(file: Path | None, environ: Mapping[str, str]) -> Report:
     )
     try:
         config = _configuration(report, file, environ)
+    except ConfigError as error:
+        report.problems += error.problems
+        return report
+    try:
         _playbooks_and_messages(report, config)
     except ConfigError as error:
         report.problems += error.problems
+    _tariffs(report, config)
     report.ok = not report.problems
     return report
 
@@ -159,7 +166,24 @@ def _places(config: "Config") -> list[str]:
     return []
 
 
+def _tariffs(report: Report, config: "Config") -> None:
+    """Read every tariff and compute its worked examples; a mistake there does not hide those in playbooks."""
+    from notifier.domain.errors import ConfigError
+    from notifier.settings.tariffs import load_tariffs, tariff_files
+
+    try:
+        tariffs = load_tariffs(config)
+    except ConfigError as error:
+        report.problems += error.problems
+        return
+    report.tariffs = [str(path) for path in tariff_files(config)]
+    report.credits = sorted({tariff.name for tariff in tariffs if tariff.enabled}) if config.credits.enabled else []
+    if config.credits.enabled and not report.credits:
+        report.warnings.append("credits.enabled: no tariff is switched on; only people grant credits")
+
+
 def _playbooks_and_messages(report: Report, config: "Config") -> None:
+    from notifier.domain.errors import ConfigError
     from notifier.messages import Messages, proof
     from notifier.settings import playbooks as recovery
     from notifier.web.page_samples import page_problems
@@ -177,7 +201,10 @@ def _playbooks_and_messages(report: Report, config: "Config") -> None:
     report.problems += page_problems(config)
     if report.problems:
         return
-    messages = Messages(config, playbooks)
+    try:
+        messages = Messages(config, playbooks)
+    except ConfigError as error:
+        raise ConfigError(proof.located(config, error.problems)) from error
     plans, report.problems = recovery.without_unknown_codes(plans, messages.phrase_codes)
     if report.problems:  # each would be found once more in every message that shows it
         messages = Messages(config, recovery.by_service(plans))
@@ -203,6 +230,7 @@ def _show(report: Report) -> None:
             *((f"service {name}", f"playbook {plan}") for name, plan in report.services.items()),
             ("providers", ", ".join(report.providers)),
             ("locales", ", ".join(report.locales)),
+            ("credits", ", ".join(report.credits)),
             ("read", _counted(report)),
             ("not checked", ", ".join(report.unchecked)),
         ],
@@ -232,5 +260,6 @@ def _counted(report: Report) -> str:
             plural(len(report.playbooks), "playbook"),
             plural(len(report.phrases), "file of phrases", "files of phrases"),
             plural(len(report.templates), "template"),
+            plural(len(report.tariffs), "tariff"),
         ]
     )

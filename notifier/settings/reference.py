@@ -13,8 +13,9 @@ from typing import Any, get_origin
 from msgspec import Struct
 from msgspec.structs import fields
 
-from notifier.config import Config, secrets
+from notifier.config import Config, marked, secrets
 from notifier.domain.playbook import Playbook
+from notifier.domain.tariff import Tariff
 from notifier.settings.descriptions import default_of, describe, description, hints, struct_of, unwrap
 from notifier.settings.environment import PREFIX
 from notifier.settings.sample import in_one_line, sample
@@ -58,6 +59,15 @@ Every secret has a twin `KEY_file` that names a file which holds it and nothing 
 dropped), such as `password_file` or `NOTIFIER__SENDER__LINK_SECRET_FILE`. Giving both is a mistake; one from the
 environment takes the place of either in the file. A relative path starts at the folder of the configuration file.
 Secrets are never shown: not in messages, logs or dumps.
+
+## Reload
+
+`notifier reload`, `POST /-/reload`, `systemctl reload notifier` and SIGHUP do the same: the configuration, playbooks,
+phrases and templates are read anew and checked as `notifier check` does. With one mistake anywhere nothing changes, and
+every mistake is said with its file, line and key. Otherwise everything takes effect at once: what is being handed over
+is finished first (for `server.drain` at most), requests are answered all the while, and no message is lost or doubled.
+Keys that say *Takes a restart* keep the values the daemon started with; the answer names those that changed.
+Secrets in files are read anew too. The environment is the one the daemon was started with.
 """
 
 _PLAYBOOKS_HEAD = """\
@@ -67,6 +77,15 @@ The recovery plan for one or more services, one YAML file each. Those shipped ar
 folder `playbooks.directory` take the place of shipped ones of the same name, and of the services they are for. Every
 service has exactly one playbook, and every channel of a playbook has a provider. When `mode: automatic` takes effect is
 said in [detection-data.md](detection-data.md). Playbooks have no variables in the environment.
+"""
+
+
+_TARIFFS_HEAD = """\
+## Tariffs
+
+Dated rules that turn outage time into credit, one YAML file each ([CREDITS](CREDITS.md)). Those shipped in
+`config/tariffs/` are examples and switched off; files in the folder `credits.tariffs` take the place of shipped ones of the
+same name. `notifier check` computes the `tests` of every file. Tariffs have no variables in the environment.
 """
 
 
@@ -88,6 +107,8 @@ def reference() -> str:
         parts += [f"### {name}", description(annotation), _table(list(keys(name, annotation)))]
     rows = [key for name, annotation in hints(Playbook).items() for key in keys(name, annotation, Playbook)]
     parts += [_PLAYBOOKS_HEAD.rstrip(), _table(rows, has_variables=False)]
+    rows = [key for name, annotation in hints(Tariff).items() for key in keys(name, annotation, Tariff)]
+    parts += [_TARIFFS_HEAD.rstrip(), _table(rows, has_variables=False)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -101,7 +122,8 @@ def keys(name: str, annotation: Any, owner: type[Struct] = Config, path: str = "
         default = "**required**" if info.required else _shown(default_of(info))
         expects = "a list; its items have the keys below" if struct is not None else _expects(annotation)
         variable = _variable(at)
-        yield Key(path=at, expects=expects, default=default, description=description(annotation), variable=variable)
+        said = description(annotation) + (" *Takes a restart.*" if name in marked(owner, "restart") else "")
+        yield Key(path=at, expects=expects, default=default, description=said, variable=variable)
     if struct is not None:
         inner = f"{at}[]" if get_origin(kind) is tuple else at
         for child, hint in hints(struct).items():

@@ -11,9 +11,10 @@ from datetime import date, timedelta
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from notifier.config import Config, Provider, ProviderKind, WebhookKind
+from notifier.config import Config, PostingKind, Provider, ProviderKind, WebhookKind
 from notifier.domain.contact import canonical
 from notifier.domain.errors import InvalidInput, nearest
+from notifier.domain.money import parse_amount
 from notifier.domain.notification import Channel
 from notifier.settings.addresses import is_host, is_mail, is_zone, nearest_zone, split_listen
 from notifier.settings.conversion import Reader
@@ -348,6 +349,33 @@ def _consent(config: Config) -> Iterator[Finding]:
         yield "consent.optout_all_from", f"'{day}' is no day; expected one such as 2027-01-31"
 
 
+# Credits
+
+
+def _credits(config: Config) -> Iterator[Finding]:
+    settings = config.credits
+    for key in ("customer_baseline", "incident_baseline", "budget", "agent_baseline"):
+        try:
+            parse_amount(getattr(settings, key), settings.currency)
+        except InvalidInput as error:
+            yield f"credits.{'currency' if 'currency' in error.reason else key}", str(error)
+            return
+    posting = settings.posting
+    if posting.kind is PostingKind.WEBHOOK:
+        if urlsplit(posting.url).scheme not in ("http", "https"):
+            yield "credits.posting.url", "is no http(s) address; expected that of the biller"
+        if len(posting.secret) < LINK_SECRET_LENGTH:
+            yield "credits.posting.secret", f"is too short; expected at least {LINK_SECRET_LENGTH} characters"
+    elif posting.by_itself:
+        yield "credits.posting.by_itself", "needs kind webhook; expected false"
+    if not ZERO < posting.timeout <= timedelta(minutes=5):
+        wrong = f"{format_duration(posting.timeout)} is out of bounds"
+        yield "credits.posting.timeout", f"{wrong}; expected above 0 s, up to 5 min"
+    if settings.mail_waits > timedelta(minutes=30):
+        wrong = f"{format_duration(settings.mail_waits)} is out of bounds"
+        yield "credits.mail_waits", f"{wrong}; expected up to 30 min: customers wait to hear that it is back"
+
+
 # Sender and languages
 
 
@@ -426,6 +454,7 @@ RULES = (
     Rule(("locales",), _locales),
     Rule(("on_call", "regions.country"), _on_call),
     Rule(("inbound",), _inbound),
+    Rule(("credits",), _credits),
     Rule(("consent",), _consent),
 )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from notifier.domain.broadcast import BROADCAST
+from notifier.domain.credit import CREDIT
 from notifier.domain.incident import INCIDENT, PART
 from notifier.domain.notification import NOTIFICATION
 from notifier.domain.promise import PROMISE
@@ -18,6 +19,6 @@ def drawn_arrows(name: str) -> set[tuple[str, str]]:
     return set(re.findall(r"(\w+) --> (\w+)", section))
 
 
-@pytest.mark.parametrize("lifecycle", [INCIDENT, PART, BROADCAST, NOTIFICATION, PROMISE], ids=lambda each: each.name)
+@pytest.mark.parametrize("lifecycle", [INCIDENT, PART, BROADCAST, NOTIFICATION, PROMISE, CREDIT], ids=lambda each: each.name)
 def test_the_diagram_draws_every_arrow_and_no_other(lifecycle):
     assert drawn_arrows(lifecycle.name) == set(lifecycle.edges())

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain.broadcast import BROADCAST, BroadcastState
+from notifier.domain.credit import CREDIT
 from notifier.domain.errors import TransitionRefused
 from notifier.domain.incident import INCIDENT, PART, IncidentState
 from notifier.domain.notification import NOTIFICATION, NotificationState
 from notifier.domain.promise import PROMISE, PromiseState
 
-MACHINES = [INCIDENT, PART, BROADCAST, NOTIFICATION, PROMISE]
+MACHINES = [INCIDENT, PART, BROADCAST, NOTIFICATION, PROMISE, CREDIT]
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda each: each.name)
