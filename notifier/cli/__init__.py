@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "notifications": ("notifier.cli.notifications:notifications", "Show, resend or give up one message."),
         },
         "Decide": {
+            "tell": ("notifier.cli.tell:tell", "Tell customers, by four questions."),
             "open": ("notifier.cli.decide:open_", "Open an incident by hand and tell those affected."),
             "confirm": ("notifier.cli.decide:confirm", "Confirm a suspected incident and tell those affected."),
             "dismiss": ("notifier.cli.decide:dismiss", "Dismiss an incident; tell those who were told."),
@@ -46,6 +47,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         },
         "Run": {
             "serve": ("notifier.cli.serve:serve", "Run the daemon."),
+            "reload": ("notifier.cli.reload:reload", "Let the daemon read its configuration anew."),
             "check": ("notifier.cli.check:check", "Check configuration, playbooks and templates offline."),
             "templates": ("notifier.cli.templates:templates", "Show and check every message, offline."),
             "test-send": ("notifier.cli.test_send:test_send", "Send every kind of message to one address, as a test."),

@@ -6,6 +6,7 @@ takes it back; then it is shown what happened. A dialogue that ends without send
 where nobody can be asked, because there is no terminal; what was there before it is left as it is.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,9 +15,10 @@ import click
 from notifier.cli import printing
 from notifier.cli.client import Client, Problem
 from notifier.cli.keyboard import is_terminal
-from notifier.cli.preview import show_hours, show_preview
+from notifier.cli.preview import show_hours, show_preview, show_texts
 from notifier.cli.printing import WARN, number, plural
 from notifier.cli.take_back import NotSent, tell_and_wait
+from notifier.cli.times import Moment
 from notifier.storage.views import BroadcastView, Preview
 
 _TRIES = 3
@@ -40,21 +42,43 @@ class Sending:
         return not self.yes and self.count is None
 
 
-def send(client: Client, preview: Preview, how: Sending, *, action: str = "send", is_new: bool = False) -> None:
-    """Run the dialogue for a draft that was just made (`is_new`), or for one that waits (`action` send or approve)."""
-    ident = preview.broadcast_id
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """How a draft is shown before its count is typed, and how its facts are changed there."""
+
+    show: Callable[[Preview, Moment], None] = show_preview
+    change: Callable[[str], Preview | None] | None = None  # with the reason of a wake; None = nothing was changed
+
+
+def send(
+    client: Client,
+    preview: Preview,
+    how: Sending,
+    *,
+    action: str = "send",
+    is_new: bool = False,
+    page: Page = Page(),
+) -> BroadcastView | None:
+    """Run the dialogue for a draft that was just made (`is_new`), or for one that waits (`action` send or approve).
+
+    Return the broadcast as it was left, when it has been sent and somebody looks on.
+    """
     if not how.as_json:
-        show_preview(preview, client.moment())
+        page.show(preview, client.moment())
     if how.asks and (how.as_json or not is_terminal()):
         raise _not_asked(client, preview, action, is_new=is_new)
-    view = _ask(client, preview, action, how.wake) if how.asks else _send(client, preview, how, action, is_new=is_new)
+    if how.asks:
+        asking = _Asking(client, preview, action, how.wake, page)
+        view, preview = asking.sent(), asking.preview
+    else:
+        view = _send(client, preview, how, action, is_new=is_new)
     if how.as_json:
-        printing.answer(client.get(f"/v1/broadcasts/{ident}").body)
-        return
+        printing.answer(client.get(f"/v1/broadcasts/{view.id}").body)
+        return None
     if view.state == "awaiting_approval":
         _tell_who_approves(view, preview)
-        return
-    tell_and_wait(client, view, watched=not how.no_wait and is_terminal())
+        return None
+    return tell_and_wait(client, view, watched=not how.no_wait and is_terminal())
 
 
 class NotAsked(click.ClickException):
@@ -99,53 +123,87 @@ def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new
         raise click.ClickException(f"{problem.format_message()}. Not sent; the draft is cancelled") from problem
 
 
-def _ask(client: Client, preview: Preview, action: str, wake: str) -> BroadcastView:
-    """Ask for the count until it is right; `q`, the end of input, Ctrl-C and a third wrong number leave.
+@dataclass(slots=True)
+class _Asking:
+    """The question for the count, and the keys beside it; `preview` is what was shown last."""
 
-    While messages would wait for the morning, `w` wakes everyone, asks why, and shows who hears now.
-    """
-    left, verb = _TRIES, "approve" if action == "approve" else "send"
-    while left:
-        may_wake = bool(preview.waits) and action == "send" and not wake
-        wakes = " w to wake all," if may_wake else ""
-        answer = typed(f"Type {preview.customers} to {verb},{wakes} q to leave: ")
-        if answer == "q":
-            break
-        if not answer:
-            continue
-        if answer == "w" and may_wake:
-            wake = _why()
-            if wake:
-                preview = _woken(client, preview, wake)
-            continue
-        if answer.replace(",", "") != str(preview.customers):
-            left -= 1
-            printing.line(f"That is not the count: it is {preview.customers}, you typed {answer}.", style=WARN)
-            continue
-        try:
-            body = _body(preview.customers, wake)
-            return client.post(f"/v1/broadcasts/{preview.broadcast_id}/{action}", body).read(BroadcastView)
-        except Problem as problem:
-            preview = _changed(client, preview, problem)
-            left -= 1
-    if action == "approve":
-        raise NotSent(f"Not approved. Broadcast {preview.broadcast_id} still waits; nobody was told.")
-    _cancel_draft(client, preview.broadcast_id)
-    raise NotSent("Not sent, nobody was told. The draft is cancelled.")
+    client: Client
+    preview: Preview
+    action: str
+    wake: str
+    page: Page
+    left: int = _TRIES
+
+    def sent(self) -> BroadcastView:
+        """Ask for the count until it is right, and send.
+
+        `q`, the end of input, Ctrl-C and a third wrong number leave. While messages would wait for the morning, `w`
+        wakes everyone, asks why, and shows who hears now. `p` shows a sample of each kind of message. Where the page
+        can, `e` changes a fact.
+        """
+        verb = "approve" if self.action == "approve" else "send"
+        while self.left:
+            wakes = " w to wake all," if self._may_wake() else ""
+            answer = typed(f"Type {self.preview.customers} to {verb},{wakes} q to leave: ")
+            if answer == "q":
+                break
+            if not answer or self._does(answer):
+                continue
+            if answer.replace(",", "") != str(self.preview.customers):
+                self.left -= 1
+                right = f"That is not the count: it is {self.preview.customers}, you typed {answer}."
+                printing.line(right, style=WARN)
+                continue
+            try:
+                path = f"/v1/broadcasts/{self.preview.broadcast_id}/{self.action}"
+                return self.client.post(path, _body(self.preview.customers, self.wake)).read(BroadcastView)
+            except Problem as problem:
+                self.preview = _changed(self.client, self.preview, problem, self.page)
+                self.left -= 1
+        if self.action == "approve":
+            raise NotSent(f"Not approved. Broadcast {self.preview.broadcast_id} still waits; nobody was told.")
+        _cancel_draft(self.client, self.preview.broadcast_id)
+        raise NotSent("Not sent, nobody was told. The draft is cancelled.")
+
+    def _may_wake(self) -> bool:
+        return bool(self.preview.waits) and self.action == "send" and not self.wake
+
+    def _does(self, answer: str) -> bool:
+        """Do what a key beside the count is for; return whether it was one."""
+        if answer == "w" and self._may_wake():
+            self.wake = _why()
+            if self.wake:
+                self.preview = _woken(self.client, self.preview, self.wake, self.page)
+        elif answer == "p":
+            _texts(self.client, self.preview, self.wake)
+        elif answer == "e" and self.page.change is not None:
+            changed = self.page.change(self.wake)
+            if changed is not None:
+                self.preview, self.left = changed, _TRIES
+                self.page.show(changed, self.client.moment())
+        else:
+            return False
+        return True
 
 
 def _body(count: int, wake: str) -> dict[str, object]:
     return {"count": count, "wake_reason": wake} if wake else {"count": count}
 
 
-def _woken(client: Client, before: Preview, reason: str) -> Preview:
+def _texts(client: Client, preview: Preview, wake: str) -> None:
+    """Show a sample of each kind of message."""
+    asked = client.get(f"/v1/broadcasts/{preview.broadcast_id}/preview", every_text=1, wake_reason=wake or None)
+    show_texts(asked.read(Preview))
+
+
+def _woken(client: Client, before: Preview, reason: str, page: Page) -> Preview:
     """Show who hears now and who waits all the same when everyone is woken; all of it where the number has changed."""
     path = f"/v1/broadcasts/{before.broadcast_id}/preview"
     preview = client.get(path, wake_reason=reason).read(Preview)
     if preview.customers == before.customers:
         show_hours(preview, client.moment())
     else:
-        _show_changed(client, before, preview)
+        _show_changed(client, before, preview, page)
     return preview
 
 
@@ -170,24 +228,24 @@ def typed(question: str) -> str:
         return "q"
 
 
-def _changed(client: Client, before: Preview, problem: Problem) -> Preview:
+def _changed(client: Client, before: Preview, problem: Problem, page: Page) -> Preview:
     """Show the new preview when the count is another by now; raise the problem when it is something else."""
     if problem.status != _CONFLICT:
         raise problem
     with suppress(Problem):
         preview = client.get(f"/v1/broadcasts/{before.broadcast_id}/preview").read(Preview)
         if preview.customers != before.customers:
-            _show_changed(client, before, preview)
+            _show_changed(client, before, preview, page)
             return preview
     raise problem
 
 
-def _show_changed(client: Client, before: Preview, now: Preview) -> None:
+def _show_changed(client: Client, before: Preview, now: Preview, page: Page) -> None:
     printing.line(
         f"The number has changed meanwhile: {number(before.customers)} then, {number(now.customers)} now.",
         style=WARN,
     )
-    show_preview(now, client.moment())
+    page.show(now, client.moment())
 
 
 def _cancel_draft(client: Client, ident: int) -> None:

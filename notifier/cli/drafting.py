@@ -15,7 +15,7 @@ from notifier.cli.client import Client
 from notifier.cli.incident_card import show_incident
 from notifier.cli.take_back import NotSent
 from notifier.domain.errors import InvalidInput
-from notifier.storage.views import Draft
+from notifier.storage.views import Draft, IncidentView
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,15 +75,15 @@ def tell(client: Client, path: str, body: dict[str, object] | None, options: dic
     try:
         dialogue.send(client, draft.preview, how, is_new=True)
     except (NotSent, dialogue.NotAsked) as stopped:
-        raise type(stopped)(stopped.message + _still_suspected(stopped.message, draft)) from stopped
+        raise type(stopped)(stopped.message + still_suspected(stopped.message, draft.incident)) from stopped
 
 
-def _still_suspected(said: str, draft: Draft) -> str:
+def still_suspected(said: str, view: IncidentView) -> str:
     """Say of an incident that nobody decided about that it is still there: it goes on waking people."""
-    ident = draft.incident.card.id
-    if draft.incident.card.state != "suspected":
+    ident = view.card.id
+    if view.card.state != "suspected":
         return ""
-    decide = f"notifier confirm {ident}, or notifier dismiss {ident}"
+    decide = f"notifier tell {ident}, or notifier dismiss {ident}"
     end = "" if said.endswith(".") else "."
     return f"{end} #{ident} stays suspected and wakes people until it is decided: {decide}"
 

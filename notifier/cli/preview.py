@@ -58,6 +58,11 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
     _warn(preview, moment)
 
 
+def show_texts(preview: Preview) -> None:
+    """Print every sample of a preview, and nothing else."""
+    _samples(preview, whole=True)
+
+
 def show_hours(preview: Preview, moment: Moment) -> None:
     """Print who hears now and who waits, and until when it is done: what waking everyone changes."""
     printing.fields([*_by_hour(preview, moment), ("done", _done(preview, moment))])

@@ -33,8 +33,8 @@ class NotSent(click.ClickException):
         printing.line(self.message, style=WARN)
 
 
-def tell_and_wait(client: Client, view: BroadcastView, *, watched: bool) -> None:
-    """Count down the time in which it can be taken back, or say until when and how."""
+def tell_and_wait(client: Client, view: BroadcastView, *, watched: bool) -> BroadcastView:
+    """Count down the time in which it can be taken back, or say until when and how; return how it stands then."""
     moment, begins = client.moment(), view.not_before_at
     wait = begins - moment.now if begins else timedelta()
     if view.state != "sending" or wait <= timedelta():
@@ -45,7 +45,8 @@ def tell_and_wait(client: Client, view: BroadcastView, *, watched: bool) -> None
         printing.line(f"Take it back until then: notifier broadcasts cancel {view.id}", hang=4)
         printing.line(f"See how it goes:         notifier broadcasts show {view.id}", hang=4)
     else:
-        _count_down(client, view)
+        return _count_down(client, view)
+    return view
 
 
 def say_what_is_left(client: Client, view: BroadcastView) -> None:
@@ -59,7 +60,7 @@ def say_what_is_left(client: Client, view: BroadcastView) -> None:
             printing.line(f"notifier dismiss {card.id}    ends it; there is nobody to tell", indent=4)
 
 
-def _count_down(client: Client, view: BroadcastView) -> None:
+def _count_down(client: Client, view: BroadcastView) -> BroadcastView:
     pressed = False
     try:
         with Keyboard() as keyboard:
@@ -75,6 +76,7 @@ def _count_down(client: Client, view: BroadcastView) -> None:
     show_outcome(view, client.moment())
     if is_paused and not finished(view):
         show_pause()
+    return view
 
 
 def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]) -> bool:

@@ -6,6 +6,7 @@ Text from the directory never becomes a formula of a spreadsheet, nor moves the 
 import csv
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 import click
 import msgspec
@@ -51,6 +52,17 @@ def show_unreached(lines: Iterator[bytes], *, as_csv: bool, as_json: bool) -> No
         raise click.ClickException("the answer broke off before its end; repeat it")
     if not as_json and writer is None:
         _end(sites, len(customers), priority)
+
+
+def write_unreached(lines: Iterator[bytes], file: TextIO) -> None:
+    """Write the lines of GET /v1/broadcasts/ID/unreached as CSV; raise when they broke off."""
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    for line in lines:
+        if msgspec.json.decode(line, type=_End).done:
+            return
+        writer.writerow(_cells(msgspec.json.decode(line, type=UnreachedView)))
+    raise click.ClickException("the answer broke off before its end")
 
 
 def _cells(view: UnreachedView) -> list[str]:

@@ -1,0 +1,288 @@
+"""`notifier tell ID`: four questions (what, cause, back by, check), the number typed, and customers hear.
+
+For an incident that is suspected (it confirms), confirmed (the next update) or believed back (it is out again). Every
+question has an answer that Enter takes; a fact given as an option is not asked for. The draft is made after the third
+question, and again when a fact is changed on the check page; leaving cancels it.
+"""
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from notifier.cli import check_page, dialogue, drafting, printing, questions
+from notifier.cli.client import Client, Problem
+from notifier.cli.keyboard import is_terminal
+from notifier.cli.options import connect, incident_argument, json_option, sending_options
+from notifier.cli.printing import WARN
+from notifier.cli.take_back import NotSent
+from notifier.cli.times import Moment, instant
+from notifier.cli.unreached import write_unreached
+from notifier.domain.errors import InvalidInput
+from notifier.storage.views import BroadcastView, ChoicesView, Draft, IncidentView, Preview
+
+_REFUSED = (409, 422)
+_ASKED_BY = {"impact": "1", "cause": "2", "eta_at": "3", "next_update_by": "3"}  # which question a field belongs to
+
+
+@click.command()
+@incident_argument
+@click.option("--impact", type=click.Choice(drafting.IMPACTS), help="How bad it is for a customer.")
+@drafting.facts_options
+@click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h, ISO, or none.")
+@sending_options
+@json_option
+def tell(incident_id: int, **options: Any) -> None:
+    """Tell customers about an incident, by four questions.
+
+    What, cause, back by, and the check page: how many hear, who waits,
+    what it costs, whether it is done in time. Enter takes what stands
+    in brackets; q leaves, and nobody is told. On the check page, p
+    shows all texts, e changes a fact, w wakes everyone and asks why.
+    After the number is typed, any key takes it back for a while.
+
+    A fact given as an option is not asked for. With --yes or --count
+    nothing is asked.
+
+    Example: notifier tell 42
+    """
+    client = connect()
+    view = client.get(f"/v1/incidents/{incident_id}").read(IncidentView)
+    how = dialogue.Sending(
+        yes=options["yes"],
+        count=options["count"],
+        no_wait=options["no_wait"],
+        wake=options["wake"],
+        as_json=options["as_json"],
+    )
+    _require_something_to_tell(view)
+    if not how.asks or how.as_json or not is_terminal():
+        body, path = _by_options(client, view, options)
+        drafting.tell(client, path, body, options)
+        return
+    talk = _Talk(client, view, client.get(f"/v1/incidents/{incident_id}/choices").read(ChoicesView), options)
+    try:
+        talk.run(how)
+    except questions.Left:
+        still = drafting.still_suspected("", talk.view)
+        raise NotSent(f"Left. Nobody was told.{still.removeprefix('.')}") from None
+
+
+def _require_something_to_tell(view: IncidentView) -> None:
+    """Refuse what cannot be told by `tell`, with what can be done instead."""
+    card = view.card
+    match card.state:
+        case "suspected" | "confirmed":
+            return
+        case "resolved" | "closed":
+            instead = f"when it is out again: notifier reopen {card.id}"
+        case "merged":
+            instead = f"it is part of #{view.merged_into} now: notifier tell {view.merged_into}"
+        case _:
+            instead = "there is nothing to tell"
+    raise click.ClickException(f"incident {card.id} is {card.state}; {instead}")
+
+
+def _by_options(client: Client, view: IncidentView, options: dict[str, Any]) -> tuple[dict[str, object], str]:
+    """Return what a script says: what is not given stays as it is, and the ETA as it was told."""
+    card = view.card
+    if card.part_state == "believed_back":
+        raise click.ClickException(f"#{card.id} is believed back; if it is out again: notifier reopen {card.id}")
+    typed = options["eta"]
+    is_none = typed is not None and typed.strip().lower() == "none"
+    body = drafting.said(client, {**options, "eta": None if is_none else typed})
+    if card.state == "suspected":
+        return body, f"/v1/incidents/{card.id}/confirm"
+    known = None if is_none else card.eta_at
+    return {"eta_at": known, **body}, f"/v1/incidents/{card.id}/eta"
+
+
+@dataclass(slots=True)
+class _Talk:
+    """The questions about one incident, and its draft."""
+
+    client: Client
+    view: IncidentView
+    choices: ChoicesView
+    options: dict[str, Any]
+    said: questions.Said = field(init=False)
+    draft: Draft | None = None
+
+    def __post_init__(self) -> None:
+        self.said = questions.first(self.view)
+
+    def run(self, how: dialogue.Sending) -> None:
+        """Ask, show the check page, send, and say what was promised and who is called when."""
+        _heading(self.view)
+        if self.view.card.part_state == "believed_back":
+            self._out_again()
+        self._take_options()
+        wake = how.wake
+        for question in "123":
+            self._ask(question)
+        preview = self._drafted(wake)
+        page = dialogue.Page(show=self._show, change=self._change)
+        try:
+            sent = dialogue.send(self.client, preview, how, is_new=True, page=page)
+        except (NotSent, dialogue.NotAsked) as stopped:
+            raise type(stopped)(stopped.message + drafting.still_suspected(stopped.message, self.view)) from stopped
+        if sent is not None:
+            self._say_who_is_called(sent, preview)
+
+    # --- the questions ----------------------------------------------------------------------------------------------
+
+    def _out_again(self) -> None:
+        """Ask about what is believed back: it is told by itself, unless it is out again."""
+        moment, ident = self.client.moment(), self.view.card.id
+        held = [each for each in self.view.broadcasts if each.kind == "restored" and each.state == "sending"]
+        when = f" Customers hear it {moment.short(held[-1].not_before_at)}." if held and held[-1].not_before_at else ""
+        printing.line(f"Believed back.{when}")
+        answer = dialogue.typed("b it is back (nothing to do)  o it is out again [b]: ")
+        if answer != "o":
+            raise click.exceptions.Exit(0)
+        self.client.post(f"/v1/incidents/{ident}/reopen", {})
+        printing.line("Out again. That it is back is not told.", style=WARN)
+        self.view = self.client.get(f"/v1/incidents/{ident}").read(IncidentView)
+        self.said = questions.first(self.view)
+
+    def _take_options(self) -> None:
+        """Take the facts that were given as options."""
+        options, said, moment = self.options, self.said, self.client.moment()
+        said.impact = options["impact"] or said.impact
+        said.cause = said.cause if options["cause"] is None else options["cause"]
+        said.crew, said.may_delay = options["crew"], not options["no_delay"]
+        if options["eta"] is not None:
+            said.eta_at = None if options["eta"].strip().lower() == "none" else _time(options["eta"], moment, "--eta")
+        if options["next_update"] is not None:
+            said.next_update_by = _time(options["next_update"], moment, "--next-update")
+        for at, label in ((said.eta_at, "ETA"), (said.next_update_by, "Next update by")):
+            if at is not None and (options["eta"] or options["next_update"]):
+                printing.line(f"{label} {moment.in_full(at)}.", hang=4)
+
+    def _ask(self, question: str, *, again: bool = False) -> None:
+        """Ask one question, unless an option has answered it."""
+        given = {"1": ("impact",), "2": ("cause",), "3": ("eta", "next_update")}[question]
+        if not again and any(self.options[name] is not None for name in given):
+            return
+        match question:
+            case "1":
+                questions.ask_what(self.said)
+            case "2":
+                questions.ask_cause(self.said, self.choices)
+            case _:
+                questions.ask_back(self.said, self.choices, self.client.moment())
+
+    # --- the draft --------------------------------------------------------------------------------------------------
+
+    def _drafted(self, wake: str) -> Preview:
+        """Make the draft of what was said; when the daemon refuses a fact, ask for it again."""
+        while True:
+            try:
+                return self._make(wake)
+            except Problem as problem:
+                question = _ASKED_BY.get(problem.field, "3" if problem.status == 409 and self._is_told() else "")
+                if problem.status not in _REFUSED or not question:
+                    raise
+                printing.line(problem.format_message(), style=WARN)
+                self._ask(question, again=True)
+
+    def _make(self, wake: str) -> Preview:
+        card, body = self.view.card, self.said.body()
+        if card.state == "suspected":
+            path = f"/v1/incidents/{card.id}/confirm"
+            body |= {"eta_at": self.said.eta_at} if self.said.eta_at else {}
+        else:
+            path = f"/v1/incidents/{card.id}/eta"
+            body |= {"eta_at": self.said.eta_at}
+        draft = self.client.post(path, body | ({"wake_reason": wake} if wake else {})).read(Draft)
+        if draft.preview is None:
+            raise click.ClickException(f"incident {card.id} has nothing to send")
+        self.draft = draft
+        return draft.preview
+
+    def _is_told(self) -> bool:
+        return self.view.card.state == "confirmed"
+
+    def _change(self, wake: str) -> Preview | None:
+        """Ask which fact is changed, and make the draft anew; what is refused leaves the old one as it is."""
+        question = questions.ask_which()
+        if not question:
+            return None
+        try:
+            self._ask(question, again=True)
+            return self._make(wake)
+        except questions.Left:
+            return None
+        except Problem as problem:
+            if problem.status not in _REFUSED:
+                raise
+            printing.line(f"{problem.format_message()}. The draft is as it was.", style=WARN)
+            return None
+
+    # --- what is shown ----------------------------------------------------------------------------------------------
+
+    def _show(self, preview: Preview, moment: Moment) -> None:
+        keys = ("p all texts", "e change a fact")
+        checked = check_page.Checked(
+            take_back=timedelta(seconds=self.choices.take_back_seconds),
+            promise=_promised(self.draft.broadcast if self.draft else None),
+            save=partial(_save, self.client, self.view.card.id),
+            keys=keys,
+        )
+        check_page.show_check(preview, moment, checked)
+
+    def _say_who_is_called(self, sent: BroadcastView, preview: Preview) -> None:
+        """Say who is called before the promise falls due; nothing when nobody has been promised anything."""
+        due_at, moment = _promised(sent), self.client.moment()
+        if due_at is None or sent.state not in ("sending", "completed"):
+            return
+        if not self.choices.on_call:
+            printing.line("Nobody is on call: nobody is called before it falls due.", style=WARN)
+            return
+        ahead = timedelta(seconds=self.choices.warn_before_seconds + preview.finishes_in_seconds)
+        printing.line(f"{printing.safe(self.choices.on_call[0])} is called at {moment.clock(due_at - ahead)}.")
+
+
+def _heading(view: IncidentView) -> None:
+    card = view.card
+    priority = f", {printing.number(view.priority_sites)} priority" if view.priority_sites else ""
+    customers = printing.plural(card.customers, "customer")
+    printing.heading(f"#{card.id} {card.service}, {card.place}: {customers}{priority}", card.state)
+
+
+def _promised(view: BroadcastView | None) -> datetime | None:
+    """Return the earliest time that a broadcast gives."""
+    facts = {} if view is None else view.facts
+    given = (instant(facts.get(name)) for name in ("eta_at", "next_update_by"))
+    return min((at for at in given if at is not None), default=None)
+
+
+def _time(text: str, moment: Moment, option: str) -> datetime:
+    from notifier.cli import times
+
+    try:
+        return times.future(text, moment)
+    except InvalidInput as error:
+        raise click.UsageError(f"{option}: {error}") from error
+
+
+def _save(client: Client, incident_id: int, preview: Preview) -> str:
+    """Keep the list of those with no way to be reached in a file that only its owner may read; return its name."""
+    path = Path(f"unreachable-{incident_id}.csv")
+    try:
+        lines = client.lines(f"/v1/broadcasts/{preview.broadcast_id}/unreached")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            write_unreached(lines, file)
+    except (OSError, click.ClickException) as error:
+        reason = error.format_message() if isinstance(error, click.ClickException) else error.strerror
+        printing.note(
+            f"who cannot be reached is not saved: {reason}; see it with:"
+            f" notifier broadcasts unreached {preview.broadcast_id}"
+        )
+        return ""
+    return str(path)
