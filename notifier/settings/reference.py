@@ -84,8 +84,8 @@ _TARIFFS_HEAD = """\
 ## Tariffs
 
 Dated rules that turn outage time into credit, one YAML file each ([CREDITS](CREDITS.md)). Those shipped in
-`config/tariffs/` are examples and switched off; files in the folder `credits.tariffs` take the place of shipped ones of the
-same name. `notifier check` computes the `tests` of every file. Tariffs have no variables in the environment.
+`config/tariffs/` are examples and switched off; files in the folder `credits.tariffs` take the place of shipped ones of
+the same name. `notifier check` computes the `tests` of every file. Tariffs have no variables in the environment.
 """
 
 

@@ -29,6 +29,7 @@ from notifier.domain.audience import AudienceOutcome
 from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.complaint import NotCounted
 from notifier.domain.consent import ConsentState, Purpose
+from notifier.domain.credit import CreditReason, CreditState
 from notifier.domain.customer import ContactKind, Role, SiteStatus, SuppressionReason
 from notifier.domain.incident import (
     DismissReason,
@@ -886,6 +887,45 @@ call_routes = Table(  # what is handed over to a person on one route
     ),
 )
 
+credit_runs = Table(  # the outage of one part, from its failure to its restoration, and how far it was counted
+    "credit_runs",
+    metadata,
+    _id(),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
+    Column("part_id", BigInteger, ForeignKey("parts.id"), nullable=False),
+    # whose audience it is
+    Column("broadcast_id", BigInteger, ForeignKey("broadcasts.id"), nullable=False, unique=True),
+    Column("service", Text, nullable=False),
+    Column("from_at", Instant, nullable=False),
+    Column("until_at", Instant, nullable=False),
+    Column("customers", Integer, nullable=False),  # of the incident, as tariffs ask
+    Column("counted_to", BigInteger, nullable=False, server_default="0"),  # the last customer that was counted
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Index("ix_credit_runs_incident_id", "incident_id"),
+    Index("ix_credit_runs_service", "service", "until_at"),
+)
+
+credit_totals = Table(  # what an incident owes by now: lines somebody has answered for, reversals taken off
+    "credit_totals",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("owed_minor", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+credit_batches = Table(  # a file of lines for billing, confirmed by its control total
+    "credit_batches",
+    metadata,
+    _id(),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("filled_at", Instant),  # every line is in it
+    Column("loaded_at", Instant),  # a person says that billing has all of it
+    Column("loaded_by", Text, nullable=False, server_default=""),
+)
+
 credit_lines = Table(
     "credit_lines",
     metadata,
@@ -893,17 +933,64 @@ credit_lines = Table(
     Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
     Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
     Column("tariff", Text, nullable=False),
-    Column("step", Integer, nullable=False),
+    Column("step", Integer, nullable=False),  # a reversal has the negative step of what it reverses
+    Column("tariff_from", Text, nullable=False, server_default=""),  # the day from which the tariff was valid
+    Column("run_id", BigInteger, ForeignKey("credit_runs.id")),  # NULL: by hand
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
+    Column("month", Integer, nullable=False),  # 202611: the local month in which the outage ended, or of the grant
+    Column("bill_after_months", SmallInteger, nullable=False, server_default="1"),
+    Column("bill_month", Integer),  # 202612: on which bill it is; from its approval on, and then for good
     Column("state", Text, nullable=False),
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),  # of people to people
     Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("decided_at", Instant),
     Column("decided_by", Text),
+    Column("idempotency_key", Text),  # of a grant: the same one again is the same grant
+    Column("batch_id", BigInteger, ForeignKey("credit_batches.id")),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),  # of posting
+    Column("asked_at", Instant),  # when posting was begun
+    Column("due_at", Instant),  # of posting: tried again then, also what a crash left behind
     Column("posted_at", Instant),
+    Column("reference", Text, nullable=False, server_default=""),  # what billing calls it
+    Column("problem", Text, nullable=False, server_default=""),  # why billing did not take it
     Column("reverses", BigInteger, ForeignKey("credit_lines.id"), unique=True),
     UniqueConstraint("incident_id", "customer_id", "tariff", "step"),
-    _one_of("state", ("proposed", "approved", "rejected", "posting", "posted", "failed")),
+    _one_of("state", CreditState),
+    _one_of("reason", CreditReason),
+    Index("ix_credit_lines_customer_id", "customer_id", "tariff", "month"),
+    Index(  # lines that wait for somebody; most do not
+        "ix_credit_lines_open",
+        "state",
+        "incident_id",
+        "id",
+        sqlite_where=text("state = 'proposed' OR state = 'approved' OR state = 'failed'"),
+        postgresql_where=text("state = 'proposed' OR state = 'approved' OR state = 'failed'"),
+    ),
+    Index(
+        "ix_credit_lines_posting",
+        "due_at",
+        "id",
+        sqlite_where=text("state = 'posting'"),
+        postgresql_where=text("state = 'posting'"),
+    ),
+    Index(
+        "ix_credit_lines_batch_id",
+        "batch_id",
+        "id",
+        sqlite_where=text("batch_id IS NOT NULL"),
+        postgresql_where=text("batch_id IS NOT NULL"),
+    ),
+    Index(
+        "uq_credit_lines_idempotency_key",
+        "created_by",
+        "idempotency_key",
+        unique=True,
+        sqlite_where=text("idempotency_key IS NOT NULL"),
+        postgresql_where=text("idempotency_key IS NOT NULL"),
+    ),
 )
 
 follow_ups = Table(

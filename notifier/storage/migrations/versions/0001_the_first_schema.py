@@ -112,6 +112,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_control")),
     )
     op.create_table(
+        "credit_batches",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("filled_at", sa.BigInteger(), nullable=True),
+        sa.Column("loaded_at", sa.BigInteger(), nullable=True),
+        sa.Column("loaded_by", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_batches")),
+    )
+    op.create_table(
         "customers",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("reference", sa.Text(), nullable=False),
@@ -539,36 +549,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
     )
     op.create_table(
-        "credit_lines",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        "credit_totals",
         sa.Column("incident_id", sa.BigInteger(), nullable=False),
-        sa.Column("customer_id", sa.BigInteger(), nullable=False),
-        sa.Column("tariff", sa.Text(), nullable=False),
-        sa.Column("step", sa.Integer(), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), server_default="", nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("decided_by", sa.Text(), nullable=True),
-        sa.Column("posted_at", sa.BigInteger(), nullable=True),
-        sa.Column("reverses", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint(
-            "state = 'proposed' OR state = 'approved' OR state = 'rejected' OR state = 'posting' OR state = 'posted' OR state = 'failed'",
-            name=op.f("ck_credit_lines_state"),
-        ),
-        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_credit_lines_customer_id")),
-        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_credit_lines_incident_id")),
-        sa.ForeignKeyConstraint(["reverses"], ["credit_lines.id"], name=op.f("fk_credit_lines_reverses")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_lines")),
-        sa.UniqueConstraint(
-            "incident_id",
-            "customer_id",
-            "tariff",
-            "step",
-            name=op.f("uq_credit_lines_incident_id_customer_id_tariff_step"),
-        ),
-        sa.UniqueConstraint("reverses", name=op.f("uq_credit_lines_reverses")),
+        sa.Column("owed_minor", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_credit_totals_incident_id")),
+        sa.PrimaryKeyConstraint("incident_id", "currency", name=op.f("pk_credit_totals")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "evidence",
@@ -895,6 +882,27 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "credit_runs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("incident_id", sa.BigInteger(), nullable=False),
+        sa.Column("part_id", sa.BigInteger(), nullable=False),
+        sa.Column("broadcast_id", sa.BigInteger(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("from_at", sa.BigInteger(), nullable=False),
+        sa.Column("until_at", sa.BigInteger(), nullable=False),
+        sa.Column("customers", sa.Integer(), nullable=False),
+        sa.Column("counted_to", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_credit_runs_broadcast_id")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_credit_runs_incident_id")),
+        sa.ForeignKeyConstraint(["part_id"], ["parts.id"], name=op.f("fk_credit_runs_part_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_runs")),
+        sa.UniqueConstraint("broadcast_id", name=op.f("uq_credit_runs_broadcast_id")),
+    )
+    op.create_index("ix_credit_runs_incident_id", "credit_runs", ["incident_id"], unique=False)
+    op.create_index("ix_credit_runs_service", "credit_runs", ["service", "until_at"], unique=False)
+    op.create_table(
         "notifications",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("broadcast_id", sa.BigInteger(), nullable=True),
@@ -1023,6 +1031,92 @@ def upgrade() -> None:
     )
     op.create_index("ix_call_alarms_call_id", "call_alarms", ["call_id"], unique=False)
     op.create_table(
+        "credit_lines",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("incident_id", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("tariff", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("tariff_from", sa.Text(), server_default="", nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("month", sa.Integer(), nullable=False),
+        sa.Column("bill_after_months", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("bill_month", sa.Integer(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("posted_at", sa.BigInteger(), nullable=True),
+        sa.Column("reference", sa.Text(), server_default="", nullable=False),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.Column("reverses", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "reason = 'within_baselines' OR reason = 'above_customer_baseline' OR reason = 'above_incident_baseline' OR reason = 'over_budget' OR reason = 'above_own_baseline' OR reason = 'granted' OR reason = 'by_person' OR reason = 'reversal' OR reason = 'incident_dismissed' OR reason = 'twin_after_merge' OR reason = 'asked' OR reason = 'tried_again' OR reason = 'taken' OR reason = 'refused' OR reason = 'tried_in_vain'",
+            name=op.f("ck_credit_lines_reason"),
+        ),
+        sa.CheckConstraint(
+            "state = 'proposed' OR state = 'approved' OR state = 'rejected' OR state = 'posting' OR state = 'posted' OR state = 'failed'",
+            name=op.f("ck_credit_lines_state"),
+        ),
+        sa.ForeignKeyConstraint(["batch_id"], ["credit_batches.id"], name=op.f("fk_credit_lines_batch_id")),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_credit_lines_customer_id")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_credit_lines_incident_id")),
+        sa.ForeignKeyConstraint(["reverses"], ["credit_lines.id"], name=op.f("fk_credit_lines_reverses")),
+        sa.ForeignKeyConstraint(["run_id"], ["credit_runs.id"], name=op.f("fk_credit_lines_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credit_lines")),
+        sa.UniqueConstraint(
+            "incident_id",
+            "customer_id",
+            "tariff",
+            "step",
+            name=op.f("uq_credit_lines_incident_id_customer_id_tariff_step"),
+        ),
+        sa.UniqueConstraint("reverses", name=op.f("uq_credit_lines_reverses")),
+    )
+    op.create_index(
+        "ix_credit_lines_batch_id",
+        "credit_lines",
+        ["batch_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("batch_id IS NOT NULL"),
+        postgresql_where=sa.text("batch_id IS NOT NULL"),
+    )
+    op.create_index("ix_credit_lines_customer_id", "credit_lines", ["customer_id", "tariff", "month"], unique=False)
+    op.create_index(
+        "ix_credit_lines_open",
+        "credit_lines",
+        ["state", "incident_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'proposed' OR state = 'approved' OR state = 'failed'"),
+        postgresql_where=sa.text("state = 'proposed' OR state = 'approved' OR state = 'failed'"),
+    )
+    op.create_index(
+        "ix_credit_lines_posting",
+        "credit_lines",
+        ["due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'posting'"),
+        postgresql_where=sa.text("state = 'posting'"),
+    )
+    op.create_index(
+        "uq_credit_lines_idempotency_key",
+        "credit_lines",
+        ["created_by", "idempotency_key"],
+        unique=True,
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.create_table(
         "receipts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("notification_id", sa.BigInteger(), nullable=False),
@@ -1046,6 +1140,32 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_index("ix_receipts_notification_id", table_name="receipts")
     op.drop_table("receipts")
+    op.drop_index(
+        "uq_credit_lines_idempotency_key",
+        table_name="credit_lines",
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_credit_lines_posting",
+        table_name="credit_lines",
+        sqlite_where=sa.text("state = 'posting'"),
+        postgresql_where=sa.text("state = 'posting'"),
+    )
+    op.drop_index(
+        "ix_credit_lines_open",
+        table_name="credit_lines",
+        sqlite_where=sa.text("state = 'proposed' OR state = 'approved' OR state = 'failed'"),
+        postgresql_where=sa.text("state = 'proposed' OR state = 'approved' OR state = 'failed'"),
+    )
+    op.drop_index("ix_credit_lines_customer_id", table_name="credit_lines")
+    op.drop_index(
+        "ix_credit_lines_batch_id",
+        table_name="credit_lines",
+        sqlite_where=sa.text("batch_id IS NOT NULL"),
+        postgresql_where=sa.text("batch_id IS NOT NULL"),
+    )
+    op.drop_table("credit_lines")
     op.drop_index("ix_call_alarms_call_id", table_name="call_alarms")
     op.drop_table("call_alarms")
     op.drop_index("ix_attempts_notification_id", table_name="attempts")
@@ -1073,6 +1193,9 @@ def downgrade() -> None:
     )
     op.drop_index("ix_notifications_contact_point_id", table_name="notifications")
     op.drop_table("notifications")
+    op.drop_index("ix_credit_runs_service", table_name="credit_runs")
+    op.drop_index("ix_credit_runs_incident_id", table_name="credit_runs")
+    op.drop_table("credit_runs")
     op.drop_table("audience")
     op.drop_index(
         "uq_alarms_key",
@@ -1122,7 +1245,7 @@ def downgrade() -> None:
     op.drop_index("ix_evidence_incident_id", table_name="evidence")
     op.drop_index("ix_evidence_at", table_name="evidence")
     op.drop_table("evidence")
-    op.drop_table("credit_lines")
+    op.drop_table("credit_totals")
     op.drop_table("cases")
     op.drop_table("audience_notifications")
     op.drop_index("ix_suppressions_contact_point_id", table_name="suppressions")
@@ -1201,6 +1324,7 @@ def downgrade() -> None:
     op.drop_table("editions")
     op.drop_table("detector")
     op.drop_table("customers")
+    op.drop_table("credit_batches")
     op.drop_table("control")
     op.drop_table("contact_points")
     op.drop_index(
