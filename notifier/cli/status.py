@@ -107,11 +107,19 @@ def show_needs(found: list[Need], moment: Moment) -> None:
             lines.append(due)
         if need.called:
             lines += printing.wrap(f"on call: {moment.localised(need.called)}", width=room, hang=9)
-        for n, command in enumerate(need.next):
-            lines += printing.wrap(f"{'next: ' if n == 0 else '      '}{command}", width=room, hang=8)
+        if need.next:
+            lines += printing.wrap(f"next: {_together(need.next)}", width=room, hang=6)
         click.echo(paint(f"{label:<{_LABEL_CELLS}}", style) + lines[0])
         for each in lines[1:]:
             click.echo(" " * _LABEL_CELLS + each)
+
+
+def _together(commands: list[str]) -> str:
+    """Write commands on one line, none of them torn: `notifier tell 42 | read 42 (their words) | dismiss 42`."""
+    first, *rest = commands
+    short = [first, *(each.removeprefix("notifier ") for each in rest)]
+    said = [f"{each} (their words)" if " read " in f" {each}" else each for each in short]
+    return " | ".join(each.replace(" ", "\u00a0") for each in said)
 
 
 def _mark(view: StatusView) -> str:

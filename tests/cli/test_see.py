@@ -83,8 +83,7 @@ def test_needs_name_what_is_due_and_what_to_type(notifier: Run) -> None:
     assert lines[0] == "2 things need you"
     assert lines[1].startswith("PROMISE     #41 internet in Riverside")
     assert lines[2] == "            due 03:51 PDT (in 12 min)"
-    assert "            next: notifier incidents show 42" in lines
-    assert "                  notifier confirm 42" in lines
+    assert "            next: notifier tell 42 | read 42 (their words) | dismiss 42" in lines
 
 
 def test_nothing_to_do_is_said_as_such(notifier: Run, daemon: FakeDaemon) -> None:

@@ -139,10 +139,10 @@ async def test_needs_come_in_the_order_of_their_urgency(room: ControlRoom) -> No
         "#1 power, 94110: the next update by 15:00 UTC is due in 15 min; the daemon may not go on by itself"
     )
     assert needs[1].text == (
-        "#2 suspected  power, 94112 since about 14:00 UTC - 20 people in 1 min, 1.3 expected: likely, 18 verified "
-        "- 1 customer, nobody told"
+        "#2 suspected power, 94112 since about 14:00 UTC - no planned work - 20 people in 1 min, 1.3 expected: likely, "
+        "18 verified - 1 customer, nobody told"
     )
-    assert needs[1].next[0] == "notifier confirm 2"
+    assert needs[1].next == ["notifier tell 2", "notifier read 2", "notifier dismiss 2"]
     room.clock.time = MORNING + 3 * HOUR
     await room.promises.watch()
     assert room.needs()[0].kind == "promise_missed"

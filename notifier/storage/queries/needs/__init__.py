@@ -56,7 +56,7 @@ def needs(
         *updates.paused(tx),
         *(need for need in promised.delayed(tx, zone) if need.incident_id not in named),
         *updates.left_out(tx),
-        *suspicions.suspected(tx, zone),
+        *suspicions.suspected(tx, zone, now),
         *suspicions.complaints_again(tx, now),
         *suspicions.looks_over(tx, zone),
         *updates.held(tx),

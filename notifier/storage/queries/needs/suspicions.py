@@ -10,6 +10,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import heard
 from notifier.storage.queries import incidents as shown
+from notifier.storage.queries.needs import beside
 from notifier.storage.queries.needs.subject import Subject, clock, customers
 from notifier.storage.repositories import incidents
 from notifier.storage.repositories.incidents import StoredIncident, service_pattern
@@ -26,12 +27,14 @@ def undecided(tx: Transaction) -> Iterator[StoredIncident]:
             yield incident
 
 
-def suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+def suspected(tx: Transaction, zone: ZoneInfo, now: datetime) -> Iterator[Need]:
     for incident in undecided(tx):
         card = shown.card(tx, incident.id)
         evidence = shown.newest_evidence(tx, incident.id)
-        parts = [f"#{incident.id} suspected  {incident.service}, {incident.place}"]
-        parts.append(f"since about {clock(incident.started_at, zone)}")
+        parts = [f"#{incident.id} suspected {incident.service}, {beside.where(tx, incident)}"]
+        parts.append(f"since about {clock(incident.started_at, zone)} - {beside.planned_work(tx, incident, now)}")
+        if priority := beside.priority_sites(tx, incident):
+            parts.append(f"- {priority:,} priority")
         if evidence:
             best = evidence[0]
             said = seen(best.observed, best.at - best.window_from, best.expected, best.grade)
@@ -46,8 +49,8 @@ def suspected(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
             text=" ".join(parts),
             due_at=None,
             next=[
-                f"notifier confirm {incident.id}",
-                f"notifier incidents show {incident.id}",
+                f"notifier tell {incident.id}",
+                f"notifier read {incident.id}",
                 f"notifier dismiss {incident.id}",
             ],
         )
