@@ -2,7 +2,8 @@
 
 Start: lock, schema, first key, what was in doubt, the detector's memory, worker and pollers, listeners. Stop: not ready
 any more, listeners closed, the worker drained within `server.drain`, pollers ended, the database closed, the lock given
-back. Whatever is cut off in between is a fact in the store and is found there at the next start.
+back. Whatever is cut off in between is a fact in the store and is found there at the next start. A reload builds all
+parts anew on the same store and sockets, and lets them begin as a start would.
 """
 
 import asyncio
@@ -16,10 +17,11 @@ from zoneinfo import ZoneInfo
 import structlog
 from msgspec.structs import replace
 
-from notifier import __version__
+from notifier import __version__, logs
 from notifier.backtest.own import OwnBacktest
 from notifier.clock import Clock, RehearsalClock
 from notifier.config import Config
+from notifier.domain.actor import Actor
 from notifier.domain.errors import NotifierError
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
@@ -46,12 +48,14 @@ from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import Deciding, OnCall
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
+from notifier.stages.reloading import NotReloaded, Read, Reading, Reloading
 from notifier.stages.replies import Inbox
 from notifier.stages.test_sends import TestSends
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
 from notifier.storage.opening import store_at
 from notifier.storage.queries.newest import newest
+from notifier.storage.views import ReloadView
 from notifier.token_file import TokenFile
 from notifier.web.exposition import build_metrics_app
 from notifier.web.listener import Listener
@@ -90,21 +94,38 @@ class Machine:
 
 
 class App:
-    """One daemon: `run` starts it, waits, and stops it."""
+    """One daemon: `run` starts it, waits, and stops it; `reload` lets it go over to what lies on disk by then."""
 
-    def __init__(
-        self, config: Config, playbooks: Mapping[str, Playbook], clock: Clock, *, migrate: bool = False
-    ) -> None:
+    def __init__(self, found: Reading, clock: Clock, *, migrate: bool = False, read: Read | None = None) -> None:
+        """Keep what it works by; `read` reads it anew."""
         self.url = self.metrics_url = self.lmtp_address = ""  # where it listens, once it does
         self.token_file: Path | None = None  # where the first key was written, if it was by this start
-        self._config, self._playbooks, self._clock, self._migrate = config, playbooks, clock, migrate
+        self._config, self._playbooks, self._clock, self._migrate = found.config, found.playbooks, clock, migrate
+        self._found, self._read = found, read
         self._not_ready = ["starting"]
         self._failed = False
+        self._queue, self._metrics = EmbeddedQueue(), build_metrics(found.config)
+        self._keys: Keys | None = None
+        self._reloading: Reloading | None = None
+        self._lmtp: LmtpListener | None = None
 
-    async def run(self, stop: asyncio.Event, *, started: Callable[["App"], None]) -> bool:
-        """Run until `stop` is set or a part fails; return whether one failed."""
+    async def reload(self, actor: Actor) -> ReloadView:
+        """Take up what lies on disk now; raise `NotReloaded` with every mistake, and nothing has changed."""
+        if self._reloading is None or self._not_ready:
+            raise NotReloaded(["the daemon is starting or stopping"])
+        return await self._reloading.reload(actor)
+
+    async def run(
+        self,
+        stop: asyncio.Event,
+        *,
+        started: Callable[["App"], None],
+        renewed: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Run until `stop` is set or a part fails; return whether one failed. `renewed` follows each reload."""
+        self._stop, self._renewed = stop, renewed
         async with AsyncExitStack() as stack:
-            await self._start(stack, stop)
+            await self._start(stack)
             self._not_ready.clear()
             started(self)
             log.info("started", version=__version__, url=self.url)
@@ -114,32 +135,81 @@ class App:
         log.info("stopped")
         return self._failed
 
-    async def _start(self, stack: AsyncExitStack, stop: asyncio.Event) -> None:
+    async def _start(self, stack: AsyncExitStack) -> None:
         """Start every part in order; the stack stops them in reverse."""
-        database = stack.enter_context(store_at(self._config.storage.url).daemon(migrate=self._migrate))
+        self._database = database = stack.enter_context(
+            store_at(self._config.storage.url).daemon(migrate=self._migrate)
+        )
         await self._check_rehearsal(database)
-        await guest_list.publish(database, self._config)
         machine = await self._build(database)
-        parts = machine.parts
-        stack.push_async_callback(parts.on_call.close)
-        stack.push_async_callback(parts.helpdesk.close)
-        stack.push_async_callback(parts.test_sends.close)
-        await machine.doubts.settle_at_start()
-        await parts.detection.rebuild()
-        self._begin(stack, stop, "store", database.keep)
-        self._begin(stack, stop, "scheduler", machine.scheduler.run)
-        self._begin(stack, stop, "detection", parts.detection.run)
-        self._begin(stack, stop, "worker", machine.worker.run)
-        server = self._config.server
+        if self._read is not None:
+            self._reloading = Reloading(
+                database, self._clock, self._metrics, self._read, self._take_up, started_with=self._found
+            )
+        self._at_work, self._at_the_end = AsyncExitStack(), AsyncExitStack()  # of this machine; a reload makes others
+        stack.push_async_callback(self._end)
+        self._begin(stack, "store", database.keep)
+        stack.push_async_callback(self._end_work)
+        await self._begin_work(machine)
+        server, parts = self._config.server, machine.parts
         if server.metrics_listen:
             app = build_metrics_app(parts.metrics)
             self.metrics_url = await self._listen(stack, Listener(app, server.metrics_listen, "server.metrics_listen"))
-        self.url = await self._listen(stack, Listener(build_app(parts), server.listen, "server.listen"))
+        self._public = Listener(build_app(parts), server.listen, "server.listen")
+        self.url = await self._listen(stack, self._public)
         if self._config.inbound.lmtp_listen:
-            lmtp = LmtpListener(parts.mail_reports, self._config.inbound.lmtp_listen)
-            self.lmtp_address = await lmtp.start()
-            stack.push_async_callback(lmtp.stop)
+            self._lmtp = LmtpListener(parts.mail_reports, self._config.inbound.lmtp_listen)
+            self.lmtp_address = await self._lmtp.start()
+            stack.push_async_callback(self._lmtp.stop)
             log.info("taking mail by LMTP", address=self.lmtp_address)
+
+    async def _begin_work(self, machine: Machine) -> None:
+        """Let a machine work on the store, from what it finds there."""
+        parts = machine.parts
+        for close in (parts.on_call.close, parts.helpdesk.close, parts.test_sends.close):
+            self._at_the_end.push_async_callback(close)
+        await guest_list.publish(self._database, self._config)
+        await machine.doubts.settle_at_start()
+        await parts.detection.rebuild()
+        self._begin(self._at_work, "scheduler", machine.scheduler.run)
+        self._begin(self._at_work, "detection", parts.detection.run)
+        self._begin(self._at_work, "worker", machine.worker.run)
+
+    async def _end_work(self) -> None:
+        await self._at_work.aclose()
+
+    async def _end(self) -> None:
+        await self._at_the_end.aclose()
+
+    async def _take_up(self, config: Config, playbooks: Mapping[str, Playbook]) -> None:
+        """Build every part anew by other settings, and let those take over: a restart that nobody notices.
+
+        What cannot be built changes nothing. The store, the keys in memory, metrics, queue and sockets stay; the old
+        parts end their work first, and answer the requests that they have begun to answer.
+        """
+        before, asked = (self._config, self._playbooks), self._queue.asked()
+        self._config, self._playbooks = config, playbooks
+        try:
+            machine = await self._build(self._database)
+        except BaseException:
+            self._config, self._playbooks = before
+            raise
+        try:
+            await self._at_work.aclose()
+            self._queue.forget(asked)
+            ended, self._at_work, self._at_the_end = self._at_the_end, AsyncExitStack(), AsyncExitStack()
+            await self._begin_work(machine)
+            if self._lmtp is not None:
+                self._lmtp.reports = machine.parts.mail_reports
+            await self._public.switch(build_app(machine.parts), then=ended.aclose)
+        except BaseException:  # half taken up: only a new start can tell what is true
+            self._failed = True
+            self._stop.set()
+            raise
+        logs.configure(config.log)
+        for name in {each.name for each in before[0].providers} - {each.name for each in config.providers}:
+            self._metrics.provider_up.remove(name)  # an alarm about it would never end
+        self._renewed()
 
     async def _check_rehearsal(self, database: Database) -> None:
         """Refuse to rehearse from a time before what the store has seen: what is due would wait, news lie ahead."""
@@ -159,10 +229,13 @@ class App:
 
     async def _build(self, database: Database) -> Machine:
         """Build every part; none of them does anything yet."""
-        config, clock, playbooks, queue = self._config, self._clock, self._playbooks, EmbeddedQueue()
-        metrics = build_metrics(config)
-        keys, control = Keys(database, clock), Control(database, clock, queue)
-        await self._make_first_key(keys)
+        config, clock, playbooks, queue = self._config, self._clock, self._playbooks, self._queue
+        metrics = self._metrics
+        expect(metrics, config)
+        keys, control = self._keys or Keys(database, clock), Control(database, clock, queue)
+        if self._keys is None:
+            await self._make_first_key(keys)
+            self._keys = keys
         link_secrets = await control.link_secrets(config.sender)
         link_secret = link_secrets[0]
         messages = Messages(config, playbooks)
@@ -230,6 +303,7 @@ class App:
             link_secrets=link_secrets,
             provider_states=worker.provider_states,
             not_ready=lambda: list(self._not_ready),
+            reload=self.reload,
         )
         planning = Planning(database, config, clock, queue, metrics, playbooks)
         promises = Promises(database, config, clock, queue, metrics, playbooks)
@@ -267,9 +341,7 @@ class App:
         stack.push_async_callback(listener.stop)
         return url
 
-    def _begin(
-        self, stack: AsyncExitStack, stop: asyncio.Event, name: str, run: Callable[[asyncio.Event], Awaitable[None]]
-    ) -> None:
+    def _begin(self, stack: AsyncExitStack, name: str, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         """Run a part in a task of its own; when it fails, the daemon stops."""
         own_stop, drain = asyncio.Event(), self._config.server.drain.total_seconds()
 
@@ -279,8 +351,10 @@ class App:
             except Exception:  # whatever it is, the daemon ends in order and says so by its exit code
                 log.exception("a part failed", part=name)
                 self._failed = True
+                self._stop.set()
             finally:
-                stop.set()
+                if not own_stop.is_set():
+                    self._stop.set()
 
         task = asyncio.create_task(watched(), name=name)
 
@@ -297,13 +371,19 @@ class App:
 
 def build_metrics(config: Config) -> Metrics:
     """Return the metrics of this configuration."""
-    metrics = Metrics(
+    metrics = Metrics()
+    expect(metrics, config)
+    metrics.build_info.labels(__version__).set(1)
+    return metrics
+
+
+def expect(metrics: Metrics, config: Config) -> None:
+    """Let every series of a configuration exist."""
+    metrics.expect(
         services=[service.name for service in config.services],
         sources=[source.name for source in config.sources],
         providers=[provider.name for provider in config.providers],
     )
-    metrics.build_info.labels(__version__).set(1)
-    return metrics
 
 
 def helpdesk_provider(config: Config) -> Provider | None:

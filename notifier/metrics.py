@@ -75,6 +75,13 @@ class Metrics:
 
         self.build_info = gauge("build_info", "Always 1; the version is its label.", ["version"])
         self.paused = gauge("paused", "1 while pause-all is in force.")
+        self.reload_successful = gauge(
+            "config_last_reload_successful", "1 when the last reload of the configuration was taken up, 0 when refused."
+        )
+        self.reloaded_at = gauge(
+            "config_last_reload_success_timestamp_seconds",
+            "Unix time at which the configuration in force was taken up.",
+        )
         self.writer_waiting = gauge("writer_waiting", "Functions waiting for the database writer.")
 
         self.complaints = counter(
@@ -170,15 +177,25 @@ class Metrics:
             "ledger_disagreements", "Rows in which ledger and audience disagreed at the last nightly check."
         )
 
-        self._start_at_zero(services, sources, providers)
+        self._start_at_zero()
+        self.expect(services=services, sources=sources, providers=providers)
 
-    def _start_at_zero(self, services: tuple[str, ...], sources: tuple[str, ...], providers: tuple[str, ...]) -> None:
+    def expect(self, *, services: Iterable[str], sources: Iterable[str], providers: Iterable[str]) -> None:
+        """Let every series of these exist: those of a configuration."""
+        services, sources, providers = tuple(services), tuple(sources), tuple(providers)
         _touch(self.complaints, sources, services)
         _touch(self.feed_silences, services)
         _touch(self.source_clock_ahead, sources)
         _touch(self.evidence, services, ("likely", "certain"))
         _touch(self.incidents, IncidentState, services)
         _touch(self.incidents_opened, services, ("daemon", "person"))
+        _touch(self.attempts, providers, ATTEMPT_OUTCOMES)
+        _touch(self.attempt_seconds, providers)
+        _touch(self.receipts, providers, ReceiptStatus)
+        for provider in providers:
+            self.provider_up.labels(provider).set(1)
+
+    def _start_at_zero(self) -> None:
         _touch(self.complaints_not_counted, NotCounted)
         _touch(self.incidents_dismissed, DismissReason)
         _touch(self.promises, PromiseKind, (state for state in PromiseState if state is not PromiseState.OPEN))
@@ -193,12 +210,7 @@ class Metrics:
         _touch(self.mail_reports, MailKind, MailEffect)
         _touch(self.replies, ("sms", "email"), Meaning)
         _touch(self.mail_verdicts, Verdict)
-        _touch(self.attempts, providers, ATTEMPT_OUTCOMES)
-        _touch(self.attempt_seconds, providers)
-        _touch(self.receipts, providers, ReceiptStatus)
         self.promise_due_seconds.set(math.inf)
-        for provider in providers:
-            self.provider_up.labels(provider).set(1)
 
 
 def _touch(metric: Counter | Gauge | Histogram, *values: Iterable[str]) -> None:

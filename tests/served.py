@@ -15,6 +15,7 @@ from notifier.clock import SystemClock
 from notifier.config import Config, Provider, ProviderKind, Sender, Server, Storage
 from notifier.domain.actor import DAEMON, KeyRole
 from notifier.settings import load_playbooks
+from notifier.stages.reloading import Reading
 from notifier.storage.database import Database
 from notifier.storage.sqlite import SqliteDatabase
 from notifier.web.server import build_app
@@ -74,7 +75,7 @@ class Served:
         self.config = Config(**(usual | sections))
         self.database = database or SqliteDatabase(folder / "notifier.db")
         playbooks = {service: replace(plan, **playbook or {}) for service, plan in load_playbooks(self.config).items()}
-        self.app = App(self.config, playbooks, SystemClock())
+        self.app = App(Reading(config=self.config, playbooks=playbooks, wording=""), SystemClock())
         self.keys: dict[KeyRole, str] = {}
         self.machine: Machine
 

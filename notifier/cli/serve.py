@@ -2,6 +2,7 @@
 
 In: the configuration. Out: where it listens, on standard output; events, on standard error. It refuses to start where
 it could do harm: on a database of another daemon, on an older schema, or rehearsing with a carrier that reaches people.
+SIGHUP reloads the configuration.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,23 +51,22 @@ def serve(file: Path | None, migrate: bool, rehearsal: str | None) -> None:
 
     What is being sent is finished first, for server.drain at most. As
     shipped it listens on 127.0.0.1:8080, and messages become files.
+    SIGHUP reloads the configuration, as `notifier reload` does.
     """
     from notifier import logs
     from notifier.app import App
-    from notifier.domain.errors import ConfigError, NotifierError
-    from notifier.messages.proof import proofread
-    from notifier.settings import load, load_playbooks, warnings
+    from notifier.cli.reading import read, read_again
+    from notifier.domain.errors import NotifierError
 
     try:
-        config = load(file, os.environ)
-        playbooks = load_playbooks(config)
-        if mistakes := proofread(config):  # a misspelled placeholder would reach customers as it is
-            raise ConfigError(mistakes)
+        found = read(file, os.environ)
+        config = found.config
         clock = _clock(rehearsal, config)
         logs.configure(config.log)
-        for warning in warnings(config):
+        for warning in found.warnings:
             click.echo(f"warning: {warning}", err=True)
-        failed = _run(lambda: _serve(App(config, playbooks, clock, migrate=migrate)))
+        again = partial(read_again, file, dict(os.environ), rehearsal=rehearsal is not None)
+        failed = _run(lambda: _serve(App(found, clock, migrate=migrate, read=again)))
     except NotifierError as error:
         raise click.ClickException(str(error)) from error
     if failed:
@@ -83,11 +85,41 @@ async def _serve(app: "App") -> bool:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    return await app.run(stop, started=_announce)
+    under_way: set[asyncio.Task[None]] = set()
+
+    def hang_up() -> None:
+        task = loop.create_task(_reload(app), name="reload")
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    return await app.run(stop, started=_announce, renewed=_settle)
+
+
+async def _reload(app: "App") -> None:
+    """Reload by signal: nobody waits for an answer, so that what came of it goes to standard error."""
+    from notifier.domain.actor import DAEMON
+    from notifier.stages.reloading import NotReloaded
+
+    try:
+        view = await app.reload(replace(DAEMON, origin="SIGHUP"))
+    except NotReloaded as error:
+        for problem in error.problems:
+            click.echo(f"not reloaded: {problem}", err=True)
+        return
+    for warning in view.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if view.needs_restart:
+        click.echo(f"warning: these take a restart: {', '.join(view.needs_restart)}", err=True)
+    click.echo(f"reloaded: {', '.join(view.changed) or 'nothing has changed'}", err=True)
 
 
 def _settle() -> None:
-    """Never search what lives as long as the daemon: every search of all of it would stop the loop for its length."""
+    """Never search what lives as long as the daemon: every search of all of it would stop the loop for its length.
+
+    After a reload, what the daemon was before is let go first.
+    """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
@@ -116,14 +148,12 @@ def _run(main: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
 
 def _clock(rehearsal: str | None, config: "Config") -> "Clock":
     """Return the clock of the machine, or the rehearsed one where nothing can leave this machine."""
+    from notifier.cli.reading import reaching_people
     from notifier.clock import RehearsalClock, SystemClock
-    from notifier.settings.advice import stays_here, webhooks_elsewhere
 
     if rehearsal is None:
         return SystemClock()
-    leaving = [provider.name for provider in config.providers if not stays_here(provider)]
-    leaving += [f"the webhook of {person}" for person in webhooks_elsewhere(config)]
-    if leaving:
+    if leaving := reaching_people(config):
         raise click.UsageError(
             f"--clock is refused: {', '.join(leaving)} can reach people; a rehearsal needs every provider to be of"
             " kind file, or to have a loopback host"

@@ -46,6 +46,14 @@ class EmbeddedQueue:
         """Have this called at each recall."""
         self._give_back.append(give_back)
 
+    def forget(self, count: int) -> None:
+        """Call the first `count` of them no more: those who asked are gone."""
+        del self._give_back[:count]
+
+    def asked(self) -> int:
+        """Return how many are called at a recall."""
+        return len(self._give_back)
+
     def recall(self) -> None:
         """Keep everything that is claimed and not begun from going out: when this returns, none of it begins any more.
 

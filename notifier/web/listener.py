@@ -1,5 +1,14 @@
-"""A listening socket with an aiohttp application behind it, started and stopped in order."""
+"""A listening socket with an aiohttp application behind it, started and stopped in order.
 
+While it listens another application can take the place of the one behind it: no connection is refused, and what the
+one before has begun to answer it ends.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import structlog
 from aiohttp import web
 
 from notifier.domain.errors import ConfigError, NotifierError
@@ -8,6 +17,10 @@ from notifier.settings.addresses import split_listen
 BACKLOG = 1_024  # connections the kernel holds until they are taken
 KEEP_ALIVE_SECONDS = 75.0
 SHUTDOWN_SECONDS = 5.0  # how long requests under way may take to end
+FADE_SECONDS = 900.0  # how long they may after a switch: an import of many customers takes minutes
+_LOOK_EVERY_SECONDS = 0.1
+
+log = structlog.get_logger(__name__)
 
 
 class Listener:
@@ -18,27 +31,91 @@ class Listener:
         if found is None:
             raise ConfigError([f"{key}: '{listen}' is no address; expected for example 127.0.0.1:8080"])
         (self._host, self._port), self._key = found, key
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,  # the edge writes its own, without personal data
-            handle_signals=False,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            shutdown_timeout=SHUTDOWN_SECONDS,
-        )
+        self._sockets: list[socket.socket] = []
+        self._runner = _runner(app)
+        self._fading: set[asyncio.Task[None]] = set()
 
     async def start(self) -> str:
         """Listen, and return the address with the real port."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host.strip("[]") or None, self._port, backlog=BACKLOG)
         try:
-            await site.start()
+            self._sockets = await _bind(self._host.strip("[]"), self._port)
+            await self._answer(self._runner)
         except OSError as error:
-            await self._runner.cleanup()
+            await self.stop()
             where = f"{self._host}:{self._port}"
             raise NotifierError(f"{self._key}: cannot listen on {where}: {error.strerror or error}") from error
-        host, port = self._runner.addresses[0][:2]
+        host, port = self._sockets[0].getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def switch(self, app: web.Application, *, then: Callable[[], Awaitable[None]]) -> None:
+        """Let another application answer from now on; call `then` when the one before has nothing left to answer."""
+        runner = _runner(app)
+        await self._answer(runner)
+        before, self._runner = self._runner, runner
+        task = asyncio.create_task(_fade(before, then), name=f"{self._key} before the switch")
+        self._fading.add(task)
+        task.add_done_callback(self._fading.discard)
 
     async def stop(self) -> None:
         """Accept nothing more, let requests under way end, and close."""
-        await self._runner.cleanup()
+        for task in self._fading:
+            task.cancel()
+        await asyncio.gather(self._runner.cleanup(), *self._fading, return_exceptions=True)
+        for each in self._sockets:
+            each.close()
+
+    async def _answer(self, runner: web.AppRunner) -> None:
+        await runner.setup()
+        for each in self._sockets:
+            await web.SockSite(runner, each.dup(), backlog=BACKLOG).start()
+
+
+def _runner(app: web.Application) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        access_log=None,  # the edge writes its own, without personal data
+        handle_signals=False,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+    )
+
+
+async def _bind(host: str, port: int) -> list[socket.socket]:
+    """Return a bound socket for each address of a host; raise `OSError` when one of them is taken."""
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    bound: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            each = socket.socket(family, kind, protocol)
+            bound.append(each)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            each.setblocking(False)
+            each.bind(address)
+    except OSError:
+        for each in bound:
+            each.close()
+        raise
+    return bound
+
+
+async def _fade(runner: web.AppRunner, then: Callable[[], Awaitable[None]]) -> None:
+    """Take no more connections, close those that idle, and wait for the rest."""
+    server = runner.server
+    assert server is not None, "it has been set up"  # noqa: S101
+    try:
+        for site in list(runner.sites):
+            await site.stop()
+        await asyncio.sleep(0)  # what has just arrived begins to be answered
+        server.pre_shutdown()
+        async with asyncio.timeout(FADE_SECONDS):
+            while server.connections:  # noqa: ASYNC110 - it tells nobody when the last one has ended
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    except TimeoutError:
+        log.warning("requests were cut off: they had begun long before a reload", requests=len(server.connections))
+    finally:
+        await runner.cleanup()
+        await then()

@@ -42,7 +42,7 @@ class LmtpListener:
         found = split_listen(listen)
         if found is None:
             raise ConfigError([f"{KEY}: '{listen}' is no address; expected for example 127.0.0.1:2424"])
-        (self._host, self._port), self._reports = found, reports
+        (self._host, self._port), self.reports = found, reports  # a reload puts another in its place
         self._server: asyncio.Server | None = None
         self._sessions: set[_Session] = set()
         self._storing = 0
@@ -117,7 +117,7 @@ class LmtpListener:
 
     async def _verdict(self, raw: bytes, recipient: str, sender: str) -> str:
         try:
-            await self._reports.take(raw, (recipient,), envelope_sender=sender)
+            await self.reports.take(raw, (recipient,), envelope_sender=sender)
         except InvalidInput:
             return _NEVER
         except NotifierError as error:

@@ -1,10 +1,11 @@
 """The parts of the daemon that requests are handed to; `app` fills it in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from notifier.clock import Clock
 from notifier.config import Config
+from notifier.domain.actor import Actor
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.stages.broadcasts import Broadcasts
@@ -24,6 +25,7 @@ from notifier.stages.replies import Inbox
 from notifier.stages.test_sends import TestSends
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
+from notifier.storage.views import ReloadView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +62,4 @@ class Parts:
     link_secrets: tuple[str, ...]  # the one that signs, then those before it, whose links are good too
     provider_states: Callable[[], dict[str, str]]
     not_ready: Callable[[], list[str]]  # reasons; empty = ready
+    reload: Callable[[Actor], Awaitable[ReloadView]]
