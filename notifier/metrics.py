@@ -9,6 +9,7 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from notifier.domain.any_service import ANY
 from notifier.domain.broadcast import SENDABLE_KINDS, BroadcastState
 from notifier.domain.complaint import NotCounted
 from notifier.domain.incident import DismissReason, IncidentState
@@ -187,6 +188,8 @@ class Metrics:
         _touch(self.feed_silences, services)
         _touch(self.source_clock_ahead, sources)
         _touch(self.evidence, services, ("likely", "certain"))
+        if len(services) > 1:
+            _touch(self.evidence, (ANY,), ("likely", "certain"))
         _touch(self.incidents, IncidentState, services)
         _touch(self.incidents_opened, services, ("daemon", "person"))
         _touch(self.attempts, providers, ATTEMPT_OUTCOMES)

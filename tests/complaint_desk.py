@@ -63,11 +63,13 @@ class Desk:
         playbooks = dict.fromkeys(SERVICES, self.playbook)
         return Detection(database or self.database, self.config, self.clock, self.queue, self.metrics, playbooks)
 
-    def place(self, code: str = "94110", city: str = "San Francisco", households: int = 8) -> None:
+    def place(
+        self, code: str = "94110", city: str = "San Francisco", households: int = 8, services: str = "|power|"
+    ) -> None:
         """Add a postal code in a city, with households `CODE-1`, `CODE-2`, ..."""
         regions = [self.town.region(code), self.town.region(city, kind="city")]
         for number in range(1, households + 1):
-            self.town.household(f"{code}-{number}", *regions)
+            self.town.household(f"{code}-{number}", *regions, services=services)
 
     async def complain(self, *customers: str, at: datetime | None = None, **fields: object) -> list[Accepted]:
         """Let customers complain one after the other, and return the answers."""

@@ -12,11 +12,11 @@ Formulas, parameters and what was tried: docs/detection.md.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from math import log, sqrt
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from notifier.domain.local_time import US_PER_HOUR
-from notifier.domain.shape import Shape
+from notifier.domain.local_time import US_PER_HOUR, LocalTime
 
 SPAN_US = US_PER_HOUR * 3 // 2  # the longest window: what rises more slowly is the companion's
 REFERENCE_US = 12 * US_PER_HOUR  # before a window, to learn what kind of day it is
@@ -52,6 +52,24 @@ class Window(NamedTuple):
 NOTHING = Window(0.0, 0, 0, 0.0, 0)
 
 
+class Rhythm(Protocol):
+    """What a cell must know of the hours: a `notifier.domain.shape.Shape`, or what stands in its place."""
+
+    @property
+    def local(self) -> LocalTime:
+        """Return the clock of the hours."""
+        ...
+
+    @property
+    def hours_of_day(self) -> Sequence[float]:
+        """Return the mean day, hour by hour; 1 on average."""
+        ...
+
+    def integral(self, at_us: int) -> float:
+        """Return the integral from a fixed origin up to an instant, in hours; only differences count."""
+        ...
+
+
 class Cell:
     """The recent complaints of one cell, oldest first.
 
@@ -75,7 +93,7 @@ class Cell:
         "times",
     )
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Rhythm) -> None:
         self.shape = shape
         self.day: int | None = None  # the local day its level is for; None = no level yet
         self._per_hour = 0.0
@@ -97,7 +115,7 @@ class Cell:
             self._per_hour = per_hour
             self._make_anew_from(0)
 
-    def set_shape(self, shape: Shape) -> None:
+    def set_shape(self, shape: Rhythm) -> None:
         """Put a new shape into force."""
         self.shape = shape
         self._make_anew_from(0)
@@ -115,6 +133,16 @@ class Cell:
             self._make_anew_from(place)
         if len(times) > FORGET_AT_LEAST and times[FORGET_AT_LEAST - 1] < times[-1] - KEEP_US:
             self._forget(bisect_left(times, times[-1] - KEEP_US))
+
+    def customers(self, since_us: int) -> list[int]:
+        """Return when verified customers counted since a time, oldest first."""
+        first = bisect_left(self.times, since_us)
+        return [at_us for at_us, verified in zip(self.times[first:], self._verified[first:], strict=True) if verified]
+
+    @property
+    def per_hour(self) -> float:
+        """Return how many complaints are expected per hour of average weight."""
+        return self._per_hour
 
     def is_calm(self) -> bool:
         """Tell whether its newest complaint ends no window that counts; it scores `CALM_AT_MOST` at most."""

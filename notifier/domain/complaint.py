@@ -99,6 +99,7 @@ class Counting(Struct, frozen=True, kw_only=True):
     regions: tuple[int, ...]  # as evidence; for the baseline only when `not_counted` is history or late
     not_counted: NotCounted | None
     feeds: bool = True  # it is counted for the baseline
+    named_before: tuple[int, ...] = ()  # of `regions`, those in which its customer counted with another service
 
 
 class Strangers(NamedTuple):
@@ -279,12 +280,15 @@ def count(
     strangers_at_most: int,
     per_address_at_most: int,
     feeds: bool = True,
+    named_before: Container[int] = (),
 ) -> Counting:
     """Decide where a complaint counts.
 
     `feeds_only` is what `baseline_only` returned, `feeds` what `may_feed` did. `counted_before` are the regions in
     which the same reporter counted within 24 hours, `strangers` the unverified ones that counted there and from the
     same address. One stranger a day and place feeds the baseline: ordinary ones do, a flood of invented ones does not.
+    `named_before` are the regions in which a customer counted within 24 hours, whatever was named: another service is
+    evidence of its own there, but no other customer.
     """
     if where.unknown is not None:
         return Counting(regions=(), not_counted=where.unknown)
@@ -295,4 +299,9 @@ def count(
         return Counting(regions=regions if feeds else (), not_counted=feeds_only)
     if not verified and (strangers.in_place >= strangers_at_most or strangers.from_address >= per_address_at_most):
         return Counting(regions=(), not_counted=NotCounted.UNVERIFIED_CAP)
-    return Counting(regions=regions, not_counted=None, feeds=verified or strangers.in_place_today == 0)
+    return Counting(
+        regions=regions,
+        not_counted=None,
+        feeds=verified or strangers.in_place_today == 0,
+        named_before=tuple([each for each in regions if each in named_before]) if verified else (),
+    )

@@ -62,6 +62,7 @@ class CountedComplaint:
     at_us: int  # its effective time
     verified: bool
     regions: Sequence[int]  # in which it counts and which are watched, narrow before wide
+    named_before: Sequence[int] = ()  # those of them in which its customer had counted with another service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ class Finding:
     window: Window
     grade: Grade
     position: int  # of the complaint that brought it
+    named: str = ""  # of a cell of any service: the one that most of its callers name
 
 
 class Detector:
@@ -111,6 +113,10 @@ class Detector:
     def ignore_before(self, since: Mapping[CellKey, int]) -> None:
         """Say where an incident was dismissed or resolved, and when: what came before is no evidence any more."""
         self._since = since
+
+    def ended_us(self, key: CellKey) -> int:
+        """Return since when complaints of a cell may be evidence."""
+        return self._since.get(key, BEGINNING_US)
 
     def needs_level(self, complaint: CountedComplaint, day: int) -> Iterator[CellKey]:
         """Yield the cells a complaint touches that have no level for this local day yet."""
@@ -187,7 +193,7 @@ class Detector:
         """Return the cells with the highest scores at an instant, for display; quiet ones are left out."""
         scored = []
         for key, cell in self.cells.items():
-            if cell.day is not None and cell.times[-1] > at_us - SPAN_US:
+            if cell.day is not None and cell.times and cell.times[-1] > at_us - SPAN_US:
                 then_us = max(at_us, cell.times[-1])
                 window = cell.evaluate(then_us)
                 if window.score > 0:

@@ -12,12 +12,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from math import log
 
-from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Window
+from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Rhythm, Window
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Grade, Thresholds
 from notifier.domain.evidence_words import callers, opening_words, usual
 from notifier.domain.local_time import US_PER_HOUR
-from notifier.domain.shape import Shape
 from notifier.domain.surge import WEIGHT
 from notifier.domain.text import figure
 
@@ -110,7 +109,7 @@ def _with_bonus(window: Window, needed: Needed) -> Window:
     return window._replace(score=window.score + needed.bonus)
 
 
-def steps(times: Sequence[int], shape: Shape, per_hour: float, from_us: int, until_us: int) -> list[Step]:
+def steps(times: Sequence[int], shape: Rhythm, per_hour: float, from_us: int, until_us: int) -> list[Step]:
     """Return a plot of complaints beside the baseline, at most 60 steps of a handy length; the last ends at the end.
 
     `times` ascend; `per_hour` are complaints per hour of average weight.

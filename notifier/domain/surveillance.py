@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from notifier.domain.any_service import ANY, AnyService, Part
 from notifier.domain.baseline import Baseline
 from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
 from notifier.domain.cell import KEEP_US
@@ -73,6 +74,8 @@ class Surveillance:
         self.local = local
         self.services = tuple(customers_at_least)
         self.detector = Detector(local, thresholds, customers_at_least)
+        several = len(self.services) > 1  # with one service there is nothing else that could be named
+        self._any = AnyService(self.detector, thresholds, customers_at_least) if several else None
         self.changes = Changes()
         self._rank = kinds
         self._state = BaselineState()
@@ -82,7 +85,10 @@ class Surveillance:
             self.detector.set_shape(service, Shape(FLAT, local))
 
     def observe(self, counts: Counts, complaint: CountedComplaint) -> list[Finding]:
-        """Decide about the next complaint: return its cells that have reached a grade, narrow before wide."""
+        """Decide about the next complaint: return its cells that have reached a grade, narrow before wide.
+
+        After those of its service come those of any service.
+        """
         watched = self._watched(counts, complaint)
         if watched is None:
             return []
@@ -91,7 +97,11 @@ class Surveillance:
             self.begin_day(counts, day)
         self._hear(counts, watched)
         self._give_levels(counts, watched)
-        return self.detector.feed(watched)
+        findings = self.detector.feed(watched)
+        if self._any is not None and watched.verified:
+            self._any.take_in(watched)
+            findings += self._of_any_service(counts, self._any, watched)
+        return findings
 
     def without_level(self, counts: Counts, complaints: Iterable[CountedComplaint]) -> list[CellKey]:
         """Return the cells that the next complaints will need a level for: who has many may look them up together."""
@@ -102,7 +112,22 @@ class Surveillance:
             if watched is not None:
                 day = max(day, self.local.day(watched.at_us))
                 cells.update(dict.fromkeys(self.detector.needs_level(watched, day)))
+                self._add_beside(cells, watched, day)
         return list(cells)
+
+    def _add_beside(self, cells: dict[CellKey, None], complaint: CountedComplaint, day: int) -> None:
+        """Add the cells of the other services of a region where several are complained about."""
+        if self._any is None:
+            return
+        for region_id in complaint.regions:
+            keys = [CellKey(region_id, service) for service in self.services]
+            known = [self.detector.cells.get(key) for key in keys]
+            named = sum(
+                key in cells or bool(cell is not None and cell.times) for key, cell in zip(keys, known, strict=True)
+            )
+            if named > 1:
+                missing = [key for key, cell in zip(keys, known, strict=True) if cell is None or cell.day != day]
+                cells.update(dict.fromkeys(missing))
 
     def level(self, counts: Counts, key: CellKey) -> Level:
         """Return the level of a cell on this day, put into force or not."""
@@ -110,14 +135,31 @@ class Surveillance:
 
     def expected(self, counts: Counts, key: CellKey, since_us: int, until_us: int) -> float:
         """Return how many complaints the baseline of this day expects in a cell between two times."""
-        shape = self.baseline.shape(key.service)
-        return self.level(counts, key).per_hour * (shape.integral(until_us) - shape.integral(since_us))
+        expected = 0.0
+        for part in self.parts_of(key):
+            shape = self.baseline.shape(part.service)
+            expected += self.level(counts, part).per_hour * (shape.integral(until_us) - shape.integral(since_us))
+        return expected
+
+    def parts_of(self, key: CellKey) -> list[CellKey]:
+        """Return the cells a cell consists of: that of any service of those heard there, another one of itself."""
+        if key.service != ANY:
+            return [key]
+        parts = [CellKey(key.region_id, service) for service in self.services]
+        return [part for part in parts if self._is_heard(part)]
+
+    def _is_heard(self, key: CellKey) -> bool:
+        """Tell whether anything is known to expect in a cell: a service that was never heard adds nothing to others."""
+        cell = self.detector.cells.get(key)
+        return bool(cell is not None and cell.times) or self.baseline.history(key.service).daily_mean is not None
 
     def begin_day(self, counts: PastCounts, day: int) -> NewDay:
         """Make the baseline of a local day and put it into force; cells that have been idle are forgotten."""
         in_force = {service: self.baseline.shape(service) for service in self.services}
         new = begin_day(counts, day, self.services, self.local, self._state, in_force)
         self.detector.forget_idle(self.local.instant(day * US_PER_DAY))
+        if self._any is not None:
+            self._any.forget_idle(self.local.instant(day * US_PER_DAY))
         self.changes.days.append(new)
         levels = self.changes.levels
         self.changes.levels = {key: level for key, level in levels.items() if key.service not in new.imported}
@@ -157,6 +199,15 @@ class Surveillance:
         if watched is not None:
             self._heard[watched.service] = max(watched.at_us, self._heard.get(watched.service, watched.at_us))
             self.detector.remember(watched)
+            if self._any is not None:
+                self._any.take_in(watched)
+
+    def mark_recorded(self, key: CellKey, at_us: int, grade: str) -> None:
+        """Note that evidence of a cell is stored; of services that are not watched any more nothing is kept."""
+        if key.service in self.services:
+            self.detector.mark_recorded(key, at_us, grade)
+        elif self._any is not None and key.service == ANY:
+            self._any.mark_recorded(key.region_id, at_us, grade)
 
     def recall_levels(self, counts: Counts) -> None:
         """Put the stored levels of the remembered cells into force."""
@@ -190,6 +241,7 @@ class Surveillance:
             at_us=complaint.at_us,
             verified=complaint.verified,
             regions=regions,
+            named_before=[region_id for region_id in complaint.named_before if region_id in regions],
         )
 
     def _hear(self, counts: Counts, complaint: CountedComplaint) -> None:
@@ -236,6 +288,32 @@ class Surveillance:
             if is_new:
                 self.changes.levels[key] = level
             self.detector.set_level(key, day, level)
+
+    def _of_any_service(self, counts: Counts, any_service: AnyService, complaint: CountedComplaint) -> list[Finding]:
+        """Return the cells of any service that have something to tell with a complaint, narrow before wide."""
+        found = []
+        for region_id in complaint.regions:
+            if region_id in complaint.named_before or not any_service.may_tell(region_id):
+                continue
+            parts = self.parts(counts, region_id)
+            finding = any_service.look(region_id, parts, self.baseline.day, complaint.position)
+            if finding is not None:
+                found.append(finding)
+        return found
+
+    def parts(self, counts: Counts, region_id: int) -> list[Part]:
+        """Return what is expected in a region on this day, service by service; what was never heard is not expected."""
+        parts, day = [], self.baseline.day
+        for key in self.parts_of(CellKey(region_id, ANY)):
+            cell = self.detector.cells.get(key)
+            if cell is None or cell.day != day:
+                level, is_new = self._level_of(counts, key)
+                if is_new:
+                    self.changes.levels[key] = level
+                self.detector.set_level(key, day, level)
+                cell = self.detector.cells[key]
+            parts.append(Part(self.detector.shape(key.service), cell.per_hour, cell.daily_mean))
+        return parts
 
     def _level_of(self, counts: Counts, key: CellKey) -> tuple[Level, bool]:
         day = self.baseline.day

@@ -1,9 +1,10 @@
 """A detector that is stopped anywhere and rebuilt from the store decides what one that was never stopped decides.
 
-Streams are drawn at random: bursts and single calls, repeats, strangers, complaints that come late, nights, the Sunday
-on which clocks change, silences, dismissed and resolved incidents, imported history. Each is played twice, once with a
-detector that is never stopped and decides all that waits at once; once with one that is stopped before any event,
-between any two batches, and killed between a decision and its commit. What both leave in the store is the same.
+Streams are drawn at random: bursts and single calls about several services, repeats, strangers, complaints that come
+late, nights, the Sunday on which clocks change, silences, dismissed and resolved incidents, imported history. Each is
+played twice, once with a detector that is never stopped and decides all that waits at once; once with one that is
+stopped before any event, between any two batches, and killed between a decision and its commit. What both leave in the
+store is the same.
 """
 
 import asyncio
@@ -50,6 +51,7 @@ class Call:
     code: int
     household: int
     trusted: bool
+    service: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ CALLS = st.builds(
     code=st.integers(0, len(CODES) - 1),
     household=st.integers(1, HOUSEHOLDS),
     trusted=st.integers(0, 9).map(bool),
+    service=st.sampled_from(["power", "power", "internet", "water"]),
 )
 EVENTS = st.builds(
     Event,
@@ -111,7 +114,7 @@ def templates() -> Iterator[tuple[Path, Path]]:
         database = SqliteDatabase(empty)
         desk = Desk(database)
         for code in CODES:
-            desk.place(code, households=HOUSEHOLDS)
+            desk.place(code, households=HOUSEHOLDS, services="|internet|power|water|")
         database.close()
         shutil.copyfile(empty, known)
         database = SqliteDatabase(known)
@@ -177,6 +180,7 @@ async def _play(desk: Desk, events: Sequence[Event], *, stops: bool) -> None:
                 customer_id=f"{CODES[call.code]}-{call.household}",
                 occurred_at=desk.clock.at - call.ago * MINUTE,
                 source="api" if call.trusted else "web",
+                service=call.service,
             )
             for call in event.calls
         ]

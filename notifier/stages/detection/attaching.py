@@ -9,11 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from notifier.domain.any_service import ANY
 from notifier.domain.cell import SPAN_US
 from notifier.domain.detection import Finding
 from notifier.domain.incident import Evidence, Impact, IncidentState
 from notifier.domain.playbook import Mode, Playbook
 from notifier.domain.surveillance import Surveillance
+from notifier.stages.detection.any_service import (
+    is_guessed,
+    is_of_any,
+    named_by,
+    service_of,
+    stands_of_one,
+    take_over,
+)
 from notifier.stages.detection.placing import Placing, Split
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
@@ -60,16 +69,23 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
         for finding in findings:
             detector.record_evidence(tx, _evidence(finding))
         return []
+    if findings[0].cell.service == ANY and _stands_of_one(tx, group, attaching):
+        for finding in findings:
+            detector.record_evidence(tx, _evidence(finding))
+        return []
     standing, joins = _standing(tx, group, attaching)
+    if standing is None:
+        standing = _taken_over(tx, group, attaching)
     if standing is None:
         opened = _open(tx, group, attaching)
         _attach(tx, opened.incident_id, findings, attaching.now)
         return [opened]
+    _follow_guess(tx, standing, findings[0], attaching)
     is_due = joins or _is_first_of_minute(tx, standing, findings[0].at_us)
     _attach(tx, standing, findings, attaching.now)
     if not is_due:
         return []
-    placing = _placing(tx, findings, attaching)
+    placing = _placing(tx, findings, attaching, ANY if is_of_any(tx, standing) else None)
     placing.note_beside(standing, [finding.cell.region_id for finding in findings], likely=attaching.likely)
     return [_open_second(tx, split, attaching) for split in placing.place_anew(standing)]
 
@@ -90,6 +106,36 @@ def _standing(tx: Transaction, group: Group, attaching: Attaching) -> tuple[int 
     return (None, False) if beside is None else (beside.id, True)
 
 
+def _stands_of_one(tx: Transaction, group: Group, attaching: Attaching) -> bool:
+    """Tell whether an incident of a single service stands where customers name several."""
+    path = attaching.around.path(tx, group.regions)
+    placings = (_placing(tx, group.findings, attaching, service) for service in attaching.surveillance.services)
+    return stands_of_one(tx, placings, group.findings[0].cell.region_id, path)
+
+
+def _follow_guess(tx: Transaction, incident_id: int, finding: Finding, attaching: Attaching) -> None:
+    """Let an incident whose service is a guess be about the one that more of its customers name by now."""
+    guessed, named = incidents.load(tx, incident_id).service, service_of(finding)
+    if finding.cell.service != ANY or named == guessed or not is_guessed(tx, incident_id):
+        return
+    placing = _placing(tx, [finding], attaching, ANY)
+    if placing.may_be_placed(incident_id) and named_by(tx, finding, named) > named_by(tx, finding, guessed):
+        take_over(tx, incident_id, service=named, playbook=attaching.playbook, now=attaching.now)
+
+
+def _taken_over(tx: Transaction, group: Group, attaching: Attaching) -> int | None:
+    """Return the incident whose service was guessed and which this evidence has just named."""
+    finding = group.findings[0]
+    if finding.cell.service == ANY or len(attaching.surveillance.services) == 1:
+        return None
+    placing = _placing(tx, group.findings, attaching, ANY)
+    standing = placing.standing(finding.cell.region_id, attaching.around.path(tx, group.regions))
+    if standing is None or not placing.may_be_placed(standing) or not is_guessed(tx, standing):
+        return None
+    take_over(tx, standing, service=finding.cell.service, playbook=attaching.playbook, now=attaching.now)
+    return standing
+
+
 def _attach(tx: Transaction, incident_id: int, findings: Sequence[Finding], now: datetime) -> None:
     for finding in findings:
         evidence = _evidence(finding)
@@ -105,7 +151,7 @@ def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
         tx,
         placing.first_place([finding.cell.region_id for finding in group.findings]),
         attaching,
-        service=narrowest.cell.service,
+        service=service_of(narrowest),
         began_at=to_instant(narrowest.window.from_us),
         correlation_id=group.correlation_id,
     )
@@ -163,10 +209,11 @@ def _open_suspected(
     return Opened(incident_id=incident_id, service=service, correlation_id=correlation_id)
 
 
-def _placing(tx: Transaction, findings: Sequence[Finding], attaching: Attaching) -> Placing:
+def _placing(tx: Transaction, findings: Sequence[Finding], attaching: Attaching, service: str | None = None) -> Placing:
+    """Return the places of the incidents of a service, that of the findings when none is said."""
     narrowest = findings[0]
     suspicion = Suspicion(
-        service=narrowest.cell.service,
+        service=service or narrowest.cell.service,
         since_us=min(finding.window.from_us for finding in findings),
         until_us=max(finding.at_us for finding in findings),
         position=narrowest.position,

@@ -65,6 +65,10 @@ class Placing:
         named = [each for each in meeting if region_id in each.place]
         return max((each.id for each in named or meeting), default=None)
 
+    def may_be_placed(self, incident_id: int) -> bool:
+        """Tell whether an open incident is the daemon's own suspicion, and nobody has begun on it."""
+        return any(each.id == incident_id and each.may_be_placed for each in self._open)
+
     def _shares_a_site(self, incident: OpenIncident, region_id: int) -> bool:
         if any(self._around.meeting(self._tx, self._service, region_id, each) > 0 for each in incident.place):
             return True

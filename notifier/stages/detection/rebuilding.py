@@ -27,7 +27,7 @@ def rebuild(tx: Transaction, surveillance: Surveillance, regions: Regions) -> in
             surveillance.remember(counts, complaint)
     counts.expect(list(surveillance.detector.cells))
     surveillance.recall_levels(counts)
-    for key, at_us, grade in detector.newest_evidence(tx, row.newest_us - SPAN_US):
-        if key.service in surveillance.services:
-            surveillance.detector.mark_recorded(key, at_us, grade)
+    # twice the span: a late complaint asks whether a service of its region had evidence in the span before it
+    for key, at_us, grade in detector.newest_evidence(tx, row.newest_us - 2 * SPAN_US):
+        surveillance.mark_recorded(key, at_us, grade)
     return row.position

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from notifier.domain.playbook import Playbook
 from notifier.domain.surveillance import Changes, Surveillance
+from notifier.stages.detection.any_service import service_of
 from notifier.stages.detection.attaching import Attaching, Group, Opened, attach_or_open
 from notifier.stages.detection.surroundings import Surroundings
 from notifier.storage.database import Transaction
@@ -44,7 +45,7 @@ def save(
     around.refresh(now)
     opened: list[Opened] = []
     for group in batch.groups:
-        service = group.findings[0].cell.service
+        service = service_of(group.findings[0])
         attaching = Attaching(
             around=around, surveillance=surveillance, playbook=playbooks[service], likely=likely, now=now
         )

@@ -23,6 +23,7 @@ from notifier.domain.surveillance import Changes, Surveillance, ranks
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.detection import people
+from notifier.stages.detection.any_service import apart
 from notifier.stages.detection.attaching import SPAN, Group, Opened
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.stages.detection.rebuilding import rebuild
@@ -127,8 +128,8 @@ class Detection:
                 break
             batch.newest_us = max(batch.newest_us, streamed.counted.at_us)
             findings = self._surveillance.observe(counts, streamed.counted)
-            if findings:
-                batch.groups.append(Group(findings, streamed.correlation_id, streamed.counted.regions))
+            for alike in apart(findings):
+                batch.groups.append(Group(alike, streamed.correlation_id, streamed.counted.regions))
             begun = self._surveillance.baseline.day
         batch.changes = self._surveillance.take_changes()
         return batch
@@ -194,7 +195,10 @@ class Detection:
         return self._surveillance.take_changes()
 
     async def dismiss_subsided(self) -> None:
-        """Dismiss suspected incidents that have had no new evidence for as long as their playbook says."""
+        """Dismiss suspected incidents that have had no new evidence for as long as their playbook says.
+
+        Those that have been certain wait for a person, a day at least.
+        """
         now = self._clock.now()
         by_time: dict[timedelta, list[str]] = {}
         for service in self._services:

@@ -106,7 +106,7 @@ class Surroundings:
         regions = sorted({region_id for path in callers for region_id in path})
         keys = [CellKey(region_id, suspicion.service) for region_id in regions]
         counts = StoredCounts(tx, self._regions)
-        counts.expect(keys)
+        counts.expect([part for key in keys for part in surveillance.parts_of(key)])
         return Excess(
             callers=[Callers(path=path, number=number) for path, number in sorted(callers.items())],
             expected={

@@ -166,7 +166,7 @@ class Storing:
 
     def _decide(self, batch: Batch, one: Prepared, place: _Placed, now: datetime) -> StoredComplaint:
         request, where, claim = one.request, place.where, place.claim
-        strangers, written_from = NO_STRANGERS, None
+        strangers, written_from, again = NO_STRANGERS, None, one.again or not where.regions
         if where.regions and not claim.verified and place.feeds_only is None:
             written_from = _digest(request.source_address or one.address or claim.reporter)
             strangers = batch.strangers_before(where.regions[0].id, request.service, written_from, place.effective_at)
@@ -174,7 +174,8 @@ class Storing:
             where,
             verified=claim.verified,
             feeds_only=place.feeds_only,
-            counted_before=batch.counted_before(claim) if where.regions and not one.again else (),
+            counted_before=() if again else batch.counted_before(claim),
+            named_before=() if again or place.feeds_only is not None else batch.named_before(claim),
             strangers=strangers,
             strangers_at_most=self._config.detection.unverified_at_most,
             per_address_at_most=self._config.detection.unverified_per_address_at_most,
@@ -199,6 +200,7 @@ class Storing:
             verified=claim.verified,
             regions=tuple([region.id for region in where.regions]),
             counted_regions=counting.regions,
+            named_before=counting.named_before,
             not_counted=counting.not_counted,
             correlation_id=one.correlation_id,
             answer_to=one.address if one.hears_back and claim.verified else None,

@@ -5,7 +5,7 @@ remembered here; at the end the rows are written in order. A batch lives as long
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -42,7 +42,7 @@ class _Earlier:
 
     external_ids: dict[tuple[str, str], StoredComplaint] = field(default_factory=dict)
     keys: dict[tuple[int, str], StoredComplaint] = field(default_factory=dict)
-    counted: defaultdict[tuple[str, str], list[StoredComplaint]] = field(default_factory=lambda: defaultdict(list))
+    counted: defaultdict[str, list[StoredComplaint]] = field(default_factory=lambda: defaultdict(list))
     strangers: defaultdict[tuple[int, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     addresses: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
@@ -62,6 +62,7 @@ class Batch:
         self._keys = {keys[n] for (n,) in look_up(tx, "n", _KEYS, keys)}
         self._earlier = _Earlier()
         self._counted: defaultdict[Claim, set[int]] = defaultdict(set)
+        self._named: defaultdict[Claim, set[int]] = defaultdict(set)
         self._new: list[StoredComplaint] = []
         self._ids: Sequence[int] = ()
         self._counts = Counts()
@@ -83,23 +84,43 @@ class Batch:
         """Look up where the reporters of these claims counted before the batch."""
         distinct = list(dict.fromkeys(claims))
         keys = [
-            (claim.reporter, claim.service, claim.at - _AGAIN, claim.at + _AGAIN, +claim.verified, +claim.with_baseline)
+            (claim.reporter, claim.at - _AGAIN, claim.at + _AGAIN, +claim.verified, +claim.with_baseline)
             for claim in distinct
         ]
-        for n, regions in look_up(self._tx, "n, counted_regions", _COUNTED, keys):
-            self._counted[distinct[n]].update(from_json(regions, list[int]))
+        for n, service, regions, before in look_up(
+            self._tx, "n, service, counted_regions, named_before", _COUNTED, keys
+        ):
+            claim, counted = distinct[n], from_json(regions, list[int])
+            if service == claim.service:
+                self._counted[claim].update(counted)
+            self._named[claim].update(
+                counted if before is None else {*counted}.difference(from_json(before, list[int]))
+            )
 
     def counted_before(self, claim: Claim) -> set[int]:
         """Return the regions in which a reporter counted within 24 hours of a time; the claim must be expected."""
         found = set(self._counted.get(claim, ()))
-        for other in self._earlier.counted.get((claim.reporter, claim.service), ()):
+        for other in self._earlier_of(claim):
+            if other.service == claim.service:
+                found.update(other.counted_regions)
+        return found
+
+    def named_before(self, claim: Claim) -> set[int]:
+        """Return the regions in which a reporter counted as a new customer within 24 hours, whatever was named."""
+        found = set(self._named.get(claim, ()))
+        for other in self._earlier_of(claim):
+            found.update(each for each in other.counted_regions if each not in other.named_before)
+        return found
+
+    def _earlier_of(self, claim: Claim) -> Iterator[StoredComplaint]:
+        """Yield what its reporter counted with before, in this batch."""
+        for other in self._earlier.counted.get(claim.reporter, ()):
             if (
                 abs(to_micros(other.effective_at) - claim.at) < _AGAIN
                 and other.verified >= claim.verified
                 and (other.not_counted is None or claim.with_baseline)
             ):
-                found.update(other.counted_regions)
-        return found
+                yield other
 
     def strangers_before(
         self, place_region_id: int, service: str, written_from: str, effective_at: datetime
@@ -126,7 +147,7 @@ class Batch:
         if complaint.api_key_id is not None and complaint.idempotency_key is not None:
             self._earlier.keys[complaint.api_key_id, complaint.idempotency_key] = complaint
         if complaint.counted_regions:
-            self._earlier.counted[complaint.reporter, complaint.service].append(complaint)
+            self._earlier.counted[complaint.reporter].append(complaint)
             if not complaint.verified and complaint.not_counted is None:
                 at = to_micros(complaint.effective_at)
                 self._earlier.strangers[complaint.regions[0], complaint.service].append(at)
@@ -148,8 +169,9 @@ _EXTERNAL_IDS = """SELECT k.key - {first} AS n FROM {each} CROSS JOIN complaints
                    WHERE c.source = k.value ->> 0 AND c.external_id = k.value ->> 1"""
 _KEYS = """SELECT k.key - {first} AS n FROM {each} CROSS JOIN complaints AS c
            WHERE c.api_key_id = CAST(k.value ->> 0 AS BIGINT) AND c.idempotency_key = k.value ->> 1"""
-_COUNTED = """SELECT k.key - {first} AS n, c.counted_regions FROM {each} CROSS JOIN complaints AS c
-              WHERE c.reporter = k.value ->> 0 AND c.service = k.value ->> 1
-                AND c.effective_at > CAST(k.value ->> 2 AS BIGINT) AND c.effective_at < CAST(k.value ->> 3 AS BIGINT)
-                AND c.counted_regions <> '[]' AND c.verified >= CAST(k.value ->> 4 AS BIGINT)
-                AND (c.not_counted IS NULL OR CAST(k.value ->> 5 AS BIGINT) = 1)"""
+_COUNTED = """SELECT k.key - {first} AS n, c.service, c.counted_regions, c.named_before
+              FROM {each} CROSS JOIN complaints AS c
+              WHERE c.reporter = k.value ->> 0
+                AND c.effective_at > CAST(k.value ->> 1 AS BIGINT) AND c.effective_at < CAST(k.value ->> 2 AS BIGINT)
+                AND c.counted_regions <> '[]' AND c.verified >= CAST(k.value ->> 3 AS BIGINT)
+                AND (c.not_counted IS NULL OR CAST(k.value ->> 4 AS BIGINT) = 1)"""

@@ -41,6 +41,7 @@ class StoredComplaint(Struct, kw_only=True):  # thousands a second: a struct is 
     correlation_id: str
     answer_to: str | None = None  # the address it came from, "" = the customer; None: nobody hears back
     written_from: str | None = None  # of an unverified one: a digest of the address it was written from
+    named_before: tuple[int, ...] = ()  # of the counted regions, those in which its customer named another service
 
 
 @dataclass(slots=True)
@@ -95,6 +96,7 @@ _STORED = (
     *("id", "source", "external_id", "api_key_id", "idempotency_key", "body_hash", "reporter", "customer_id"),
     *("service", "text", "occurred_at", "received_at", "effective_at", "verified", "regions", "counted_regions"),
     *("place_region_id", "not_counted", "correlation_id", "answer_to", "written_from"),
+    "named_before",
 )
 
 
@@ -135,6 +137,7 @@ def _values(one: StoredComplaint) -> tuple[object, ...]:
         one.correlation_id,
         one.answer_to,
         one.written_from,
+        _ids(one.named_before) if one.named_before else None,
     )
 
 

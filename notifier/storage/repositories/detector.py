@@ -75,8 +75,8 @@ class StreamedComplaint:
     correlation_id: str
 
 
-_COUNTED = """SELECT id, service, effective_at, verified, counted_regions, correlation_id FROM complaints
-              WHERE not_counted IS NULL"""
+_COUNTED = """SELECT id, service, effective_at, verified, counted_regions, named_before, correlation_id
+              FROM complaints WHERE not_counted IS NULL"""
 
 
 def newest_position(tx: Transaction) -> int:
@@ -112,24 +112,29 @@ def decided_since(tx: Transaction, since_us: int, until_position: int) -> list[i
 
 def counted_at(tx: Transaction, positions: Sequence[int]) -> list[CountedComplaint]:
     """Return the complaints at some positions, ascending, that are evidence; in the order of the stream."""
-    columns = "id, service, effective_at, verified, counted_regions"
+    columns = "id, service, effective_at, verified, counted_regions, named_before"
     rows = sorted(look_up(tx, columns, _COUNTED_AT, [(position,) for position in positions]), key=itemgetter(0))
     places = {text: from_json(text, list[int]) for text in {row[4] for row in rows}}  # many rows, few places
     return [
         CountedComplaint(
-            position=position, service=service, at_us=at_us, verified=bool(verified), regions=places[regions]
+            position=position,
+            service=service,
+            at_us=at_us,
+            verified=bool(verified),
+            regions=places[regions],
+            named_before=() if before is None else from_json(before, list[int]),
         )
-        for position, service, at_us, verified, regions in rows
+        for position, service, at_us, verified, regions, before in rows
     ]
 
 
-_COUNTED_AT = """SELECT c.id, c.service, c.effective_at, c.verified, c.counted_regions
+_COUNTED_AT = """SELECT c.id, c.service, c.effective_at, c.verified, c.counted_regions, c.named_before
                  FROM {each} CROSS JOIN complaints AS c
                  WHERE c.id = CAST(k.value ->> 0 AS BIGINT) AND c.not_counted IS NULL"""
 
 
-def _streamed(row: tuple[int, str, int, int, str, str]) -> StreamedComplaint:
-    position, service, at_us, verified, regions, correlation_id = row
+def _streamed(row: tuple[int, str, int, int, str, str | None, str]) -> StreamedComplaint:
+    position, service, at_us, verified, regions, before, correlation_id = row
     return StreamedComplaint(
         counted=CountedComplaint(
             position=position,
@@ -137,6 +142,7 @@ def _streamed(row: tuple[int, str, int, int, str, str]) -> StreamedComplaint:
             at_us=at_us,
             verified=bool(verified),
             regions=from_json(regions, list[int]),
+            named_before=() if before is None else from_json(before, list[int]),
         ),
         correlation_id=correlation_id,
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifier.domain.any_service import ANY
 from notifier.domain.broadcast import BroadcastReason, BroadcastState
 from notifier.domain.errors import NotFound
 from notifier.domain.incident import (
@@ -74,8 +75,8 @@ def with_state(tx: Transaction, *states: IncidentState) -> list[StoredIncident]:
 
 
 def service_pattern(service: str) -> str:
-    """Return the LIKE pattern that finds a service in `sites.services`."""
-    return f"%|{service}|%"
+    """Return the LIKE pattern that finds a service in `sites.services`; any service is found everywhere."""
+    return "%" if service == ANY else f"%|{service}|%"
 
 
 def place_regions(tx: Transaction, incident_id: int) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifier.domain.any_service import ANY
 from notifier.domain.incident import IncidentState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
@@ -34,19 +35,26 @@ def callers_since(
 ) -> dict[tuple[int, ...], int]:
     """Return how many verified complaints counted since a time, by the regions they count in.
 
-    Strangers are left out: whoever may say of himself where he is cannot move an incident about.
+    Strangers are left out: whoever may say of himself where he is cannot move an incident about. Of any service it is
+    the regions in which their customers had not named another one before.
     """
     rows = tx.tuples(
-        """SELECT counted_regions, COUNT(*) FROM complaints
-           WHERE effective_at >= :since AND effective_at <= :until AND service = :service AND verified = 1
-             AND not_counted IS NULL AND id <= :position
-           GROUP BY counted_regions""",
+        """SELECT counted_regions, CASE WHEN :service = :any THEN named_before END AS before, COUNT(*) FROM complaints
+           WHERE effective_at >= :since AND effective_at <= :until AND (service = :service OR :service = :any)
+             AND verified = 1 AND not_counted IS NULL AND id <= :position
+           GROUP BY 1, 2""",
         since=since_us,
         until=until_us,
         service=service,
+        any=ANY,
         position=position,
     )
-    return {tuple(from_json(regions, list[int])): int(number) for regions, number in rows}
+    found: dict[tuple[int, ...], int] = {}
+    for regions, named_before, number in rows:
+        before = () if named_before is None else from_json(named_before, list[int])
+        counted = tuple(each for each in from_json(regions, list[int]) if each not in before)
+        found[counted] = found.get(counted, 0) + int(number)
+    return found
 
 
 def sites_with(tx: Transaction, service: str, region_id: int) -> int:
@@ -82,16 +90,20 @@ def share_of(tx: Transaction, service: str, narrow: int, wide: int) -> float:
 
 
 def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -> list[OpenIncident]:
-    """Return the suspected and confirmed incidents of a service, and those resolved since a time, oldest first."""
+    """Return the suspected and confirmed incidents of a service, and those resolved since a time, oldest first.
+
+    Of any service they are those with evidence of that.
+    """
+    of_service = "i.service = :service" if service != ANY else _WITH_EVIDENCE
     rows = tx.tuples(
-        """SELECT i.id, i.state, i.opened_by, i.started_at,
+        f"""SELECT i.id, i.state, i.opened_by, i.started_at,
                   COALESCE((SELECT MAX(t.at) FROM timeline AS t
                              WHERE t.incident_id = i.id AND t.event = 'now_also'), i.started_at),
                   (SELECT COUNT(*) FROM (SELECT 1 FROM incident_sites AS l WHERE l.incident_id = i.id LIMIT 1) AS a),
                   CASE WHEN EXISTS (SELECT 1 FROM broadcasts AS b WHERE b.incident_id = i.id
                                     AND b.state IN ('draft', 'awaiting_approval')) THEN 1 ELSE 0 END
            FROM incidents AS i
-           WHERE i.service = :service
+           WHERE {of_service}
              AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
            ORDER BY i.id""",
         service=service,
@@ -99,9 +111,9 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
     )
     places: dict[int, list[int]] = {}
     for incident_id, region_id in tx.tuples(
-        """SELECT r.incident_id, r.region_id FROM incidents AS i
+        f"""SELECT r.incident_id, r.region_id FROM incidents AS i
            JOIN incident_regions AS r ON r.incident_id = i.id AND r.role = 'place'
-           WHERE i.service = :service
+           WHERE {of_service}
              AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
            ORDER BY r.incident_id, r.region_id""",
         service=service,
@@ -120,6 +132,9 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
         )
         for incident_id, state, opened_by, began, extended, listed, drafted in rows
     ]
+
+
+_WITH_EVIDENCE = "EXISTS (SELECT 1 FROM evidence AS e WHERE e.incident_id = i.id AND e.service = :service)"
 
 
 def regions_with_evidence(tx: Transaction, incident_id: int) -> tuple[set[int], int]:
