@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "See": {
             "status": ("notifier.cli.status:status", "The daemon at a glance."),
+            "read": ("notifier.cli.read:read", "What customers say, in their own words."),
             "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),
             "detection": ("notifier.cli.detection:detection", "Why something is suspected; backtest, calibrate."),
             "broadcasts": ("notifier.cli.broadcasts:broadcasts", "Preview, send, approve, pause or cancel an update."),

@@ -242,6 +242,28 @@ class ChoicesView(View, frozen=True, kw_only=True):
     on_call: list[str]  # who, in order; empty: nobody
 
 
+class WordsGroup(View, frozen=True, kw_only=True):
+    """The same words of one or several customers, without contacts in them."""
+
+    text: str  # as they were said last; "" = reported without words
+    times: int
+    people: int
+    newest_at: datetime
+    oldest_at: datetime
+    how: dict[str, int]  # complaint, or the meaning of a reply (out, on, status, ...) -> times
+
+
+class WordsView(View, frozen=True, kw_only=True):
+    """What customers said of an incident in their own words."""
+
+    incident_id: int
+    people: int
+    complaints: int
+    replies: int
+    groups: list[WordsGroup]  # those said last first
+    left_out: int  # older groups
+
+
 class Draft(View, frozen=True, kw_only=True):
     """The answer to every action that tells: the incident, and the broadcast that waits to be sent, if any."""
 

@@ -82,3 +82,12 @@ async def test_an_update_may_correct_how_bad_it_is(town: Served) -> None:
     assert draft["broadcast"]["facts"]["impact"] == "degraded"
     wrong = await town.post("/v1/incidents/1/eta", {"eta_at": None, "impact": "bad"})
     assert (wrong.status, wrong.json["field"]) == (422, "impact")
+
+
+async def test_an_agent_may_read_what_customers_said_and_a_viewer_may_not(town: Served) -> None:
+    await town.post("/v1/complaints", {"customer_id": "C-1", "service": "power", "text": "Dark. a@example.net"})
+    view = (await town.get("/v1/incidents/1/words?all=1", role=KeyRole.AGENT)).json
+    assert [group["text"] for group in view["groups"]] == ["Dark. [e-mail]"]
+    assert (await town.get("/v1/incidents/1/words", role=KeyRole.VIEWER)).status == 403
+    assert (await town.get("/v1/incidents/9/words")).status == 404
+    assert (await town.get("/v1/incidents/1/words?all=yes")).status == 422

@@ -1,8 +1,9 @@
-"""What a commander asks of an incident beside deciding on it: what may be said."""
+"""What a commander asks of an incident beside deciding on it: what may be said, what customers said."""
 
 from aiohttp import web
 
 from notifier.domain.actor import KeyRole
+from notifier.storage.queries import said
 from notifier.web.route import Call, answer, get
 
 
@@ -12,4 +13,13 @@ async def choices(call: Call) -> web.StreamResponse:
     return answer(await call.parts.choices.of(call.number()))
 
 
-ROUTES = (get("/v1/incidents/{id}/choices", KeyRole.VIEWER, choices),)
+async def words(call: Call) -> web.StreamResponse:
+    """Show what customers said of an incident, the same words once."""
+    every, which = call.flag(call.query("all"), "all"), call.number()
+    return answer(await call.parts.database.read(lambda tx: said.view(tx, which, every=every)))
+
+
+ROUTES = (
+    get("/v1/incidents/{id}/choices", KeyRole.VIEWER, choices),
+    get("/v1/incidents/{id}/words", KeyRole.AGENT, words),
+)
