@@ -5,22 +5,25 @@ threshold with the interval in which 95 of 100 repetitions with other weeks of t
 
 How often a threshold is passed falls about exponentially with it, so ln(incidents) is fitted by a line through the
 thresholds passed nearly as often as wanted; the fewer, the wider: a quarter to four times as often where four are
-wanted in the file, nine tenths where it is thousands. That smooths small numbers, and reaches a little beyond them.
+wanted in the file, nine tenths where it is thousands. That smooths small numbers. Where fewer than five are wanted, a
+line would have to be prolonged, and on public data the highest incidents fall less steeply than those before: there
+the eight highest are prolonged as a power of the threshold (Hill 1975 for its steepness, Weissman 1978 for what lies
+beyond), which in made-up data with tails of either kind is right in the median.
 With a truth, what it explains is left out. Without one, nobody knows which incidents were outages; two limits are given
 then: every incident was false (the threshold is too high, if at all); and chance goes on as the line through what is
 passed eight to 64 times as often as wanted, when the incidents beyond the reach of chance are taken off as outages (too
 low, if at all, because the tail is heavier and small outages look like chance). Their geometric mean is taken.
 Intervals are a bootstrap over weeks (Efron 1979; weeks, because storms and
-holidays make incidents come together); where the line is prolonged, their upper end is that of a tail half as steep.
+holidays make incidents come together); where the highest are prolonged, at least as wide as their small number asks.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log, sqrt
+from math import exp, hypot, log, sqrt
 from random import Random
 
-from notifier.backtest.rates import MONTH_US
+from notifier.backtest.rates import MONTH_US, bounds
 from notifier.backtest.record import Interval
 from notifier.backtest.scored import Scored
 from notifier.domain.errors import InvalidInput
@@ -33,8 +36,8 @@ EVENTS_AT_LEAST = 5  # incidents at a threshold that is fitted
 POINTS_AT_LEAST = 4  # thresholds that are fitted
 NEAR_AT_MOST = 4.0  # times as often as wanted, or as seldom
 NEAR_WIDTH = 6.0  # the same beyond one, of a single incident; it shrinks with the root of their number
+HIGHEST = 8  # incidents that tell how steeply what is rare falls
 FAR = (8.0, 64.0)  # times as often as wanted, where chance prevails
-SLOWER = 2.0  # times: beyond what a file holds, the tail of public data falls half as steeply as before
 BEYOND = 2.0  # times the highest score of the file: no line is prolonged further
 STEPS = 96  # thresholds looked at
 ROUNDS = 8  # of telling outages from chance; it settles after two or three
@@ -106,16 +109,25 @@ def calibrate(passed: Passed, wanted: float, *, has_truth: bool) -> Calibrated:
             expected="less, or a longer file",
         )
     factor = min(1 + NEAR_WIDTH / sqrt(events), NEAR_AT_MOST)
-    near, far = _solve(passed.thresholds, totals, events, (1 / factor, factor)), None
-    low, high = _interval(passed, events, (1 / factor, factor))
+    far = None
     if events < EVENTS_AT_LEAST:
-        held = _solve(passed.thresholds, totals, EVENTS_AT_LEAST, (1 / NEAR_AT_MOST, NEAR_AT_MOST))
-        high = max(high, held + SLOWER * (near - held))
+        tail = _tail(passed.thresholds, totals, events)
+        low, high = _interval(passed, lambda resampled: _tail(passed.thresholds, resampled, events).value)
+        near, low, high = tail.value, min(low, tail.low), max(high, tail.high)
+    else:
+        range_ = (1 / factor, factor)
+        near = _solve(passed.thresholds, totals, events, range_)
+        low, high = _interval(passed, lambda resampled: _solve(passed.thresholds, resampled, events, range_))
     value = near
     if not has_truth:
         outages = _outages(passed, events)
         far = min(_solve(passed.thresholds, _without(totals, outages), events, FAR), near)
-        low = min(low, _interval(passed, events, FAR, outages)[0])
+        low = min(
+            low,
+            _interval(passed, lambda resampled: _solve(passed.thresholds, _without(resampled, outages), events, FAR))[
+                0
+            ],
+        )
         value = sqrt(near * far)
     return Calibrated(
         wanted=wanted,
@@ -148,16 +160,35 @@ def _without(totals: Sequence[int], outages: int) -> list[int]:
     return [max(total - outages, 0) for total in totals]
 
 
-def _interval(passed: Passed, events: float, range_: tuple[float, float], outages: int = 0) -> tuple[float, float]:
+def _interval(passed: Passed, solve: Callable[[Sequence[int]], float]) -> tuple[float, float]:
     random = Random(1)  # noqa: S311  # the same file gives the same interval
     weeks = range(passed.weeks)
-    found = sorted(
-        _solve(
-            passed.thresholds, _without(passed.totals(random.choices(weeks, k=passed.weeks)), outages), events, range_
-        )
-        for _ in range(REPETITIONS)
-    )
+    found = sorted(solve(passed.totals(random.choices(weeks, k=passed.weeks))) for _ in range(REPETITIONS))
     return found[round(0.025 * (REPETITIONS - 1))], found[round(0.975 * (REPETITIONS - 1))]
+
+
+def _tail(thresholds: Sequence[float], totals: Sequence[int], events: float) -> Interval:
+    """Return the threshold that is passed `events` times, fewer than were seen, by how steeply the highest fall.
+
+    That is Weissman's quantile with Hill's steepness: the highest incidents fall like a power of the threshold. The
+    bounds are those of their number and of a gamma distributed steepness.
+    """
+    highest = BEYOND * thresholds[-1]
+    first = next((n for n, total in enumerate(totals) if total <= HIGHEST + 1), 0)
+    while first and totals[first] < 3:
+        first -= 1
+    number, over = totals[first], totals[first] - 1
+    if over < 2:
+        return Interval(value=thresholds[-1], low=thresholds[0], high=highest)
+    reached = zip(totals[first + 1 :], thresholds[first:-1], thresholds[first + 1 :], strict=True)
+    steepness = sum(total * log(high / low) for total, low, high in reached) / over
+    value, beyond = log(thresholds[first]) + steepness * log(number / events), log(number / events)
+    fewest, most = bounds(over)
+    up = steepness * hypot(beyond * (over / fewest - 1), log(most / over))
+    down = steepness * hypot(beyond * (1 - over / most), log(over / fewest))
+    return Interval(
+        value=min(exp(value), highest), low=max(exp(value - down), thresholds[0]), high=min(exp(value + up), highest)
+    )
 
 
 def _solve(thresholds: Sequence[float], totals: Sequence[int], events: float, range_: tuple[float, float]) -> float:
