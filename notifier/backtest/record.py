@@ -7,6 +7,8 @@ the file, so that they show the wall clock that people there had. No complaint a
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from notifier.domain.any_service import ANY
+
 AROUND = timedelta(hours=6)  # shown before and after an opening
 BIN = timedelta(minutes=10)  # of what is shown around an opening
 
@@ -17,7 +19,7 @@ class Opening:
 
     number: int  # 1, 2, ... in the order of opening
     region: str  # as the file writes it; of the narrowest cell
-    service: str
+    service: str  # of several that its customers name, the one that most do
     detected_at: datetime  # time of the complaint that opened it
     line: int  # of that complaint in the file
     window_from: datetime
@@ -32,6 +34,12 @@ class Opening:
     around_from: datetime  # where the bins begin
     observed_around: tuple[int, ...]  # counted complaints of the cell in bins of `BIN`
     expected_around: tuple[float, ...]  # expected ones in the same bins
+    of_any: bool = False  # its customers name several services
+
+    @property
+    def cell_service(self) -> str:
+        """Return the service of its cell in words."""
+        return f"{ANY} (most name {self.service})" if self.of_any else self.service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,12 +177,22 @@ def _opening(
         if judged and windows is not None
         else None,
         around_from=stream.on_the_wall(edges[0], index),
-        observed_around=tuple(_between(run.times[finding.cell], start, end) for start, end in pairwise(edges)),
+        of_any=bool(incident.of_any),
+        observed_around=tuple(
+            sum(_between(times, start, end) for times in _times(incident, run)) for start, end in pairwise(edges)
+        ),
         expected_around=tuple(
             incident.per_hour * (incident.shape.integral(end) - incident.shape.integral(start))
             for start, end in pairwise(edges)
         ),
     )
+
+
+def _times(incident: OpenedIncident, run: Run) -> list["array[int]"]:
+    """Return when the complaints of an incident's cell were made, service by service where several were named."""
+    cell = incident.finding.cell
+    keys = [CellKey(cell.region_id, service) for service in incident.of_any or (cell.service,)]
+    return [run.times[key] for key in keys if key in run.times]
 
 
 def _between(times: "array[int]", after_us: int, until_us: int) -> int:

@@ -8,13 +8,14 @@ anywhere gives the same incidents up to there.
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from notifier.backtest.complaint_stream import ComplaintStream
 from notifier.backtest.tallies import Reporters, Tallies, whereabouts
+from notifier.domain.any_service import ANY, Together
+from notifier.domain.cell import Rhythm
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
 from notifier.domain.local_time import US_PER_HOUR, LocalTime
-from notifier.domain.shape import Shape
 from notifier.domain.surveillance import Surveillance
 
 SUBSIDES_AFTER_US = 2 * US_PER_HOUR  # an incident without new evidence for this time is over: the default of playbooks
@@ -31,10 +32,12 @@ class OpenedIncident:
     index: int  # of the complaint in the stream
     finding: Finding
     per_hour: float  # the level of its cell then
-    shape: Shape
+    shape: Rhythm
     until_us: int  # its newest evidence
     highest: float
     also: set[int] = field(default_factory=set)  # other regions that were evidence of it
+    of_any: tuple[str, ...] = ()  # customers named several services: all of them; `finding` is of the one most named
+    is_guess: bool = False  # no service has evidence of its own yet
 
 
 @dataclass(slots=True)
@@ -77,11 +80,13 @@ class Backtest:
     def play(self, tick: Tick = lambda _: None) -> Run:
         """Decide about every complaint."""
         where = [whereabouts(regions) for regions in self._stream.places]
-        reporters, run = Reporters(), self.run
+        reporters, run, several = Reporters(), self.run, len(self._stream.services) > 1
         for index, complaint in enumerate(self._stream):
             if index % TICK_EVERY == 0:
                 tick(index)
-            counting = reporters.count(complaint.customer, complaint.service, complaint.at_us, where[complaint.place])
+            counting = reporters.count(
+                complaint.customer, complaint.service, complaint.at_us, where[complaint.place], several=several
+            )
             if counting.not_counted is not None:
                 run.not_counted[counting.not_counted] += 1
                 continue
@@ -93,6 +98,7 @@ class Backtest:
                 at_us=complaint.at_us,
                 verified=True,
                 regions=list(counting.regions),
+                named_before=counting.named_before,
             )
             self._decide(counted)
         tick(len(self._stream))
@@ -117,13 +123,16 @@ class Backtest:
                 scores = self.run.scores[key]
                 scores.at_us.append(complaint.at_us)
                 scores.score.append(score)
-        if findings:
-            self._attach_or_open(findings, complaint.position)
+        own = [finding for finding in findings if finding.cell.service != ANY]
+        if own:
+            self._attach_or_open(own, complaint.position)
+        if len(own) < len(findings):
+            self._attach_or_open_of_any([finding for finding in findings if finding.cell.service == ANY], complaint)
 
     def _attach_or_open(self, findings: Sequence[Finding], index: int) -> None:
         """Give the evidence of one complaint to an incident, as the daemon does, or open one."""
         narrowest = findings[0]
-        incident = self._standing(findings)
+        incident = self._standing(findings) or self._taken_over(findings)
         if incident is None:
             level = self.surveillance.changes.levels.get(narrowest.cell) or self.tallies.level(narrowest.cell)
             incident = OpenedIncident(
@@ -141,6 +150,52 @@ class Backtest:
             self._open[finding.cell] = incident
             if finding.cell != incident.finding.cell:
                 incident.also.add(finding.cell.region_id)
+
+    def _attach_or_open_of_any(self, findings: Sequence[Finding], complaint: CountedComplaint) -> None:
+        """Give the evidence of customers who name several services to an incident, where none of one service stands."""
+        if any(self._is_of_one(finding) for finding in findings):
+            return
+        narrowest = findings[0]
+        incident = next((each for each in map(self._known_of_any, findings) if each is not None), None)
+        if incident is None:
+            parts = self.surveillance.parts(self.tallies, narrowest.cell.region_id)
+            incident = OpenedIncident(
+                index=complaint.position,
+                finding=replace(narrowest, cell=CellKey(narrowest.cell.region_id, narrowest.named)),
+                per_hour=1.0,
+                shape=Together(parts, self.local),
+                until_us=narrowest.at_us,
+                highest=narrowest.window.score,
+                of_any=tuple(self._stream.services),
+                is_guess=True,
+            )
+            self.run.incidents.append(incident)
+        for finding in findings:
+            incident.until_us = finding.at_us
+            incident.highest = max(incident.highest, finding.window.score)
+            self._open[finding.cell] = incident
+            if finding.cell.region_id != incident.finding.cell.region_id:
+                incident.also.add(finding.cell.region_id)
+
+    def _is_of_one(self, finding: Finding) -> bool:
+        """Tell whether an incident of a single service has the region of evidence of any service."""
+        known = (self._open.get(CellKey(finding.cell.region_id, service)) for service in self._stream.services)
+        return any(each is not None and not each.of_any and _is_open(each, finding) for each in known)
+
+    def _known_of_any(self, finding: Finding) -> OpenedIncident | None:
+        known = self._open.get(CellKey(finding.cell.region_id, ANY))
+        return known if known is not None and _is_open(known, finding) else None
+
+    def _taken_over(self, findings: Sequence[Finding]) -> OpenedIncident | None:
+        """Return the incident whose service was guessed and which evidence of one service has just named."""
+        if len(self._stream.services) == 1:
+            return None
+        known = self._known_of_any(findings[0])
+        if known is None or not known.is_guess:
+            return None
+        known.is_guess = False
+        known.finding = replace(known.finding, cell=CellKey(known.finding.cell.region_id, findings[0].cell.service))
+        return known
 
     def _standing(self, findings: Sequence[Finding]) -> OpenedIncident | None:
         """Return the open incident that has the narrowest cell, else one that a wider cell has opened."""

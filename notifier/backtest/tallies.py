@@ -76,10 +76,14 @@ class Reporters:
 
     def __init__(self) -> None:
         self._counted: dict[tuple[int, str], dict[int, int]] = {}  # (customer, service) -> region -> when
+        self._named: dict[int, dict[int, int]] = {}  # customer -> region -> when it counted, whatever it named
         self._tidy_us = 0
 
-    def count(self, customer: int, service: str, at_us: int, where: Whereabouts) -> Counting:
-        """Decide in which regions the next complaint counts; complaints come in the order of time."""
+    def count(self, customer: int, service: str, at_us: int, where: Whereabouts, *, several: bool = False) -> Counting:
+        """Decide in which regions the next complaint counts; complaints come in the order of time.
+
+        `several`: there are several services to name.
+        """
         if at_us >= self._tidy_us:
             self._forget(at_us)
         counted = self._counted.get((customer, service))
@@ -87,6 +91,7 @@ class Reporters:
             before: set[int] = set()
         else:
             before = {region for region, then in counted.items() if at_us - then < _AGAIN_US}
+        named = self._named.setdefault(customer, {}) if several else {}
         counting = count(
             where,
             verified=True,
@@ -94,17 +99,21 @@ class Reporters:
             counted_before=before,
             strangers_at_most=0,
             per_address_at_most=0,
+            named_before={region for region, then in named.items() if at_us - then < _AGAIN_US},
         )
         if counting.regions:
             if counted is None:
                 counted = self._counted[customer, service] = {}
             for region_id in counting.regions:
                 counted[region_id] = at_us
+                if region_id not in counting.named_before:
+                    named[region_id] = at_us
         return counting
 
     def _forget(self, at_us: int) -> None:
         oldest = at_us - _AGAIN_US
         self._counted = {who: counted for who, counted in self._counted.items() if max(counted.values()) > oldest}
+        self._named = {who: named for who, named in self._named.items() if max(named.values(), default=0) > oldest}
         self._tidy_us = at_us + _AGAIN_US
 
 

@@ -167,7 +167,7 @@ def _print(found: "Record", out: Path | None) -> None:
                 (
                     _when(one.detected_at),
                     one.region,
-                    one.service,
+                    one.cell_service,
                     number(one.observed),
                     few(one.expected),
                     f"{one.score:.1f}",

@@ -12,6 +12,7 @@ callers of the window, the cell of that service decides. Verified customers only
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from math import fsum
 from typing import NamedTuple
 
 from notifier.domain.cell import BEGINNING_US, KEEP_US, REFERENCE_US, SPAN_US, Cell, Window
@@ -41,15 +42,18 @@ class Part(NamedTuple):
 
 
 class Together:
-    """What is expected of several services together: the sum of their levels, each with its own shape."""
+    """What is expected of several services together: the sum of their levels, each with its own shape.
+
+    Sums are exact, so that the order of the services in the configuration changes no decision.
+    """
 
     def __init__(self, parts: Sequence[Part], local: LocalTime) -> None:
         self._parts, self.local = parts, local
-        self.daily_mean = sum(part.daily_mean for part in parts)
+        self.daily_mean = fsum(part.daily_mean for part in parts)
 
     def integral(self, at_us: int) -> float:
         """Return how many complaints are expected from a fixed origin up to an instant; only differences count."""
-        return sum(part.per_hour * part.shape.integral(at_us) for part in self._parts)
+        return fsum(part.per_hour * part.shape.integral(at_us) for part in self._parts)
 
     @property
     def hours_of_day(self) -> tuple[float, ...]:
@@ -57,7 +61,7 @@ class Together:
         if not self.daily_mean:
             return (1.0,) * HOURS_PER_DAY
         return tuple(
-            sum(part.daily_mean * part.shape.hours_of_day[hour] for part in self._parts) / self.daily_mean
+            fsum(part.daily_mean * part.shape.hours_of_day[hour] for part in self._parts) / self.daily_mean
             for hour in range(HOURS_PER_DAY)
         )
 

@@ -11,7 +11,8 @@ import pytest
 
 from notifier.backtest.running import Backtest
 from notifier.config import Detection
-from notifier.domain.detection import Finding, Thresholds
+from notifier.domain.any_service import ANY
+from notifier.domain.detection import CountedComplaint, Finding, Thresholds
 from notifier.domain.local_time import LocalTime
 from notifier.storage.migrate import upgrade
 from notifier.storage.sqlite import SqliteDatabase
@@ -30,11 +31,17 @@ class Noted(Backtest):
         super()._attach_or_open(findings, index)
         self.found: list[Finding] = [*getattr(self, "found", []), *findings]
 
+    def _attach_or_open_of_any(self, findings: Sequence[Finding], complaint: CountedComplaint) -> None:
+        super()._attach_or_open_of_any(findings, complaint)
+        self.found = [*getattr(self, "found", []), *findings]
+
 
 def calls(seed: int) -> list[tuple[datetime, str, str, int]]:
     """Return (when, service, code, household) of weeks with a rhythm, outages, and people who call again."""
     random = Random(seed)  # noqa: S311  # the same stream every time
-    made = [(NOON, "power", code, 1) for code in CODES]
+    made = [
+        (NOON, service, code, 1) for service in ("internet", "power") for code in CODES
+    ]  # in this order, as configured
     for day in range(24):
         for _ in range(random.randrange(8)):
             at = NOON + timedelta(days=day, minutes=random.randrange(900))
@@ -44,6 +51,11 @@ def calls(seed: int) -> list[tuple[datetime, str, str, int]]:
             onset = NOON + timedelta(days=day, minutes=random.randrange(900))
             for household in random.sample(range(1, HOUSEHOLDS + 1), 9):
                 made.append((onset + timedelta(seconds=random.randrange(900)), service, code, household))
+        if day % 5 == 2:  # a cable is cut: they name one service or the other, and some of them both
+            code, onset = random.choice(CODES), NOON + timedelta(days=day, minutes=random.randrange(900))
+            for n, household in enumerate(random.sample(range(1, HOUSEHOLDS + 1), 4)):
+                for service in ("power", "internet")[n % 2 :]:
+                    made.append((onset + timedelta(seconds=random.randrange(900)), service, code, household))
     return sorted(made)
 
 
@@ -102,4 +114,5 @@ def test_a_file_and_the_daemon_find_the_same(
     database.close()
     assert len({row[:2] for row in told}) >= 2
     assert {row[-1] for row in told} == {"likely", "certain"}
+    assert ANY in {row[1] for row in told}
     assert found_in_the_file(made) == told
