@@ -126,7 +126,9 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = timedelta(hours=72)
     subsides_after: Annotated[
         timedelta,
-        Meta(description="A suspected incident without new evidence for this time is dismissed by the daemon."),
+        Meta(
+            description="A suspected incident without new evidence for this time is dismissed by the daemon; one that was ever certain waits for a person and goes after 24 h, or after this time if longer."
+        ),
     ] = timedelta(hours=2)
     stale_after: Annotated[
         timedelta,

@@ -7,6 +7,7 @@ import pytest
 from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.local_time import LocalTime
 from notifier.domain.playbook import Mode
+from notifier.stages.detection.people import dismiss_quiet
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import incidents
@@ -154,6 +155,39 @@ async def test_a_suspected_incident_without_new_evidence_subsides(desk: Desk) ->
     await desk.detection.dismiss_subsided()
     assert desk.incidents()[0][2] == "dismissed"
     assert desk.rows("SELECT dismiss_reason FROM incidents")[0]["dismiss_reason"] == "subsided"
+
+
+async def test_what_was_certain_does_not_subside_for_a_day_and_then_says_that_nobody_judged_it(desk: Desk) -> None:
+    desk.place("94117", households=20)
+    await outage(desk, "94117", customers=20)
+    desk.place("95814", "Sacramento")
+    await outage(desk, "95814", customers=3)
+    grades = desk.rows("SELECT DISTINCT incident_id, grade FROM evidence ORDER BY 1, 2 DESC")
+    assert [(row["incident_id"], row["grade"]) for row in grades] == [(1, "likely"), (1, "certain"), (2, "likely")]
+    desk.clock.at += 24 * HOUR - 5 * MINUTE
+    await desk.detection.dismiss_subsided()
+    assert [state for *_, state in desk.incidents()] == ["suspected", "dismissed"]
+    assert desk.rows("SELECT event FROM timeline WHERE event = 'unjudged'") == []
+    desk.clock.at += 6 * MINUTE
+    await desk.detection.dismiss_subsided()
+    assert [state for *_, state in desk.incidents()] == ["dismissed", "dismissed"]
+    events = desk.rows("SELECT incident_id, event, detail FROM timeline WHERE event IN ('unjudged', 'dismissed')")
+    assert [(row["incident_id"], row["event"]) for row in events] == [
+        (2, "dismissed"),
+        (1, "unjudged"),
+        (1, "dismissed"),
+    ]
+    assert "certain, and nobody judged it within 24 h" in events[1]["detail"]
+    assert desk.rows("SELECT dismiss_reason FROM incidents WHERE id = 1")[0]["dismiss_reason"] == "subsided"
+
+
+async def test_what_was_certain_subsides_later_still_where_the_playbook_says_so(desk: Desk) -> None:
+    desk.place("94117", households=20)
+    await outage(desk, "94117", customers=20)
+    slow = {timedelta(hours=30): ["power"]}
+    for hours, dismissed in ((29, []), (31, [1])):
+        at = desk.clock.at + hours * HOUR
+        assert desk.database.write_now(lambda tx, at=at: dismiss_quiet(tx, slow, at)) == dismissed  # type: ignore[misc]
 
 
 async def test_nothing_subsides_while_complaints_wait_to_be_seen(desk: Desk) -> None:

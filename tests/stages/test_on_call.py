@@ -21,6 +21,7 @@ from notifier.stages.incidents import ConfirmIncident, DismissIncident, SetEta
 from notifier.stages.on_call.carriers import own_providers
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import call_routes, control, incidents
+from notifier.storage.repositories.evidence import UNJUDGED
 from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import ANN, BOB, MINUTE
 from tests.incident_town import MORNING
@@ -319,6 +320,19 @@ async def test_what_subsides_by_itself_is_said_to_be_over(desk: Desk) -> None:
     await desk.watch()
     assert desk.texts()[-1] == "NOTIFIER #1 power 94110: over (it subsided). Nothing more to do."
     assert desk.outcomes() == [("Ann", "over")]
+
+
+async def test_what_was_certain_and_judged_by_nobody_is_said_to_have_been(desk: Desk) -> None:
+    which = desk.suspect()
+    await desk.watch()
+    now = desk.clock.now()
+    desk.room.database.write_now(lambda tx: incidents.record(tx, which, at=now, event=UNJUDGED, actor="daemon"))
+    desk.room.database.write_now(
+        lambda tx: incidents.dismiss(tx, which, now=now, reason=DismissReason.SUBSIDED, actor="daemon")
+    )
+    await desk.watch()
+    said = "NOTIFIER #1 power 94110: over (it subsided; it was certain, and nobody judged it). Nothing more to do."
+    assert desk.texts()[-1] == said
 
 
 async def test_who_ended_it_themselves_is_not_told_that_it_is_over(desk: Desk) -> None:

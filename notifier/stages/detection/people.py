@@ -1,16 +1,23 @@
-"""What people are shown of the detector, and suspicions that went quiet."""
+"""What people are shown of the detector, and suspicions that went quiet.
+
+What was only likely subsides by itself. What was certain needs a person: it stays, and calls who is on call, for a day
+without new evidence. Then it is no news any more, and the timeline and whoever was called are told that nobody judged.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from notifier.domain.actor import DAEMON
 from notifier.domain.detection import Detector, Thresholds
 from notifier.domain.incident import DismissReason
 from notifier.stages.detection.counts import Regions
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.repositories import detector, incidents
+from notifier.storage.repositories.evidence import UNJUDGED, is_certain
 from notifier.storage.views import CellScore
 
+UNJUDGED_AFTER = timedelta(hours=24)  # without new evidence: every shift has seen what was certain
 BEHIND = timedelta(minutes=1)  # with older complaints to decide, nothing is said to have subsided
 
 
@@ -32,13 +39,27 @@ def highest(cells: Detector, regions: Regions, thresholds: Thresholds, *, now: d
 
 
 def dismiss_quiet(tx: Transaction, by_time: Mapping[timedelta, Sequence[str]], now: datetime) -> list[int]:
-    """Dismiss the suspected incidents of services without new evidence for a time, and return them."""
+    """Dismiss the suspected incidents of services without new evidence for a time, and return them.
+
+    One that has been certain is kept for a day; then the timeline says that nobody judged it.
+    """
     waiting = detector.waiting_since(tx)
     if waiting is not None and now - waiting > BEHIND:
         return []  # what has not been decided yet may be evidence
     dismissed = []
     for subsides_after, services in by_time.items():
+        kept_for = max(subsides_after, UNJUDGED_AFTER)
+        long_quiet = set(detector.quiet_since(tx, services, now - kept_for))
         for incident_id in detector.quiet_since(tx, services, now - subsides_after):
-            incidents.dismiss(tx, incident_id, now=now, reason=DismissReason.SUBSIDED, actor="daemon")
+            if is_certain(tx, incident_id):
+                if incident_id not in long_quiet:
+                    continue
+                because = (
+                    f"certain, and nobody judged it within {kept_for / timedelta(hours=1):g} h of its last evidence"
+                )
+                incidents.record(
+                    tx, incident_id, at=now, event=UNJUDGED, actor=DAEMON.name, detail={"because": because}
+                )
+            incidents.dismiss(tx, incident_id, now=now, reason=DismissReason.SUBSIDED, actor=DAEMON.name)
             dismissed.append(incident_id)
     return dismissed

@@ -5,10 +5,13 @@ Functions of an open transaction, for the detector.
 
 from datetime import datetime
 
+from notifier.domain.detection import Grade
 from notifier.domain.incident import Evidence, RegionRole
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import record
+
+UNJUDGED = "unjudged"  # in the timeline: it was certain, and subsided because nobody ever looked
 
 
 def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
@@ -42,6 +45,12 @@ def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, no
             "customers": evidence.distinct_customers,
         }
         record(tx, incident_id, at=now, event="evidence", actor="daemon", detail=detail)
+
+
+def is_certain(tx: Transaction, incident_id: int) -> bool:
+    """Tell whether evidence of an incident has ever been certain."""
+    certain = "SELECT 1 FROM evidence WHERE incident_id = :id AND grade = :grade LIMIT 1"
+    return tx.scalar(certain, id=incident_id, grade=Grade.CERTAIN) is not None
 
 
 def _insert(tx: Transaction, incident_id: int, evidence: Evidence) -> None:

@@ -15,6 +15,7 @@ from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs import promised, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, customers
 from notifier.storage.repositories import automatic, broadcasts, incidents
+from notifier.storage.repositories.evidence import UNJUDGED
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Need
 
@@ -104,7 +105,8 @@ def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
     incident = incidents.load(tx, incident_id)
     last = _acts(tx, incident_id)
     if incident.state is IncidentState.DISMISSED and (last is None or last.event != "dismissed"):
-        return "it subsided"
+        unjudged = incidents.last_event(tx, incident_id, UNJUDGED) is not None
+        return "it subsided; it was certain, and nobody judged it" if unjudged else "it subsided"
     if last is None:
         return str(incident.state)
     done = _DONE.get(last.event, last.event.removesuffix("_sent").replace("_", " "))
