@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "dismiss": ("notifier.cli.decide:dismiss", "Dismiss an incident; tell those who were told."),
             "eta": ("notifier.cli.decide:eta", "Tell when service will be back, or that nobody knows."),
             "restored": ("notifier.cli.decide:restored", "Tell that service is believed back."),
+            "oops": ("notifier.cli.oops:oops", "Stop what is not sent, correct those who heard."),
             "close": ("notifier.cli.decide:close", "Close a resolved incident; tells nobody."),
             "reopen": ("notifier.cli.decide:reopen", "Tell that service went out again."),
             "on-call": ("notifier.cli.on_call:on_call", "Who is woken; test it, or take a call."),

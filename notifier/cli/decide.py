@@ -4,6 +4,7 @@ Each one asks the daemon for the draft of an update and hands it to the dialogue
 count was typed. Times are read here, echoed in full, and sent as instants.
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from notifier.cli import drafting, printing
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
 from notifier.cli.site_list import read_sites
+from notifier.cli.times import Moment
 from notifier.storage.views import IncidentView
 
 
@@ -120,10 +122,22 @@ def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
         if before.eta_at is not None:
             coming = [one.id for one in incident.broadcasts if one.state == "sending" and one.started_at is None]
             heard = f"Broadcast {coming[-1]}, which has not begun, will tell them" if coming else "They were told"
-            printing.line(f"{heard} {moment.in_full(before.eta_at)}.", hang=4)
-            if before.eta_at <= moment.now:
-                printing.line("That has passed: this message says that we missed it.", style=printing.WARN)
+            said = _beside_what_was_told(before.eta_at, body["eta_at"], moment)
+            printing.line(
+                f"{heard} {moment.short(before.eta_at)}{said}.", hang=4, style=printing.WARN if said else None
+            )
     drafting.tell(client, f"/v1/incidents/{incident_id}/eta", body, options)
+
+
+def _beside_what_was_told(before: datetime, now_said: object, moment: Moment) -> str:
+    """Say what a new time means to those who were told another one."""
+    if before <= moment.now:
+        return ": this says we missed it"
+    if not isinstance(now_said, datetime):
+        return ": this says that nobody knows any more"
+    if now_said == before:
+        return ""
+    return ": this says we will not make it" if now_said > before else ": this is earlier"
 
 
 @click.command()

@@ -55,6 +55,9 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
             ("2nd person", _approval(preview)),
         ]
     )
+    if preview.waits:
+        going, waiting = sum(preview.now.values()), sum(each.messages for each in preview.waits)
+        printing.line(f"{number(going)} hear now, {number(waiting)} get the newest at release.")
     _warn(preview, moment)
 
 

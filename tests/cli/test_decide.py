@@ -137,8 +137,23 @@ def test_a_time_that_cannot_be_read_is_blamed_on_its_option(notifier: Run) -> No
 def test_a_missed_eta_is_pointed_out(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed", eta_at=NOON - 5 * MINUTE)))
     text = notifier("eta", "42", "+2h").stdout
-    assert "They were told 03:34 PDT today, Sat 27 June 2026 (5 min ago)." in text
-    assert "That has passed: this message says that we missed it." in text
+    assert "They were told 03:34 PDT (5 min ago): this says we missed it." in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("+3h", "this says we will not make it"),
+        ("+1h", "this is earlier"),
+        ("none", "this says that nobody knows any more"),
+    ],
+)
+def test_what_a_new_time_means_to_those_who_were_told_another_is_said(
+    notifier: Run, daemon: FakeDaemon, typed: str, said: str
+) -> None:
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed", eta_at=NOON + 120 * MINUTE)))
+    text = " ".join(notifier("eta", "42", typed).stdout.split())
+    assert f"They were told 05:39 PDT (in 2 h): {said}." in text
 
 
 def test_an_eta_that_can_still_be_taken_back_has_been_told_to_nobody(notifier: Run, daemon: FakeDaemon) -> None:

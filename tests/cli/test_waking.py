@@ -35,6 +35,7 @@ def test_the_preview_says_who_hears_now_and_who_waits_and_what_it_costs(notifier
     assert "  now         email 141, sms 25" in lines
     assert any(line.startswith("  wait        1,006 SMS until ") for line in lines)
     assert "  texts       2,062 segments, USD 16.29; one number needs 34 min" in lines
+    assert "166 hear now, 1,006 get the newest at release." in lines
     assert max(map(len, lines)) <= 72
 
 
