@@ -131,7 +131,7 @@ _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
     Action.ETA: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
     Action.RESTORED: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
     Action.REOPEN: {
-        IncidentState.CONFIRMED: frozenset({PartState.BELIEVED_BACK}),
+        IncidentState.CONFIRMED: frozenset({PartState.BELIEVED_BACK, PartState.RESTORED}),
         IncidentState.RESOLVED: frozenset(PartState),
         IncidentState.CLOSED: frozenset(PartState),
     },
@@ -217,6 +217,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime | None = None  # restored, reopened: when service came back or failed again
     next_update_given: bool = False  # a person chose the time of the next update
     unknown: tuple[str, ...] = ()  # lines of a site list that nobody knows; for the preview
+    outside: int = 0  # listed sites that are no affected sites of the incident; for the preview
+    elsewhere: int = 0  # named sites of a part with which this cannot be done any more; for the preview
     before: Before | None = None
 
 

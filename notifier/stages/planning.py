@@ -16,9 +16,9 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import broadcasts, incidents, neighbours, planning
+from notifier.storage.repositories import broadcasts, incidents, neighbours, parts, planning
 from notifier.storage.repositories.audience import Scope
-from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.broadcasts import StoredBroadcast, part_told_by
 from notifier.storage.repositories.neighbours import NONE, Neighbours
 from notifier.storage.repositories.planning import Chunk, Cursor
 
@@ -108,6 +108,7 @@ class Planning:
             purpose=purpose_of(found.kind),
             basis=self._config.consent.covers(),
             neighbours=near,
+            part=parts.scope_of(tx, incident.id, part_told_by(found)),
         )
         chunk = planning.plan_chunk(
             tx,

@@ -8,6 +8,7 @@ lapsed while the daemon was down is recorded as missed, and the `delayed` goes o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -21,8 +22,7 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.repositories import broadcasts, control, course, incidents, mornings, promises
-from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories import broadcasts, control, course, cutting, incidents, mornings, parts, promises
 from notifier.storage.repositories.course import Ended
 from notifier.storage.repositories.promises import Watched
 
@@ -73,11 +73,13 @@ class Promises:
         """Do what this minute asks for."""
         now = self._clock.now()
         for broadcast_id in await self._database.read(lambda tx: self._look_at_mornings(tx, now)):
-            said = await self._database.write(lambda tx, which=broadcast_id: self._say_afresh(tx, which))  # type: ignore[misc]
+            number = await self._database.read(partial(_count, broadcast_id=broadcast_id))
+            said = await self._database.write(partial(self._say_afresh, broadcast_id=broadcast_id, customers=number))
             if said:
                 self._tell_of_update()
         for promise_id in await self._database.read(lambda tx: self._look(tx, now)):
-            acted = await self._database.write(lambda tx, which=promise_id: self._act(tx, which))  # type: ignore[misc]
+            number = await self._database.read(partial(_count, promise_id=promise_id))
+            acted = await self._database.write(partial(self._act, promise_id=promise_id, customers=number))
             if acted is not None:
                 self._tell(acted)
 
@@ -115,7 +117,7 @@ class Promises:
         """Return how long an update to those who were given the promise takes."""
         return time_to_finish(shown.by_channel(tx, promise.broadcast_id), self._rates)
 
-    def _act(self, tx: Transaction, promise_id: int) -> Acted | None:
+    def _act(self, tx: Transaction, promise_id: int, customers: int) -> Acted | None:
         """Decide again on what is stored now, then do it."""
         now = self._clock.now()
         watched = next((each for each in promises.open_ones(tx, now) if each.promise.id == promise_id), None)
@@ -132,9 +134,9 @@ class Promises:
                 promises.end(tx, promise, PromiseState.MISSED, now=now)
             case Verdict.LATE:
                 promises.end(tx, promise, PromiseState.MISSED, now=now)
-                self._delay(tx, promise, self._playbooks[watched.service], now, late=True)
+                self._delay(tx, promise, self._playbooks[watched.service], customers, now, late=True)
             case Verdict.DELAY:
-                self._delay(tx, promise, self._playbooks[watched.service], now)
+                self._delay(tx, promise, self._playbooks[watched.service], customers, now)
             case Verdict.VOID:
                 promises.end(tx, promise, PromiseState.VOID, now=now)
         if verdict in _EVENTS:
@@ -144,7 +146,14 @@ class Promises:
         return Acted(promise=promise, verdict=verdict, ended=() if ended is None else ((promise.kind, ended),))
 
     def _delay(
-        self, tx: Transaction, promise: Promise, playbook: Playbook, now: datetime, *, late: bool = False
+        self,
+        tx: Transaction,
+        promise: Promise,
+        playbook: Playbook,
+        customers: int,
+        now: datetime,
+        *,
+        late: bool = False,
     ) -> None:
         """Send the `delayed` that was authorised with the promise: it starts at once and supersedes what is older."""
         told = broadcasts.load(tx, promise.broadcast_id)
@@ -162,11 +171,11 @@ class Promises:
             eta_at=standing,
             previous_eta_at=lapsed_eta,
             previous_update_by=None if lapsed_eta else promise.due_at,
-            customers=told.facts.customers,
+            customers=customers,
             automatic=True,
             late=late,
         )
-        _send(tx, told, facts, now=now, automatic_in_row=promise.automatic_in_row + 1)
+        _send(tx, facts, part_id=promise.part_id, now=now, automatic_in_row=promise.automatic_in_row + 1)
 
     # --- mornings
 
@@ -176,7 +185,7 @@ class Promises:
             return []
         return [each.id for each in mornings.to_say_afresh(tx, released_by=now + SAID_AFRESH_BEFORE)]
 
-    def _say_afresh(self, tx: Transaction, broadcast_id: int) -> bool:
+    def _say_afresh(self, tx: Transaction, broadcast_id: int, customers: int) -> bool:
         """Say once more what was held, with the facts of this minute: no time of its own but that of the next word."""
         now = self._clock.now()
         told = broadcasts.load(tx, broadcast_id)
@@ -197,12 +206,12 @@ class Promises:
             eta_at=eta if stands else None,
             previous_eta_at=lapsed_eta,
             previous_update_by=told.facts.next_update_by if was_told and lapsed_eta is None else None,
-            customers=told.facts.customers,
+            customers=customers,
             automatic=True,
             late=was_told,
         )
         made = [each.automatic_in_row for each in promises.of_broadcast(tx, broadcast_id)]
-        _send(tx, told, facts, now=now, automatic_in_row=max(made, default=0) + 1)
+        _send(tx, facts, part_id=told.part_id, now=now, automatic_in_row=max(made, default=0) + 1)
         return True
 
     def _tell(self, acted: Acted) -> None:
@@ -227,13 +236,22 @@ class Promises:
         self._queue.wake(Topic.NOTIFICATIONS)
 
 
-def _send(tx: Transaction, told: StoredBroadcast, facts: Facts, *, now: datetime, automatic_in_row: int) -> None:
-    """Send a `delayed` in the place of what was told: it starts at once and supersedes what is older."""
-    incident = incidents.load(tx, told.incident_id)
+def _count(tx: Transaction, *, broadcast_id: int = 0, promise_id: int = 0) -> int:
+    """Count whom a `delayed` would be for, beside the writer: those of an update, or of a promise's part."""
+    if promise_id:
+        promise = promises.load(tx, promise_id)
+        return cutting.customers_of(tx, promise.part_id, broadcasts.load(tx, promise.broadcast_id))
+    found = broadcasts.load(tx, broadcast_id)
+    return cutting.customers_of(tx, found.part_id, found)
+
+
+def _send(tx: Transaction, facts: Facts, *, part_id: int, now: datetime, automatic_in_row: int) -> None:
+    """Send a `delayed` to a part in the place of what was told: it starts at once and supersedes what is older."""
+    incident = incidents.load(tx, parts.load(tx, part_id).incident_id, part_id)
     broadcast_id = broadcasts.create(
         tx,
         incident_id=incident.id,
-        part_id=told.part_id,
+        part_id=part_id,
         kind=BroadcastKind.DELAYED,
         facts=facts,
         changes=None,
@@ -248,13 +266,13 @@ def _send(tx: Transaction, told: StoredBroadcast, facts: Facts, *, now: datetime
         broadcasts.load(tx, broadcast_id),
         facts=facts,
         changes=None,
-        customers=told.expected_customers,
+        customers=facts.customers,
         not_before_at=now,
         by=WATCHER,
         now=now,
         reason=BroadcastReason.BY_PROMISE,
     )
-    incidents.set_times(tx, told.part_id, eta_at=facts.eta_at, next_update_by=facts.next_update_by)
+    incidents.set_times(tx, part_id, eta_at=facts.eta_at, next_update_by=facts.next_update_by)
     course.start(tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=automatic_in_row)
 
 

@@ -497,7 +497,6 @@ parts = Table(
     Column("joined_at", Instant),  # sites that joined: since then they belong to the first part
     Column("moved_to", BigInteger, ForeignKey("incidents.id")),  # the incident as which it was split off
     Column("position", SmallInteger, nullable=False, server_default="0"),  # the first that names a site has it
-    Column("customers", Integer, nullable=False, server_default="0"),  # as counted when it was cut off
     _one_of("state", PartState),
     Index("ix_parts_incident_id", "incident_id"),
 )

@@ -120,6 +120,7 @@ class BroadcastView(View, frozen=True, kw_only=True):
     rejected_by: str | None = None  # the second person who said no
     rejected_because: str = ""
     wake_reason: str = ""  # why the night holds nobody up; "" = it does
+    part: str = ""  # the part it is for, where the incident has several; "" = everybody
 
 
 class IncidentCard(View, frozen=True, kw_only=True):
@@ -139,6 +140,21 @@ class IncidentCard(View, frozen=True, kw_only=True):
     next_update_by: datetime | None
     grade: str  # best evidence so far, or ""
     part_state: str
+
+
+class PartView(View, frozen=True, kw_only=True):
+    """One part of an incident: its own cause, crew, time, and whether it is back."""
+
+    id: int
+    name: str  # the regions or the list that it was cut off by; "rest" = what was not
+    state: str
+    customers: int  # affected now
+    cause: str
+    crew: str
+    eta_at: datetime | None
+    next_update_by: datetime | None
+    believed_back_at: datetime | None
+    restored_at: datetime | None
 
 
 class LooksOverView(View, frozen=True, kw_only=True):
@@ -178,6 +194,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     timeline: list[TimelineEntry]
     replies: dict[str, int] = {}  # what customers wrote back (out, on, pause, ...) -> how many people did
     looks_over: LooksOverView | None = None
+    parts: list[PartView] = []  # where there are several, the rest first
     rejected: list[int] = []  # broadcasts to which a second person said no, and nobody answered yet
 
 
@@ -619,3 +636,91 @@ class OnCallView(View, frozen=True, kw_only=True):
     alarms: list[AlarmView]
     calls: list[CallView]  # newest first
     sources: list[str]  # intake sources with enough history to notice their silence
+
+
+class CreditLineView(View, frozen=True, kw_only=True):
+    """One credit line."""
+
+    id: int
+    incident_id: int
+    customer: str  # reference
+    tariff: str
+    step: int
+    amount: str  # "25.00", "-25.00" of a reversal
+    currency: str
+    state: str
+    reason: str
+    note: str
+    bill_month: str  # "2026-12", "" until it is approved
+    created_at: datetime
+    created_by: str
+    decided_at: datetime | None
+    decided_by: str | None
+    posted_at: datetime | None
+    reference: str  # of billing
+    problem: str  # why billing did not take it
+    attempts: int
+    batch_id: int | None
+    reverses: int | None
+    reversed_by: int | None
+
+
+class CreditSum(View, frozen=True, kw_only=True):
+    """Lines of one tariff in one state."""
+
+    tariff: str
+    state: str
+    lines: int
+    customers: int
+    amount: str
+
+
+class CreditsView(View, frozen=True, kw_only=True):
+    """The credits of one incident: what is granted, what waits, what the limits are."""
+
+    incident_id: int
+    enabled: bool
+    currency: str
+    owed: str  # approved and further, reversals taken off
+    waiting: str  # proposed
+    waiting_lines: int
+    budget: str
+    counted: bool  # every run is finished
+    sums: list[CreditSum]
+
+
+class CreditsPreview(View, frozen=True, kw_only=True):
+    """What counting would grant now; nothing is stored."""
+
+    incident_id: int
+    currency: str
+    at: datetime  # as if service came back then, where it is out
+    customers: int
+    lines: int
+    amount: str
+    by_rule: str  # of it, approved without a person
+    held: dict[str, int]  # why the rest would wait -> lines
+    by_tariff: dict[str, str]
+
+
+class CreditsDecidedView(View, frozen=True, kw_only=True):
+    """What became of many lines at once."""
+
+    incident_id: int | None
+    decided: int
+    amount: str
+    over_budget: int = 0  # left, because the budget stops them
+    own: int = 0  # left, because whoever asked has granted them
+
+
+class CreditBatchView(View, frozen=True, kw_only=True):
+    """A file of lines for billing."""
+
+    id: int
+    created_at: datetime
+    created_by: str
+    lines: int
+    total: str
+    currency: str
+    loaded_at: datetime | None
+    loaded_by: str

@@ -1,12 +1,14 @@
 """What time does with broadcasts: they start when their not-before time has passed, and end when all is settled."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 
+from notifier.clock import Clock
 from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, is_overtaken
 from notifier.domain.incident import PartState, may_start
 from notifier.domain.notification import NotificationReason, NotificationState
@@ -14,7 +16,7 @@ from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import broadcasts, control, course, incidents
+from notifier.storage.repositories import broadcasts, control, course, cutting, incidents
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.course import Ended, Started
 
@@ -40,6 +42,7 @@ class Course:
             await self._sweep_all(BroadcastState.SENDING)
         for due in all_due:
             try:
+                await self._let_leave(due)
                 each = await self._database.write(lambda tx, which=due.id: self._start(tx, which))  # type: ignore[misc]
             except Exception:  # one that cannot start must not hold up the others
                 log.exception("a broadcast could not be started", broadcast=due.id)
@@ -70,6 +73,16 @@ class Course:
         for each in await self._database.read(lambda tx: _to_sweep(tx, states, now)):
             ended += await self._sweep(each)
         return ended
+
+    async def _let_leave(self, due: StoredBroadcast) -> None:
+        """Let older updates say nothing more of sites that were cut off, before the first one of their own part."""
+        leaving = await self._database.read(lambda tx: {} if control.is_paused(tx) else cutting.leaving(tx, due))
+        for older, ids in leaving.items():
+            for some in (ids[start : start + SWEPT_AT_MOST] for start in range(0, len(ids), SWEPT_AT_MOST)):
+                work = partial(_leave, self._clock, due, older, some)
+                for channel, number in (await self._database.write(work)).items():
+                    end = NotificationState.SUPERSEDED, NotificationReason.NEWER_UPDATE
+                    self._metrics.notifications.labels(channel, *end).inc(number)
 
     def _start(self, tx: Transaction, broadcast_id: int) -> Started | None:
         """Start a broadcast that was due a moment ago, unless it was paused, taken back or superseded since."""
@@ -154,8 +167,15 @@ _END: Mapping[BroadcastState, tuple[str, str]] = {
 }
 
 
+def _leave(clock: Clock, due: StoredBroadcast, older: int, ids: Sequence[int], tx: Transaction) -> Counter[str]:
+    found = broadcasts.load(tx, due.id)
+    if found.state is not BroadcastState.SENDING or found.started_at is not None:
+        return Counter()  # taken back a moment ago
+    return cutting.leave(tx, found, older, ids, now=clock.now())
+
+
 def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:
-    return incidents.load(tx, found.incident_id).part_state is PartState.BELIEVED_BACK
+    return incidents.load(tx, found.incident_id, found.part_id).part_state is PartState.BELIEVED_BACK
 
 
 def _answered(tx: Transaction, found: StoredBroadcast, one: _ToSweep, now: datetime) -> Ended:

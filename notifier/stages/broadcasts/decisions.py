@@ -27,7 +27,7 @@ from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import Words
-from notifier.storage.repositories import audience, audit, broadcasts, course, incidents, places, updates
+from notifier.storage.repositories import audience, audit, broadcasts, course, cutting, incidents, places, updates
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
@@ -211,10 +211,11 @@ class Broadcasts:
         self, tx: Transaction, found: StoredBroadcast, now: datetime
     ) -> tuple[StoredIncident, Changes]:
         """Return incident and changes of a person's broadcast; raise when its time or the incident has moved on."""
-        incident = incidents.load(tx, found.incident_id)
+        incident = incidents.load(tx, found.incident_id, found.part_id)
         if found.changes is None:
             raise Refused(f"broadcast {found.id} was made by the daemon; there is nothing to authorise")
         require_action(found.changes.action, incident.state, incident.part_state, which=incident.id)
+        cutting.require_unchanged(tx, incident, found.changes.action)
         if found.changes.action in TAKES_A_PLACE:  # another incident may have been confirmed there meanwhile
             there = found.changes.regions or incidents.place_regions(tx, incident.id)
             listed = incidents.listed_site_ids(tx, incident.id)
@@ -234,6 +235,7 @@ class Broadcasts:
     def _authorise(self, tx: Transaction, found: StoredBroadcast, customers: int, actor: Actor, now: datetime) -> None:
         """Apply the changes and let planning begin; the take-back time, or the hold, runs from now."""
         incident, changes = self._require_possible(tx, found, now)
+        incident = cutting.cut(tx, incident, customers=customers, now=now, by=actor.name)
         playbook = self._playbook(found)
         facts = revise(found.facts, customers=customers)
         if facts.next_update_by is not None and not changes.next_update_given:

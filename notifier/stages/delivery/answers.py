@@ -93,7 +93,7 @@ def _refreshed(tx: Transaction, answer: Answer, now: datetime) -> Answer | None:
     """Return what is true now: the newest facts of its incident; None when nothing of it is told any more."""
     if answer.incident_id is None or answer.kind not in REPEATS_FACTS:
         return answer
-    newest = answers.newest_update(tx, answer.incident_id)
+    newest = answers.newest_update(tx, answer.incident_id, answer.site_ids)
     if newest is None:
         return None
     kind, facts = newest

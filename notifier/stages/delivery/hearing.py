@@ -121,7 +121,7 @@ class Hearings:
         """Return the mail addresses of the same customers and roles."""
         if not notification_ids:
             return {}
-        scope = fallbacks.scope_of(broadcasts.load(tx, broadcast.id), (Channel.EMAIL,), self._basis)
+        scope = fallbacks.scope_of(tx, broadcasts.load(tx, broadcast.id), (Channel.EMAIL,), self._basis)
         return fallbacks.find_next(tx, scope, notification_ids)
 
     def _sleepers(

@@ -14,9 +14,11 @@ from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.stages.incidents.checks import Checks, past
 from notifier.stages.incidents.drafts import Drafts
+from notifier.stages.incidents.of_part import PartChoices
 from notifier.stages.incidents.requests import (
     ConfirmIncident,
     DismissIncident,
+    OfPart,
     OpenIncident,
     ReopenIncident,
     RestoreIncident,
@@ -25,7 +27,7 @@ from notifier.stages.incidents.requests import (
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.broadcasts import Words
-from notifier.storage.repositories import audit, automatic, broadcasts, incidents, places, promises, updates
+from notifier.storage.repositories import audit, automatic, broadcasts, incidents, parts, places, promises, updates
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft, IncidentCard, IncidentView
 
@@ -54,6 +56,7 @@ class Incidents:
         self._kinds = RegionKinds(around.config.regions.kinds, country=around.config.regions.country)
         self._checks = Checks(around.playbooks, messages.phrase_codes, around.config.delivery.take_back)
         self._drafts = Drafts(around, self._checks, messages)
+        self._parts = PartChoices(self._kinds)
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -180,7 +183,8 @@ class Incidents:
                     tx, incident, BroadcastKind.CORRECTION, changes, actor, wake_reason=request.wake_reason
                 )
                 return
-            for unsent in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
+            every = [part.id for part in parts.of_incident(tx, incident_id)]
+            for unsent in [each for part in every for each in broadcasts.of_part(tx, part, incident_id, *_UNSENT)]:
                 broadcasts.end(tx, unsent, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
             incidents.dismiss(tx, incident_id, now=now, reason=DismissReason.BY_PERSON, actor=actor.name)
             dismissed = True
@@ -229,7 +233,7 @@ class Incidents:
                 wake_reason=request.wake_reason,
             )
 
-        return await self._act(Action.ETA, incident_id, actor, decide)
+        return await self._act(Action.ETA, incident_id, actor, decide, request)
 
     async def restored(self, incident_id: int, request: RestoreIncident, actor: Actor) -> Draft:
         """Draft that service is back; sending it makes it believed back, and the message is held before it leaves."""
@@ -239,14 +243,14 @@ class Incidents:
             changes = Changes(action=Action.RESTORED, at=at)
             self._drafts.make(tx, incident, BroadcastKind.RESTORED, changes, actor, wake_reason=request.wake_reason)
 
-        return await self._act(Action.RESTORED, incident_id, actor, decide)
+        return await self._act(Action.RESTORED, incident_id, actor, decide, request)
 
     async def reopen(self, incident_id: int, request: ReopenIncident, actor: Actor) -> Draft:
         """Draft that it is out again; while "restored" was still held, nobody was told and there is nothing to send."""
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             if incident.part_state is PartState.BELIEVED_BACK:
-                updates.out_again(tx, incident_id, now=now, by=actor.name, why="a person says so")
+                updates.out_again(tx, incident_id, incident.part_id, now=now, by=actor.name, why="a person says so")
                 return
             playbook = self._checks.playbook(incident.service)
             self._checks.words(request.cause, request.crew, incident.service)
@@ -272,7 +276,7 @@ class Incidents:
                 wake_reason=request.wake_reason,
             )
 
-        draft = await self._act(Action.REOPEN, incident_id, actor, decide)
+        draft = await self._act(Action.REOPEN, incident_id, actor, decide, request)
         self._queue.wake(Topic.BROADCASTS)
         return draft
 
@@ -280,7 +284,8 @@ class Incidents:
         """Close what is resolved; tells nobody."""
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
-            still = list(promises.open_in(promises.of_part(tx, incident_id, incident.part_id)))
+            own = [part.id for part in parts.own(tx, incident.id)]
+            still = list(promises.open_in([each for part in own for each in promises.of_part(tx, incident.id, part)]))
             if still:
                 raise Refused(f"incident {incident_id} has an open promise, due {still[0].due_at:%Y-%m-%d %H:%M} UTC")
             incidents.close(tx, incident_id, now=now, actor=actor.name)
@@ -289,19 +294,30 @@ class Incidents:
 
     # --- parts of a decision ----------------------------------------------------------------------------------------
 
-    async def _act(self, action: Action, incident_id: int, actor: Actor, decide: "_Decide") -> Draft:
+    async def _act(
+        self, action: Action, incident_id: int, actor: Actor, decide: "_Decide", request: OfPart | None = None
+    ) -> Draft:
         """Load, require that the action is possible, decide and save in one transaction; answer with the draft."""
         actor.require(KeyRole.COMMANDER)
+        chosen = await self._database.read(lambda tx: self._parts.choose(tx, incident_id, action, request))
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> int:
             now = self._clock.now()
-            incident = incidents.load(tx, incident_id)
+            part_id = self._parts.draft(tx, incident_id, action, chosen, now=now)
+            incident = incidents.load(tx, incident_id, part_id)
             require_action(action, incident.state, incident.part_state, which=incident_id)
             decide(tx, incident, now)
-            audit.record(tx, at=now, actor=actor, action=f"incidents.{action}", target=f"incident {incident_id}")
+            if (choice := chosen.choice) is not None:
+                self._drafts.leave_out(
+                    tx, incident, unknown=chosen.unknown, outside=choice.outside, elsewhere=choice.back
+                )
+            detail = {"part": incident.part_name} if incident.part_name else {}
+            target = f"incident {incident_id}"
+            audit.record(tx, at=now, actor=actor, action=f"incidents.{action}", target=target, detail=detail)
+            return incident.part_id
 
-        await self._database.write(work)
-        return await self._drafts.answer(incident_id)
+        part_id = await self._database.write(work)
+        return await self._drafts.answer(incident_id, part_id)
 
     def _place(self, tx: Transaction, request: OpenIncident) -> tuple[tuple[int, ...], places.SiteList]:
         if request.regions and request.sites:

@@ -60,11 +60,20 @@ class Drafts:
         detail = {"broadcast": broadcast_id, "kind": str(kind)}
         incidents.record(tx, incident.id, at=now, event="drafted", actor=actor.name, detail=detail)
 
-    async def answer(self, incident_id: int) -> Draft:
-        """Return the incident and its draft, if it has one, with the preview; keep what the preview counted."""
+    def leave_out(
+        self, tx: Transaction, incident: StoredIncident, *, unknown: tuple[str, ...], outside: int, elsewhere: int
+    ) -> None:
+        """Keep with the draft of a part what was named and is none of its sites, for the preview."""
+        for each in broadcasts.of_part(tx, incident.part_id, incident.id, BroadcastState.DRAFT):
+            if each.changes is not None:
+                changes = msgspec.structs.replace(each.changes, unknown=unknown, outside=outside, elsewhere=elsewhere)
+                broadcasts.set_changes(tx, each.id, changes)
+
+    async def answer(self, incident_id: int, part_id: int | None = None) -> Draft:
+        """Return the incident and the draft of a part, if there is one, with the preview; keep what that counted."""
 
         def look(tx: Transaction) -> Draft:
-            incident = incidents.load(tx, incident_id)
+            incident = incidents.load(tx, incident_id, part_id)
             drafts = broadcasts.of_part(tx, incident.part_id, incident_id, BroadcastState.DRAFT)
             view = shown.view(tx, incident_id, self._playbooks)
             if not drafts:
@@ -89,7 +98,7 @@ class Drafts:
 
     def last_told(self, tx: Transaction, incident: StoredIncident) -> Facts | None:
         """Return what customers were told last, or None when nobody was told anything."""
-        for each in reversed(broadcasts.of_part(tx, incident.part_id, incident.id, *BroadcastState)):
+        for each in reversed(broadcasts.told_to(tx, incident.part_id, *BroadcastState)):
             stopped = each.state is BroadcastState.CANCELLED and not broadcasts.was_told_by(tx, each.id)
             if each.started_at is not None and not stopped:
                 return each.facts
@@ -105,7 +114,7 @@ class Drafts:
     ) -> Facts:
         """Return what the update says, from the incident as it is, the changes, and what was told before."""
         told = self.last_told(tx, incident)
-        still_open = list(promises.open_in(promises.of_part(tx, incident.id, incident.part_id)))
+        still_open = list(promises.open_in(promises.standing(tx, incident)))
         facts = Facts(
             service=changes.service or incident.service,
             impact=changes.impact or incident.impact,
@@ -124,7 +133,7 @@ class Drafts:
                 missed = self._missed_eta(tx, incident, changes.at or self._clock.now())
                 return msgspec.structs.replace(facts, restored_at=changes.at, missed_eta_at=missed)
             case BroadcastKind.REOPENED:
-                told_at = broadcasts.first_told_at(tx, incident.id, BroadcastKind.RESTORED)
+                told_at = broadcasts.last_told_at(tx, incident.part_id, BroadcastKind.RESTORED)
                 return msgspec.structs.replace(
                     facts, told_at=told_at, reopened_at=changes.at, restored_at=incident.restored_at
                 )
@@ -137,7 +146,7 @@ class Drafts:
         """Return the first ETA told that service did not keep, also when it was revised in time."""
         told = (
             promise.due_at
-            for promise in promises.of_part(tx, incident.id, incident.part_id)
+            for promise in promises.ever_given(tx, incident.part_id)
             if promise.kind is PromiseKind.ETA and promise.state is not PromiseState.VOID
         )
         return min((due_at for due_at in told if due_at < back_at), default=None)

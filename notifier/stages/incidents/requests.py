@@ -19,6 +19,13 @@ class Telling(Request, frozen=True, kw_only=True):
     wake_reason: Annotated[str, Meta(max_length=WAKE_REASON_LENGTH)] = ""  # why the night holds nobody up; "" = it does
 
 
+class OfPart(Telling, frozen=True, kw_only=True):
+    """What may be asked for a part alone; nothing named means the rest, or the only part for which it is possible."""
+
+    part: tuple[str, ...] = ()  # regions that name it, such as "postal_code:94112"; "rest" = what was not cut off
+    part_sites: tuple[str | tuple[str, ...], ...] = ()  # or its sites: "C-1001", "C-1001,2" or ["C-1001", "2"]
+
+
 class OpenIncident(Telling, frozen=True, kw_only=True):
     """Open an incident by hand: a service, and its place as regions or as a list of sites."""
 
@@ -54,7 +61,7 @@ class DismissIncident(Telling, frozen=True, kw_only=True):
     note: str = ""
 
 
-class SetEta(Telling, frozen=True, kw_only=True):
+class SetEta(OfPart, frozen=True, kw_only=True):
     """Tell when service will be back; null = nobody knows, or nobody knows any more."""
 
     eta_at: datetime | None
@@ -65,13 +72,13 @@ class SetEta(Telling, frozen=True, kw_only=True):
     may_delay: bool = True
 
 
-class RestoreIncident(Telling, frozen=True, kw_only=True):
+class RestoreIncident(OfPart, frozen=True, kw_only=True):
     """Say that service is back."""
 
     restored_at: datetime | None = None  # None = now
 
 
-class ReopenIncident(Telling, frozen=True, kw_only=True):
+class ReopenIncident(OfPart, frozen=True, kw_only=True):
     """Say that it is out again."""
 
     reopened_at: datetime | None = None  # None = now

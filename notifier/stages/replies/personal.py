@@ -7,6 +7,7 @@ are repeated to them; or, while nobody has been told anything, that we have thei
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -78,7 +79,7 @@ class Personal:
             return Told.NOTHING  # it is on its way
         told = next((_way(one, self._carried) for one in reachable if one.contact_point_id in heard), None)
         to = wrote or told or _best(reachable, channels)
-        return self._repeat(tx, about, incident.id, to, now)
+        return self._repeat(tx, replace_dataclass(about, site_ids=incident.site_ids), incident.id, to, now)
 
     def _repeat(
         self, tx: Transaction, about: About, incident_id: int, to: tuple[int, Channel] | None, now: datetime

@@ -32,9 +32,9 @@ from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import rejections, sleepers, texts
 from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.texts import Terms, Texts
-from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, promises
+from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, parts, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
-from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.broadcasts import StoredBroadcast, part_told_by
 from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Waits
 
 SAMPLES = 3
@@ -138,6 +138,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis:
         purpose=purpose_of(found.kind),
         basis=basis,
         neighbours=neighbours.of(tx, incident, found.kind),
+        part=parts.scope_of(tx, incident.id, part_told_by(found)),
     )
 
 
@@ -296,6 +297,7 @@ def _view(tx: Transaction, row: Row) -> BroadcastView:
         automatic=bool(row["automatic"]),
         expected_customers=row["expected_customers"],
         wake_reason=row["wake_reason"],
+        part=parts.told_as(tx, row["incident_id"], row["part_id"], row["kind"]),
         facts=from_json(row["facts"], dict),
         progress=_progress(tx, row),
         rejected_by=by,
@@ -349,9 +351,9 @@ def _is_first_contact(scope: Scope, point: str) -> str:
 
 
 def _by_region(tx: Transaction, scope: Scope, values: Mapping[str, object]) -> dict[str, int]:
-    if not scope.region_ids:
+    if not scope.walked:
         return {}
-    regions = audience.numbers(scope.region_ids)
+    regions = audience.numbers(scope.walked)
     if scope.only_told:
         sql = f"""SELECT r.kind, r.code, count(DISTINCT t.customer_id) FROM ({audience.told_before(scope)}) AS t
                   JOIN site_regions AS sr ON sr.site_id = t.site_id AND sr.region_id IN ({regions})
@@ -360,9 +362,9 @@ def _by_region(tx: Transaction, scope: Scope, values: Mapping[str, object]) -> d
     sql = f"""SELECT r.kind, r.code, count(DISTINCT s.customer_id)
               FROM regions AS r CROSS JOIN site_regions AS sr CROSS JOIN sites AS s
               WHERE r.id IN ({regions}) AND sr.region_id = r.id AND s.id = sr.site_id
-                AND s.status = 'active' AND s.services LIKE :pattern
+                AND s.status = 'active' AND s.services LIKE :pattern{audience.still_in_place(scope, "s.id")}
               GROUP BY r.kind, r.code ORDER BY r.kind, r.code"""
-    return {f"{kind} {code}": int(number) for kind, code, number in tx.tuples(sql, pattern=scope.pattern)}
+    return {f"{kind} {code}": int(number) for kind, code, number in tx.tuples(sql, **values)}
 
 
 def _by_locale(counted: Mapping[str, int], default: str) -> dict[str, int]:
@@ -373,7 +375,7 @@ def _by_locale(counted: Mapping[str, int], default: str) -> dict[str, int]:
 
 
 def _open_promises(tx: Transaction, found: StoredBroadcast) -> list[Promise]:
-    every = promises.of_part(tx, found.incident_id, found.part_id)
+    every = promises.standing(tx, incidents.load(tx, found.incident_id, found.part_id))
     return [promise for promise in every if promise.state is PromiseState.OPEN and promise.broadcast_id < found.id]
 
 
@@ -400,6 +402,10 @@ def _warnings(
         for name, number in messages.items()
         if name not in outlook.rates
     ]
+    if found.changes is not None and found.changes.elsewhere:
+        warnings.append(f"{found.changes.elsewhere:,} of the sites are in a part that is over already: left out")
+    if found.changes is not None and found.changes.outside:
+        warnings.append(f"{found.changes.outside:,} listed sites are not among those affected: left out")
     unknown = () if found.changes is None else found.changes.unknown
     if unknown:
         shown = ", ".join(unknown[:UNKNOWN_SHOWN])

@@ -12,7 +12,7 @@ from notifier.domain.incident import IncidentState, PartState, RegionRole
 from notifier.domain.reply import Meaning
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
-from notifier.storage.repositories import incidents
+from notifier.storage.repositories import incidents, parts
 from notifier.storage.views import LooksOverView
 
 SUGGESTED, WITHDRAWN = "looks_over", "looks_over_withdrawn"  # in the timeline
@@ -46,11 +46,10 @@ class PlacedComplaint:
 def still_out(tx: Transaction) -> list[OpenIncident]:
     """Return the incidents that are open and out."""
     rows = tx.tuples(
-        """SELECT i.id, i.service, i.started_at FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
-           WHERE i.state IN (:suspected, :confirmed) AND p.state = :out ORDER BY i.id""",
+        f"""SELECT i.id, i.service, i.started_at FROM incidents AS i
+            WHERE i.state IN (:suspected, :confirmed) AND {parts.has_one("i.id", PartState.OUT)} ORDER BY i.id""",
         suspected=IncidentState.SUSPECTED,
         confirmed=IncidentState.CONFIRMED,
-        out=PartState.OUT,
     )
     return [_open(tx, int(which), service, started_at) for which, service, started_at in rows]
 
@@ -177,11 +176,12 @@ def note(tx: Transaction, incident_id: int, event: str, view: LooksOverView | No
 def standing(tx: Transaction, incident_id: int) -> LooksOverView | None:
     """Return what says that an incident that is out looks over, or None."""
     row = tx.row(
-        """SELECT t.event, t.detail FROM timeline AS t WHERE t.incident_id = :id
-             AND t.event IN ('looks_over', 'looks_over_withdrawn', 'reopen_sent', 'out_again', 'taken_back')
-             AND EXISTS (SELECT 1 FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
-                         WHERE i.id = :id AND i.state IN ('suspected', 'confirmed') AND p.state = 'out')
-           ORDER BY t.id DESC LIMIT 1""",
+        f"""SELECT t.event, t.detail FROM timeline AS t WHERE t.incident_id = :id
+              AND t.event IN ('looks_over', 'looks_over_withdrawn', 'reopen_sent', 'out_again', 'taken_back')
+              AND EXISTS (SELECT 1 FROM incidents AS i
+                          WHERE i.id = :id AND i.state IN ('suspected', 'confirmed')
+                            AND {parts.has_one("i.id", PartState.OUT)})
+            ORDER BY t.id DESC LIMIT 1""",
         id=incident_id,
     )
     if row is None or row["event"] != SUGGESTED:

@@ -1,18 +1,21 @@
 """Incidents as they are shown: cards for lists and one incident, whole."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from notifier.domain.incident import IncidentState
+from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import broadcasts, heard, rejections
-from notifier.storage.repositories import audience, incidents, replies
+from notifier.storage.repositories import audience, cutting, incidents, parts, replies
 from notifier.storage.repositories.audience import Scope
+from notifier.storage.repositories.parts import StoredPart
 from notifier.storage.views import (
     EvidenceView,
     IncidentCard,
     IncidentView,
+    PartView,
     PromiseView,
     RegionView,
     TimelineEntry,
@@ -72,6 +75,7 @@ def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -
         timeline=_timeline(tx, incident_id),
         replies=replies.counts(tx, incident_id),
         looks_over=heard.standing(tx, incident_id),
+        parts=_parts(tx, incident_id),
         rejected=[each.broadcast_id for each in rejections.unanswered(tx, incident_id)],
     )
 
@@ -103,7 +107,7 @@ def evidence_view(row: Row) -> EvidenceView:
 
 
 _ROWS = """SELECT i.*, p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by
-           FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
+           FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id AND p.cut_from IS NULL"""
 
 
 def _row(tx: Transaction, incident_id: int) -> Row:
@@ -117,10 +121,49 @@ def _scope(tx: Transaction, row: Row) -> Scope:
         service=row["service"],
         region_ids=tuple(incidents.place_regions(tx, row["id"])),
         channels=(),
+        part=parts.scope_of(tx, row["id"], None),
     )
 
 
+def _parts(tx: Transaction, incident_id: int) -> list[PartView]:
+    """Return the parts, where there are several, with their affected customers of now."""
+    own = parts.own(tx, incident_id)
+    if len(own) < 2:
+        return []
+    incident = incidents.load(tx, incident_id)
+    return [
+        PartView(
+            id=part.id,
+            name=part.name or parts.REST,
+            state=part.state,
+            customers=audience.customers(tx, cutting.scope(tx, incident, part.id)),
+            cause=part.cause,
+            crew=part.crew,
+            eta_at=part.eta_at,
+            next_update_by=part.next_update_by,
+            believed_back_at=part.believed_back_at,
+            restored_at=part.restored_at,
+        )
+        for part in own
+    ]
+
+
+def _owed(tx: Transaction, row: Row) -> StoredPart | None:
+    """Return the part that a card speaks of where there are several: the one that is out and owes a word first."""
+    own = parts.own(tx, row["id"])
+    if len(own) < 2:
+        return None
+    order = [PartState.OUT, PartState.BELIEVED_BACK, PartState.RESTORED]
+
+    def owes(part: StoredPart) -> tuple[int, bool, datetime | None]:
+        due = min((at for at in (part.eta_at, part.next_update_by) if at is not None), default=None)
+        return order.index(part.state), due is None, due
+
+    return min(own, key=owes)
+
+
 def _card(tx: Transaction, row: Row) -> IncidentCard:
+    owed = _owed(tx, row)
     grade = tx.scalar("SELECT MIN(grade) FROM evidence WHERE incident_id = :id", id=row["id"])
     return IncidentCard(
         id=row["id"],
@@ -133,10 +176,10 @@ def _card(tx: Transaction, row: Row) -> IncidentCard:
         opened_by=row["opened_by"],
         customers=audience.customers(tx, _scope(tx, row)),
         told=told(tx, row["id"]),
-        eta_at=to_instant(row["eta_at"]),
-        next_update_by=to_instant(row["next_update_by"]),
+        eta_at=owed.eta_at if owed else to_instant(row["eta_at"]),
+        next_update_by=owed.next_update_by if owed else to_instant(row["next_update_by"]),
         grade=grade or "",  # "certain" comes before "likely" in the alphabet
-        part_state=row["part_state"],
+        part_state=owed.state if owed else row["part_state"],
     )
 
 

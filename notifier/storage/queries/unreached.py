@@ -13,7 +13,7 @@ from notifier.domain.audience import AudienceOutcome
 from notifier.domain.customer import ContactKind, SuppressionReason
 from notifier.domain.notification import NotificationReason, NotificationState
 from notifier.storage.database import Row, Transaction
-from notifier.storage.repositories import audience, broadcasts, incidents
+from notifier.storage.repositories import audience, broadcasts, incidents, parts
 from notifier.storage.repositories.audience import Scope, numbers
 from notifier.storage.views import UnreachedView
 
@@ -51,6 +51,7 @@ def places(tx: Transaction, broadcast_id: int) -> list[Place]:
         service=found.facts.service or incidents.load(tx, found.incident_id).service,
         region_ids=tuple(incidents.place_regions(tx, found.incident_id)),
         channels=(),
+        part=parts.scope_of(tx, found.incident_id, found.part_id if parts.is_cut(tx, found.part_id) else None),
     )
     rows = tx.tuples(
         f"""SELECT s.id, s.customer_id, u.outcome FROM ({_no_way(scope)} UNION ALL {_FAILED_ON_ALL}) AS u

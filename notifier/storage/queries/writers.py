@@ -14,10 +14,11 @@ from notifier.domain.answering import (
     WriterSite,
 )
 from notifier.domain.consent import Purpose
+from notifier.domain.incident import PartState
 from notifier.domain.reply import Meaning
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
-from notifier.storage.repositories import answers, replies
+from notifier.storage.repositories import answers, parts, replies
 from notifier.storage.repositories.audience import may_have_been_told, numbers
 
 SITES_AT_MOST = 200  # of one contact point; who has more is a company that does not answer by text
@@ -132,8 +133,8 @@ def incidents_at(
         IncidentThere(
             id=row["id"],
             service=row["service"],
-            site_ids=frozenset(found[row["id"]]),
-            is_over=row["state"] in ("resolved", "closed"),
+            site_ids=there,
+            is_over=is_over,
             is_told=bool(row["told"]),
             told_at=to_instant(row["told_at"]),
         )
@@ -149,7 +150,23 @@ def incidents_at(
                 FROM incidents AS i WHERE i.id IN ({numbers(list(found))}) ORDER BY i.id DESC""",
             point=contact_point_id,
         )
+        for there, is_over in _in_parts(tx, row["id"], found[row["id"]], row["state"] in ("resolved", "closed"))
     )
+
+
+def _in_parts(
+    tx: Transaction, incident_id: int, site_ids: set[int], is_over: bool
+) -> list[tuple[frozenset[int], bool]]:
+    """Return the sites by the part of the incident in which they lie, and whether it is over; open ones first."""
+    own = parts.own(tx, incident_id)
+    if len(own) < 2:
+        return [(frozenset(site_ids), is_over)]
+    owners = parts.of_site(tx, incident_id, sorted(site_ids))
+    found = [
+        (frozenset(site for site, owner in owners.items() if owner == part.id), part.state is PartState.RESTORED)
+        for part in own
+    ]
+    return sorted(((sites, over) for sites, over in found if sites), key=lambda each: each[1])
 
 
 _LATELY = """(i.state IN ('suspected', 'confirmed')

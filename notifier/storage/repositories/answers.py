@@ -16,6 +16,7 @@ from notifier.domain.errors import NotFound
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
+from notifier.storage.repositories import broadcasts, parts
 from notifier.storage.repositories.audience import numbers
 from notifier.storage.repositories.claims import AffectedSite
 
@@ -163,8 +164,17 @@ def sites(tx: Transaction, site_ids: Sequence[int]) -> dict[int, AffectedSite]:
     }
 
 
-def newest_update(tx: Transaction, incident_id: int) -> tuple[BroadcastKind, Facts] | None:
-    """Return the newest update of an incident that customers are told, or None when nobody is told anything."""
+def newest_update(
+    tx: Transaction, incident_id: int, site_ids: Sequence[int] = ()
+) -> tuple[BroadcastKind, Facts] | None:
+    """Return the newest update that customers of an incident are told, or None when nobody is told anything.
+
+    Where the incident has several parts: that of the part in which the first of the sites lies.
+    """
+    if site_ids and len(parts.own(tx, incident_id)) > 1:
+        owner = parts.of_site(tx, incident_id, site_ids[:1]).get(site_ids[0])
+        newest = None if owner is None else broadcasts.newest_told(tx, owner)
+        return None if newest is None else (newest.kind, newest.facts)
     row = tx.row(
         """SELECT kind, facts FROM broadcasts
            WHERE incident_id = :id AND started_at IS NOT NULL AND state IN ('sending', 'paused', 'completed')

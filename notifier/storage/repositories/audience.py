@@ -16,6 +16,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.repositories.incidents import service_pattern
 from notifier.storage.repositories.neighbours import NONE as NO_NEIGHBOURS
 from notifier.storage.repositories.neighbours import Neighbours
+from notifier.storage.repositories.parts import PartScope
 
 POINT = 2**40  # contact point ids stay below it
 POSITION = 2**10 * POINT  # positions in a row stay below 1,024
@@ -46,6 +47,12 @@ class Scope:
     purpose: Purpose = Purpose.OUTAGE  # of the broadcast's kind
     basis: Basis = CONTRACT  # what holds where a contact point said nothing about the purpose
     neighbours: Neighbours = NO_NEIGHBOURS  # other incidents that share sites with this one
+    part: PartScope | None = None  # which of its sites; None: all of them
+
+    @property
+    def walked(self) -> tuple[int, ...]:
+        """The regions in which all of its sites lie that are not listed."""
+        return self.region_ids if self.part is None or self.part.named is None else self.part.named.region_ids
 
     @property
     def pattern(self) -> str:
@@ -116,8 +123,23 @@ def channel(scope: Scope, column: str) -> str:
 
 
 def in_place(scope: Scope, site: str) -> str:
-    """Return the SQL condition that a site lies in the place. Parameter: `incident`."""
-    return _in_place_of(":incident", scope.region_ids, site)
+    """Return the SQL condition that a site lies in the place, in this part of it. Parameter: `incident`."""
+    return _in_place_of(":incident", scope.region_ids, site) + in_part(scope, site)
+
+
+def still_in_place(scope: Scope, site: str) -> str:
+    """Return what a walk of the scope's regions and lists has to ask of a site, as `AND ...`; nothing of all sites.
+
+    Parameter: `incident`, where the scope is a part.
+    """
+    if scope.part is None or scope.part.named is None:
+        return in_part(scope, site)
+    return f" AND {in_place(scope, site)}"
+
+
+def in_part(scope: Scope, site: str) -> str:
+    """Return the SQL condition that a site belongs to the part, as `AND ...`; nothing where that is all of them."""
+    return "" if scope.part is None else f" AND {scope.part.condition(site)}"
 
 
 def _in_place_of(incident: int | str, region_ids: Sequence[int], site: str) -> str:
@@ -134,15 +156,24 @@ def affected(scope: Scope) -> str:
 
     Parameters: `pattern`, `incident`.
     """
-    listed = """SELECT s.id AS site_id, s.customer_id FROM incident_sites AS t CROSS JOIN sites AS s
-                WHERE t.incident_id = :incident AND s.id = t.site_id
-                  AND s.status = 'active' AND s.services LIKE :pattern"""
-    if not scope.region_ids:
+    table, key = list_of(scope)
+    still = still_in_place(scope, "s.id")
+    listed = f"""SELECT s.id AS site_id, s.customer_id FROM {table} AS t CROSS JOIN sites AS s
+                WHERE {key} AND s.id = t.site_id
+                  AND s.status = 'active' AND s.services LIKE :pattern{still}"""
+    if not scope.walked:
         return listed
     return f"""SELECT s.id AS site_id, s.customer_id FROM site_regions AS sr CROSS JOIN sites AS s
-               WHERE sr.region_id IN ({numbers(scope.region_ids)}) AND s.id = sr.site_id
-                 AND s.status = 'active' AND s.services LIKE :pattern
+               WHERE sr.region_id IN ({numbers(scope.walked)}) AND s.id = sr.site_id
+                 AND s.status = 'active' AND s.services LIKE :pattern{still}
                UNION ALL {listed}"""
+
+
+def list_of(scope: Scope) -> tuple[str, str]:
+    """Return the table that lists sites of a scope, and the SQL condition on its alias `t`. Parameter: `incident`."""
+    if scope.part is None or scope.part.named is None:
+        return "incident_sites", "t.incident_id = :incident"
+    return "part_sites", f"t.part_id = {int(scope.part.named.part_id)}"
 
 
 def may_have_been_told(notification: str) -> str:
@@ -160,7 +191,8 @@ def told_before(scope: Scope) -> str:
                CROSS JOIN notifications AS n CROSS JOIN audience_notifications AS an
                WHERE b.incident_id = :incident AND b.id <> {scope.but}
                  AND n.broadcast_id = b.id AND {may_have_been_told("n")}
-                 AND an.broadcast_id = b.id AND an.contact_point_id = n.contact_point_id"""
+                 AND an.broadcast_id = b.id
+                 AND an.contact_point_id = n.contact_point_id{in_part(scope, "an.site_id")}"""
 
 
 def best(scope: Scope, *, most: int | None = None) -> str:

@@ -13,6 +13,7 @@ from notifier.domain.incident import Changes
 from notifier.domain.notification import TOLD_STATES, NotificationReason, NotificationState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
+from notifier.storage.repositories import parts
 from notifier.storage.repositories.planning import Cursor
 
 _ENDS = {
@@ -42,6 +43,7 @@ class StoredBroadcast:
     expected_customers: int
     created_by: str
     sent_by: str | None
+    sent_at: datetime | None
     not_before_at: datetime | None
     started_at: datetime | None
     planned_at: datetime | None
@@ -60,6 +62,11 @@ def load(tx: Transaction, broadcast_id: int) -> StoredBroadcast:
     if row is None:
         raise NotFound("broadcast", broadcast_id)
     return _broadcast(row)
+
+
+def part_told_by(found: StoredBroadcast) -> int | None:
+    """Return the part whose customers a broadcast is for; None: of every part, because all that was said is wrong."""
+    return None if found.kind is BroadcastKind.CORRECTION else found.part_id
 
 
 def to_plan(tx: Transaction) -> StoredBroadcast | None:
@@ -88,14 +95,38 @@ def of_part(tx: Transaction, part_id: int, incident_id: int, *states: BroadcastS
     return [_broadcast(row) for row in rows if row["state"] in states]
 
 
-def first_told_at(tx: Transaction, incident_id: int, kind: BroadcastKind | None = None) -> datetime | None:
-    """Return when customers were first told of an incident, or last by one kind of update; None when never."""
-    found: int | None = tx.scalar(
-        f"""SELECT {"MIN" if kind is None else "MAX"}(started_at) FROM broadcasts
-            WHERE incident_id = :incident AND (CAST(:kind AS TEXT) IS NULL OR kind = :kind)""",
-        incident=incident_id,
-        kind=kind,
-    )
+def told_to(tx: Transaction, part_id: int, *states: BroadcastState) -> list[StoredBroadcast]:
+    """Return the updates for the customers of a part in these states, in the order they were made.
+
+    Those of the part, and what the part it was cut from had authorised before that.
+    """
+    found = []
+    for incident_id, source, until in parts.lineage(tx, part_id):
+        found += [
+            each
+            for each in of_part(tx, source, incident_id, *states)
+            if until is None or source == part_id or (each.sent_at is not None and each.sent_at <= until)
+        ]
+    return sorted(found, key=lambda each: each.id)
+
+
+def newest_told(tx: Transaction, part_id: int) -> StoredBroadcast | None:
+    """Return the newest update that customers of a part are told, or None when nobody is told anything."""
+    goes_on = (BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.COMPLETED)
+    started = [(each.started_at, each.id, each) for each in told_to(tx, part_id, *goes_on) if each.started_at]
+    return max(started, key=lambda each: each[:2])[2] if started else None
+
+
+def last_told_at(tx: Transaction, part_id: int, kind: BroadcastKind) -> datetime | None:
+    """Return when customers of a part were last told an update of this kind; None when never."""
+    told = told_to(tx, part_id, *BroadcastState)
+    times = (each.started_at for each in told if each.kind is kind and each.started_at is not None)
+    return max(times, default=None)
+
+
+def first_told_at(tx: Transaction, incident_id: int) -> datetime | None:
+    """Return when customers were first told of an incident; None when never."""
+    found: int | None = tx.scalar("SELECT MIN(started_at) FROM broadcasts WHERE incident_id = :i", i=incident_id)
     return to_instant(found)
 
 
@@ -176,6 +207,11 @@ def create(
 def wake_everyone(tx: Transaction, broadcast_id: int, reason: str) -> None:
     """Keep why the night holds nobody up for this broadcast."""
     tx.run("UPDATE broadcasts SET wake_reason = :reason WHERE id = :id", reason=reason, id=broadcast_id)
+
+
+def set_changes(tx: Transaction, broadcast_id: int, changes: Changes) -> None:
+    """Keep what sending a draft does."""
+    tx.run("UPDATE broadcasts SET changes = :changes WHERE id = :id", changes=to_json(changes), id=broadcast_id)
 
 
 def set_expected(tx: Transaction, broadcast_id: int, customers: int) -> None:
@@ -391,6 +427,7 @@ def _broadcast(row: Row) -> StoredBroadcast:
         expected_customers=row["expected_customers"],
         created_by=row["created_by"],
         sent_by=row["sent_by"],
+        sent_at=to_instant(row["sent_at"]),
         not_before_at=to_instant(row["not_before_at"]),
         started_at=to_instant(row["started_at"]),
         planned_at=to_instant(row["planned_at"]),

@@ -12,7 +12,7 @@ from notifier.domain.incident import Action, DismissReason, IncidentState, PartS
 from notifier.domain.promise import PromiseKind, PromiseState, ended_by_restoration, ended_by_update
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, incidents, promises, updates
+from notifier.storage.repositories import broadcasts, incidents, parts, promises, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -34,13 +34,16 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
 
     Older promises stay open until it has been handed over; only a correction, or service that is back, ends them now.
     """
-    incident = incidents.load(tx, found.incident_id)
+    incident = incidents.load(tx, found.incident_id, found.part_id)
     is_dismissal = found.changes is not None and found.changes.action is Action.DISMISS
+    concerned = [found.part_id] if not is_dismissal else [part.id for part in parts.of_incident(tx, incident.id)]
     broadcasts.mark_started(tx, found.id, now)
     if found.kind in ONLY_TO_TOLD:
         broadcasts.plan_again(tx, found.id)  # who has been told is certain only now that nothing older is claimed
-    for other in broadcasts.of_part(
-        tx, found.part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED
+    for other in (
+        each
+        for part_id in concerned
+        for each in broadcasts.of_part(tx, part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED)
     ):
         # what a person has authorised and has not started yet is news to come, not an older update of the daemon's
         is_older = other.started_at is not None or (other.id < found.id and not found.automatic)
@@ -50,7 +53,9 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
             broadcasts.end(tx, other, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
     ended = []
     back_at = (incident.believed_back_at or now) if found.kind is BroadcastKind.RESTORED else None
-    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+    for promise in promises.open_in(
+        [each for part_id in concerned for each in promises.of_part(tx, found.incident_id, part_id)]
+    ):
         if is_dismissal:
             state = PromiseState.VOID
         elif back_at is not None and promise.kind is PromiseKind.ETA:
@@ -67,7 +72,7 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
         _restore(tx, incident, now=now)
     else:
         _promise(tx, found, now=now, automatic_in_row=automatic_in_row)
-    detail = {"broadcast": found.id, "kind": str(found.kind)}
+    detail = {"broadcast": found.id, "kind": str(found.kind), "part": incident.part_name}
     incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
     return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
 
@@ -75,7 +80,7 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
 def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> Ended:
     """End the older promises of the part: the last message of a newer update was handed over at this time."""
     ended = []
-    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
+    for promise in promises.open_in(promises.answered_by(tx, found)):
         if promise.broadcast_id != found.id:
             state = ended_by_update(promise.kind, promise.due_at, handed_over_at=at)
             promises.end(tx, promise, state, now=at)
@@ -85,7 +90,7 @@ def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> End
 
 def answers_promises(tx: Transaction, found: StoredBroadcast) -> bool:
     """Tell whether older promises of the part are open that this update answers."""
-    every = promises.open_in(promises.of_part(tx, found.incident_id, found.part_id))
+    every = promises.open_in(promises.answered_by(tx, found))
     return any(promise.broadcast_id != found.id for promise in every)
 
 
@@ -105,10 +110,9 @@ def void_unread(tx: Transaction, found: StoredBroadcast, *, now: datetime) -> En
     if broadcasts.was_told_by(tx, found.id):
         return ()
     ended = []
-    for promise in promises.open_in(promises.of_part(tx, found.incident_id, found.part_id)):
-        if promise.broadcast_id == found.id:
-            promises.end(tx, promise, PromiseState.VOID, now=now)
-            ended.append((promise.kind, PromiseState.VOID))
+    for promise in promises.open_in(promises.of_broadcast(tx, found.id)):
+        promises.end(tx, promise, PromiseState.VOID, now=now)
+        ended.append((promise.kind, PromiseState.VOID))
     return tuple(ended)
 
 
@@ -123,12 +127,15 @@ def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str)
 
 
 def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> None:
+    """Let a part be restored, and the incident be resolved when it was the last one."""
     incidents.move_part(tx, incident, PartState.RESTORED, believed_back_at=incident.believed_back_at)
     tx.run(
         "UPDATE parts SET restored_at = :at, eta_at = NULL, next_update_by = NULL WHERE id = :id",
         at=to_micros(incident.believed_back_at or now),
         id=incident.part_id,
     )
+    if any(part.state is not PartState.RESTORED for part in parts.own(tx, incident.id)):
+        return
     incidents.set_state(tx, incident.id, IncidentState.RESOLVED)
     tx.run("UPDATE incidents SET resolved_at = :now WHERE id = :id", now=to_micros(now), id=incident.id)
 

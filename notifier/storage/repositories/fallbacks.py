@@ -16,9 +16,9 @@ from notifier.domain.notification import Channel, NotificationReason
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import audience, broadcasts, doubts, incidents
+from notifier.storage.repositories import audience, broadcasts, doubts, incidents, parts
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope, numbers
-from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.broadcasts import StoredBroadcast, part_told_by
 
 _GOES_ON = (BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.COMPLETED)
 _SAYS_THE_END = (BroadcastKind.RESTORED, BroadcastKind.CORRECTION)
@@ -56,14 +56,14 @@ def fall_back(
             following = _after(playbook.channels, channel)
             if not following:
                 continue
-            scope = scope_of(found, following, basis)
+            scope = scope_of(tx, found, following, basis)
             made += tell_instead(tx, found.id, find_next(tx, scope, ids), now=now)
         if made and found.state is BroadcastState.COMPLETED:
             broadcasts.send_again(tx, found)
     return made
 
 
-def scope_of(found: StoredBroadcast, channels: tuple[Channel, ...], basis: Basis) -> Scope:
+def scope_of(tx: Transaction, found: StoredBroadcast, channels: tuple[Channel, ...], basis: Basis) -> Scope:
     """Return the scope by which the next contact points of a broadcast are judged."""
     return Scope(
         incident_id=found.incident_id,
@@ -73,6 +73,7 @@ def scope_of(found: StoredBroadcast, channels: tuple[Channel, ...], basis: Basis
         but=found.id,
         purpose=purpose_of(found.kind),
         basis=basis,
+        part=parts.scope_of(tx, found.incident_id, part_told_by(found)),
     )
 
 
@@ -90,7 +91,7 @@ def find_next(tx: Transaction, scope: Scope, notification_ids: Sequence[int]) ->
             JOIN links AS x ON x.site_id = an.site_id AND x.role = l.role
             JOIN contact_points AS c ON c.id = x.contact_point_id
             {audience.wishes(scope, link="x")}
-            WHERE n.id IN ({numbers(notification_ids)})
+            WHERE n.id IN ({numbers(notification_ids)}){audience.in_part(scope, "an.site_id")}
             GROUP BY n.id, an.site_id, an.customer_id ORDER BY n.id, an.site_id"""
     ):
         if reach < UNREACHED:

@@ -1,4 +1,4 @@
-"""Incidents as they are stored: the row, its one part, its regions or sites, and its timeline.
+"""Incidents as they are stored: the row with one of its parts, its regions or sites, and its timeline.
 
 Functions of an open transaction. They save what a stage or the detector has decided; every change of state goes through
 the transition tables of `domain.incident`. Which incidents meet is told by `overlaps`, why they were opened by
@@ -31,7 +31,7 @@ LEFT = "left_to_a_person"  # in the timeline: the daemon never confirms it by it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredIncident:
-    """One incident with its one part, as decisions need it."""
+    """One incident with the part that is decided on, the first unless another one is asked for."""
 
     id: int
     service: str
@@ -53,24 +53,36 @@ class StoredIncident:
     next_update_by: datetime | None
     believed_back_at: datetime | None
     restored_at: datetime | None
+    part_name: str = ""  # of a part that was cut off; "" = the first
+    cut_from: int | None = None  # the part that its sites belonged to; None: the first
+    cut_at: datetime | None = None  # None of one that is cut off: only a draft names it
+
+    @property
+    def is_draft_part(self) -> bool:
+        """Tell whether the part is named by a draft only, and stands for sites of the one it is cut from."""
+        return self.cut_from is not None and self.cut_at is None
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
 
 
-def load(tx: Transaction, incident_id: int) -> StoredIncident:
-    """Return an incident with its part; raise `NotFound` when there is none."""
-    row = tx.row(_SELECT + " WHERE i.id = :id ORDER BY p.id", id=incident_id)
+def load(tx: Transaction, incident_id: int, part_id: int | None = None) -> StoredIncident:
+    """Return an incident with its first part, or with another one; raise `NotFound` when there is none."""
+    if part_id is None:
+        row = tx.row(f"{_SELECT} WHERE i.id = :id AND p.cut_from IS NULL", id=incident_id)
+    else:
+        row = tx.row(f"{_SELECT} WHERE i.id = :id AND p.id = :part", id=incident_id, part=part_id)
     if row is None:
         raise NotFound("incident", incident_id)
     return _incident(row)
 
 
 def with_state(tx: Transaction, *states: IncidentState) -> list[StoredIncident]:
-    """Return the incidents in these states, oldest first."""
+    """Return the incidents in these states with their first part, oldest first."""
     found = []
     for state in states:
-        found += [_incident(row) for row in tx.rows(_SELECT + " WHERE i.state = :state", state=state)]
+        rows = tx.rows(f"{_SELECT} WHERE i.state = :state AND p.cut_from IS NULL", state=state)
+        found += [_incident(row) for row in rows]
     return sorted(found, key=lambda incident: incident.id)
 
 
@@ -118,7 +130,7 @@ def open_incident(
     by: str,
     correlation_id: str,
 ) -> int:
-    """Store a new incident with its one part and the timeline entry `opened`; return its id."""
+    """Store a new incident with its first part and the timeline entry `opened`; return its id."""
     confirmed = state is IncidentState.CONFIRMED
     incident_id = int(
         tx.scalar(
@@ -263,7 +275,7 @@ def set_state(tx: Transaction, incident_id: int, wanted: IncidentState) -> None:
 def move_part(
     tx: Transaction, incident: StoredIncident, wanted: PartState, *, believed_back_at: datetime | None
 ) -> None:
-    """Move the part of an incident along an arrow of its table; raise `TransitionRefused`."""
+    """Move the part that an incident was loaded with along an arrow of its table; raise `TransitionRefused`."""
     PART.require(incident.part_state, wanted, which=incident.part_id)
     tx.run(
         "UPDATE parts SET state = :state, believed_back_at = :back WHERE id = :id",
@@ -308,7 +320,7 @@ def cancel_drafts(tx: Transaction, incident_id: int, *, now: datetime, reason: B
 _SELECT = """SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
                     i.resolved_at, i.closed_at, i.correlation_id, p.id AS part_id,
                     p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by, p.believed_back_at,
-                    p.restored_at
+                    p.restored_at, p.name AS part_name, p.cut_from, p.cut_at
              FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
 
 
@@ -334,6 +346,9 @@ def _incident(row: Row) -> StoredIncident:
         next_update_by=to_instant(row["next_update_by"]),
         believed_back_at=to_instant(row["believed_back_at"]),
         restored_at=to_instant(row["restored_at"]),
+        part_name=row["part_name"],
+        cut_from=row["cut_from"],
+        cut_at=to_instant(row["cut_at"]),
     )
 
 

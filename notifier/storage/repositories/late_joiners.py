@@ -21,7 +21,7 @@ from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.incident import PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audience, broadcasts, incidents, neighbours, planning
+from notifier.storage.repositories import audience, broadcasts, incidents, neighbours, parts, planning
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
@@ -62,10 +62,12 @@ def join(
         playbook = playbooks.get(incident.service)
         if playbook is None:
             continue
-        for found in _told_now(tx, incident, now):
-            each = _join(tx, incident, found, site_ids, playbook, now, basis)
-            if each is not None:
-                joined.append(each)
+        for part in parts.own(tx, incident_id):
+            of_part = incidents.load(tx, incident_id, part.id)
+            for found in _told_now(tx, of_part, now):
+                each = _join(tx, of_part, found, site_ids, playbook, now, basis)
+                if each is not None:
+                    joined.append(each)
     return joined
 
 
@@ -92,9 +94,7 @@ def _told_now(tx: Transaction, incident: StoredIncident, now: datetime) -> list[
     believed back; and what is authorised and has not started.
     """
     every = [
-        each
-        for each in broadcasts.of_part(tx, incident.part_id, incident.id, *BroadcastState)
-        if each.kind not in ONLY_TO_TOLD
+        each for each in broadcasts.told_to(tx, incident.part_id, *BroadcastState) if each.kind not in ONLY_TO_TOLD
     ]
     started = sorted(
         (each for each in every if each.started_at is not None), key=lambda each: (each.started_at, each.id)
@@ -130,6 +130,7 @@ def _join(
         purpose=purpose_of(found.kind),
         basis=basis,
         neighbours=neighbours.of(tx, incident, found.kind),
+        part=parts.scope_of(tx, incident.id, incident.part_id),
     )
     new = _new_customers(tx, scope, found.id, site_ids)
     told = max(audience.size(tx, found.id), found.expected_customers)

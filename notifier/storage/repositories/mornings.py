@@ -23,7 +23,7 @@ def may_say_afresh(tx: Transaction, broadcast_id: int) -> bool:
     It may while the incident goes on, nothing newer has been said or is about to be, and a `delayed` was authorised.
     """
     found = broadcasts.load(tx, broadcast_id)
-    incident = incidents.load(tx, found.incident_id)
+    incident = incidents.load(tx, found.incident_id, found.part_id)
     is_out = incident.state is IncidentState.CONFIRMED and incident.part_state is PartState.OUT
     says_so = found.kind not in ONLY_TO_TOLD and found.kind is not BroadcastKind.RESTORED
     if not (is_out and says_so and found.may_delay and found.state is BroadcastState.SENDING):

@@ -9,10 +9,13 @@ from datetime import datetime
 
 from notifier.domain.consent import Basis, Purpose
 from notifier.domain.customer import ContactKind
+from notifier.domain.incident import PartState
 from notifier.domain.notification import Channel, NotificationReason, NotificationState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.repositories import broadcasts, parts
 from notifier.storage.repositories.audience import may_have_been_told, numbers, refused
+from notifier.storage.repositories.parts import StoredPart
 
 SITES_AT_MOST = 200  # of one customer
 _CARRIES = {ContactKind.EMAIL: Channel.EMAIL, ContactKind.MOBILE: Channel.SMS}
@@ -28,10 +31,11 @@ class Reachable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldIncident:
-    """An open incident of which customers have been told, and its newest update."""
+    """An open incident of which customers have been told, and its newest update to the part of some of their sites."""
 
     id: int
     broadcast_id: int
+    site_ids: tuple[int, ...]  # those in that part
 
 
 def reachable(tx: Transaction, site_ids: Sequence[int], customer_id: int, basis: Basis) -> list[Reachable]:
@@ -67,7 +71,25 @@ def told_at(tx: Transaction, site_ids: Sequence[int], service: str) -> ToldIncid
             ORDER BY i.id DESC, b.started_at DESC, b.id DESC LIMIT 1""",
         service=service,
     )
-    return None if row is None else ToldIncident(id=row["id"], broadcast_id=row["broadcast_id"])
+    if row is None:
+        return None
+    own = parts.own(tx, row["id"])
+    if len(own) < 2:
+        return ToldIncident(id=row["id"], broadcast_id=row["broadcast_id"], site_ids=tuple(site_ids))
+    return _told_of_part(tx, row["id"], own, site_ids)
+
+
+def _told_of_part(
+    tx: Transaction, incident_id: int, own: Sequence[StoredPart], site_ids: Sequence[int]
+) -> ToldIncident | None:
+    """Return the newest update of the part in which some of the sites lie; of several, one that is not over."""
+    owners = parts.of_site(tx, incident_id, site_ids)
+    for part in sorted(own, key=lambda each: each.state is PartState.RESTORED):
+        there = tuple(site for site in site_ids if owners.get(site) == part.id)
+        newest = broadcasts.newest_told(tx, part.id) if there else None
+        if newest is not None:
+            return ToldIncident(id=incident_id, broadcast_id=newest.id, site_ids=there)
+    return None
 
 
 def is_in_audience(tx: Transaction, broadcast_id: int, customer_id: int) -> bool:

@@ -1,7 +1,8 @@
 """Planning in SQL: one chunk of affected sites becomes audience and notifications, whole contact points at a time.
 
 A chunk is a range of ids in one source: the priority sites, the customers who reported, the listed sites, then each
-region of the place, at last those who were told before and are served no more. All have one due time, in whose
+region of the place (of a part that was cut off: its own list and regions), at last those who were told before and are
+served no more. All have one due time, in whose
 microseconds stands who hears first: priority sites, who reported, who can be reached on one channel only, the rest.
 Sites that share a chosen contact point are drawn into the chunk until none is missing, so the one message to a contact
 point names all its sites and may be handed over as soon as the chunk is committed. Every insert tolerates that the row
@@ -9,7 +10,7 @@ is there already: a chunk may be planned again at any time, and late joiners may
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from itertools import count
@@ -104,6 +105,7 @@ class _Chunk:
         self.tx, self.broadcast_id, self.scope = tx, broadcast_id, scope
         self.due_at, self.now = to_micros(due_at) // MICROS_OF_ORDER * MICROS_OF_ORDER, to_micros(now)
         self.reason = reason
+        self._part_named = None if scope.part is None else scope.part.named  # of a part that was cut off
         self.line: Line | None = None  # where all of the chunk stand; None: it depends on their channels
         for table in _TABLES:
             tx.run(table)
@@ -122,13 +124,11 @@ class _Chunk:
             if chunk.upto is None or chunk.notifications or looks == LOOKS_AT_MOST:
                 return chunk
             cursor = chunk.upto
-        if cursor.source == LISTED_SITES and incidents.listed_sites(self.tx, self.scope.incident_id) == 0:
+        if cursor.source == LISTED_SITES and not self._lists_any():
             cursor = self._next_source(LISTED_SITES)
         if cursor.source == ENDED_SITES:
             return self.ended(cursor, at_most)
-        listed = cursor.source == LISTED_SITES
-        table, column = ("incident_sites", "incident_id") if listed else ("site_regions", "region_id")
-        key = self.scope.incident_id if listed else cursor.source
+        table, column, key = self._walked(cursor.source)
         until = self._until(table, column, key, cursor.after, at_most)
         self._choose(
             f"{table} AS w",
@@ -142,6 +142,20 @@ class _Chunk:
         notifications, customers = self._store()
         upto = self._next_source(cursor.source) if until is None else Cursor(source=cursor.source, after=until)
         return Chunk(upto=upto, notifications=notifications, customers=customers)
+
+    def _lists_any(self) -> bool:
+        """Tell whether sites are listed, of the place or of the part."""
+        if self._part_named is not None:
+            return self._part_named.is_listed
+        return incidents.listed_sites(self.tx, self.scope.incident_id) > 0
+
+    def _walked(self, source: int) -> tuple[str, str, int]:
+        """Return the table of a source, the column of its key, and the key."""
+        if source != LISTED_SITES:
+            return "site_regions", "region_id", source
+        if self._part_named is not None:
+            return "part_sites", "part_id", self._part_named.part_id
+        return "incident_sites", "incident_id", self.scope.incident_id
 
     def _in_front(self, cursor: Cursor, at_most: int) -> Chunk:
         """Plan a range of those who hear first, as far as they lie in the place."""
@@ -204,7 +218,13 @@ class _Chunk:
         return Chunk(upto=upto, notifications=notifications, customers=customers)
 
     def ended(self, cursor: Cursor, at_most: int) -> Chunk:
-        """Note those who were told before and whose contract ended or was paused meanwhile: they are not told."""
+        """Note those who were told before and whose contract ended or was paused meanwhile: they are not told.
+
+        Of an incident in parts that is noted with the first one.
+        """
+        if self._part_named is not None:
+            return _NOTHING
+        elsewhere, values = self._lives_elsewhere()
         until = self._least_nth(
             """SELECT customer_id FROM audience
                WHERE broadcast_id = :earlier AND customer_id > :after AND outcome = 'told'
@@ -218,15 +238,29 @@ class _Chunk:
                FROM broadcasts AS b CROSS JOIN audience AS e
                WHERE b.incident_id = :incident AND b.id <> :broadcast AND b.started_at IS NOT NULL
                  AND e.broadcast_id = b.id AND e.customer_id > :after AND e.customer_id <= :until
-                 AND e.outcome = 'told'
+                 AND e.outcome = 'told'"""
+            + elsewhere
+            + """
                ON CONFLICT (broadcast_id, customer_id) DO NOTHING""",
             broadcast=self.broadcast_id,
             incident=self.scope.incident_id,
             after=cursor.after,
             until=_FAR if until is None else until,
+            **values,
         )
         upto = None if until is None else Cursor(source=ENDED_SITES, after=until)
         return Chunk(upto=upto, notifications=0, customers=customers)
+
+    def _lives_elsewhere(self) -> tuple[str, dict[str, object]]:
+        """Return the SQL that leaves out who has a site in another part, and its parameters; nothing of one part."""
+        if self.scope.part is None:
+            return "", {}
+        there = audience.in_place(replace(self.scope, part=None), "o.id")
+        return (
+            f""" AND NOT EXISTS (SELECT 1 FROM sites AS o WHERE o.customer_id = e.customer_id AND o.status = 'active'
+                                AND o.services LIKE :pattern AND {there})""",
+            {"pattern": self.scope.pattern},
+        )
 
     def _least_nth(self, sql: str, after: int, at_most: int) -> int | None:
         """Return up to which id each earlier broadcast has at most `at_most` rows; None when none has more."""
@@ -252,7 +286,7 @@ class _Chunk:
     def _next_source(self, source: int) -> Cursor:
         if source in _IN_FRONT:
             return Cursor(source=_IN_FRONT[source], after=0)
-        later = [region_id for region_id in self.scope.region_ids if region_id > source]
+        later = [region_id for region_id in self.scope.walked if region_id > source]
         return Cursor(source=min(later, default=ENDED_SITES), after=0)
 
     def _choose(self, walked: str, condition: str, *, number: int, **values: object) -> None:
@@ -265,12 +299,15 @@ class _Chunk:
                 LEFT JOIN contact_points AS c ON c.id = l.contact_point_id
                 {audience.wishes(self.scope)}
                 WHERE {condition} AND s.id = w.site_id AND s.status = 'active' AND s.services LIKE :pattern
-                  AND {_NOT_CARRIED}
+                  {audience.still_in_place(self.scope, "s.id")} AND {_NOT_CARRIED}
                 GROUP BY w.site_id, l.role""",
-            round=number,
-            pattern=self.scope.pattern,
-            broadcast=self.broadcast_id,
-            **values,
+            **{
+                "round": number,
+                "pattern": self.scope.pattern,
+                "broadcast": self.broadcast_id,
+                **({"incident": self.scope.incident_id} if self._part_named is not None else {}),
+                **values,
+            },
         )
 
     def _place_in_line(self) -> str:

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.broadcast import BroadcastState, Facts, is_overtaken
+from notifier.domain.errors import NotFound
 from notifier.domain.incident import PartState
 from notifier.domain.promise import PROMISE, Answer, Promise, PromiseId, PromiseKind, PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
-from notifier.storage.repositories import broadcasts
+from notifier.storage.repositories import broadcasts, parts
+from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.incidents import StoredIncident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +38,11 @@ def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
            FROM promises AS p
            JOIN incidents AS i ON i.id = p.incident_id
            JOIN parts AS t ON t.id = p.part_id
-           JOIN broadcasts AS u ON u.id =
+           JOIN broadcasts AS u ON u.id = COALESCE(
                 (SELECT n.id FROM broadcasts AS n
                  WHERE n.incident_id = p.incident_id AND n.part_id = p.part_id AND n.started_at IS NOT NULL
-                 ORDER BY n.started_at DESC, n.id DESC LIMIT 1)
+                 ORDER BY n.started_at DESC, n.id DESC LIMIT 1),
+                (SELECT MAX(c.broadcast_id) FROM promises AS c WHERE c.part_id = p.part_id))
            WHERE p.state = 'open' AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id
                  AND c.kind = 'correction' AND c.state = 'sending' AND c.started_at IS NULL)
@@ -56,6 +60,14 @@ def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
     ]
 
 
+def load(tx: Transaction, promise_id: int) -> Promise:
+    """Return a promise; raise `NotFound`."""
+    row = tx.row("SELECT * FROM promises WHERE id = :id", id=promise_id)
+    if row is None:
+        raise NotFound("promise", promise_id)
+    return _promise(row)
+
+
 def of_part(tx: Transaction, incident_id: int, part_id: int) -> list[Promise]:
     """Return the promises of a part, oldest first."""
     rows = tx.rows(
@@ -64,6 +76,52 @@ def of_part(tx: Transaction, incident_id: int, part_id: int) -> list[Promise]:
         part=part_id,
     )
     return [_promise(row) for row in rows]
+
+
+def standing(tx: Transaction, incident: StoredIncident) -> list[Promise]:
+    """Return the promises to the customers of a part, oldest first; where a draft names it, of where it comes from."""
+    part_id = incident.part_id
+    if incident.is_draft_part and incident.cut_from is not None:
+        part_id = incident.cut_from
+    return of_part(tx, incident.id, part_id)
+
+
+def ever_given(tx: Transaction, part_id: int) -> list[Promise]:
+    """Return every promise to customers of a part, also from before it was cut off."""
+    found: dict[tuple[int, PromiseKind], Promise] = {}
+    for incident_id, source, until in parts.lineage(tx, part_id):
+        for row in tx.rows(
+            "SELECT * FROM promises WHERE incident_id = :incident AND part_id = :part",
+            incident=incident_id,
+            part=source,
+        ):
+            if until is None or row["made_at"] <= to_micros(until):
+                promise = _promise(row)
+                found.setdefault((promise.broadcast_id, promise.kind), promise)  # the part's own copy comes first
+    return sorted(found.values(), key=lambda promise: promise.id)
+
+
+def carry_over(tx: Transaction, incident_id: int, part_id: int, *, to_incident: int, to_part: int) -> None:
+    """Let a part carry the open promises of another one as well: to its sites they were given, too."""
+    tx.run(
+        """INSERT INTO promises (incident_id, part_id, broadcast_id, kind, due_at, made_at, automatic_in_row, may_delay,
+                                 warned_at)
+           SELECT CAST(:to_incident AS BIGINT), CAST(:to_part AS BIGINT), broadcast_id, kind, due_at, made_at,
+                  automatic_in_row, may_delay, warned_at
+           FROM promises WHERE incident_id = :incident AND part_id = :part AND state = 'open'
+           ON CONFLICT (broadcast_id, part_id, kind) DO NOTHING""",
+        incident=incident_id,
+        part=part_id,
+        to_incident=to_incident,
+        to_part=to_part,
+    )
+
+
+def answered_by(tx: Transaction, found: StoredBroadcast) -> list[Promise]:
+    """Return the promises that an update answers: those of its part, and older ones where its own was carried over."""
+    carried = [each.part_id for each in of_broadcast(tx, found.id) if each.part_id != found.part_id]
+    rows = [each for part_id in dict.fromkeys(carried) for each in of_part(tx, found.incident_id, part_id)]
+    return of_part(tx, found.incident_id, found.part_id) + [each for each in rows if each.broadcast_id < found.id]
 
 
 def of_broadcast(tx: Transaction, broadcast_id: int) -> list[Promise]:

@@ -24,7 +24,7 @@ from notifier.domain.incident import (
 )
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import automatic, broadcasts, incidents, overlaps
+from notifier.storage.repositories import automatic, broadcasts, cutting, incidents, overlaps, parts
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -56,7 +56,8 @@ def apply(
             pass
     if changes.action is not Action.DISMISS:
         _save_words(tx, incident, changes, next_update_by=found.facts.next_update_by)
-    incidents.record(tx, incident.id, at=now, event=f"{changes.action}_sent", actor=by, detail={"broadcast": found.id})
+    detail = {"broadcast": found.id, "part": incident.part_name}
+    incidents.record(tx, incident.id, at=now, event=f"{changes.action}_sent", actor=by, detail=detail)
     return msgspec.structs.replace(changes, before=_before(incident, paused))
 
 
@@ -66,8 +67,8 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
         return
     before = found.changes.before
     resume_older(tx, before)
-    incident = incidents.load(tx, found.incident_id)
-    if incident.state is IncidentState.CONFIRMED and before.state in (IncidentState.RESOLVED, IncidentState.CLOSED):
+    incident = incidents.load(tx, found.incident_id, found.part_id)
+    if incident.part_state is PartState.OUT and before.part_state is PartState.RESTORED:
         _back_to_resolved(tx, incident, before)
     elif found.changes.action is Action.RESTORED and incident.part_state is PartState.BELIEVED_BACK:
         incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
@@ -78,7 +79,7 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
 def bring_back_words(tx: Transaction, found: StoredBroadcast) -> None:
     """Let an incident say again what it said before a broadcast that nobody has been told, unless a newer one says."""
     if found.changes is not None and found.changes.before is not None and not _is_overtaken(tx, found):
-        _bring_back_words(tx, incidents.load(tx, found.incident_id), found.changes.before)
+        _bring_back_words(tx, incidents.load(tx, found.incident_id, found.part_id), found.changes.before)
 
 
 def _is_overtaken(tx: Transaction, found: StoredBroadcast) -> bool:
@@ -116,19 +117,23 @@ def _bring_back_words(tx: Transaction, incident: StoredIncident, before: Before)
 def doubt_restoration(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> bool:
     """Put a part out again when fresh evidence says that it is not back; tell whether it was.
 
-    Only evidence whose whole window lies after the moment it was believed back: older complaints say nothing new.
+    Only evidence whose whole window lies after the moment it was believed back: older complaints say nothing new. Nor
+    does a region with sites in another part that is still out.
     """
-    incident = incidents.load(tx, incident_id)
-    back_at = incident.believed_back_at
-    if incident.part_state is not PartState.BELIEVED_BACK or back_at is None or evidence.window_from < back_at:
-        return False
-    out_again(tx, incident_id, now=now, by="daemon", why="complaints go on")
-    return True
+    doubted = False
+    for part in parts.own(tx, incident_id):
+        back_at = part.believed_back_at
+        if part.state is not PartState.BELIEVED_BACK or back_at is None or evidence.window_from < back_at:
+            continue
+        if cutting.is_all_of(tx, incident_id, evidence.region_id, part):
+            out_again(tx, incident_id, part.id, now=now, by="daemon", why="complaints go on")
+            doubted = True
+    return doubted
 
 
-def out_again(tx: Transaction, incident_id: int, *, now: datetime, by: str, why: str) -> None:
+def out_again(tx: Transaction, incident_id: int, part_id: int, *, now: datetime, by: str, why: str) -> None:
     """Put a part that was believed back out again; the message that it is back is cancelled before anyone read it."""
-    incident = incidents.load(tx, incident_id)
+    incident = incidents.load(tx, incident_id, part_id)
     incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     for held in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
         if held.kind is BroadcastKind.RESTORED and held.started_at is None:
@@ -136,7 +141,8 @@ def out_again(tx: Transaction, incident_id: int, *, now: datetime, by: str, why:
             if held.changes is not None and held.changes.before is not None:  # what was promised before it holds again
                 resume_older(tx, held.changes.before)
                 _bring_back_words(tx, incident, held.changes.before)
-    incidents.record(tx, incident_id, at=now, event="out_again", actor=by, detail={"why": why})
+    detail = {"why": why, "part": incident.part_name}
+    incidents.record(tx, incident_id, at=now, event="out_again", actor=by, detail=detail)
 
 
 def _confirm(tx: Transaction, incident: StoredIncident, changes: Changes, *, now: datetime, by: str) -> None:
@@ -160,7 +166,8 @@ def _confirm(tx: Transaction, incident: StoredIncident, changes: Changes, *, now
 
 
 def _reopen(tx: Transaction, incident: StoredIncident) -> None:
-    incidents.set_state(tx, incident.id, IncidentState.CONFIRMED)
+    if incident.state is not IncidentState.CONFIRMED:  # other parts may be out
+        incidents.set_state(tx, incident.id, IncidentState.CONFIRMED)
     if incident.part_state is not PartState.OUT:
         incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     tx.run("UPDATE incidents SET resolved_at = NULL, closed_at = NULL WHERE id = :id", id=incident.id)
@@ -168,9 +175,8 @@ def _reopen(tx: Transaction, incident: StoredIncident) -> None:
 
 
 def _back_to_resolved(tx: Transaction, incident: StoredIncident, before: Before) -> None:
-    """Undo a reopening, along the arrows."""
+    """Undo a reopening, along the arrows; while another part is out, the incident goes on."""
     PART.require(incident.part_state, PartState.BELIEVED_BACK, which=incident.part_id)
-    INCIDENT.require(incident.state, IncidentState.RESOLVED, which=incident.id)
     tx.run(
         "UPDATE parts SET state = :state, believed_back_at = :back, restored_at = :restored WHERE id = :id",
         state=before.part_state,
@@ -178,6 +184,10 @@ def _back_to_resolved(tx: Transaction, incident: StoredIncident, before: Before)
         restored=to_micros(before.restored_at),
         id=incident.part_id,
     )
+    others = [part for part in parts.own(tx, incident.id) if part.id != incident.part_id]
+    if before.state is incident.state or any(part.state is not PartState.RESTORED for part in others):
+        return
+    INCIDENT.require(incident.state, IncidentState.RESOLVED, which=incident.id)
     tx.run(
         "UPDATE incidents SET state = :state, resolved_at = :resolved, closed_at = :closed WHERE id = :id",
         state=before.state,
@@ -189,7 +199,14 @@ def _back_to_resolved(tx: Transaction, incident: StoredIncident, before: Before)
 
 def _pause_older(tx: Transaction, found: StoredBroadcast) -> tuple[int, ...]:
     """Stop telling what is about to be corrected."""
-    older = broadcasts.of_part(tx, found.part_id, found.incident_id, BroadcastState.SENDING)
+    concerned = [found.part_id]
+    if found.kind is BroadcastKind.CORRECTION:  # of every part
+        concerned = [part.id for part in parts.of_incident(tx, found.incident_id)]
+    older = [
+        each
+        for part_id in concerned
+        for each in broadcasts.of_part(tx, part_id, found.incident_id, BroadcastState.SENDING)
+    ]
     paused = [each for each in older if each.id < found.id]
     for each in paused:
         broadcasts.pause(tx, each)

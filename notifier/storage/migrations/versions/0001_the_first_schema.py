@@ -676,7 +676,6 @@ def upgrade() -> None:
         sa.Column("joined_at", sa.BigInteger(), nullable=True),
         sa.Column("moved_to", sa.BigInteger(), nullable=True),
         sa.Column("position", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("customers", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(
             "state = 'out' OR state = 'believed_back' OR state = 'restored'", name=op.f("ck_parts_state")
         ),

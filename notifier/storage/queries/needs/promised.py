@@ -1,5 +1,6 @@
 """Times that customers were given: missed ones, those about to be, and those that only the daemon has spoken of."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +12,8 @@ from notifier.domain.promise import Answer, PromiseKind
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries.needs.subject import Subject, clock
-from notifier.storage.repositories import control, incidents, promises
+from notifier.storage.repositories import control, incidents, parts, promises
+from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.promises import Watched
 from notifier.storage.views import Need
 
@@ -21,7 +23,7 @@ _PROMISES = {PromiseKind.ETA: "the ETA", PromiseKind.NEXT_UPDATE: "the next upda
 def missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
     """Parts that are still out and whose newest promise was missed: customers wait for a word."""
     rows = tx.rows(
-        """SELECT i.id, i.service, i.place, p.kind, p.due_at FROM promises AS p
+        f"""SELECT i.id, i.service, {_PLACE}, {_PART}, p.kind, p.due_at FROM promises AS p
            JOIN incidents AS i ON i.id = p.incident_id AND i.state = 'confirmed'
            JOIN parts AS t ON t.id = p.part_id AND t.state = 'out'
            WHERE p.state = 'missed'
@@ -35,7 +37,7 @@ def missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         yield subject.need(
             "promise_missed",
             f"{what} by {clock(due_at, zone)} was missed, and customers have heard nothing since",
-            *_speak(subject),
+            *_speak(subject, _of_part(row["part"])),
             due_at=due_at,
         )
 
@@ -49,23 +51,38 @@ def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping
         coming = (starts_in_time or watched.answer in (Answer.GOING_OUT, Answer.HANDED_OVER)) and not paused
         if promise.warned_at is None or watched.part_state is not PartState.OUT or coming:
             continue
-        incident = incidents.load(tx, promise.incident_id)
+        incident = incidents.load(tx, promise.incident_id, promise.part_id)
         minutes = max(0, round((promise.due_at - now).total_seconds() / 60))
         limit = playbooks[incident.service].automatic_delays if incident.service in playbooks else 0
-        subject, by = Subject.of_incident(incident), clock(promise.due_at, zone)
+        subject, by = Subject.of_part(incident), clock(promise.due_at, zone)
         then = "everything is paused: nobody hears anything" if paused else _by_itself(watched, limit)
         yield subject.need(
             "promise",
             f"{_PROMISES[promise.kind]} by {by} is due in {minutes} min; {then}",
-            *_speak(subject),
+            *_speak(subject, _of_part(incident.part_name or _is_rest(tx, incident))),
             broadcast_id=promise.broadcast_id,
             due_at=promise.due_at,
         )
 
 
-def _speak(subject: Subject) -> tuple[str, ...]:
+def _speak(subject: Subject, part: str) -> tuple[str, ...]:
     """Return the commands that give customers a new word."""
-    return f"eta {subject.id} TIME", f"eta {subject.id} none", f"restored {subject.id}"
+    return f"eta {subject.id} TIME{part}", f"eta {subject.id} none{part}", f"restored {subject.id}{part}"
+
+
+def _of_part(name: str) -> str:
+    """Return the option that names a part as it is called."""
+    return f" --part {shlex.quote(name)}" if name else ""
+
+
+def _is_rest(tx: Transaction, incident: StoredIncident) -> str:
+    return parts.REST if len(parts.own(tx, incident.id)) > 1 else ""
+
+
+_PLACE = "CASE WHEN t.cut_from IS NULL THEN i.place ELSE t.name END AS place"
+_PART = f"""CASE WHEN t.cut_from IS NOT NULL THEN t.name
+                 WHEN EXISTS (SELECT 1 FROM parts AS o WHERE o.incident_id = i.id AND o.cut_at IS NOT NULL
+                              AND {parts.is_own("o")}) THEN '{parts.REST}' ELSE '' END AS part"""
 
 
 def _by_itself(watched: Watched, limit: int) -> str:
@@ -87,9 +104,10 @@ def _by_itself(watched: Watched, limit: int) -> str:
 def delayed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
     """Parts that are still out and of which the daemon has spoken last: it can give no new time, a person can."""
     rows = tx.rows(
-        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.facts, p.next_update_by FROM broadcasts AS b
+        f"""SELECT i.id, i.service, {_PLACE}, {_PART}, b.id AS broadcast_id, b.facts, t.next_update_by
+           FROM broadcasts AS b
            JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
-           JOIN parts AS p ON p.id = b.part_id AND p.state = 'out'
+           JOIN parts AS t ON t.id = b.part_id AND t.state = 'out'
            WHERE b.automatic = 1 AND b.started_at IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.part_id = b.part_id AND c.id <> b.id
                  AND (c.started_at > b.started_at OR c.started_at = b.started_at AND c.id > b.id
@@ -109,8 +127,8 @@ def delayed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         yield Subject.of(row).need(
             "delayed",
             said,
-            f"eta {row['id']} TIME",
-            f"restored {row['id']}",
+            f"eta {row['id']} TIME{_of_part(row['part'])}",
+            f"restored {row['id']}{_of_part(row['part'])}",
             broadcast_id=row["broadcast_id"],
             due_at=to_instant(row["next_update_by"]),
         )

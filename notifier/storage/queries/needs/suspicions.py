@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from notifier.domain.evidence_words import seen
-from notifier.domain.incident import IncidentState
+from notifier.domain.incident import IncidentState, PartState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import heard
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs import beside
 from notifier.storage.queries.needs.subject import Subject, clock, customers
-from notifier.storage.repositories import incidents
+from notifier.storage.repositories import incidents, parts
 from notifier.storage.repositories.incidents import StoredIncident, service_pattern
 from notifier.storage.views import Need
 
@@ -65,8 +65,8 @@ def _waits_for_approval(tx: Transaction, incident_id: int) -> bool:
 def looks_over(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
     """Confirmed incidents that look over: a person may ask the crew, and say so."""
     rows = tx.rows(
-        """SELECT i.id, i.service, i.place FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
-           WHERE i.state = 'confirmed' AND p.state = 'out' ORDER BY i.id"""
+        f"""SELECT i.id, i.service, i.place FROM incidents AS i
+            WHERE i.state = 'confirmed' AND {parts.has_one("i.id", PartState.OUT)} ORDER BY i.id"""
     )
     for row in rows:
         seen = heard.standing(tx, row["id"])
@@ -86,8 +86,10 @@ def _complaints(number: int) -> str:
 def complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
     """Incidents said to be over whose customers go on complaining."""
     rows = tx.rows(
-        """SELECT i.id, i.service, i.place, p.restored_at FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
-           WHERE i.state = 'resolved' AND i.resolved_at >= :since AND p.restored_at IS NOT NULL ORDER BY i.id""",
+        """SELECT i.id, i.service, i.place, MAX(p.restored_at) AS restored_at
+           FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
+           WHERE i.state = 'resolved' AND i.resolved_at >= :since AND p.restored_at IS NOT NULL
+           GROUP BY i.id, i.service, i.place ORDER BY i.id""",
         since=to_micros(now - AGAIN_WITHIN),
     )
     for row in rows:

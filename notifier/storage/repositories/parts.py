@@ -1,0 +1,260 @@
+"""Parts as they are stored: the first one, which is the rest, those cut off from it, and which sites each of them has.
+
+A site belongs to the first part in `position` that names it, by a region or in a list; to the rest, when none does
+(decision 0020). The condition is SQL, for every statement that walks sites; an incident that was never cut has none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.domain.broadcast import BroadcastKind
+from notifier.domain.errors import NotFound
+from notifier.domain.incident import PartState
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import to_instant, to_micros
+
+REST = "rest"  # how people name the first part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a part that was cut off is named by."""
+
+    part_id: int
+    region_ids: tuple[int, ...] = ()
+    is_listed: bool = False
+
+    def condition(self, site: str) -> str:
+        """Return the SQL condition that a site is named."""
+        return named_by((self,), site)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartScope:
+    """Which sites of an incident belong to a part, or to any that is still its own."""
+
+    named: Named | None  # None: whatever is not named by the others
+    others: tuple[Named, ...]  # parts that are looked at before
+
+    def condition(self, site: str) -> str:
+        """Return the SQL condition that a site belongs here; that it lies in the place is asked apart."""
+        conditions = [self.named.condition(site)] if self.named else []
+        if self.others:
+            conditions.append(f"NOT {named_by(self.others, site)}")
+        return " AND ".join(conditions) or "1 = 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """One part."""
+
+    id: int
+    incident_id: int
+    name: str  # "" = the first
+    state: PartState
+    cause: str
+    crew: str
+    eta_at: datetime | None
+    next_update_by: datetime | None
+    believed_back_at: datetime | None
+    restored_at: datetime | None
+    cut_from: int | None
+    cut_at: datetime | None
+    joined_at: datetime | None
+    moved_to: int | None
+    position: int
+
+    @property
+    def is_own(self) -> bool:
+        """Tell whether it stands by itself: not only named by a draft, joined to the first, or gone."""
+        return self.cut_from is None or (self.cut_at is not None and self.joined_at is None and self.moved_to is None)
+
+    @property
+    def names_sites(self) -> bool:
+        """Tell whether the sites it names are nobody else's."""
+        return self.cut_from is not None and self.cut_at is not None and self.joined_at is None
+
+
+def of_incident(tx: Transaction, incident_id: int) -> list[StoredPart]:
+    """Return the parts of an incident, the first one in front, then as they are looked at; also those of drafts."""
+    rows = tx.rows(
+        "SELECT * FROM parts WHERE incident_id = :id ORDER BY cut_from IS NOT NULL, position, id", id=incident_id
+    )
+    return [_part(row) for row in rows]
+
+
+def own(tx: Transaction, incident_id: int) -> list[StoredPart]:
+    """Return the parts that stand by themselves, the first one in front."""
+    return [part for part in of_incident(tx, incident_id) if part.is_own]
+
+
+def load(tx: Transaction, part_id: int) -> StoredPart:
+    """Return a part; raise `NotFound`."""
+    row = tx.row("SELECT * FROM parts WHERE id = :id", id=part_id)
+    if row is None:
+        raise NotFound("part", part_id)
+    return _part(row)
+
+
+def is_cut(tx: Transaction, part_id: int) -> bool:
+    """Tell whether a part was cut off from another one."""
+    return tx.scalar("SELECT 1 FROM parts WHERE id = :id AND cut_from IS NOT NULL", id=part_id) is not None
+
+
+def has_one(incident: str, state: PartState) -> str:
+    """Return the SQL condition that a part of an incident that stands by itself is in a state."""
+    return f"""EXISTS (SELECT 1 FROM parts AS one WHERE one.incident_id = {incident} AND one.state = '{state}'
+                       AND {is_own("one")})"""
+
+
+def is_own(part: str) -> str:
+    """Return the SQL condition that a part stands by itself."""
+    return f"""({part}.cut_from IS NULL
+                OR ({part}.cut_at IS NOT NULL AND {part}.joined_at IS NULL AND {part}.moved_to IS NULL))"""
+
+
+def scope_of(tx: Transaction, incident_id: int, part_id: int | None) -> PartScope | None:
+    """Return which sites belong to a part (None: to any, unless they were split off); None when it is all of them.
+
+    A part that only a draft names has the sites that it would have, were it cut off now.
+    """
+    every = of_incident(tx, incident_id)
+    if len(every) == 1:
+        return None
+    cut = [part for part in every if part.names_sites]
+    if part_id is None:
+        return _unless(tx, [part for part in cut if part.moved_to is not None])
+    part = next((each for each in every if each.id == part_id), None)
+    if part is None or part.cut_from is None:
+        return _unless(tx, cut)
+    before = cut[: place_of(part, cut)]
+    return PartScope(named=_named(tx, part.id), others=tuple(_named(tx, each.id) for each in before))
+
+
+def conditions(tx: Transaction, cut: Sequence[StoredPart], site: str) -> list[str]:
+    """Return the SQL conditions that parts name a site, in the order given."""
+    return [_named(tx, part.id).condition(site) for part in cut]
+
+
+def place_of(part: StoredPart, cut: Sequence[StoredPart]) -> int:
+    """Return where a part stands among those that name sites: before the one that it is cut from."""
+    for place, each in enumerate(cut):
+        if each.id in (part.id, part.cut_from):
+            return place
+    return len(cut)
+
+
+def of_site(tx: Transaction, incident_id: int, site_ids: Sequence[int]) -> dict[int, int]:
+    """Return, by site, the part that it belongs to; sites that were split off have none."""
+    if not site_ids:
+        return {}
+    every = of_incident(tx, incident_id)
+    cut = [part for part in every if part.names_sites]
+    found = dict.fromkeys(site_ids, every[0].id) if every else {}
+    for part in reversed(cut):  # the first that names it has the last word
+        ids = ", ".join(str(int(site)) for site in site_ids)
+        for (site,) in tx.tuples(
+            f"SELECT s.id FROM sites AS s WHERE s.id IN ({ids}) AND {_named(tx, part.id).condition('s.id')}"
+        ):
+            found[site] = part.id
+    gone = {part.id for part in cut if part.moved_to is not None}
+    return {site: part for site, part in found.items() if part not in gone}
+
+
+def lineage(tx: Transaction, part_id: int) -> list[tuple[int, int, datetime | None]]:
+    """Return the parts whose updates the customers of a part heard, as (incident, part, those authorised until).
+
+    The part itself comes first, without a limit; then what it was cut from, and so on.
+    """
+    part = load(tx, part_id)
+    found: list[tuple[int, int, datetime | None]] = [(part.incident_id, part.id, None)]
+    until: datetime | None = None
+    while True:
+        cut_at = part.cut_at
+        if part.cut_from is not None:
+            part = load(tx, part.cut_from)
+        else:
+            row = tx.row("SELECT * FROM parts WHERE moved_to = :id ORDER BY id LIMIT 1", id=part.incident_id)
+            if row is None or part.incident_id == row["incident_id"]:
+                return found
+            part = _part(row)
+            cut_at = None
+        until = cut_at if until is None else until if cut_at is None else min(until, cut_at)
+        found.append((part.incident_id, part.id, until))
+
+
+def named_by(names: Sequence[Named], site: str) -> str:
+    """Return the SQL condition that one of some parts names a site."""
+    regions = sorted({region for each in names for region in each.region_ids})
+    lists = [each.part_id for each in names if each.is_listed]
+    conditions = []
+    if regions:
+        conditions.append(
+            f"""EXISTS (SELECT 1 FROM site_regions AS named_region
+                        WHERE named_region.site_id = {site} AND named_region.region_id IN ({_numbers(regions)}))"""
+        )
+    if lists:
+        conditions.append(
+            f"""EXISTS (SELECT 1 FROM part_sites AS named_site
+                        WHERE named_site.site_id = {site} AND named_site.part_id IN ({_numbers(lists)}))"""
+        )
+    return f"({' OR '.join(conditions)})" if conditions else "(1 = 0)"
+
+
+def told_as(tx: Transaction, incident_id: int, part_id: int, kind: str) -> str:
+    """Return what the part is called that an update is for; "" where there is one part, or it is for all of them."""
+    if kind == BroadcastKind.CORRECTION:
+        return ""
+    part = load(tx, part_id)
+    return part.name or (REST if len(own(tx, incident_id)) > 1 else "")
+
+
+def set_words(tx: Transaction, part_id: int, *, like: StoredPart) -> None:
+    """Let a part say what another one says."""
+    tx.run(
+        """UPDATE parts SET state = :state, cause = :cause, crew = :crew, eta_at = :eta, next_update_by = :next,
+                  believed_back_at = :back, restored_at = :restored WHERE id = :id""",
+        id=part_id,
+        state=like.state,
+        cause=like.cause,
+        crew=like.crew,
+        eta=to_micros(like.eta_at),
+        next=to_micros(like.next_update_by),
+        back=to_micros(like.believed_back_at),
+        restored=to_micros(like.restored_at),
+    )
+
+
+def _unless(tx: Transaction, others: Sequence[StoredPart]) -> PartScope | None:
+    return PartScope(named=None, others=tuple(_named(tx, each.id) for each in others)) if others else None
+
+
+def _named(tx: Transaction, part_id: int) -> Named:
+    regions = tx.tuples("SELECT region_id FROM part_regions WHERE part_id = :id ORDER BY region_id", id=part_id)
+    listed = tx.scalar("SELECT 1 FROM part_sites WHERE part_id = :id LIMIT 1", id=part_id) is not None
+    return Named(part_id=part_id, region_ids=tuple(int(region) for (region,) in regions), is_listed=listed)
+
+
+def _numbers(values: Sequence[int]) -> str:
+    return ", ".join(str(int(value)) for value in values)
+
+
+def _part(row: Row) -> StoredPart:
+    return StoredPart(
+        id=row["id"],
+        incident_id=row["incident_id"],
+        name=row["name"],
+        state=PartState(row["state"]),
+        cause=row["cause"],
+        crew=row["crew"],
+        eta_at=to_instant(row["eta_at"]),
+        next_update_by=to_instant(row["next_update_by"]),
+        believed_back_at=to_instant(row["believed_back_at"]),
+        restored_at=to_instant(row["restored_at"]),
+        cut_from=row["cut_from"],
+        cut_at=to_instant(row["cut_at"]),
+        joined_at=to_instant(row["joined_at"]),
+        moved_to=row["moved_to"],
+        position=row["position"],
+    )
