@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain import where
-from notifier.domain.where import Callers, Excess, causes, explain, shared_parent
+from notifier.domain import propensity, where
+from notifier.domain.where import Callers, Excess, causes, explain, shared_parent, weigh
 
 AREA, CITY = 1, 10
 CODES = (100, 101, 102, 103, 104)
@@ -93,6 +93,71 @@ def test_one_caller_elsewhere_is_no_part_of_it() -> None:
     assert place(town({**spread(100, 12), node(103, 4): 1})) == (100,)
 
 
+# --- what a single caller says, and what silence does -----------------------------------------------------------------
+
+SPRINGFIELD = {110: 41, 111: 49, 112: 41, 113: 13, 114: 58}
+
+
+def springfield(callers: Mapping[int, int], *, sites: Mapping[int, int] = SPRINGFIELD) -> Excess:
+    """Return a city of five small postal codes without nodes, and how many called from which."""
+    every = {**sites, CITY: sum(sites.values())}
+    return Excess(
+        callers=[Callers(path=(code, CITY), number=number) for code, number in callers.items()],
+        expected={region: 0.00015 * number for region, number in every.items()},
+        sites=every,
+        parts={CITY: sites},
+    )
+
+
+def test_one_caller_where_six_would_have_called_is_not_told_that_it_is_out() -> None:
+    found = weigh(springfield({110: 1, 112: 6, 114: 8}), [CITY])
+    assert [each.region_id for each in found.named] == [112, 114]
+    assert all(each.is_sure for each in found.named)
+
+
+def test_one_caller_where_not_many_more_would_have_called_is_evidence() -> None:
+    (_, small, _) = weigh(springfield({112: 6, 113: 1, 114: 8}), [CITY]).named
+    assert (small.region_id, small.callers) == (113, 1)
+    assert not small.is_sure
+
+
+def test_what_cannot_be_told_apart_is_said() -> None:
+    beside = {each.region_id: each for each in weigh(springfield({110: 1, 112: 6, 114: 8}), [CITY]).beside}
+    assert set(beside) == {110, 113}  # not 111: of 49 sites somebody would have called
+    assert (beside[110].callers, beside[113].callers) == (1, 0)
+    assert all(0.1 <= each.chance < 0.5 for each in beside.values())
+
+
+def few_are_silent(*, large: int) -> Excess:
+    sites = {**dict.fromkeys(range(200, 208), 100), 208: 5, 209: large}
+    return springfield(dict.fromkeys(range(200, 208), 4), sites=sites)
+
+
+def test_a_small_silent_region_whose_siblings_are_out_is_out_too() -> None:
+    assert place(few_are_silent(large=400), CITY) == (*range(200, 208), 208)
+
+
+def test_the_silence_of_a_large_region_is_evidence_and_that_of_a_small_one_is_none() -> None:
+    assert place(few_are_silent(large=20), CITY) == (CITY,)
+    found = {each.region_id: each for each in weigh(few_are_silent(large=400), [CITY]).named}
+    assert (found[208].callers, found[208].within) == (0, CITY)
+    assert found[208].chance < found[200].chance
+
+
+def test_parts_that_are_not_listed_are_not_named_for_their_silence() -> None:
+    unknown = replace(few_are_silent(large=400), parts={})
+    assert 208 not in place(unknown, CITY)
+
+
+def test_three_callers_of_few_large_parts_are_told_apart_and_of_many_small_ones_are_not() -> None:
+    def among(parts: int) -> tuple[int, ...]:
+        sites = {200: 30, 201: 30, **dict.fromkeys(range(202, 200 + parts), 740 // (parts - 2))}
+        return place(springfield({200: 2, 201: 1}, sites=sites), CITY)
+
+    assert among(6) == (200, 201)
+    assert among(60) == (CITY,)
+
+
 def test_a_busy_region_needs_more_callers_than_a_quiet_one() -> None:
     two = {**spread(100, 30), node(101, 0): 2}
     assert place(town(two, expected_of_a_node=0.3)) == (100,)
@@ -163,13 +228,14 @@ def storm(codes: int) -> Excess:
 
 
 def test_a_storm_of_many_regions_takes_work_in_proportion(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, ratio = Counter[int](), where._ratio
+    calls, ratio = Counter[int](), propensity.ratio
 
-    def counted(groups: Sequence[where._Group], sites: float, propensity: float) -> float:
+    def counted(groups: Sequence[propensity.Group], sites: float, rate: float) -> float:
         calls[codes] += 1
-        return ratio(groups, sites, propensity)
+        return ratio(groups, sites, rate)
 
-    monkeypatch.setattr(where, "_ratio", counted)
+    monkeypatch.setattr(propensity, "ratio", counted)
+    monkeypatch.setattr(where, "ratio", counted)
     for codes in (50, 500):
         assert len(explain(storm(codes), [1])) > 5 * codes
     assert calls[500] < 20 * calls[50]  # a pass over all parts for each part that leaves: 70 times
@@ -228,6 +294,16 @@ def test_no_region_lies_in_another_one_that_is_named(calls: dict[int, int], rate
     named = place(town(calls, expected_of_a_node=rate), AREA, CITY, *CODES)
     for region in calls:
         assert len(set(path(region)) & set(named)) <= 1
+
+
+@given(callers, rates)
+def test_what_is_beside_is_not_named_and_may_be_out(calls: dict[int, int], rate: float) -> None:
+    excess = town(calls, expected_of_a_node=rate)
+    excess = replace(excess, parts={code: {node(code, each): NODE_SITES for each in range(10)} for code in CODES})
+    found = weigh(excess, [AREA])
+    assert not {each.region_id for each in found.named} & {each.region_id for each in found.beside}
+    assert all(0.5 <= each.chance <= 1 for each in found.named if each.within is not None)
+    assert all(0.1 <= each.chance <= 1 for each in found.beside)
 
 
 @given(callers, rates)

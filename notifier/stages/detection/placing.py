@@ -12,7 +12,7 @@ from math import inf
 
 from notifier.domain.cell import SPAN_US
 from notifier.domain.surveillance import Surveillance
-from notifier.domain.where import Excess, Explained, causes, explain
+from notifier.domain.where import Excess, Explained, causes, weigh
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant
@@ -21,6 +21,7 @@ from notifier.storage.repositories.surroundings import OpenIncident
 
 TOGETHER = timedelta(hours=1)  # what begins this soon after an incident began or grew may have the same cause
 RESOLVED_LATELY = timedelta(microseconds=SPAN_US)  # a window of evidence may reach back into it
+WHOLLY = 0.95  # of the sites of a region without a caller must lie where its siblings do
 REASONS_KEPT = 4  # in the timeline; a storm may have hundreds of regions
 
 
@@ -100,7 +101,7 @@ class Placing:
         explained, _ = self._explain(self._suspicion.since_us, region_ids, self._open, at_least=likely)
         known = surroundings.grown_by(self._tx, incident_id)
         for each in explained:
-            if self._around.code(self._tx, each.region_id) not in known:
+            if each.callers and self._around.code(self._tx, each.region_id) not in known:
                 self._note(incident_id, each)
 
     # --- choosing anew ----------------------------------------------------------------------------------------------
@@ -157,13 +158,23 @@ class Placing:
             self._surveillance,
             is_ours=lambda path: taken.isdisjoint(path) and not within.isdisjoint(path),
         )
-        return explain(excess, roots, at_least=at_least), excess
+        found = weigh(excess, roots, at_least=at_least)
+        return tuple(each for each in found.named if each.callers or self._is_free(each, taken)), excess
+
+    def _is_free(self, silent: Explained, taken: Iterable[int]) -> bool:
+        """Tell whether a region without a caller lies in its siblings' region, and in no other incident."""
+        within = silent.within
+        if within is None or self._around.share(self._tx, self._service, silent.region_id, within) < WHOLLY:
+            return False
+        return not any(self._around.meeting(self._tx, self._service, silent.region_id, each) > 0 for each in taken)
 
     def _worth(self, cause: Iterable[int], by_id: Mapping[int, Explained]) -> float:
         return sum(by_id[each].callers - by_id[each].expected for each in cause)
 
     def _causes(self, by_id: Mapping[int, Explained], excess: Excess) -> list[tuple[int, ...]]:
         paths = [each.path for each in excess.callers]
+        above = {region_id: path[at:] for path in paths for at, region_id in enumerate(path)}
+        paths += [(each.region_id, *above[each.within]) for each in by_id.values() if each.within and not each.callers]
         rank = {region_id: self._around.rank(self._tx, region_id) for path in paths for region_id in path}
         return causes(by_id, paths, rank)
 
@@ -208,7 +219,7 @@ class Placing:
         incidents.set_place(self._tx, own.id, place)
         self._record(own.id, [by_id[each] for each in place])
         for region_id in place:
-            if not self._touches(own.place, [region_id]):
+            if by_id[region_id].callers and not self._touches(own.place, [region_id]):
                 self._note(own.id, by_id[region_id])
 
     def _note(self, incident_id: int, explained: Explained) -> None:
@@ -221,6 +232,12 @@ class Placing:
         incidents.record(self._tx, incident_id, at=self._now, event="place", actor="daemon", detail=detail)
 
     def _reason(self, explained: Explained) -> str:
+        if not explained.callers and explained.within is not None:
+            where = self._around.label(self._tx, explained.within)
+            return (
+                f"{self._around.label(self._tx, explained.region_id)}: nobody of {explained.sites:,} sites, "
+                f"too few to say so, and nearly all of {where} complains"
+            )
         said = (
             f"{self._around.label(self._tx, explained.region_id)}: {explained.callers:,} distinct, "
             f"{explained.expected:.2g} expected, {explained.sites:,} sites"

@@ -18,6 +18,8 @@ from notifier.storage.database import Transaction
 from notifier.storage.repositories import surroundings
 
 KNOWN_FOR = timedelta(hours=1)  # how many sites a region has is not counted more often
+PARTS_LISTED = 20_000  # sites of a region whose parts are looked up; of a wider one their number is estimated
+LISTED_AT_ONCE = 100_000  # sites of all such regions of one decision, those with the most callers first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,13 @@ class Surroundings:
         self._regions, self._kinds = regions, kinds
         self._sites: dict[CellKey, int] = {}
         self._shares: dict[tuple[str, int, int], float] = {}
+        self._parts: dict[CellKey, dict[int, int]] = {}
         self._since: datetime | None = None
 
     def refresh(self, now: datetime) -> None:
         """Forget what is known for longer than an hour."""
         if self._since is None or not timedelta() <= now - self._since < KNOWN_FOR:
-            self._sites, self._shares, self._since = {}, {}, now
+            self._sites, self._shares, self._parts, self._since = {}, {}, {}, now
 
     def rank(self, tx: Transaction, region_id: int) -> int:
         """Return the rank of a region's kind, narrow before wide; kinds that are not watched come last."""
@@ -107,15 +110,42 @@ class Surroundings:
         keys = [CellKey(region_id, suspicion.service) for region_id in regions]
         counts = StoredCounts(tx, self._regions)
         counts.expect([part for key in keys for part in surveillance.parts_of(key)])
+        sites = {key.region_id: self._sites_of(tx, key) for key in keys}
         return Excess(
             callers=[Callers(path=path, number=number) for path, number in sorted(callers.items())],
             expected={
                 key.region_id: surveillance.expected(counts, key, suspicion.since_us, suspicion.until_us)
                 for key in keys
             },
-            sites={key.region_id: self._sites_of(tx, key) for key in keys},
+            sites=sites,
             shares=self._straddling(tx, suspicion.service, callers),
+            parts=self._listed(tx, suspicion.service, callers, sites),
         )
+
+    def _listed(
+        self, tx: Transaction, service: str, callers: Mapping[tuple[int, ...], int], sites: Mapping[int, int]
+    ) -> dict[int, dict[int, int]]:
+        """Return the parts of the regions that have some, silent ones too, unless it would take too long."""
+        number: dict[int, int] = {}
+        for path, each in callers.items():
+            for region_id in path[1:]:
+                number[region_id] = number.get(region_id, 0) + each
+        found, left = {}, LISTED_AT_ONCE
+        for region_id in sorted(number, key=lambda each: (-number[each], each)):
+            if sites[region_id] <= min(PARTS_LISTED, left):
+                left -= sites[region_id]
+                found[region_id] = self._parts_of(tx, CellKey(region_id, service))
+        return {region_id: parts for region_id, parts in found.items() if parts}
+
+    def _parts_of(self, tx: Transaction, key: CellKey) -> dict[int, int]:
+        if key not in self._parts:
+            own = self.rank(tx, key.region_id)
+            narrower = sorted((kind for kind in self._kinds if self._kinds[kind] < own), key=self._kinds.__getitem__)
+            found: dict[int, int] = {}
+            while narrower and not found:
+                found = surroundings.parts_of(tx, key.service, key.region_id, narrower.pop())
+            self._parts[key] = found
+        return self._parts[key]
 
     def _sites_of(self, tx: Transaction, key: CellKey) -> int:
         if key not in self._sites:

@@ -89,6 +89,23 @@ def share_of(tx: Transaction, service: str, narrow: int, wide: int) -> float:
     return inside / looked_at if looked_at else 0.0
 
 
+def parts_of(tx: Transaction, service: str, region_id: int, kind: str) -> dict[int, int]:
+    """Return the regions of a kind that share active sites with a service with a region, and how many of them."""
+    rows = tx.tuples(
+        """SELECT b.region_id, COUNT(*)
+           FROM site_regions AS a
+           CROSS JOIN sites AS s CROSS JOIN site_regions AS b CROSS JOIN regions AS r
+           WHERE a.region_id = :region
+             AND s.id = a.site_id AND s.status = 'active' AND s.services LIKE :pattern
+             AND b.site_id = a.site_id AND r.id = b.region_id AND r.kind = :kind
+           GROUP BY b.region_id ORDER BY b.region_id""",
+        region=region_id,
+        pattern=service_pattern(service),
+        kind=kind,
+    )
+    return {int(part): int(sites) for part, sites in rows}
+
+
 def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -> list[OpenIncident]:
     """Return the suspected and confirmed incidents of a service, and those resolved since a time, oldest first.
 
