@@ -53,7 +53,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "check": ("notifier.cli.check:check", "Check configuration, playbooks and templates offline."),
             "templates": ("notifier.cli.templates:templates", "Show and check every message, offline."),
             "test-send": ("notifier.cli.test_send:test_send", "Send every kind of message to one address, as a test."),
-            "db": ("notifier.cli.db:db", "Upgrade or inspect the database."),
+            "db": ("notifier.cli.db:db", "Upgrade, back up or restore the database."),
             "keys": ("notifier.cli.keys:keys", "Create, list or revoke API keys."),
         },
         "Rehearse": {

@@ -5,12 +5,14 @@ What the two kinds of store do differently at the start is here; everything afte
 
 import contextlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
 from notifier.domain.errors import NotifierError
 from notifier.storage import migrate
+from notifier.storage.backup import Copy, Restored
 from notifier.storage.database import Database
 from notifier.storage.postgresql.address import is_postgresql, shown
 from notifier.storage.sqlite_file import exclusive, sqlite_path
@@ -38,6 +40,14 @@ class Store(Protocol):
 
     def try_write(self) -> None:
         """See that it takes writes, changing nothing; raise `NotifierError` when it does not."""
+        ...
+
+    def back_up(self, target: Path) -> Copy:
+        """Copy it into a new file, beside a daemon if need be; raise `NotifierError` when that fails."""
+        ...
+
+    def restore(self, source: Path, *, now: datetime) -> Restored:
+        """Make it a copy again, paused; raise `NotifierError` when a daemon has it or the copy is none of ours."""
         ...
 
     def daemon(self, *, migrate: bool) -> contextlib.AbstractContextManager[Database]:
@@ -86,6 +96,19 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise NotifierError(f"{self.name} takes no writes: {error}") from error
 
+    def back_up(self, target: Path) -> Copy:
+        """Copy one snapshot of the file."""
+        from notifier.storage.sqlite_backup import back_up
+
+        return back_up(self.path, target)
+
+    def restore(self, source: Path, *, now: datetime) -> Restored:
+        """Put the copy in the place of the file."""
+        from notifier.storage.sqlite_backup import restore
+
+        with self.alone():
+            return restore(source, self.path, now=now)
+
     @contextlib.contextmanager
     def daemon(self, *, migrate: bool) -> Iterator[Database]:
         """Lock, look at the schema, open."""
@@ -125,6 +148,19 @@ class PostgresStore:
         """Write nothing to a table; a server that only reads refuses that too."""
         with self._open(sole=False) as database:
             database.write_now(lambda tx: tx.run(_CHANGES_NOTHING))
+
+    def back_up(self, target: Path) -> Copy:
+        """Let pg_dump do it."""
+        from notifier.storage.postgresql.dump import back_up
+
+        return back_up(self._url, target)
+
+    def restore(self, source: Path, *, now: datetime) -> Restored:
+        """Let pg_restore fill a new schema."""
+        from notifier.storage.postgresql.dump import restore
+
+        with self.alone(), self._open(sole=False) as database:
+            return restore(source, self._url, database, now=now)
 
     @contextlib.contextmanager
     def daemon(self, *, migrate: bool) -> Iterator[Database]:
