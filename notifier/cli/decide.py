@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from notifier.cli import drafting, printing
+from notifier.cli import drafting, parts, printing
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
 from notifier.cli.site_list import read_sites
 from notifier.cli.times import Moment
@@ -100,10 +100,11 @@ def dismiss(incident_id: int, note: str | None, **options: Any) -> None:
 @click.command()
 @incident_argument
 @click.argument("when", metavar="TIME", nargs=-1, required=True)
+@parts.part_option
 @drafting.facts_options
 @sending_options
 @json_option
-def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
+def eta(incident_id: int, when: tuple[str, ...], part: str, **options: Any) -> None:
     """Tell when service will be back: 6:30, +2h, ISO, or none.
 
     'none' says that nobody knows any more. A time that has passed today
@@ -115,16 +116,17 @@ def eta(incident_id: int, when: tuple[str, ...], **options: Any) -> None:
     client = connect()
     typed = " ".join(when)
     incident = client.get(f"/v1/incidents/{incident_id}").read(IncidentView)
-    before = incident.card
-    body = {"eta_at": None, **drafting.said(client, {**options, "eta": None if typed.lower() == "none" else typed})}
+    told_eta = parts.told_eta(incident, part)
+    said = drafting.said(client, {**options, "eta": None if typed.lower() == "none" else typed})
+    body = {"eta_at": None, **parts.named(part), **said}
     if not options["as_json"]:
         moment = client.moment()
-        if before.eta_at is not None:
+        if told_eta is not None:
             coming = [one.id for one in incident.broadcasts if one.state == "sending" and one.started_at is None]
             heard = f"Broadcast {coming[-1]}, which has not begun, will tell them" if coming else "They were told"
-            said = _beside_what_was_told(before.eta_at, body["eta_at"], moment)
+            beside = _beside_what_was_told(told_eta, body["eta_at"], moment)
             printing.line(
-                f"{heard} {moment.short(before.eta_at)}{said}.", hang=4, style=printing.WARN if said else None
+                f"{heard} {moment.short(told_eta)}{beside}.", hang=4, style=printing.WARN if beside else None
             )
     drafting.tell(client, f"/v1/incidents/{incident_id}/eta", body, options)
 
@@ -143,18 +145,23 @@ def _beside_what_was_told(before: datetime, now_said: object, moment: Moment) ->
 @click.command()
 @incident_argument
 @click.option("--at", metavar="TIME", help="Since when it has been back: 5:52, -10m or ISO; now otherwise.")
+@parts.part_option
 @sending_options
 @json_option
-def restored(incident_id: int, at: str | None, **options: Any) -> None:
+def restored(incident_id: int, at: str | None, part: str, **options: Any) -> None:
     """Tell that service is believed back.
 
     The message is held for the playbook's time, in case it drops again.
+    With --part it is for these sites alone: the others keep what they
+    were told, and are restored by themselves.
 
-    Example: notifier restored 42 --at 5:52
+    Example: notifier restored 42 --part 94112 --at 5:52
     """
     client = connect()
-    body: dict[str, object] = {"restored_at": drafting.past(client, at)} if at else {}
+    body = parts.named(part) | ({"restored_at": drafting.past(client, at)} if at else {})
     drafting.tell(client, f"/v1/incidents/{incident_id}/restored", body, options)
+    if not options["as_json"]:
+        parts.say_where_they_stand(client, incident_id)
 
 
 @click.command()
@@ -171,15 +178,17 @@ def close(incident_id: int, as_json: bool) -> None:
 @click.command()
 @incident_argument
 @click.option("--at", metavar="TIME", help="When it went out again: 9:50, -5m or ISO; now otherwise.")
+@parts.part_option
 @drafting.eta_option
 @drafting.facts_options
 @sending_options
 @json_option
-def reopen(incident_id: int, at: str | None, **options: Any) -> None:
+def reopen(incident_id: int, at: str | None, part: str, **options: Any) -> None:
     """Tell that service went out again after it was said to be back.
 
     Example: notifier reopen 42 --at 9:50
     """
     client = connect()
-    body = drafting.said(client, options) | ({"reopened_at": drafting.past(client, at)} if at else {})
+    since = {"reopened_at": drafting.past(client, at)} if at else {}
+    body = parts.named(part) | drafting.said(client, options) | since
     drafting.tell(client, f"/v1/incidents/{incident_id}/reopen", body, options)

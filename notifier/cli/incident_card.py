@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from notifier.cli import printing
+from notifier.cli import parts, printing
 from notifier.cli.broadcast_card import rejection, told
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
 from notifier.cli.times import Moment, instant
@@ -80,10 +80,12 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("dismissed", _when(view.dismissed_at, moment, *_dismissal(view))),
             ("merged", f"into #{view.merged_into}" if view.merged_into else ""),
             ("now also", _now_also(view.timeline)),
+            ("assigned", card.assigned_to),
             ("affected", f"{plural(card.customers, 'customer')} at {sites}"),
             ("told", plural(card.told, "customer") if card.told else "nobody yet"),
             ("they wrote", _wrote(view.replies)),
             ("service", words(card.part_state)),
+            *parts.rows(view.parts, moment),
             ("looks over", _looks_over(view.looks_over, moment)),
             ("cause", phrase(view.cause) or "not known yet"),
             ("crew", phrase(view.crew)),
@@ -237,12 +239,13 @@ def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | N
         printing.line(f"... {number(len(entries) - len(shown))} earlier: --timeline", indent=2)
     printing.table(
         [Column("AT"), Column("WHAT", gives=True), Column("BY")],
-        [[moment.clock(each.at), _happened(each, moment), each.actor] for each in shown],
+        [[moment.clock(each.at), happened(each, moment), each.actor] for each in shown],
         indent=2,
     )
 
 
-def _happened(entry: TimelineEntry, moment: Moment) -> str:
+def happened(entry: TimelineEntry, moment: Moment) -> str:
+    """Return an entry of the timeline in a few words: what happened, and what is with it."""
     if entry.event == GROWN:
         return f"{words(GROWN)} {_grown(entry)}"
     if entry.event == EVIDENCE and "seconds" in entry.detail:

@@ -58,19 +58,19 @@ async def dismiss(call: Call) -> web.StreamResponse:
 
 async def eta(call: Call) -> web.StreamResponse:
     """Set or change the estimate."""
-    request = await call.body(SetEta)
+    request = await call.body(SetEta, SITES_BYTES_AT_MOST)
     return answer(await call.parts.incidents.eta(call.number(), request, call.actor))
 
 
 async def restored(call: Call) -> web.StreamResponse:
     """Say that service is back."""
-    request = await call.body(RestoreIncident)
+    request = await call.body(RestoreIncident, SITES_BYTES_AT_MOST)
     return answer(await call.parts.incidents.restored(call.number(), request, call.actor))
 
 
 async def reopen(call: Call) -> web.StreamResponse:
     """Say that it is out again."""
-    request = await call.body(ReopenIncident)
+    request = await call.body(ReopenIncident, SITES_BYTES_AT_MOST)
     return answer(await call.parts.incidents.reopen(call.number(), request, call.actor))
 
 

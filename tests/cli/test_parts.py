@@ -1,0 +1,84 @@
+"""A part of an incident on the command line: how it is named, and where each part stands afterwards."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifier.storage.views import PartView
+from tests.cli.conftest import Run
+from tests.cli_views import MINUTE, broadcast, card, draft, incident
+from tests.fake_daemon import NOON, FakeDaemon
+
+
+def part(**changes: Any) -> PartView:
+    return PartView(
+        **{
+            "id": 2,
+            "name": "94112",
+            "state": "believed_back",
+            "customers": 590,
+            "cause": "",
+            "crew": "",
+            "eta_at": None,
+            "next_update_by": None,
+            "believed_back_at": NOON - 8 * MINUTE,
+            "restored_at": None,
+            **changes,
+        }
+    )
+
+
+REST = part(id=1, name="rest", state="out", customers=624, believed_back_at=None, eta_at=NOON + 150 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("typed", "body"),
+    [
+        (("--part", "postal_code:94112, OLT-7"), {"part": ["postal_code:94112", "OLT-7"]}),
+        (("--part", "rest"), {"part": ["rest"]}),
+        (("--part", "FILE"), {"part_sites": ["C-1", "C-2,7"]}),
+        ((), {}),
+    ],
+)
+@pytest.mark.parametrize("action", ["restored", "reopen", "eta"])
+def test_a_part_is_regions_its_name_or_a_file(
+    notifier: Run, daemon: FakeDaemon, tmp_path: Path, action: str, typed: tuple[str, ...], body: dict[str, object]
+) -> None:
+    daemon.on("GET", "/v1/incidents/42", incident())
+    daemon.on("POST", f"/v1/incidents/42/{action}", draft())
+    file = tmp_path / "sites.csv"
+    file.write_text("C-1\nC-2,7\n")
+    options = [str(file) if each == "FILE" else each for each in typed]
+    notifier(action, "42", *(["none"] if action == "eta" else []), *options)
+    said = daemon.last("POST", f"/v1/incidents/42/{action}").json()
+    assert {name: value for name, value in said.items() if name.startswith("part")} == body
+
+
+def test_restoring_a_part_says_who_is_believed_back_and_who_keeps_which_time(notifier: Run, daemon: FakeDaemon) -> None:
+    held = broadcast(kind="restored", state="sending", started_at=None, part="94112", not_before_at=NOON + 2 * MINUTE)
+    daemon.on("POST", "/v1/incidents/42/restored", draft())
+    daemon.on("POST", "/v1/broadcasts/17/send", held)
+    daemon.on("GET", "/v1/incidents/42", incident(parts=[REST, part()], broadcasts=[held]))
+    result = notifier("restored", "42", "--part", "94112", "--yes", "--no-wait")
+    assert "590 believed back 03:31, held 10 min in case it drops. 624 keep 06:09." in " ".join(result.stdout.split())
+
+
+def test_a_new_time_for_a_part_is_beside_what_that_part_was_told(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/incidents/42/eta", draft())
+    east = part(state="out", eta_at=NOON + 60 * MINUTE)
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed"), parts=[REST, east]))
+    said = " ".join(notifier("eta", "42", "+2h", "--part", "94112").stdout.split())
+    assert "They were told 04:39 PDT (in 1 h): this says we will not make it." in said
+    said = " ".join(notifier("eta", "42", "+2h").stdout.split())
+    assert "They were told 06:09 PDT (in 2 h 30): this is earlier." in said
+
+
+def test_the_card_has_a_line_for_each_part(notifier: Run, daemon: FakeDaemon) -> None:
+    waits = part(id=3, name="7 sites", customers=1, state="out", cause="cable-cut", next_update_by=NOON + MINUTE)
+    back = part(state="restored", restored_at=NOON - 9 * MINUTE)
+    daemon.on("GET", "/v1/incidents/42", incident(parts=[REST, back, waits]))
+    shown = " ".join(notifier("incidents", "show", "42").stdout.split())
+    assert "part rest: 624 customers, out, ETA 06:09" in shown
+    assert "part 94112: 590 customers, restored 03:30" in shown
+    assert "part 7 sites: 1 customer, out, update by 03:40, cable cut" in shown
