@@ -15,25 +15,19 @@ import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from statistics import mean
 from tempfile import TemporaryDirectory
 
-from notifier.backtest.calibration import Passed, calibrate
+from bench import carry_over
+from bench.carry_over import load, thresholds
 from notifier.backtest.clock import clock_of
-from notifier.backtest.complaint_stream import ComplaintStream, Reader, wrong_header
-from notifier.backtest.recording import Exposure
+from notifier.backtest.complaint_stream import ComplaintStream
 from notifier.backtest.running import Backtest
-from notifier.backtest.scored import Scored
 from notifier.backtest.tallies import Reporters, whereabouts
-from notifier.backtest.truth import Outage, Windows, read_outages
-from notifier.cli.calibrate import SCORES_FROM
-from notifier.cli.csv_file import Row, read_rows
 from notifier.config import Detection
-from notifier.domain.detection import CellKey, CountedComplaint, Detector, Thresholds
-from notifier.domain.errors import InvalidInput
+from notifier.domain.detection import CellKey, CountedComplaint, Detector
 from notifier.domain.level import Level
 from notifier.domain.local_time import US_PER_HOUR, LocalTime
 from notifier.domain.shape import FLAT, Shape
@@ -74,9 +68,11 @@ def main() -> int:
         with TemporaryDirectory() as folder:
             with said("writing the suites as files"):
                 helper = Path(__file__).with_name("detection_suites.py")
-                subprocess.run([python, helper, BENCHMARK, folder, ",".join(suites)], check=True)
+                seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+                injected = ",".join(map(str, seeds)) if "calibration" in only else ""
+                subprocess.run([python, str(helper), str(BENCHMARK), folder, ",".join(suites), injected], check=True)
             if "calibration" in only:
-                show_calibration(Path(folder), suites)
+                carry_over.show(Path(folder), suites, seeds)
             if "speed" in only:
                 show_speed(Path(folder), suites[0])
                 show_memory()
@@ -180,66 +176,6 @@ def _own(lines: Sequence[str]) -> list[str]:
     return [line for line in lines if line.startswith(("your detector", "  outages with"))]
 
 
-# --- thresholds that carry over -------------------------------------------------------------------------------------
-
-
-def show_calibration(folder: Path, suites: Sequence[str]) -> None:
-    """Print what thresholds set on the first half of each suite do on the second."""
-    print("\nThresholds set on the first half of a suite: false incidents per cell and month on the second")
-    print("| suite | wanted | threshold | 95 % | first half | second half | ratio to wanted | incidents |")
-    print("|---|---|---|---|---|---|---|---|")
-    for suite in suites:
-        stream, windows = load(folder, suite)
-        backtest = Backtest(
-            stream,
-            clock_of("", stream.at_us, stream.offset_s),
-            _thresholds(),
-            scores_from=SCORES_FROM * _thresholds().likely,
-        )
-        backtest.play()
-        exposed = Exposure(stream, backtest.run.times, windows)
-        middle_us = (exposed.from_us + exposed.until_us) // 2
-        first = Scored(backtest.run, stream, windows, from_us=exposed.from_us, until_us=middle_us)
-        second = Scored(backtest.run, stream, windows, from_us=middle_us)
-        spans = ((exposed.from_us, middle_us), (middle_us, exposed.until_us))
-        months = [exposed.between(*span) for span in spans]
-        for per_cell in (0.01, 0.1, 1.0):
-            wanted = per_cell * exposed.cells
-            try:
-                passed = Passed(first, from_us=exposed.from_us, until_us=middle_us, judged=exposed.between)
-                found = calibrate(passed, wanted, has_truth=True)
-            except InvalidInput as error:
-                print(f"| {suite} | {per_cell} | {error} |")
-                continue
-            rates, counts = [], []
-            for half, lasted in zip((first, second), months, strict=True):
-                false = sum(not is_right for _, is_right in half.openings(found.threshold.value))
-                rates.append(false / exposed.cells / lasted)
-                counts.append(false)
-            at = found.threshold
-            print(
-                f"| {suite} | {per_cell} | {at.value:.1f} | {at.low:.1f} to {at.high:.1f} | {rates[0]:.4f} | "
-                f"{rates[1]:.4f} | {rates[1] / per_cell:.2f} | {counts[0]}, {counts[1]} |",
-                flush=True,
-            )
-
-
-def load(folder: Path, suite: str) -> tuple[ComplaintStream, Windows]:
-    """Return a suite and the times in it that are not judged."""
-    reader = Reader(datetime.now(UTC))
-    with (folder / f"{suite}.csv").open("rb") as source:
-        for refused in reader.take(each for each in read_rows(source, wrong_header) if isinstance(each, Row)):
-            raise AssertionError(refused)
-    with (folder / f"{suite}.truth.csv").open("rb") as source:
-        rows = [each for each in read_rows(source, lambda _: "") if isinstance(each, Row)]
-    return reader.stream.in_order(), Windows([one for one in read_outages(rows) if isinstance(one, Outage)])
-
-
-def _thresholds() -> Thresholds:
-    shipped = Detection()
-    return Thresholds(likely=shipped.likely, certain=shipped.certain)
-
-
 # --- speed and memory -----------------------------------------------------------------------------------------------
 
 
@@ -252,7 +188,7 @@ def show_speed(folder: Path, suite: str) -> None:
     subprocess.run([sys.executable, reference, file, folder / "incidents.csv"], check=True)
     reference_seconds = time.perf_counter() - began_at
     stream, _ = load(folder, suite)
-    backtest = Backtest(stream, clock_of("", stream.at_us, stream.offset_s), _thresholds())
+    backtest = Backtest(stream, clock_of("", stream.at_us, stream.offset_s), thresholds())
     complaints = _counted(stream)
     began_at = time.perf_counter()
     fed = 0.0
@@ -300,7 +236,7 @@ def _counted(stream: ComplaintStream) -> list[CountedComplaint]:
 
 
 def _detector(services: Sequence[str], local: LocalTime) -> Detector:
-    detector = Detector(local, _thresholds(), dict.fromkeys(services, 3))
+    detector = Detector(local, thresholds(), dict.fromkeys(services, 3))
     for service in services:
         detector.set_shape(service, Shape(FLAT, local))
     return detector
