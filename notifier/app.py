@@ -41,6 +41,7 @@ from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
 from notifier.stages.incidents.choices import Choices
+from notifier.stages.incidents.notes import Notes
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.looks_over import LooksOver
@@ -286,6 +287,7 @@ class App:
             explaining=Explaining(database, config, clock, playbooks),
             incidents=incidents,
             choices=Choices(around, messages),
+            notes=Notes(around),
             broadcasts=broadcasts,
             held=Held(database, clock, queue, metrics),
             letters=letters,

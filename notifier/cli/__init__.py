@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "See": {
             "status": ("notifier.cli.status:status", "The daemon at a glance."),
             "read": ("notifier.cli.read:read", "What customers say, in their own words."),
+            "timeline": ("notifier.cli.timeline:timeline", "What happened to an incident, in plain words."),
+            "watch": ("notifier.cli.watch:watch", "An incident as it goes on; one key leaves."),
             "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),
             "detection": ("notifier.cli.detection:detection", "Why something is suspected; backtest, calibrate."),
             "broadcasts": ("notifier.cli.broadcasts:broadcasts", "Preview, send, approve, pause or cancel an update."),
@@ -35,6 +37,8 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "eta": ("notifier.cli.decide:eta", "Tell when service will be back, or that nobody knows."),
             "restored": ("notifier.cli.decide:restored", "Tell that service is believed back."),
             "oops": ("notifier.cli.oops:oops", "Stop what is not sent, correct those who heard."),
+            "note": ("notifier.cli.notes:note", "Write something down; customers never see it."),
+            "assign": ("notifier.cli.notes:assign", "Say who has an incident."),
             "close": ("notifier.cli.decide:close", "Close a resolved incident; tells nobody."),
             "reopen": ("notifier.cli.decide:reopen", "Tell that service went out again."),
             "on-call": ("notifier.cli.on_call:on_call", "Who is woken; test it, or take a call."),

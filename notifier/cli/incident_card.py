@@ -10,6 +10,7 @@ import click
 
 from notifier.cli import parts, printing
 from notifier.cli.broadcast_card import rejection, told
+from notifier.cli.place_doubts import show_doubts
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
 from notifier.cli.times import Moment, instant
 from notifier.domain.evidence_words import seen
@@ -94,6 +95,7 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("playbook", f"{view.playbook}, mode {view.mode}"),
         ]
     )
+    show_doubts(view.doubts)
 
 
 def _looks_over(seen: LooksOverView | None, moment: Moment) -> str:

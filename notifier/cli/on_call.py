@@ -146,6 +146,7 @@ def _show(view: OnCallView, moment: Moment) -> None:
 def _alarm(alarm: AlarmView, moment: Moment) -> str:
     about = f"#{alarm.incident_id}" if alarm.incident_id is not None else alarm.about.partition(" ")[2]
     said = f"{_reason(alarm.reason)} {about} since {moment.clock(alarm.opened_at)}"
+    said += f", assigned to {alarm.assigned_to}" if alarm.assigned_to else ""
     if alarm.answered_at is None:
         return f"{said}: nobody has answered"
     again = f", asked again at {moment.clock(alarm.rests_until)}" if alarm.rests_until else ""

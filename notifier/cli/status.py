@@ -107,6 +107,8 @@ def show_needs(found: list[Need], moment: Moment) -> None:
             lines.append(due)
         if need.called:
             lines += printing.wrap(f"on call: {moment.localised(need.called)}", width=room, hang=9)
+        if need.assigned_to:
+            lines += printing.wrap(f"assigned to {need.assigned_to}", width=room, hang=4)
         if need.next:
             lines += printing.wrap(f"next: {_together(need.next)}", width=room, hang=6)
         click.echo(paint(f"{label:<{_LABEL_CELLS}}", style) + lines[0])

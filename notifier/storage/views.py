@@ -140,6 +140,7 @@ class IncidentCard(View, frozen=True, kw_only=True):
     next_update_by: datetime | None
     grade: str  # best evidence so far, or ""
     part_state: str
+    assigned_to: str = ""  # who has it; "" = nobody was named
 
 
 class PartView(View, frozen=True, kw_only=True):
@@ -169,6 +170,17 @@ class LooksOverView(View, frozen=True, kw_only=True):
     said_out: int
 
 
+class DoubtView(View, frozen=True, kw_only=True):
+    """A region of which one cannot tell well whether it is out."""
+
+    region: str  # "postal_code 94110"
+    named: bool  # in the place: it would be told, though few callers show that it is out
+    callers: int
+    expected: float  # callers, if nothing were wrong
+    sites: int
+    chance: float  # that it is out
+
+
 class IncidentView(View, frozen=True, kw_only=True):
     """One incident, whole."""
 
@@ -196,6 +208,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     looks_over: LooksOverView | None = None
     parts: list[PartView] = []  # where there are several, the rest first
     rejected: list[int] = []  # broadcasts to which a second person said no, and nobody answered yet
+    doubts: list[DoubtView] = []  # of a suspected one: regions of its place, and beside it, that may or may not be out
 
 
 class Sample(View, frozen=True, kw_only=True):
@@ -237,6 +250,7 @@ class Preview(View, frozen=True, kw_only=True):
     currency: str = ""
     texts_take_seconds: float = 0.0  # what one sender number needs for all segments
     wake_reason: str = ""  # why the night holds nobody up
+    doubts: list[DoubtView] = []  # of the first message: regions told, or not, that may or may not be out
 
 
 class PhraseView(View, frozen=True, kw_only=True):
@@ -301,6 +315,7 @@ class Need(View, frozen=True, kw_only=True):
     due_at: datetime | None
     next: list[str]  # commands to type
     called: str = ""  # who on call was woken for it, and what they answered
+    assigned_to: str = ""  # who has its incident
 
 
 class StatusView(View, frozen=True, kw_only=True):
@@ -619,6 +634,7 @@ class AlarmView(View, frozen=True, kw_only=True):
     answered_by: str
     answer: str
     rests_until: datetime | None  # nobody is called about it before
+    assigned_to: str = ""  # who has its incident
 
 
 class OnCallPerson(View, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import Incidents
 from notifier.stages.incidents.choices import Choices
+from notifier.stages.incidents.notes import Notes
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
@@ -45,6 +46,7 @@ class Parts:
     explaining: Explaining
     incidents: Incidents
     choices: Choices
+    notes: Notes
     broadcasts: Broadcasts
     held: Held
     letters: Letters

@@ -91,3 +91,34 @@ async def test_an_agent_may_read_what_customers_said_and_a_viewer_may_not(town: 
     assert (await town.get("/v1/incidents/1/words", role=KeyRole.VIEWER)).status == 403
     assert (await town.get("/v1/incidents/9/words")).status == 404
     assert (await town.get("/v1/incidents/1/words?all=yes")).status == 422
+
+
+async def test_a_note_is_in_the_timeline_and_in_the_audit_log_without_its_words(town: Served) -> None:
+    answer = await town.post("/v1/incidents/1/notes", {"text": " crew\n called "}, role=KeyRole.COMMANDER)
+    assert (answer.status, answer.json["detail"]) == (201, {"note": "crew called"})
+    entry = (await town.get("/v1/incidents/1")).json["timeline"][-1]
+    assert (entry["event"], entry["actor"], entry["detail"]) == ("note", "a commander", {"note": "crew called"})
+    (row,) = town.rows("SELECT actor, target, detail FROM audit WHERE action = 'incidents.note'")
+    assert row == {"actor": "a commander", "target": "incident 1", "detail": "{}"}
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"text": ""}, {"text": " \n"}, {"text": "x" * 1_001}, {"text": 5}, {"text": "x", "a": 1}]
+)
+async def test_a_note_that_is_none_is_refused(town: Served, body: dict[str, Any]) -> None:
+    assert (await town.post("/v1/incidents/1/notes", body)).status == 422
+    assert (await town.post("/v1/incidents/9/notes", {"text": "x"})).status == 404
+    assert (await town.post("/v1/incidents/1/notes", {"text": "x"}, role=KeyRole.AGENT)).status == 403
+
+
+async def test_who_has_an_incident_stands_with_it_and_its_needs(town: Served) -> None:
+    card = (await town.post("/v1/incidents/1/assign", {"to": "Ann"}, role=KeyRole.COMMANDER)).json
+    assert card["assigned_to"] == "Ann"
+    assert [need["assigned_to"] for need in (await town.get("/v1/needs")).json] == ["Ann"]
+    await town.post("/v1/incidents/1/assign", {"to": "Ann"})
+    await town.post("/v1/incidents/1/assign", {"to": ""})
+    view = (await town.get("/v1/incidents/1")).json
+    assert view["card"]["assigned_to"] == ""
+    assert [each["detail"] for each in view["timeline"] if each["event"] == "assigned"] == [{"to": "Ann"}, {}]
+    assert (await town.post("/v1/incidents/1/assign", {"to": "x" * 101})).status == 422
+    assert (await town.post("/v1/incidents/9/assign", {"to": "x"})).status == 404

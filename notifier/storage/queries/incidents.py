@@ -7,7 +7,7 @@ from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import broadcasts, heard, rejections
+from notifier.storage.queries import broadcasts, heard, place_doubts, rejections
 from notifier.storage.repositories import audience, cutting, incidents, parts, replies
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.parts import StoredPart
@@ -77,6 +77,7 @@ def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -
         looks_over=heard.standing(tx, incident_id),
         parts=_parts(tx, incident_id),
         rejected=[each.broadcast_id for each in rejections.unanswered(tx, incident_id)],
+        doubts=place_doubts.standing(tx, incident_id, scope.region_ids),
     )
 
 
@@ -180,6 +181,7 @@ def _card(tx: Transaction, row: Row) -> IncidentCard:
         next_update_by=owed.next_update_by if owed else to_instant(row["next_update_by"]),
         grade=grade or "",  # "certain" comes before "likely" in the alphabet
         part_state=owed.state if owed else row["part_state"],
+        assigned_to=row["assigned_to"] or "",
     )
 
 

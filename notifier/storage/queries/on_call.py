@@ -8,6 +8,7 @@ from notifier.domain.errors import NotFound
 from notifier.domain.on_call import Says, person_behind
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant
+from notifier.storage.queries import assigned
 from notifier.storage.queries.needs.subject import clock
 from notifier.storage.repositories import call_routes
 from notifier.storage.repositories import on_call as stored
@@ -32,6 +33,7 @@ def calls(tx: Transaction) -> list[CallView]:
 
 def alarms(tx: Transaction) -> list[AlarmView]:
     """Return the alarms that stand."""
+    having = assigned.by_incident(tx)
     return [
         AlarmView(
             id=alarm.id,
@@ -44,6 +46,7 @@ def alarms(tx: Transaction) -> list[AlarmView]:
             answered_by=alarm.answered_by,
             answer=alarm.answer,
             rests_until=alarm.rests_until,
+            assigned_to=having.get(alarm.incident_id or 0, ""),
         )
         for alarm in stored.open_alarms(tx)
     ]

@@ -3,8 +3,9 @@
 from aiohttp import web
 
 from notifier.domain.actor import KeyRole
+from notifier.stages.incidents.notes import AddNote, Assign
 from notifier.storage.queries import said
-from notifier.web.route import Call, answer, get
+from notifier.web.route import Call, answer, get, post
 
 
 async def choices(call: Call) -> web.StreamResponse:
@@ -19,7 +20,21 @@ async def words(call: Call) -> web.StreamResponse:
     return answer(await call.parts.database.read(lambda tx: said.view(tx, which, every=every)))
 
 
+async def note(call: Call) -> web.StreamResponse:
+    """Write something down about an incident."""
+    request = await call.body(AddNote)
+    return answer(await call.parts.notes.note(call.number(), request, call.actor), 201)
+
+
+async def assign(call: Call) -> web.StreamResponse:
+    """Say who has an incident."""
+    request = await call.body(Assign)
+    return answer(await call.parts.notes.assign(call.number(), request, call.actor))
+
+
 ROUTES = (
     get("/v1/incidents/{id}/choices", KeyRole.VIEWER, choices),
     get("/v1/incidents/{id}/words", KeyRole.AGENT, words),
+    post("/v1/incidents/{id}/notes", KeyRole.COMMANDER, note),
+    post("/v1/incidents/{id}/assign", KeyRole.COMMANDER, assign),
 )

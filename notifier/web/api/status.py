@@ -10,7 +10,7 @@ from notifier.domain.actor import KeyRole
 from notifier.domain.incident import OPEN_STATES, IncidentState
 from notifier.domain.on_call import CallReason, alarm_key
 from notifier.domain.text import lasting
-from notifier.storage.queries import glance
+from notifier.storage.queries import assigned, glance
 from notifier.storage.queries.needs import needs as stored_needs
 from notifier.storage.queries.needs.waking import key_of
 from notifier.storage.views import AskerView, Need, StatusView
@@ -73,12 +73,16 @@ async def _needs(call: Call) -> list[Need]:
     stored = await parts.database.read(
         lambda tx: stored_needs(tx, now, parts.playbooks, time_zone=time_zone, reader=reader)
     )
+    having = await parts.database.read(assigned.by_incident)
     return [
         *_stopped(parts.provider_states(), called),
         *_silent(parts, now, called),
         *_wrong_clocks(parts),
         *_disagreements(await parts.upkeep.disagreements()),
-        *(replace(need, called=called.get(key_of(need) or "", "")) for need in stored),
+        *(
+            replace(need, called=called.get(key_of(need) or "", ""), assigned_to=having.get(need.incident_id or 0, ""))
+            for need in stored
+        ),
     ]
 
 

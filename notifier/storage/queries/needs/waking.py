@@ -130,7 +130,8 @@ def acted(tx: Transaction, incident_id: int, *, since: datetime) -> Act | None:
 
 def _acts(tx: Transaction, incident_id: int) -> Act | None:
     row = tx.row(
-        """SELECT event, actor, at FROM timeline WHERE incident_id = :id AND actor <> 'daemon'
+        """SELECT event, actor, at FROM timeline
+           WHERE incident_id = :id AND actor <> 'daemon' AND event NOT IN ('note', 'assigned')
            ORDER BY id DESC LIMIT 1""",
         id=incident_id,
     )

@@ -1,0 +1,140 @@
+"""`notifier timeline ID`: what happened to an incident, a sentence each, in the reader's time.
+
+Every event that the daemon writes has a sentence here; one that is newer than this program is shown by its name and
+what is with it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+import msgspec
+
+from notifier.cli import printing
+from notifier.cli.incident_card import happened
+from notifier.cli.options import connect, incident_argument, json_option
+from notifier.cli.printing import DIM, number, plural, words
+from notifier.cli.times import Moment, instant
+from notifier.domain.on_call import person_behind
+from notifier.storage.views import IncidentView, TimelineEntry
+
+_PROMISES = {"eta": "ETA", "next_update": "next update"}
+Detail = Mapping[str, Any]
+
+
+@click.command()
+@incident_argument
+@json_option
+def timeline(incident_id: int, as_json: bool) -> None:
+    """Tell what happened to an incident, in plain words and your time.
+
+    Example: notifier timeline 42
+    """
+    client = connect()
+    view = client.get(f"/v1/incidents/{incident_id}").read(IncidentView)
+    if as_json:
+        printing.answer(msgspec.json.encode(view.timeline))
+        return
+    moment = client.moment()
+    printing.heading(f"#{view.card.id} {view.card.service}, {view.card.place}", view.card.state)
+    if not view.timeline:
+        printing.line("Nothing has happened.")
+    for entry in view.timeline:
+        show_entry(entry, moment)
+
+
+def show_entry(entry: TimelineEntry, moment: Moment) -> None:
+    """Print one entry: when, and the sentence."""
+    at = f"{moment.clock(entry.at)}  "
+    first, *rest = printing.wrap(sentence(entry, moment), width=printing.columns() - len(at))
+    click.echo(printing.paint(at, DIM) + first)
+    for each in rest:
+        click.echo(" " * len(at) + each)
+
+
+def sentence(entry: TimelineEntry, moment: Moment) -> str:
+    """Return an entry as a sentence."""
+    say = _SENTENCES.get(entry.event)
+    who = _who(entry.actor)
+    if say is None:
+        return f"{who}: {happened(entry, moment)}"
+    try:
+        return say(who, entry.detail, moment)
+    except (KeyError, TypeError, ValueError):  # written by another version
+        return f"{who}: {happened(entry, moment)}"
+
+
+def _who(actor: str) -> str:
+    person = person_behind(actor)
+    return "the daemon" if actor in ("daemon", "promise-watcher") else f"{person}, by text," if person else actor
+
+
+def _update(detail: Detail) -> str:
+    kind = f" ({words(detail['kind'])})" if "kind" in detail else ""
+    part = f" of part {detail['part']}" if detail.get("part") else ""
+    return f"update {detail['broadcast']}{kind}{part}"
+
+
+def _evidence(_: str, detail: Detail, __: Moment) -> str:
+    return (
+        f"{detail['region']} complains: {plural(detail['observed'], 'complaint')},"
+        f" {number(detail['expected'])} expected ({detail['grade']})"
+    )
+
+
+def _promise(said: str) -> Callable[[str, Detail, Moment], str]:
+    def say(_: str, detail: Detail, moment: Moment) -> str:
+        due_at = instant(detail["due_at"])
+        by = f" by {moment.clock(due_at)}" if due_at else ""
+        return f"the promise of {_PROMISES[detail['kind']]}{by} {said}"
+
+    return say
+
+
+_SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
+    "opened": lambda who, d, _: f"{who} opened it: {d['place'] or 'no place yet'} ({d['state']})",
+    "evidence": _evidence,
+    "place": lambda _, d, __: f"the place is {d['place']}" + (f", because {d['because']}" if d.get("because") else ""),
+    "now_also": lambda _, d, __: (
+        f"{d['now_also']} complains now, too: {plural(d['distinct'], 'customer')}, {number(d['expected'])} expected"
+    ),
+    "drafted": lambda who, d, _: f"{who} drafted {_update(d)}",
+    "confirm_sent": lambda who, d, _: f"{who} confirmed it and sent {_update(d)}",
+    "eta_sent": lambda who, d, _: f"{who} sent {_update(d)}",
+    "restored_sent": lambda who, d, _: f"{who} says it is back; {_update(d)} is held in case it drops again",
+    "reopen_sent": lambda who, d, _: f"{who} says it is out again and sent {_update(d)}",
+    "dismiss_sent": lambda who, d, _: f"{who} says it was nothing and sent {_update(d)}",
+    "telling": lambda _, d, __: f"customers are being told: {_update(d)}",
+    "taken_back": lambda who, d, _: f"{who} took {_update(d)} back; nobody was told by it",
+    "cancelled": lambda who, d, _: f"{who} stopped {_update(d)}",
+    "no_longer_true": lambda _, d, __: f"{_update(d)} was given up: {d['why']}",
+    "out_again": lambda who, d, _: f"{who}: out again, {d['why']}; that it is back is not told",
+    "approval_asked": lambda who, d, _: (
+        f"{who} sent {_update(d)} to {plural(d['customers'], 'customer')}; above {number(d['limit'])}"
+        " a second person has to say yes"
+    ),
+    "rejected": lambda who, d, _: f"{who} said no to {_update(d)}" + (f": {d['reason']}" if d.get("reason") else ""),
+    "wakes_everyone": lambda who, d, _: f"{who} wakes everyone with {_update(d)}: {d['reason']}",
+    "part_cut": lambda who, d, _: (
+        f"{who} made {d['part']} a part of its own ({plural(d['customers'], 'customer')}), out of {d['of']}"
+    ),
+    "note": lambda who, d, _: f"{who} notes: {d['note']}",
+    "assigned": lambda who, d, _: f"{who} assigned it to {d['to']}" if d.get("to") else f"{who} assigned it to nobody",
+    "called": lambda _, d, __: f"{d['person']} was called",
+    "dismissed": lambda who, d, _: f"{who} dismissed it ({words(d['reason'])})",
+    "closed": lambda who, *_: f"{who} closed it",
+    "merged": lambda who, d, _: f"{who} merged it into #{d['into']}",
+    "merged_in": lambda who, d, _: f"{who} took in #{d['incident']}",
+    "left_to_a_person": lambda _, d, __: f"left to a person: {d['because']}",
+    "confirmed_by_itself": lambda who, *_: f"{who} confirmed it by itself",
+    "looks_over": lambda _, d, __: f"it looks over ({d['chance']:.0%})",
+    "looks_over_withdrawn": lambda *_: "it does not look over any more",
+    "tells_for_another": lambda _, d, __: f"who heard of #{d['incident']} hears from this one that it is back",
+    "still_out": lambda _, d, __: f"{plural(d['people'], 'customer says', 'customers say')} that it is still out",
+    "late_joiners_left_out": lambda _, d, __: (
+        f"an import brought more customers here than may hear {_update(d)} without a person"
+    ),
+    "promise_due_soon": _promise("falls due soon"),
+    "promise_needs_a_person": _promise("is about to lapse, and only a person can go on"),
+    "promise_missed": _promise("was missed"),
+}
