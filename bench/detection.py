@@ -1,8 +1,9 @@
-"""`python -m bench.detection [--seeds 3] [--suites ...] [--only suites,real,calibration,speed]`: is the detector good?
+"""`python -m bench.detection [--seeds 3] [--suites ...] [--only suites,real,...]`: is the detector good?
 
 Runs the detection benchmark beside this repository (../shared/bench/detection) on `notifier detection backtest`, prints
 the table of issue D with our column beside the reference at the same false rate, the outages of PG&E, how thresholds
-set on the first half of each suite hold on the second, and speed and memory. Without the benchmark it says so.
+set on one half of each suite hold on the other, that no decision depends on what comes after it, and speed and memory.
+Without the benchmark it says so.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from random import Random
 from statistics import mean
 from tempfile import TemporaryDirectory
 
-from bench import carry_over
+from bench import carry_over, causal
 from bench.carry_over import load, thresholds
 from notifier.backtest.clock import clock_of
 from notifier.backtest.complaint_stream import ComplaintStream
@@ -37,6 +38,7 @@ BENCHMARK = ROOT.parent / "shared" / "bench" / "detection" / "detect_bench.py"
 ENVIRONMENT = Path(__file__).parent / ".peers" / "detection"
 PACKAGES = ("numpy==2.4.6", "pandas==3.1.1", "scipy==1.17.1")
 PARTS = ("mixed", "pge-zip", "pge-area", "sanmateo-city", "boston-hood")
+SECTIONS = "suites,real,calibration,causal,speed"
 PER_CELL = {"certain": 0.01, "likely": 0.1}  # false incidents per cell and month
 FALSE_AT_MOST = 0.0105  # of the issue, per cell and month
 HALVINGS = 5
@@ -51,7 +53,9 @@ def main() -> int:
     parser.add_argument("--first-seed", type=int, default=100, help="the first of them (default 100)")
     parser.add_argument("--suites", default=",".join(PARTS), help=f"some of {','.join(PARTS)}")
     parser.add_argument("--grades", default="certain,likely", help="certain, likely or both (default)")
-    parser.add_argument("--only", default="suites,real,calibration,speed", help="some of suites,real,calibration,speed")
+    parser.add_argument(
+        "--only", default="suites,real,calibration,causal,speed", help="some of suites,real,calibration,causal,speed"
+    )
     arguments = parser.parse_args()
     if not BENCHMARK.exists():
         print(f"skipped: the detection benchmark is not at {BENCHMARK}")
@@ -64,7 +68,7 @@ def main() -> int:
             show_suites(python, suites, grade, arguments.seeds, arguments.first_seed)
     if "real" in only:
         show_real(python)
-    if "calibration" in only or "speed" in only:
+    if {"calibration", "causal", "speed"}.intersection(only):
         with TemporaryDirectory() as folder:
             with said("writing the suites as files"):
                 helper = Path(__file__).with_name("detection_suites.py")
@@ -73,6 +77,8 @@ def main() -> int:
                 subprocess.run([python, str(helper), str(BENCHMARK), folder, ",".join(suites), injected], check=True)
             if "calibration" in only:
                 carry_over.show(Path(folder), suites, seeds)
+            if "causal" in only:
+                causal.show(Path(folder), suites)
             if "speed" in only:
                 show_speed(Path(folder), suites[0])
                 show_memory()
