@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from notifier.domain.any_service import ANY
 from notifier.domain.broadcast import SENDABLE_KINDS, BroadcastState
 from notifier.domain.complaint import NotCounted
+from notifier.domain.credit import CreditReason, CreditState
 from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.mail_effect import MailEffect
 from notifier.domain.mail_report import MailKind
@@ -50,6 +51,24 @@ END_REASONS = {
         NotificationReason.NOT_ON_GUEST_LIST,
     ),
     NotificationState.ABANDONED: (NotificationReason.ABANDONED_BY_PERSON,),
+}
+CREDIT_REASONS = {
+    CreditState.PROPOSED: (
+        CreditReason.ABOVE_CUSTOMER_BASELINE,
+        CreditReason.ABOVE_INCIDENT_BASELINE,
+        CreditReason.ABOVE_OWN_BASELINE,
+        CreditReason.OVER_BUDGET,
+    ),
+    CreditState.APPROVED: (
+        CreditReason.WITHIN_BASELINES,
+        CreditReason.GRANTED,
+        CreditReason.BY_PERSON,
+        CreditReason.REVERSAL,
+    ),
+    CreditState.REJECTED: (CreditReason.BY_PERSON, CreditReason.INCIDENT_DISMISSED, CreditReason.TWIN_AFTER_MERGE),
+    CreditState.POSTING: (CreditReason.ASKED,),
+    CreditState.POSTED: (CreditReason.TAKEN,),
+    CreditState.FAILED: (CreditReason.REFUSED, CreditReason.TRIED_IN_VAIN),
 }
 INTAKE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 HANDOVER_SECONDS = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -170,6 +189,12 @@ class Metrics:
         )
         self.calls_open = gauge("calls_open", "Calls of people on call that nobody has answered yet.")
 
+        self.credit_lines = counter(
+            "credit_lines_total", "Credit lines by the state they reached and why.", ["state", "reason"]
+        )
+        self.credit_lines_open = gauge(
+            "credit_lines_open", "Credit lines that wait: for a person, for billing, or refused by it.", ["state"]
+        )
         self.http_requests = counter(
             "http_requests_total", "API requests by route and status class.", ["method", "route", "status"]
         )
@@ -204,6 +229,9 @@ class Metrics:
         _touch(self.promises, PromiseKind, (state for state in PromiseState if state is not PromiseState.OPEN))
         _touch(self.broadcasts, BroadcastState)
         _touch(self.calls, CallReason, CallOutcome)
+        for credit_state, credit_reasons in CREDIT_REASONS.items():
+            _touch(self.credit_lines, (credit_state,), credit_reasons)
+        _touch(self.credit_lines_open, (CreditState.PROPOSED, CreditState.POSTING, CreditState.FAILED))
         _touch(self.broadcasts_sent, SENDABLE_KINDS)
         for state, reasons in END_REASONS.items():
             _touch(self.notifications, Channel, (state,), reasons)

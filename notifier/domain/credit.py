@@ -50,7 +50,12 @@ CREDIT = Lifecycle(
     name="credit line",
     arrows={
         CreditState.PROPOSED: frozenset({CreditState.APPROVED, CreditState.REJECTED}),
-        CreditState.APPROVED: frozenset({CreditState.POSTING}),
+        CreditState.APPROVED: frozenset(
+            {
+                CreditState.POSTING,
+                CreditState.REJECTED,  # only the reversal of a line that billing never took, with that line
+            }
+        ),
         CreditState.REJECTED: frozenset(),
         CreditState.POSTING: frozenset({CreditState.POSTED, CreditState.FAILED}),
         CreditState.POSTED: frozenset(),
@@ -61,8 +66,8 @@ CREDIT = Lifecycle(
 OWED_STATES = (CreditState.APPROVED, CreditState.POSTING, CreditState.POSTED, CreditState.FAILED)
 """Somebody has answered for the amount: it counts against the budget, and may be named to the customer."""
 
-REVERSIBLE = (CreditState.APPROVED, CreditState.POSTING, CreditState.POSTED)
-"""What may be taken back by a negative line; what billing refused is rejected instead, no money has moved."""
+REVERSIBLE = (CreditState.APPROVED, CreditState.POSTED)
+"""What may be taken back by a negative line; of what billing is asked about, its answer is waited for first."""
 
 
 class CreditReason(StrEnum):

@@ -100,7 +100,7 @@ def test_what_is_rejected_or_posted_is_final_and_what_failed_may_be_tried_again(
     assert CREDIT.is_final(CreditState.REJECTED)
     assert CREDIT.is_final(CreditState.POSTED)
     assert CREDIT.may(CreditState.FAILED, CreditState.POSTING)
-    assert not CREDIT.may(CreditState.APPROVED, CreditState.REJECTED)
+    assert not CREDIT.may(CreditState.POSTING, CreditState.REJECTED)
 
 
 def test_a_month_later_than_december_is_in_the_next_year():

@@ -1,0 +1,269 @@
+"""Runs: the outage of one part from its failure to its restoration, and how far it was counted for credits.
+
+One run per update that says "restored", made when that one's audience is complete. Whom it is about is that audience,
+whether they could be told or not; those whose contract had ended are left to a person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from notifier.domain.broadcast import BroadcastKind, Facts
+from notifier.domain.incident import Impact, IncidentKind, IncidentState
+from notifier.domain.tariff import Disruption, Payer, Spell
+from notifier.storage.database import Transaction
+from notifier.storage.instants import from_json, to_instant, to_micros
+from notifier.storage.repositories.audience import numbers
+
+_NEWEST = 2**62
+_MEMBER = "a.outcome <> 'site_ended'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One outage of one part."""
+
+    id: int
+    incident_id: int
+    part_id: int
+    broadcast_id: int
+    service: str
+    spell: Spell
+    customers: int
+    counted_to: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A customer of a run's audience."""
+
+    customer_id: int
+    payer: Payer
+
+
+def to_begin(tx: Transaction, *, since: datetime) -> list[int]:
+    """Return the updates that said "restored" since an instant, are planned, and have no run yet, oldest first."""
+    rows = tx.tuples(
+        f"""SELECT b.id FROM broadcasts AS b
+            WHERE b.kind = '{BroadcastKind.RESTORED}' AND b.started_at >= :since AND b.planned_at IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM credit_runs AS r WHERE r.broadcast_id = b.id)
+            ORDER BY b.started_at, b.id""",
+        since=to_micros(since),
+    )
+    return [int(row[0]) for row in rows]
+
+
+def begin(tx: Transaction, broadcast_id: int, *, since: datetime, now: datetime) -> None:
+    """Make the run of an update; nothing when there is one. Of what was over before `since` nothing is counted."""
+    row = tx.row(
+        """SELECT b.incident_id, b.part_id, b.facts, b.started_at, i.service, i.started_at AS failed_at, p.restored_at
+           FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id JOIN parts AS p ON p.id = b.part_id
+           WHERE b.id = :id""",
+        id=broadcast_id,
+    )
+    if row is None:
+        return
+    told = from_json(row["facts"], Facts)
+    until_at = told.restored_at or to_instant(row["restored_at"] or row["started_at"])
+    from_at = _failed_at(tx, row["part_id"], broadcast_id, since=since, otherwise=to_instant(row["failed_at"]))
+    tx.run(
+        """INSERT INTO credit_runs (incident_id, part_id, broadcast_id, service, from_at, until_at, customers,
+                                    created_at)
+           VALUES (:incident, :part, :broadcast, :service, :from, :until, :customers, :now)
+           ON CONFLICT (broadcast_id) DO NOTHING""",
+        incident=row["incident_id"],
+        part=row["part_id"],
+        broadcast=broadcast_id,
+        service=row["service"],
+        **{"from": to_micros(min(from_at, until_at))},
+        until=to_micros(until_at),
+        customers=customers_of(tx, row["incident_id"]),
+        now=to_micros(now),
+    )
+
+
+def failed_at(tx: Transaction, incident_id: int, part_id: int, *, since: datetime) -> datetime:
+    """Return when service of a part failed the last time, for what it would cost now."""
+    began = tx.scalar("SELECT started_at FROM incidents WHERE id = :id", id=incident_id)
+    return _failed_at(tx, part_id, _NEWEST, since=since, otherwise=to_instant(int(began)))
+
+
+def _failed_at(tx: Transaction, part_id: int, before: int, *, since: datetime, otherwise: datetime) -> datetime:
+    """Return when the outage of a part began that an update ends: after an earlier one, when it was reopened.
+
+    An earlier one without a run does not count, unless it was over before `since`: nobody knows its audience, and the
+    time until it was taken back is for the customer.
+    """
+    earlier = tx.row(
+        """SELECT broadcast_id, until_at FROM credit_runs WHERE part_id = :part AND broadcast_id < :before
+           ORDER BY broadcast_id DESC LIMIT 1""",
+        part=part_id,
+        before=before,
+    )
+    after = (
+        earlier["broadcast_id"]
+        if earlier is not None
+        else tx.scalar(
+            f"""SELECT MAX(id) FROM broadcasts
+                WHERE part_id = :part AND kind = '{BroadcastKind.RESTORED}' AND id < :before AND started_at < :since""",
+            part=part_id,
+            before=before,
+            since=to_micros(since),
+        )
+    )
+    if after is None:
+        return otherwise
+    again = tx.scalar(
+        f"""SELECT facts FROM broadcasts
+            WHERE part_id = :part AND kind = '{BroadcastKind.REOPENED}' AND id > :after AND id < :before
+              AND sent_at IS NOT NULL ORDER BY id DESC LIMIT 1""",
+        part=part_id,
+        after=after,
+        before=before,
+    )
+    reopened_at = None if again is None else from_json(again, Facts).reopened_at
+    if earlier is None:
+        return reopened_at or otherwise
+    return max(reopened_at or to_instant(earlier["until_at"]), to_instant(earlier["until_at"]))
+
+
+def customers_of(tx: Transaction, incident_id: int) -> int:
+    """Return how many customers an incident has, as its updates counted them."""
+    return int(
+        tx.scalar(
+            """SELECT COALESCE(MAX(expected_customers), 0) FROM broadcasts
+               WHERE incident_id = :id AND sent_at IS NOT NULL""",
+            id=incident_id,
+        )
+    )
+
+
+def unfinished(tx: Transaction) -> Run | None:
+    """Return the run that is to be counted next."""
+    found = _runs(tx, "r.finished_at IS NULL ORDER BY r.id LIMIT 1")
+    return found[0] if found else None
+
+
+def of_incidents(tx: Transaction, incident_ids: Sequence[int]) -> list[Run]:
+    """Return every run of some incidents."""
+    return _runs(tx, f"r.incident_id IN ({numbers(incident_ids)}) ORDER BY r.id")
+
+
+def beside(tx: Transaction, run: Run, own: Sequence[Run]) -> list[int]:
+    """Return other incidents of the service, not dismissed, that were out in the time of an incident's runs."""
+    first = min(each.spell.from_at for each in (run, *own))
+    last = max(each.spell.until_at for each in (run, *own))
+    rows = tx.tuples(
+        f"""SELECT DISTINCT r.incident_id FROM credit_runs AS r JOIN incidents AS i ON i.id = r.incident_id
+            WHERE r.service = :service AND r.incident_id <> :incident AND r.until_at > :first AND r.from_at < :last
+              AND i.state <> '{IncidentState.DISMISSED}'""",
+        service=run.service,
+        incident=run.incident_id,
+        first=to_micros(first),
+        last=to_micros(last),
+    )
+    return sorted(int(row[0]) for row in rows)
+
+
+def disruption(tx: Transaction, run: Run) -> tuple[IncidentState, Disruption]:
+    """Return where the incident stands, and what failed in the part, as tariffs look at it."""
+    row = tx.row(
+        """SELECT i.state, i.impact, i.kind, p.cause FROM incidents AS i JOIN parts AS p ON p.id = :part
+           WHERE i.id = :incident""",
+        part=run.part_id,
+        incident=run.incident_id,
+    )
+    assert row is not None  # noqa: S101 - a run refers to both
+    return IncidentState(row["state"]), Disruption(
+        service=run.service,
+        impact=Impact(row["impact"]),
+        kind=IncidentKind(row["kind"]),
+        cause=row["cause"],
+        customers=run.customers,
+    )
+
+
+def members(tx: Transaction, broadcast_id: int, *, after: int, at_most: int) -> list[Member]:
+    """Return the next customers of an update's audience."""
+    rows = tx.tuples(
+        f"""SELECT c.id, c.account_type, c.plan, c.monthly_price_minor, c.currency
+            FROM audience AS a JOIN customers AS c ON c.id = a.customer_id
+            WHERE a.broadcast_id = :broadcast AND a.customer_id > :after AND {_MEMBER}
+            ORDER BY a.customer_id LIMIT :most""",
+        broadcast=broadcast_id,
+        after=after,
+        most=at_most,
+    )
+    return [
+        Member(
+            customer_id=id_,
+            payer=Payer(account_type=account_type, plan=plan, monthly_price_minor=price, currency=currency),
+        )
+        for id_, account_type, plan, price, currency in rows
+    ]
+
+
+def members_between(tx: Transaction, broadcast_id: int, first: int, last: int) -> set[int]:
+    """Return which customers of a range are in an update's audience."""
+    rows = tx.tuples(
+        f"""SELECT a.customer_id FROM audience AS a
+            WHERE a.broadcast_id = :broadcast AND a.customer_id >= :first AND a.customer_id <= :last AND {_MEMBER}""",
+        broadcast=broadcast_id,
+        first=first,
+        last=last,
+    )
+    return {int(row[0]) for row in rows}
+
+
+def save_progress(tx: Transaction, run_id: int, counted_to: int | None, *, now: datetime) -> None:
+    """Note how far a run was counted; None: it is finished."""
+    if counted_to is None:
+        tx.run("UPDATE credit_runs SET finished_at = :now WHERE id = :id", now=to_micros(now), id=run_id)
+    else:
+        tx.run("UPDATE credit_runs SET counted_to = :to WHERE id = :id", to=counted_to, id=run_id)
+
+
+def again(tx: Transaction, incident_id: int) -> int:
+    """Let every run of an incident be counted from the beginning; return how many."""
+    return tx.run("UPDATE credit_runs SET finished_at = NULL, counted_to = 0 WHERE incident_id = :id", id=incident_id)
+
+
+def is_counted(tx: Transaction, broadcast_id: int) -> bool:
+    """Tell whether the credits of an update's audience have been computed."""
+    found = tx.scalar("SELECT 1 FROM credit_runs WHERE broadcast_id = :id AND finished_at IS NOT NULL", id=broadcast_id)
+    return found is not None
+
+
+def newest_told(tx: Transaction, incident_id: int) -> tuple[int, int] | None:
+    """Return the newest update of an incident whose audience is complete, and its part: for what it would cost."""
+    row = tx.row(
+        """SELECT id, part_id FROM broadcasts WHERE incident_id = :id AND started_at IS NOT NULL
+             AND planned_at IS NOT NULL AND kind <> 'correction' ORDER BY id DESC LIMIT 1""",
+        id=incident_id,
+    )
+    return None if row is None else (row["id"], row["part_id"])
+
+
+def _runs(tx: Transaction, condition: str) -> list[Run]:
+    return [
+        Run(
+            id=row["id"],
+            incident_id=row["incident_id"],
+            part_id=row["part_id"],
+            broadcast_id=row["broadcast_id"],
+            service=row["service"],
+            spell=Spell(from_at=to_instant(row["from_at"]), until_at=to_instant(row["until_at"])),
+            customers=row["customers"],
+            counted_to=row["counted_to"],
+        )
+        for row in tx.rows(
+            f"""SELECT r.id, r.incident_id, r.part_id, r.broadcast_id, r.service, r.from_at, r.until_at, r.customers,
+                       r.counted_to
+                FROM credit_runs AS r WHERE {condition}"""
+        )
+    ]
+
+
+def moved_to(run: Run, counted_to: int) -> Run:
+    """Return a run as if it had been counted so far."""
+    return replace(run, counted_to=counted_to)
