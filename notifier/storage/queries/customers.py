@@ -16,7 +16,7 @@ from notifier.domain.text import clean_line
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import consents as said
-from notifier.storage.repositories import consents, contact_points, replies
+from notifier.storage.repositories import consents, contact_points, parts, replies
 from notifier.storage.views import (
     ComplaintView,
     ContactPointView,
@@ -94,7 +94,9 @@ def show(tx: Transaction, reference: str, basis: Basis = CONTRACT) -> CustomerVi
             for update in updates
             if update["outcome"] != "told"
         ],
-        promises=_promises(tx, {update["broadcast_id"] for update, row in messages if _may_have_been_told(row)}),
+        promises=_promises(
+            tx, customer_id, {update["broadcast_id"] for update, row in messages if _may_have_been_told(row)}
+        ),
     )
 
 
@@ -279,8 +281,18 @@ def _message(row: Row, incident_id: int | None, kind: str) -> ToldView:
     )
 
 
-def _promises(tx: Transaction, broadcast_ids: Iterable[int]) -> list[PromiseView]:
-    """Return the promises made in these updates, newest first."""
+def _promises(tx: Transaction, customer_id: CustomerId, broadcast_ids: Iterable[int]) -> list[PromiseView]:
+    """Return the promises made in these updates, newest first: as they stand for the parts of this customer's sites."""
+    rows = [
+        row
+        for broadcast_id in sorted(broadcast_ids, reverse=True)
+        for row in tx.rows("SELECT * FROM promises WHERE broadcast_id = :id ORDER BY id DESC", id=broadcast_id)
+    ]
+    mine: dict[int, set[int]] = {}
+    for incident_id in {row["incident_id"] for row in rows}:
+        if len(parts.own(tx, incident_id)) > 1:
+            site_ids = [id_ for (id_,) in tx.tuples("SELECT id FROM sites WHERE customer_id = :id", id=customer_id)]
+            mine[incident_id] = set(parts.of_site(tx, incident_id, site_ids).values())
     return [
         PromiseView(
             id=row["id"],
@@ -292,10 +304,6 @@ def _promises(tx: Transaction, broadcast_ids: Iterable[int]) -> list[PromiseView
             automatic_in_row=row["automatic_in_row"],
             warned_at=to_instant(row["warned_at"]),
         )
-        for broadcast_id in sorted(broadcast_ids, reverse=True)
-        for row in tx.rows(
-            "SELECT id, kind, due_at, state, made_at, ended_at, automatic_in_row, warned_at FROM promises "
-            "WHERE broadcast_id = :broadcast_id ORDER BY id DESC",
-            broadcast_id=broadcast_id,
-        )
+        for row in rows
+        if row["part_id"] in mine.get(row["incident_id"], {row["part_id"]})
     ]
