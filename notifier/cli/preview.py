@@ -9,6 +9,7 @@ from decimal import Decimal
 import click
 
 from notifier.cli import printing
+from notifier.cli.place_doubts import show_doubts
 from notifier.cli.printing import BAD, STRONG, WARN, counts, number, plural, safe, words
 from notifier.cli.times import Moment, duration
 from notifier.storage.views import Preview
@@ -124,6 +125,7 @@ def _approval(preview: Preview) -> str:
 
 
 def _warn(preview: Preview, moment: Moment) -> None:
+    show_doubts(preview.doubts)
     for warning in preview.warnings:
         printing.line(f"! {moment.localised(warning)}", indent=2, hang=4, style=WARN)
     if not preview.fits:

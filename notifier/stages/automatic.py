@@ -142,6 +142,7 @@ class Automatic:
             *(["nobody can be reached"] if not preview.notifications else []),
             *(["it needs a second person"] if preview.needs_approval else []),
             *preview.warnings,
+            *(f"{each.region.replace('_', ' ', 1)} has weak support" for each in preview.doubts if each.named),
         ]
         if doubts:
             await self._acting.cancel(broadcast.id, BY_ITSELF)

@@ -479,6 +479,18 @@ incident_regions = Table(
     Index("ix_incident_regions_region_id", "region_id"),
 )
 
+place_doubts = Table(  # regions of a suspected place with weak support, and siblings that may be out as well
+    "place_doubts",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
+    Column("region_id", BigInteger, ForeignKey("regions.id"), primary_key=True),
+    *_yes_no("named"),  # it is part of the place
+    Column("callers", BigInteger, nullable=False),
+    Column("expected", Float, nullable=False),  # callers, if nothing were wrong
+    Column("sites", BigInteger, nullable=False),
+    Column("chance", Float, nullable=False),  # that it is out
+)
+
 parts = Table(
     "parts",
     metadata,

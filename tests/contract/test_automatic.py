@@ -20,8 +20,9 @@ from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries.needs import waking
 from notifier.storage.repositories import automatic as stored
-from notifier.storage.repositories import control, incidents
+from notifier.storage.repositories import control, incidents, place_doubts
 from notifier.storage.repositories.evidence import attach_evidence
+from notifier.storage.repositories.place_doubts import Doubt
 from tests.complaint_desk import NOON, Desk, request
 from tests.control_room import ANN, ControlRoom
 from tests.incident_town import evidence
@@ -298,6 +299,23 @@ async def test_doubts_of_the_preview_leave_it_to_a_person_without_a_draft(ready:
     assert ready.state(which) == "suspected"
     assert "nobody can be reached" in ready.left(which)
     assert ready.rows("SELECT 1 FROM broadcasts WHERE state = 'draft'") == []
+
+
+async def test_a_place_of_which_one_region_has_weak_support_is_for_a_person(ready: Room) -> None:
+    which = ready.propose()
+    weak = Doubt(region_id=ready.town.region("94110"), named=True, callers=1, expected=0.2, sites=10, chance=0.6)
+    ready.database.write_now(lambda tx: place_doubts.save(tx, which, [weak]))
+    await ready.automatic.step()
+    assert ready.state(which) == "suspected"
+    assert ready.left(which) == "postal code 94110 has weak support"
+
+
+async def test_a_silent_region_beside_the_place_does_not_hold_it_up(ready: Room) -> None:
+    which = ready.propose()
+    small = Doubt(region_id=ready.town.region("94113"), named=False, callers=0, expected=0.0, sites=3, chance=0.3)
+    ready.database.write_now(lambda tx: place_doubts.save(tx, which, [small]))
+    await ready.automatic.step()
+    assert ready.state(which) == "confirmed"
 
 
 async def test_what_a_person_has_begun_is_theirs(ready: Room) -> None:

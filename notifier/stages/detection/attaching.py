@@ -87,7 +87,7 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
         return []
     placing = _placing(tx, findings, attaching, ANY if is_of_any(tx, standing) else None)
     placing.note_beside(standing, [finding.cell.region_id for finding in findings], likely=attaching.likely)
-    return [_open_second(tx, split, attaching) for split in placing.place_anew(standing)]
+    return [_open_second(tx, split, placing, attaching) for split in placing.place_anew(standing)]
 
 
 def _standing(tx: Transaction, group: Group, attaching: Attaching) -> tuple[int | None, bool]:
@@ -147,14 +147,16 @@ def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
     """Open a suspected incident; one beside it whose place people have settled is told."""
     narrowest = group.findings[0]
     placing = _placing(tx, group.findings, attaching)
+    place = placing.first_place([finding.cell.region_id for finding in group.findings])
     opened = _open_suspected(
         tx,
-        placing.first_place([finding.cell.region_id for finding in group.findings]),
+        place,
         attaching,
         service=service_of(narrowest),
         began_at=to_instant(narrowest.window.from_us),
         correlation_id=group.correlation_id,
     )
+    placing.note_doubts(opened.incident_id, place)
     path = attaching.around.path(tx, group.regions)
     settled = placing.beside(path, narrowest.cell.region_id, narrowest.window.from_us, may_be_placed=False)
     if settled is not None:
@@ -169,7 +171,7 @@ def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
     return opened
 
 
-def _open_second(tx: Transaction, split: Split, attaching: Attaching) -> Opened:
+def _open_second(tx: Transaction, split: Split, placing: Placing, attaching: Attaching) -> Opened:
     """Open an incident for a second cause in the place of another one; its evidence goes over to it."""
     first = incidents.load(tx, split.incident_id)
     opened = _open_suspected(
@@ -180,6 +182,7 @@ def _open_second(tx: Transaction, split: Split, attaching: Attaching) -> Opened:
         began_at=first.started_at,
         correlation_id=first.correlation_id,
     )
+    placing.note_doubts(opened.incident_id, split.region_ids)
     surroundings.move_evidence(tx, source=first.id, target=opened.incident_id, region_ids=split.evidence)
     incidents.inherit_left(tx, first.id, to=opened.incident_id, now=attaching.now)
     return opened

@@ -12,11 +12,12 @@ from math import inf
 
 from notifier.domain.cell import SPAN_US
 from notifier.domain.surveillance import Surveillance
-from notifier.domain.where import Excess, Explained, causes, weigh
+from notifier.domain.where import Excess, Explained, Explanation, causes, weigh
+from notifier.stages.detection.doubting import doubts_about
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant
-from notifier.storage.repositories import incidents, overlaps, surroundings
+from notifier.storage.repositories import incidents, overlaps, place_doubts, surroundings
 from notifier.storage.repositories.surroundings import OpenIncident
 
 TOGETHER = timedelta(hours=1)  # what begins this soon after an incident began or grew may have the same cause
@@ -51,6 +52,8 @@ class Placing:
         self._service = suspicion.service
         self._known = surroundings.open_incidents(tx, self._service, resolved_since=now - RESOLVED_LATELY)
         self._open = [each for each in self._known if not each.is_over]
+        self._weighed = Explanation(named=())  # last
+        self._taken: set[int] = set()  # regions that other incidents explain, when it was
 
     # --- finding ----------------------------------------------------------------------------------------------------
 
@@ -137,6 +140,7 @@ class Placing:
         away = {region_id for each in splits for region_id in each.region_ids}
         place = sorted(region_id for cause in mine for region_id in cause if region_id not in away)
         self._set_place(own, place, by_id)
+        self.note_doubts(own.id, place)
         return splits
 
     def _explain(
@@ -158,15 +162,17 @@ class Placing:
             self._surveillance,
             is_ours=lambda path: taken.isdisjoint(path) and not within.isdisjoint(path),
         )
-        found = weigh(excess, roots, at_least=at_least)
-        return tuple(each for each in found.named if each.callers or self._is_free(each, taken)), excess
+        self._weighed, self._taken = weigh(excess, roots, at_least=at_least), taken
+        return tuple(each for each in self._weighed.named if each.callers or self._is_free(each)), excess
 
-    def _is_free(self, silent: Explained, taken: Iterable[int]) -> bool:
+    def _is_free(self, silent: Explained) -> bool:
         """Tell whether a region without a caller lies in its siblings' region, and in no other incident."""
         within = silent.within
         if within is None or self._around.share(self._tx, self._service, silent.region_id, within) < WHOLLY:
             return False
-        return not any(self._around.meeting(self._tx, self._service, silent.region_id, each) > 0 for each in taken)
+        return not any(
+            self._around.meeting(self._tx, self._service, silent.region_id, each) > 0 for each in self._taken
+        )
 
     def _worth(self, cause: Iterable[int], by_id: Mapping[int, Explained]) -> float:
         return sum(by_id[each].callers - by_id[each].expected for each in cause)
@@ -245,6 +251,12 @@ class Placing:
         if explained.within is not None:
             return f"{said}, the rest of {self._around.label(self._tx, explained.within)} does not complain"
         return f"{said}, in {explained.parts:,} parts of it" if explained.parts > 1 else said
+
+    def note_doubts(self, incident_id: int, place: Iterable[int]) -> None:
+        """Keep for the commander what cannot be told well about a place that was chosen just now."""
+        place = set(place)
+        named = [each for each in self._weighed.named if each.region_id in place]
+        place_doubts.save(self._tx, incident_id, doubts_about(named, self._weighed.beside, self._is_free))
 
     def note_growth(
         self, incident_id: int, region_id: int, *, distinct: int, expected: float, incident: int | None = None

@@ -29,7 +29,7 @@ from notifier.domain.promise import Promise, PromiseState
 from notifier.domain.segments import segments
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import rejections, sleepers, texts
+from notifier.storage.queries import place_doubts, rejections, sleepers, texts
 from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.texts import Terms, Texts
 from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, parts, promises
@@ -200,6 +200,7 @@ def preview(
         currency=seen_from.terms.currency,
         texts_take_seconds=by_text.segments / seen_from.terms.per_second,
         wake_reason=found.wake_reason,
+        doubts=place_doubts.standing(tx, scope.incident_id, scope.region_ids),
     )
 
 

@@ -698,6 +698,20 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "place_doubts",
+        sa.Column("incident_id", sa.BigInteger(), nullable=False),
+        sa.Column("region_id", sa.BigInteger(), nullable=False),
+        sa.Column("named", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("callers", sa.BigInteger(), nullable=False),
+        sa.Column("expected", sa.Float(), nullable=False),
+        sa.Column("sites", sa.BigInteger(), nullable=False),
+        sa.Column("chance", sa.Float(), nullable=False),
+        sa.CheckConstraint("named IN (0, 1)", name=op.f("ck_place_doubts_named")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_place_doubts_incident_id")),
+        sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_place_doubts_region_id")),
+        sa.PrimaryKeyConstraint("incident_id", "region_id", name=op.f("pk_place_doubts")),
+    )
+    op.create_table(
         "replies",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
@@ -1229,6 +1243,7 @@ def downgrade() -> None:
     op.drop_index("ix_replies_customer_id", table_name="replies")
     op.drop_index("ix_replies_contact_point_id", table_name="replies")
     op.drop_table("replies")
+    op.drop_table("place_doubts")
     op.drop_table("pauses")
     op.drop_index("ix_parts_incident_id", table_name="parts")
     op.drop_table("parts")
