@@ -30,11 +30,13 @@ from notifier.metrics import Metrics
 from notifier.providers import Provider, create
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
+from notifier.settings.tariffs import load_tariffs
 from notifier.stages import Surroundings, guest_list
 from notifier.stages.automatic import Acting, Automatic
 from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
+from notifier.stages.credits import Credits
 from notifier.stages.delivery import Asking, Delivery, Doubts, Held, Letters, Receipts, Suppressions
 from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
@@ -75,6 +77,8 @@ SUBSIDED_EVERY = timedelta(minutes=1)
 LOOKS_OVER_EVERY = timedelta(minutes=1)
 AUTOMATIC_EVERY = timedelta(seconds=10)
 GAUGES_EVERY = timedelta(seconds=5)
+CREDIT_GAUGES_EVERY = timedelta(minutes=1)
+POSTING_EVERY = timedelta(seconds=5)
 REPORTERS_EVERY = timedelta(seconds=1)
 HELPDESK_EVERY = timedelta(seconds=15)
 CUT_OFF_SECONDS = 2.0  # after `server.drain`; the worker keeps that time by itself
@@ -167,7 +171,7 @@ class App:
     async def _begin_work(self, machine: Machine) -> None:
         """Let a machine work on the store, from what it finds there."""
         parts = machine.parts
-        for close in (parts.on_call.close, parts.helpdesk.close, parts.test_sends.close):
+        for close in (parts.on_call.close, parts.helpdesk.close, parts.test_sends.close, parts.credits.posting.close):
             self._at_the_end.push_async_callback(close)
         await guest_list.publish(self._database, self._config)
         await machine.doubts.settle_at_start()
@@ -295,6 +299,7 @@ class App:
             receipts=receipts,
             consents=consents,
             own_preferences=OwnPreferences(database, config, clock, queue, consents),
+            credits=Credits(around, load_tariffs(config)),
             mail_reports=MailReports(around, link_secrets, inbox),
             inbox=inbox,
             helpdesk=Helpdesk(around, helpdesk_provider(config)),
@@ -441,6 +446,9 @@ def build_scheduler(
             Poller(name="subsided", every=SUBSIDED_EVERY, run=parts.detection.dismiss_subsided),
             Poller(name="automatic", every=AUTOMATIC_EVERY, run=automatic.step),
             Poller(name="looks_over", every=LOOKS_OVER_EVERY, run=looks_over.look),
+            Poller(name="credits", every=timedelta(seconds=POLL_SECONDS), run=parts.credits.step),
+            Poller(name="posting", every=POSTING_EVERY, run=parts.credits.posting.step),
+            Poller(name="credit_gauges", every=CREDIT_GAUGES_EVERY, run=parts.credits.measure),
             Poller(name="gauges", every=GAUGES_EVERY, run=parts.upkeep.measure),
         ),
         jobs=(

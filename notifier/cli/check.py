@@ -136,14 +136,14 @@ def examine(file: Path | None, environ: Mapping[str, str]) -> Report:
 def _configuration(report: Report, file: Path | None, environ: Mapping[str, str]) -> "Config":
     from notifier.config import ProviderKind
     from notifier.settings import load, warnings
-    from notifier.settings.advice import stays_here, webhooks_elsewhere
+    from notifier.settings.advice import biller_elsewhere, stays_here, webhooks_elsewhere
 
     config = load(file, environ)
     report.problems += _places(config)
     report.warnings = warnings(config)
     report.providers = [f"{each.name} ({each.kind}, {each.channel})" for each in config.providers]
     report.leaves_this_machine = any(not stays_here(each) for each in config.providers) or bool(
-        webhooks_elsewhere(config)
+        webhooks_elsewhere(config) or biller_elsewhere(config)
     )
     report.relays_here = any(each.kind is ProviderKind.SMTP and stays_here(each) for each in config.providers)
     report.locales = list(config.locales.available)

@@ -12,7 +12,8 @@ from notifier.domain.errors import ConfigError
 from notifier.messages.proof import proofread, wording_files
 from notifier.resources import resources
 from notifier.settings import load, load_playbooks, warnings
-from notifier.settings.advice import stays_here, webhooks_elsewhere
+from notifier.settings.advice import biller_elsewhere, stays_here, webhooks_elsewhere
+from notifier.settings.tariffs import load_tariffs, tariff_files
 from notifier.stages.reloading import Reading
 
 
@@ -20,6 +21,7 @@ def read(file: Path | None, environ: Mapping[str, str]) -> Reading:
     """Return what a daemon starts with; raise `ConfigError` with one line per mistake."""
     config = load(file, environ)
     playbooks = load_playbooks(config)
+    load_tariffs(config)  # a mistake in one is said now; the parts read them again
     if mistakes := proofread(config):  # a misspelled placeholder would reach customers as it is
         raise ConfigError(mistakes)
     return Reading(config=config, playbooks=playbooks, wording=_wording(config), warnings=tuple(warnings(config)))
@@ -44,15 +46,17 @@ def read_again(file: Path | None, environ: Mapping[str, str], *, rehearsal: bool
 def reaching_people(config: Config) -> list[str]:
     """Return the carriers by which something could leave this machine."""
     return [provider.name for provider in config.providers if not stays_here(provider)] + [
-        f"the webhook of {person}" for person in webhooks_elsewhere(config)
+        *(f"the webhook of {person}" for person in webhooks_elsewhere(config)),
+        *(["the biller"] if biller_elsewhere(config) else []),
     ]
 
 
 def _wording(config: Config) -> str:
-    """Return a digest of every file whose words customers read."""
+    """Return a digest of every file whose words customers read, and of those that say what they are owed."""
     phrases, templates = wording_files(config)
     own = Path(config.templates.directory) if config.templates.directory else None
     files = phrases | templates | resources("templates", "pages/**/*", own)
+    files |= {f"tariffs/{path.name}": path for path in tariff_files(config)}
     digest = hashlib.sha256()
     for name, path in sorted(files.items()):
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")

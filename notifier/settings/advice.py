@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import assert_never
 from urllib.parse import urlsplit
 
-from notifier.config import Config, Provider, ProviderKind, Tls
+from notifier.config import Config, PostingKind, Provider, ProviderKind, Tls
 from notifier.domain.notification import Channel
 from notifier.settings.addresses import is_loopback
 from notifier.settings.rules import Finding
@@ -46,6 +46,13 @@ def webhooks_elsewhere(config: Config) -> list[str]:
         for person in config.on_call.people
         if person.webhook and not is_loopback(urlsplit(person.webhook).hostname or "")
     ]
+
+
+def biller_elsewhere(config: Config) -> bool:
+    """Tell whether credits are posted to another machine."""
+    posting = config.credits.posting
+    is_used = config.credits.enabled and posting.kind is PostingKind.WEBHOOK
+    return is_used and not is_loopback(urlsplit(posting.url).hostname or "")
 
 
 def _unreachable_people(config: Config) -> Iterator[Finding]:

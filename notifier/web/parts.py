@@ -11,6 +11,7 @@ from notifier.metrics import Metrics
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
+from notifier.stages.credits import Credits
 from notifier.stages.delivery import Held, Letters, Receipts, Suppressions
 from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
@@ -54,6 +55,7 @@ class Parts:
     receipts: Receipts
     consents: Consents
     own_preferences: OwnPreferences
+    credits: Credits
     mail_reports: MailReports
     inbox: Inbox
     helpdesk: Helpdesk
