@@ -162,4 +162,7 @@ class NotificationFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     first_contact: bool = False  # nothing of this incident was handed over to it before
     kind: str = ""  # what it says instead of its broadcast: `overnight`; "" = the same
     next_update_by: datetime | None = None  # told instead of the broadcast's: the reader sleeps then
+    credit_minor: int = 0  # of the reader's: approved money that a mail names; 0 = none
+    credit_currency: str = ""
+    credit_month: int = 0  # 202612: on which bill it is
     held: bool = False  # it waited for the end of the night: what was promised to others for then was not to this one

@@ -48,6 +48,7 @@ class PreparedMessages:
             personal.time_zone,
             personal.at,
             personal.first_contact,
+            (personal.credit_minor, personal.credit_currency, personal.credit_month),
         )
         prepared = self._prepared.get(key)
         if prepared is None:

@@ -53,9 +53,11 @@ def samples(
                     first_contact=first_contact,
                 )
                 told = "first contact" if first_contact else "told before"
-                yield Sample(
-                    name=f"{kind}, {told}, {facts_name}, {sites} sites", kind=kind, facts=facts, personal=personal
-                )
+                name = f"{kind}, {told}, {facts_name}, {sites} sites"
+                yield Sample(name=name, kind=kind, facts=facts, personal=personal)
+                if kind is BroadcastKind.RESTORED and sites == 1:
+                    owed = replace(personal, credit_minor=2500, credit_currency="USD", credit_month=202612)
+                    yield Sample(name=f"{name}, with a credit", kind=kind, facts=facts, personal=owed)
 
 
 def stretched(sample: Sample) -> Sample:

@@ -1,4 +1,4 @@
-"""Instants in words: in the zone and the form of the reader, with "today" by the minute the message was made."""
+"""Instants, numbers and money in words: in the zone and form of the reader, "today" by the minute it was made."""
 
 import re
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from babel import Locale
 from babel.core import UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
+from notifier.domain.money import to_decimal
 from notifier.messages.phrases import Words
 
 SPACES = {"\u202f": " ", "\u00a0": " "}  # Babel's narrow spaces force encodings and show as boxes on old phones
@@ -91,6 +92,16 @@ class ReaderTimes:
     def number(self, value: int) -> str:
         """Return a number as the locale writes it."""
         return _plain(format_decimal(value, locale=self.locale))
+
+    def money(self, minor: int, currency: str) -> str:
+        """Return an amount as the locale writes it; "" for none."""
+        if minor <= 0:
+            return ""
+        return _plain(format_currency(to_decimal(minor, currency), currency, locale=self.locale))
+
+    def month(self, month: int) -> str:
+        """Return the name of a month such as 202612; "" for 0."""
+        return str(self.locale.months["stand-alone"]["wide"][month % 100]) if month else ""
 
     def listed(self, names: Sequence[str]) -> str:
         """Return "A", "A and B" or "A, B, and C" as the locale does."""

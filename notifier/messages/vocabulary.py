@@ -113,6 +113,8 @@ class Vocabulary:
             "sites": place.listed,
             "sites_more": times.number(place.unlisted) if place.unlisted else "",
             "first_contact": personal.first_contact,
+            "credit": times.money(personal.credit_minor, personal.credit_currency) if personal.credit_minor else "",
+            "credit_bill": times.month(personal.credit_month),
         }
 
     def _when(self, facts: Facts, times: ReaderTimes) -> dict[str, str]:

@@ -22,6 +22,7 @@ from notifier.domain.notification import Channel, NotificationFacts, Notificatio
 from notifier.domain.playbook import Playbook
 from notifier.stages.delivery.claimed import Claimed, Taken
 from notifier.stages.delivery.hearing import Hearings
+from notifier.stages.delivery.owed import Owed
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
@@ -40,7 +41,7 @@ class Updates:
         """Keep the parts; `playbooks` are by service."""
         self._playbooks, self._personal = playbooks, personal
         self._basis, self._guests = config.consent.covers(), frozenset(config.delivery.only_to)
-        self._hearings = Hearings(config, playbooks)
+        self._hearings, self._owed = Hearings(config, playbooks), Owed(config.credits)
         self._facts: dict[int, Facts] = {}  # of broadcasts that send: frozen with them
 
     def take(self, tx: Transaction, channel: Channel, limit: int, lease: Lease, now: datetime) -> Taken:
@@ -51,6 +52,8 @@ class Updates:
         broadcasts = claims.sending_broadcasts(tx)
         self._forget_facts({broadcast.id for broadcast in broadcasts})
         for place, broadcast in enumerate(broadcasts):
+            if self._owed.waits(tx, broadcast, channel, now):
+                continue
             # what one broadcast leaves of its share, the next ones may take
             left = -(-(limit - len(claimed)) // (len(broadcasts) - place))
             size = left
@@ -115,6 +118,7 @@ class Updates:
         """Decide who may hear at this hour, and what; return those that end because a mail goes instead, or nothing."""
         facts = self._facts_of(broadcast)
         personal = self._personal.freeze(tx, broadcast.id, rest, now)
+        personal = self._owed.named(tx, broadcast, channel, rest, personal)
         hearings = self._hearings.decide(tx, broadcast, facts, channel, {one.id: one for one in rest}, personal, now)
         waits: defaultdict[tuple[datetime, NotificationReason], list[int]] = defaultdict(list)
         ends: dict[int, Next] = {}
