@@ -49,6 +49,7 @@ from notifier.stages.keys import Keys
 from notifier.stages.looks_over import LooksOver
 from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import Deciding, OnCall
+from notifier.stages.persons import Persons
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.reloading import NotReloaded, Read, Reading, Reloading
@@ -310,6 +311,7 @@ class App:
             link_secrets=link_secrets,
             provider_states=worker.provider_states,
             not_ready=lambda: list(self._not_ready),
+            persons=Persons(database, clock),
             reload=self.reload,
         )
         planning = Planning(database, config, clock, queue, metrics, playbooks)

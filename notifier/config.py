@@ -626,14 +626,29 @@ class Credits(Settings, frozen=True):
 
 
 class Retention(Settings, frozen=True):
-    """How long facts are kept."""
+    """How long facts are kept; docs/PRIVACY.md says what each kind holds, and why."""
 
     complaints: Annotated[
         timedelta, Meta(description="Complaints, with their text; the counts of the baseline stay.")
     ] = timedelta(days=400)
+    replies: Annotated[timedelta, Meta(description="What customers wrote back, once it has been dealt with.")] = (
+        timedelta(days=400)
+    )
     notifications: Annotated[
-        timedelta, Meta(description="Notifications, attempts and receipts of closed incidents.")
+        timedelta,
+        Meta(
+            description="Notifications, attempts and receipts of closed incidents with settled promises and credits; answers; reports of mail that came back."
+        ),
     ] = timedelta(days=800)
+    calls: Annotated[timedelta, Meta(description="Calls of people on call, and what they answered.")] = timedelta(
+        days=800
+    )
+    former_customers: Annotated[
+        timedelta,
+        Meta(
+            description="A customer none of whose sites has been served for this long is forgotten, as `notifier customers forget` does; 0 days = not by itself."
+        ),
+    ] = timedelta()
 
 
 class Log(Settings, frozen=True):

@@ -1,4 +1,7 @@
-"""`notifier customers import|find|show`: the directory from a file, and one customer as a support agent needs them."""
+"""`notifier customers import|find|show`: the directory from a file, and one customer as a support agent needs them.
+
+What a person may ask of us is in `persons`.
+"""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -9,7 +12,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from notifier.cli import places, printing
+from notifier.cli import persons, places, printing
 from notifier.cli.csv_file import Row, Unreadable, read_rows
 from notifier.cli.customer_card import show_customer
 from notifier.cli.json_lines import is_ndjson, read_objects
@@ -60,7 +63,11 @@ class _Found(msgspec.Struct, kw_only=True):
 
 @click.group(short_help="Import, find or show customers.")
 def customers() -> None:
-    """Import the directory, find a customer, show one whole."""
+    """Import the directory; find, show, export, hold or forget a customer."""
+
+
+for _command in persons.COMMANDS:
+    customers.add_command(_command)
 
 
 @customers.command("import")

@@ -4,8 +4,9 @@ The nightly comparison leaves its result in the store, so that it is shown to pe
 """
 
 import math
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -23,9 +24,20 @@ from notifier.storage.repositories import audit, control, mail_reports, upkeep
 
 CHECKED_BACK = timedelta(days=35)  # how old a broadcast may be that the nightly check still looks at
 COMPLAINTS_KEPT = timedelta(days=2)  # whatever the configuration says: the detector is rebuilt from the last 28 hours
+EVIDENCE_BEFORE = timedelta(hours=28)  # an open incident rests on complaints from before it began
+ROWS_AT_FIRST = 100  # in the first transaction of each kind; later ones by how long it took
+TRANSACTION_SECONDS = 0.1  # everything else that is stored waits meanwhile
 DISAGREEMENTS = "ledger_disagreements"  # in `control`: what the last check found
 
 log = structlog.get_logger(__name__)
+
+
+class Removal(Protocol):
+    """Removes some rows."""
+
+    def __call__(self, tx: Transaction, /, *, before: datetime, at_most: int) -> int:
+        """Remove at most so many that are older; return how many went."""
+        ...
 
 
 class Upkeep:
@@ -77,34 +89,50 @@ class Upkeep:
         return {} if text is None else from_json(text, dict[str, int])
 
     async def retain(self) -> None:
-        """Remove what is older than it is to be kept."""
+        """Remove what is older than it is to be kept, but nothing that an open incident may rest on."""
         now, kept = self._clock.now(), self._config.retention
         removed = {}
         if kept.complaints:
             before = now - max(kept.complaints, COMPLAINTS_KEPT)
-            removed["complaints"] = await self._remove(lambda tx: upkeep.remove_complaints(tx, before=before))
-            removed["replies"] = await self._remove(lambda tx: upkeep.remove_replies(tx, before=before))
+            oldest = await self._database.read(upkeep.oldest_open_at)
+            if oldest is not None:
+                before = min(before, to_instant(oldest) - EVIDENCE_BEFORE)
+            removed["complaints"] = await self._remove(upkeep.remove_complaints, before=before)
+        if kept.replies:
+            removed["replies"] = await self._remove(upkeep.remove_replies, before=now - kept.replies)
         if kept.notifications:
-            before_ = now - kept.notifications
-            removed["ledger"] = await self._remove(lambda tx: upkeep.remove_ledger(tx, before=before_))
-            removed["answers"] = await self._remove(lambda tx: upkeep.remove_answers(tx, before=before_))
-            removed["mail"] = await self._remove(
-                lambda tx: mail_reports.remove(tx, before=before_, at_most=upkeep.ROWS_AT_MOST)
-            )
+            before = now - kept.notifications
+            removed["ledger"] = await self._remove(upkeep.remove_ledger, before=before)
+            removed["answers"] = await self._remove(upkeep.remove_answers, before=before)
+            removed["mail"] = await self._remove(mail_reports.remove, before=before)
+        if kept.calls:
+            removed["calls"] = await self._remove(upkeep.remove_calls, before=now - kept.calls)
+        if kept.former_customers:
+            forget = partial(upkeep.forget_former_customers, now=now)
+            removed["former customers"] = await self._remove(forget, before=now - kept.former_customers)
         if any(removed.values()):
             await self._database.write(
                 lambda tx: audit.record(
                     tx, at=now, actor=DAEMON, action="retention", target="store", detail=dict(removed)
                 )
             )
-        log.info("removed what is old", **removed)
+        log.info("removed what is old", removed=removed)
 
-    async def _remove(self, some: Callable[[Transaction], int]) -> int:
-        """Remove in small transactions until nothing is left; return how many rows went."""
-        total = 0
-        while removed := await self._database.write(some):
+    async def _remove(self, some: Removal, *, before: datetime) -> int:
+        """Remove in transactions that are each short until nothing is left; return how many rows went."""
+        total, at_most = 0, ROWS_AT_FIRST
+
+        def work(tx: Transaction) -> tuple[int, float]:
+            began = self._clock.monotonic()
+            return some(tx, before=before, at_most=at_most), self._clock.monotonic() - began
+
+        while True:
+            removed, seconds = await self._database.write(work)
+            if not removed:
+                return total
             total += removed
-        return total
+            fitting = int(at_most * TRANSACTION_SECONDS / max(seconds, TRANSACTION_SECONDS / 4))
+            at_most = max(1, min(upkeep.ROWS_AT_MOST, fitting))
 
     async def last_run(self, job: str) -> datetime | None:
         """Return when a calendar job last ran, by the wall clock."""

@@ -577,6 +577,22 @@ class PausedView(View, frozen=True, kw_only=True):
     changed_by: str
 
 
+class HeldPersonView(View, frozen=True, kw_only=True):
+    """A customer under a legal hold, or released from it."""
+
+    id: int
+    reference: str
+    legal_hold: str  # the reason; "" = none
+
+
+class ForgottenView(View, frozen=True, kw_only=True):
+    """A customer that is a number from here on."""
+
+    id: int
+    pseudonym: str
+    changed: dict[str, int]  # kind of row -> how many
+
+
 class ReloadView(View, frozen=True, kw_only=True):
     """What a reload took up, and what it left to a restart."""
 

@@ -23,6 +23,7 @@ from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import OnCall
+from notifier.stages.persons import Persons
 from notifier.stages.replies import Inbox
 from notifier.stages.test_sends import TestSends
 from notifier.stages.upkeep import Upkeep
@@ -66,4 +67,5 @@ class Parts:
     link_secrets: tuple[str, ...]  # the one that signs, then those before it, whose links are good too
     provider_states: Callable[[], dict[str, str]]
     not_ready: Callable[[], list[str]]  # reasons; empty = ready
+    persons: Persons
     reload: Callable[[Actor], Awaitable[ReloadView]]

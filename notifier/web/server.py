@@ -31,6 +31,7 @@ from notifier.web.api import (
     notifications,
     on_call,
     operation,
+    persons,
     status,
     test_sends,
 )
@@ -58,6 +59,7 @@ ROUTES: tuple[Route, ...] = (
     *control.ROUTES,
     *keys.ROUTES,
     *operation.ROUTES,
+    *persons.ROUTES,
 )
 OTHER = "other"  # the route and method, in metrics and logs, of requests for which there is no endpoint
 STATUS_CLASSES = ("2xx", "4xx", "5xx")

@@ -69,7 +69,7 @@ def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
     from notifier.domain.directory import DirectoryRow
     from notifier.stages import incidents
     from notifier.stages.intake import ComplaintRequest
-    from notifier.web.api import consents
+    from notifier.web.api import consents, persons
     from notifier.web.api.broadcasts import Count, Reason
     from notifier.web.api.keys import NewKey
     from notifier.web.api.notifications import HeldCount
@@ -86,6 +86,9 @@ def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
         (HeldCount, "POST", "/v1/broadcasts/{id}/held/resend"),
         (HeldCount, "POST", "/v1/broadcasts/{id}/held/abandon"),
         (NewKey, "POST", "/v1/keys"),
+        (persons.WithReason, "POST", "/v1/customers/{reference}/hold"),
+        (persons.WithReason, "POST", "/v1/customers/{reference}/release"),
+        (persons.Forget, "POST", "/v1/customers/{reference}/forget"),
         (incidents.OpenIncident, "POST", "/v1/incidents"),
         (incidents.ConfirmIncident, "POST", "/v1/incidents/{id}/confirm"),
         (incidents.DismissIncident, "POST", "/v1/incidents/{id}/dismiss"),

@@ -1,0 +1,74 @@
+"""Everything kept about one person, table by table, as the law lets them ask for it.
+
+Rows as they are stored, with instants as RFC 3339 and JSON unpacked. What other people said, and what only counts, is
+not in it; which tables those are, and why, is said in `NOT_PERSONAL`.
+"""
+
+from typing import Any
+
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import from_json, to_instant
+
+_SITES = "SELECT id FROM sites WHERE customer_id = :customer"
+_POINTS = (
+    "SELECT contact_point_id FROM links WHERE customer_id = :customer"
+    " UNION SELECT contact_point_id FROM audience_notifications WHERE customer_id = :customer"
+    " UNION SELECT contact_point_id FROM replies WHERE customer_id = :customer AND contact_point_id IS NOT NULL"
+)
+_MESSAGES = (
+    f"SELECT id FROM notifications WHERE contact_point_id IN ({_POINTS}) AND (broadcast_id IS NULL OR EXISTS"
+    " (SELECT 1 FROM audience_notifications a WHERE a.broadcast_id = notifications.broadcast_id"
+    " AND a.contact_point_id = notifications.contact_point_id AND a.customer_id = :customer))"
+)
+
+WHERE = {
+    "customers": "id = :customer",
+    "sites": "customer_id = :customer",
+    "site_regions": f"site_id IN ({_SITES})",
+    "contact_points": f"id IN ({_POINTS})",
+    "links": "customer_id = :customer",
+    "consents": f"contact_point_id IN ({_POINTS})",
+    "consent_log": f"contact_point_id IN ({_POINTS})",
+    "suppressions": f"contact_point_id IN ({_POINTS})",
+    "muted_sites": f"site_id IN ({_SITES})",
+    "pauses": f"contact_point_id IN ({_POINTS})",
+    "complaints": "customer_id = :customer",
+    "replies": "customer_id = :customer",
+    "audience": "customer_id = :customer",
+    "audience_notifications": "customer_id = :customer",
+    "notifications": f"id IN ({_MESSAGES})",
+    "attempts": f"notification_id IN ({_MESSAGES})",
+    "receipts": f"notification_id IN ({_MESSAGES})",
+    "mail_reports": f"notification_id IN ({_MESSAGES})",
+    "incident_sites": f"site_id IN ({_SITES})",
+    "part_sites": f"site_id IN ({_SITES})",
+    "credit_lines": "customer_id = :customer",
+    "follow_ups": "customer_id = :customer",
+    "cases": "customer_id = :customer",
+}
+"""Table -> which of its rows are about a customer."""
+
+_JSON = {"facts", "answer", "detail", "regions", "counted_regions"}
+_HIDDEN = {"address_hash", "body_hash", "written_from", "owner", "lease_until"}  # of ours: they say nothing to anybody
+
+
+def everything(tx: Transaction, customer_id: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows about a customer by table; a table without any is an empty list."""
+    return {
+        table: [_shown(row, table) for row in tx.rows(f"SELECT * FROM {table} WHERE {where}", customer=customer_id)]
+        for table, where in WHERE.items()
+    }
+
+
+def _shown(row: Row, table: str) -> dict[str, Any]:
+    return {name: _value(name, value, table) for name, value in row.items() if name not in _HIDDEN}
+
+
+def _value(name: str, value: Any, table: str) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, int) and (name.endswith(("_at", "_by", "_after")) or name == "at"):
+        return to_instant(value)
+    if isinstance(value, str) and name in _JSON and not (table == "attempts" and name == "answer"):
+        return from_json(value, Any) if value else None
+    return value

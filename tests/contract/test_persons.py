@@ -1,0 +1,495 @@
+"""A person sees everything kept about them, and is forgotten without a trace; opt-outs and counts stay. On both."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from notifier.clock import SystemClock
+from notifier.config import Config, Retention
+from notifier.domain.actor import Actor, KeyRole
+from notifier.domain.errors import InvalidInput, NotFound, Refused
+from notifier.messages.links import address_hash
+from notifier.metrics import Metrics
+from notifier.queue.embedded import EmbeddedQueue
+from notifier.settings import load_playbooks
+from notifier.stages.directory import Directory, DirectoryRow
+from notifier.stages.persons import Persons
+from notifier.stages.upkeep import Upkeep
+from notifier.storage.database import Database, Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.queries.persons import WHERE, everything
+from notifier.storage.repositories import upkeep
+from notifier.storage.schema import metadata
+
+ANN = Actor(name="ann", role=KeyRole.MANAGER, key_id=1, origin="10.0.0.9")
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+AT = to_micros(NOW)
+SECRET = "a secret of sixteen characters"
+THEIRS = (
+    "Maria",
+    "Quirke",
+    "maria@quirke.example",
+    "+14155550147",
+    "12 Heron Lane",
+    "Barn",
+    "C-77",
+    "my fridge",
+    "ZX-PLAN",
+)
+"""Everything by which this person could be known."""
+
+NOT_PERSONAL = {
+    "alembic_version": "of the schema",
+    "alarms": "of incidents and the company's people",
+    "api_keys": "of the company's people",
+    "audit": "what the company's people did; customers by their number",
+    "baseline_shapes": "counts",
+    "baselines": "counts",
+    "broadcasts": "facts for everyone",
+    "call_alarms": "of the company's people",
+    "call_routes": "of the company's people",
+    "calls": "of the company's people",
+    "cell_days": "counts",
+    "control": "switches",
+    "credit_batches": "of files for billing",
+    "credit_runs": "of an incident",
+    "credit_totals": "sums",
+    "detector": "a position",
+    "editions": "wording for everyone",
+    "events": "of storms",
+    "evidence": "counts",
+    "guests": "from the configuration",
+    "incident_regions": "places of many",
+    "incidents": "places of many",
+    "part_regions": "places of many",
+    "parts": "facts for everyone",
+    "promises": "made to everyone",
+    "regions": "places of many",
+    "service_hours": "counts",
+    "signals": "of machines",
+    "timeline": "of an incident; notes of the company's people",
+    "writers": "of the daemon",
+}
+
+
+def insert(tx: Transaction, table: str, **values: Any) -> int:
+    """Insert a row and return its first column."""
+    first = next(iter(metadata.tables[table].columns)).name
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    return int(tx.scalar(f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING {first}", **values))
+
+
+def person(tx: Transaction, *, state: str = "sent", credit: str = "posted") -> None:
+    """One customer with something in every table, and a neighbour who shares a telephone with them."""
+    maria = insert(tx, "customers", reference="C-77", name="Maria Quirke", plan="ZX-PLAN", created_at=AT, updated_at=AT)
+    other = insert(tx, "customers", reference="C-78", name="Other", created_at=AT, updated_at=AT)
+    site = insert(
+        tx,
+        "sites",
+        customer_id=maria,
+        reference="Barn",
+        label="Barn",
+        address="12 Heron Lane, Springfield",
+        services="|power|",
+        status="active",
+        updated_at=AT,
+    )
+    next_door = insert(
+        tx,
+        "sites",
+        customer_id=other,
+        reference="1",
+        address="14 Heron Way",
+        services="|power|",
+        status="active",
+        updated_at=AT,
+    )
+    region = insert(tx, "regions", kind="postal_code", code="94110")
+    insert(tx, "site_regions", region_id=region, site_id=site)
+    mail = insert(
+        tx, "contact_points", kind="email", address="maria@quirke.example", suppressed="opted_out", created_at=AT
+    )
+    phone = insert(tx, "contact_points", kind="mobile", address="+14155550199", created_at=AT)
+    own_phone = insert(tx, "contact_points", kind="mobile", address="+14155550147", created_at=AT)
+    for point, customer, at in (
+        (mail, maria, site),
+        (own_phone, maria, site),
+        (phone, maria, site),
+        (phone, other, next_door),
+    ):
+        insert(tx, "links", contact_point_id=point, site_id=at, role="owner", customer_id=customer)
+    hashed = address_hash(SECRET, "maria@quirke.example")
+    insert(
+        tx,
+        "suppressions",
+        contact_point_id=mail,
+        address_hash=hashed,
+        reason="opted_out",
+        source="reply",
+        wording="Maria says stop",
+        created_at=AT,
+    )
+    insert(tx, "consents", contact_point_id=mail, purpose="survey", state="refused", source="call", changed_at=AT)
+    insert(
+        tx,
+        "consent_log",
+        contact_point_id=mail,
+        address_hash=hashed,
+        purpose="survey",
+        state="refused",
+        source="call",
+        wording="Quirke: no surveys",
+        actor="ann",
+        at=AT,
+    )
+    insert(tx, "muted_sites", contact_point_id=mail, site_id=site, created_at=AT)
+    complaint = {
+        "service": "power",
+        "occurred_at": AT,
+        "received_at": AT,
+        "effective_at": AT,
+        "regions": "[]",
+        "counted_regions": "[]",
+        "correlation_id": "c",
+    }
+    insert(
+        tx,
+        "complaints",
+        source="api",
+        external_id="t1",
+        reporter="maria@quirke.example",
+        customer_id=maria,
+        text="my fridge is warm, Maria",
+        answer_to="maria@quirke.example",
+        body_hash="x",
+        **complaint,
+    )
+    insert(
+        tx, "complaints", source="api", external_id="t2", reporter="customer:C-77", text="again my fridge", **complaint
+    )
+    incident = insert(
+        tx,
+        "incidents",
+        service="power",
+        state="closed",
+        playbook="p",
+        started_at=AT,
+        opened_at=AT,
+        opened_by="daemon",
+        closed_at=AT,
+        correlation_id="c",
+    )
+    part = insert(tx, "parts", incident_id=incident)
+    broadcast = insert(
+        tx,
+        "broadcasts",
+        incident_id=incident,
+        part_id=part,
+        kind="acknowledged",
+        state="completed",
+        facts="{}",
+        created_at=AT,
+        created_by="ann",
+        correlation_id="c",
+    )
+    insert(tx, "audience", broadcast_id=broadcast, customer_id=maria, outcome="told")
+    facts = json.dumps({"sites": [{"street": "12 Heron Lane", "label": "Barn"}], "locale": "en"})
+    for point in (mail, phone):
+        message = insert(
+            tx,
+            "notifications",
+            broadcast_id=broadcast,
+            contact_point_id=point,
+            channel="email",
+            state=state,
+            reason="accepted",
+            due_at=AT,
+            planned_at=AT,
+            facts=facts,
+        )
+        insert(
+            tx,
+            "audience_notifications",
+            broadcast_id=broadcast,
+            contact_point_id=point,
+            site_id=site,
+            customer_id=maria,
+        )
+        insert(
+            tx,
+            "attempts",
+            notification_id=message,
+            number=1,
+            provider="p",
+            began_at=AT,
+            ended_at=AT,
+            outcome="accepted",
+            answer="ok for Maria",
+        )
+        insert(
+            tx,
+            "receipts",
+            notification_id=message,
+            provider="p",
+            provider_id=str(message),
+            status="delivered",
+            received_at=AT,
+            detail='{"To": "+14155550147"}',
+        )
+        insert(
+            tx,
+            "mail_reports",
+            key=f"k{message}",
+            kind="dsn",
+            notification_id=message,
+            effect="noted",
+            words="no Maria here",
+            received_at=AT,
+        )
+    insert(tx, "pauses", contact_point_id=mail, incident_id=incident, created_at=AT)
+    insert(
+        tx,
+        "replies",
+        source="sms",
+        external_id="s1",
+        contact_point_id=own_phone,
+        customer_id=maria,
+        sender="+14155550147",
+        meaning="note",
+        text="my fridge! Maria",
+        received_at=AT,
+        handled_at=AT,
+    )
+    insert(
+        tx,
+        "credit_lines",
+        incident_id=incident,
+        customer_id=maria,
+        tariff="t",
+        step=1,
+        amount_minor=500,
+        currency="USD",
+        month=202603,
+        state=credit,
+        reason="granted",
+        note="Maria was patient",
+        created_at=AT,
+        created_by="ann",
+    )
+    insert(
+        tx,
+        "follow_ups",
+        incident_id=incident,
+        customer_id=maria,
+        kind="survey",
+        state="answered",
+        due_at=AT,
+        text="my fridge",
+    )
+    insert(
+        tx,
+        "cases",
+        incident_id=incident,
+        customer_id=maria,
+        state="closed",
+        due_by=AT,
+        opened_at=AT,
+        detail='{"said": "my fridge"}',
+    )
+
+
+def whole_store(database: Database) -> str:
+    """Return every value of every row as one text."""
+
+    def read(tx: Transaction) -> str:
+        return "\n".join(
+            f"{table}: {dict(row)}" for table in metadata.tables for row in tx.rows(f"SELECT * FROM {table}")
+        )
+
+    return database.read_now(read)
+
+
+@pytest.fixture
+def persons(database: Database) -> Persons:
+    return Persons(database, SystemClock())
+
+
+def test_every_table_is_exported_or_says_why_not() -> None:
+    assert set(WHERE) | set(NOT_PERSONAL) == set(metadata.tables) | {"alembic_version"}
+    assert not set(WHERE) & set(NOT_PERSONAL)
+
+
+async def test_an_export_has_everything_and_nothing_of_others(database: Database, persons: Persons) -> None:
+    database.write_now(person)
+    found = await persons.export("C-77", ANN)
+    text = str(found)
+    assert all(each in text for each in THEIRS), [each for each in THEIRS if each not in text]
+    assert "C-78" not in text
+    assert "14 Heron Way" not in text
+    empty = {table for table, rows in found.items() if not rows}
+    assert empty <= {"incident_sites", "part_sites"}
+    ((actor, action, target, origin),) = database.read_now(
+        lambda tx: tx.tuples("SELECT actor, action, target, origin FROM audit")
+    )
+    assert (actor, action, target, origin) == (
+        "ann",
+        "customers.export",
+        f"customer {found['customers'][0]['id']}",
+        "10.0.0.9",
+    )
+
+
+async def test_nothing_is_left_of_who_is_forgotten_but_counts(database: Database, persons: Persons) -> None:
+    database.write_now(person)
+    before = {table: len(rows) for table, rows in (await persons.export("C-77", ANN)).items()}
+    view = await persons.forget("C-77", "C-77", "their letter", ANN)
+    left = whole_store(database)
+    assert [each for each in THEIRS if each in left] == []
+    assert "14155550199" in left  # the neighbour's telephone too
+    assert "14 Heron Way" in left
+    after = {table: len(rows) for table, rows in database.read_now(lambda tx: everything(tx, view.id)).items()}
+    stays = {"customers", "sites", "audience", "audience_notifications", "notifications", "attempts", "receipts"}
+    stays |= {"replies", "credit_lines", "follow_ups", "cases", "site_regions"}
+    assert {table: after[table] for table in stays} == {table: before[table] for table in stays}
+    assert database.read_now(lambda tx: tx.scalar("SELECT COUNT(*) FROM complaints")) == 2
+    with pytest.raises(NotFound):
+        await persons.export("C-77", ANN)
+
+
+async def test_an_opt_out_holds_again_when_the_address_comes_back(database: Database, persons: Persons) -> None:
+    database.write_now(person)
+    await persons.forget("C-77", "C-77", "their letter", ANN)
+    config = Config()
+    directory = Directory(database, config, SystemClock(), EmbeddedQueue(), load_playbooks(config), (SECRET,))
+    row = DirectoryRow(
+        customer_id="C-77",
+        site_id="1",
+        name="Maria Quirke",
+        services="power",
+        email="maria@quirke.example",
+        regions={"postal_code": "94110"},
+    )
+    assert (await directory.load([row])).loaded == 1
+    found = database.read_now(
+        lambda tx: tx.tuples("SELECT suppressed FROM contact_points WHERE address = 'maria@quirke.example'")
+    )
+    assert found == [("opted_out",)]
+    denied = database.read_now(lambda tx: tx.tuples("SELECT state FROM consents WHERE purpose = 'survey'"))
+    assert denied == [("refused",)]
+
+
+async def test_a_message_that_waits_is_not_sent_any_more(database: Database, persons: Persons) -> None:
+    database.write_now(lambda tx: person(tx, state="pending"))
+    await persons.forget("C-77", "C-77", "their letter", ANN)
+    states = database.read_now(lambda tx: tx.tuples("SELECT state FROM notifications ORDER BY id"))
+    assert states == [("suppressed",), ("pending",)]  # the second is to the telephone they share
+
+
+@pytest.mark.parametrize(
+    ("state", "credit", "says"),
+    [("sending", "posted", "handed over"), ("held", "posted", "in doubt"), ("sent", "approved", "credit line")],
+)
+async def test_what_is_under_way_comes_first(
+    database: Database, persons: Persons, state: str, credit: str, says: str
+) -> None:
+    database.write_now(lambda tx: person(tx, state=state, credit=credit))
+    with pytest.raises(Refused, match=says):
+        await persons.forget("C-77", "C-77", "their letter", ANN)
+    assert "maria@quirke.example" in whole_store(database)
+
+
+async def test_a_legal_hold_stops_it_until_it_is_released(database: Database, persons: Persons) -> None:
+    database.write_now(person)
+    await persons.hold("C-77", "case 12/2026", ANN)
+    with pytest.raises(Refused, match="case 12/2026"):
+        await persons.forget("C-77", "C-77", "their letter", ANN)
+    await persons.release("C-77", "settled", ANN)
+    with pytest.raises(Refused, match="no legal hold"):
+        await persons.release("C-77", "settled", ANN)
+    await persons.forget("C-77", "C-77", "their letter", ANN)
+    actions = database.read_now(lambda tx: tx.tuples("SELECT action FROM audit ORDER BY id"))
+    assert actions == [("customers.hold",), ("customers.release",), ("customers.forget",)]
+
+
+async def test_the_reference_is_typed_again_and_a_reason_given(database: Database, persons: Persons) -> None:
+    database.write_now(person)
+    with pytest.raises(InvalidInput):
+        await persons.forget("C-77", "C-78", "their letter", ANN)
+    with pytest.raises(InvalidInput):
+        await persons.forget("C-77", "C-77", " ", ANN)
+
+
+# retention
+
+
+OLD = NOW + timedelta(days=2_000)
+
+
+def test_nothing_of_a_held_customer_goes_by_age(database: Database) -> None:
+    database.write_now(person)
+    database.write_now(lambda tx: tx.run("UPDATE customers SET legal_hold = 'case' WHERE reference = 'C-77'"))
+    database.write_now(lambda tx: tx.run("UPDATE complaints SET customer_id = 1"))
+    for remove in (upkeep.remove_complaints, upkeep.remove_replies, upkeep.remove_ledger, upkeep.remove_answers):
+        assert database.write_now(lambda tx, remove=remove: remove(tx, before=OLD)) == 0  # type: ignore[misc]
+    database.write_now(lambda tx: tx.run("UPDATE sites SET status = 'ended'"))
+    forgotten = database.write_now(lambda tx: upkeep.forget_former_customers(tx, before=OLD, now=OLD, at_most=10))
+    assert forgotten == 1  # the neighbour
+    assert "Maria Quirke" in whole_store(database)
+
+
+@pytest.mark.parametrize("credit", ["proposed", "approved", "posting", "failed"])
+def test_the_ledger_stays_while_a_credit_rests_on_it(database: Database, credit: str) -> None:
+    database.write_now(lambda tx: person(tx, credit=credit))
+    assert database.write_now(lambda tx: upkeep.remove_ledger(tx, before=OLD)) == 0
+    database.write_now(lambda tx: tx.run("UPDATE credit_lines SET state = 'posted'"))
+    assert database.write_now(lambda tx: upkeep.remove_ledger(tx, before=OLD)) == 2
+
+
+async def test_complaints_of_an_open_incident_stay(database: Database) -> None:
+    database.write_now(person)
+    old = to_micros(datetime.now(UTC) - timedelta(days=900))
+    database.write_now(lambda tx: tx.run("UPDATE complaints SET effective_at = :at", at=old))
+    database.write_now(lambda tx: tx.run("UPDATE incidents SET state = 'confirmed', started_at = :at", at=old))
+    keeping = Upkeep(database, Config(), SystemClock(), Metrics())
+    await keeping.retain()
+    assert database.read_now(lambda tx: tx.scalar("SELECT COUNT(*) FROM complaints")) == 2
+    database.write_now(lambda tx: tx.run("UPDATE incidents SET state = 'closed'"))
+    await keeping.retain()
+    assert database.read_now(lambda tx: tx.scalar("SELECT COUNT(*) FROM complaints")) == 0
+
+
+async def test_former_customers_are_forgotten_when_the_configuration_says_so(database: Database) -> None:
+    database.write_now(person)
+    config = Config(retention=Retention(former_customers=timedelta(days=30)))
+    keeping = Upkeep(database, config, SystemClock(), Metrics())
+    await keeping.retain()
+    assert "Maria Quirke" in whole_store(database)
+    database.write_now(lambda tx: tx.run("UPDATE sites SET status = 'ended' WHERE reference = 'Barn'"))
+    await Upkeep(database, Config(), SystemClock(), Metrics()).retain()
+    assert "Maria Quirke" in whole_store(database)
+    await keeping.retain()
+    left = whole_store(database)
+    assert [each for each in THEIRS if each in left] == []
+    assert "Other" in left
+
+
+def test_calls_go_when_they_ended_long_ago(database: Database) -> None:
+    def fill(tx: Transaction) -> None:
+        for ended in (AT, None):
+            alarm = insert(tx, "alarms", key=f"k{ended}", reason="suspected", opened_at=AT, ended_at=ended)
+            call = insert(
+                tx, "calls", person="bo", reason="suspected", text="t", verbs="", called_at=AT, ended_at=ended
+            )
+            insert(tx, "call_alarms", alarm_id=alarm, call_id=call)
+            insert(tx, "call_routes", call_id=call, route="sms", says="call", due_at=AT)
+
+    database.write_now(fill)
+    assert database.write_now(lambda tx: upkeep.remove_calls(tx, before=OLD)) == 2
+    counts = [
+        database.read_now(lambda tx, t=t: tx.scalar(f"SELECT COUNT(*) FROM {t}"))
+        for t in ("alarms", "calls", "call_routes", "call_alarms")
+    ]  # type: ignore[misc]
+    assert counts == [1, 1, 1, 1]
