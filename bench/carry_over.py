@@ -7,7 +7,7 @@ chance in any case: the interval of the ratio is that of a Poisson count, the na
 chance, too: what is seen at the ends of its interval is printed beside it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,8 +58,9 @@ def show(folder: Path, suites: Sequence[str], seeds: Sequence[int]) -> None:
     titles += ["seen at the ends of 95 %", "says"]
     print(f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|")
     for suite in suites:
+        ends = _ends(load(folder, suite)[0])
         for seed in ("", *map(str, seeds)):
-            for line in _lines(folder, f"{suite}-{seed}" if seed else suite):
+            for line in _lines(folder, f"{suite}-{seed}" if seed else suite, ends):
                 print(f"| {suite} | {seed} | {line} |", flush=True)
 
 
@@ -80,13 +81,21 @@ def thresholds() -> Thresholds:
     return Thresholds(likely=shipped.likely, certain=shipped.certain)
 
 
-def _lines(folder: Path, suite: str) -> Iterator[str]:
+def _ends(stream: ComplaintStream) -> dict[str, int]:
+    """Return when each service was last complained about: outages are injected later, too."""
+    ends: dict[str, int] = {}
+    for complaint in stream:
+        ends[complaint.service] = complaint.at_us
+    return ends
+
+
+def _lines(folder: Path, suite: str, ends: Mapping[str, int]) -> Iterator[str]:
     stream, windows = load(folder, suite)
     lowest = SCORES_FROM * thresholds().likely
     backtest = Backtest(stream, clock_of("", stream.at_us, stream.offset_s), thresholds(), scores_from=lowest)
     run = backtest.play()
     exposed = Exposure(stream, run.times, windows)
-    first, second, until_us = _halves(run, stream, windows, exposed)
+    first, second, until_us = _halves(run, stream, windows, exposed, ends)
     whole = Scored(run, stream, windows, from_us=exposed.from_us)
     weeks = Passed(whole, from_us=exposed.from_us, until_us=exposed.until_us)
     for per_cell in WANTED:
@@ -140,13 +149,15 @@ def _line(passed: Passed, per_month: float, wanted: float, seen: Callable[[float
     )
 
 
-def _halves(run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure) -> tuple[Half, Half, int]:
+def _halves(
+    run: Run, stream: ComplaintStream, windows: Windows, exposed: Exposure, ends: Mapping[str, int]
+) -> tuple[Half, Half, int]:
     """Return both halves in time, each service in the middle of its own time, and the end of the last first half."""
     halves: tuple[list[Scored], list[Scored]] = ([], [])
     cell_months, until_us = 0.0, 0
     for service in stream.services:
         cells = [key for key in run.times if key.service == service]
-        end_us = max(run.times[key][-1] for key in cells)
+        end_us = ends[service]
         if exposed.until_us - end_us < WARM_UP_US:
             end_us = exposed.until_us
         middle_us = (exposed.from_us + end_us) // 2
