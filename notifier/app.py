@@ -26,6 +26,7 @@ from notifier.domain.errors import NotifierError
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.messages import Messages
+from notifier.messages.briefs import Briefs
 from notifier.metrics import Metrics
 from notifier.providers import Provider, create
 from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
@@ -42,6 +43,7 @@ from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
+from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
 from notifier.stages.intake import Intake
@@ -292,6 +294,7 @@ class App:
             explaining=Explaining(database, config, clock, playbooks),
             incidents=incidents,
             choices=Choices(around, messages),
+            briefing=Briefing(around, Briefs(messages)),
             notes=Notes(around),
             broadcasts=broadcasts,
             held=Held(database, clock, queue, metrics),

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "See": {
             "status": ("notifier.cli.status:status", "The daemon at a glance."),
             "read": ("notifier.cli.read:read", "What customers say, in their own words."),
+            "brief": ("notifier.cli.brief:brief", "Its facts for agents, callers, a post, a page, your people."),
             "timeline": ("notifier.cli.timeline:timeline", "What happened to an incident, in plain words."),
             "watch": ("notifier.cli.watch:watch", "An incident as it goes on; one key leaves."),
             "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),

@@ -185,6 +185,7 @@ def _tariffs(report: Report, config: "Config") -> None:
 def _playbooks_and_messages(report: Report, config: "Config") -> None:
     from notifier.domain.errors import ConfigError
     from notifier.messages import Messages, proof
+    from notifier.messages.briefs import Briefs
     from notifier.settings import playbooks as recovery
     from notifier.web.page_samples import page_problems
 
@@ -210,6 +211,7 @@ def _playbooks_and_messages(report: Report, config: "Config") -> None:
         messages = Messages(config, recovery.by_service(plans))
     report.problems += proof.located(config, messages.problems())
     report.warnings += proof.located(config, messages.warnings())
+    report.problems += Briefs(messages).problems()
     report.unchecked = []
 
 

@@ -55,7 +55,7 @@ def _wording(config: Config) -> str:
     """Return a digest of every file whose words customers read, and of those that say what they are owed."""
     phrases, templates = wording_files(config)
     own = Path(config.templates.directory) if config.templates.directory else None
-    files = phrases | templates | resources("templates", "pages/**/*", own)
+    files = phrases | templates | resources("templates", "pages/**/*", own) | resources("templates", "briefs/**/*", own)
     files |= {f"tariffs/{path.name}": path for path in tariff_files(config)}
     digest = hashlib.sha256()
     for name, path in sorted(files.items()):

@@ -77,8 +77,8 @@ def _environment(edition: Edition, form: str) -> Environment:
         cache_size=-1,
         extensions=[_OptionalSentence],
     )
-    environment.filters["sentence"] = _sentence
-    environment.filters["inner"] = _inner
+    environment.filters["sentence"] = sentence
+    environment.filters["inner"] = inner
     environment.filters["clause"] = _clause
     environment.filters["call"] = _call if is_html else str
     environment.filters["calls"] = _calls if is_html else _as_it_is
@@ -87,19 +87,19 @@ def _environment(edition: Edition, form: str) -> Environment:
     return environment
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """Return the text with a capital first letter, the rest untouched."""
     return text[:1].upper() + text[1:]
 
 
-def _inner(text: str) -> str:
+def inner(text: str) -> str:
     """Return a sentence as it continues after a colon."""
     return text[:1].lower() + text[1:]
 
 
 def _clause(text: str) -> str:
     """Return a sentence as a part of another one."""
-    return _inner(text).removesuffix(".")
+    return inner(text).removesuffix(".")
 
 
 def _call(phone: str) -> Markup:

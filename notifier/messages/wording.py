@@ -125,7 +125,7 @@ class Wording:
         words = self._words(channel, kind, facts, personal, times, place)
         words |= {"unsubscribe_url": unsubscribe_url, "preferences_url": preferences_url}
         return Rendered(
-            subject=_one_stop(" ".join(self._form(channel, kind, "subject", words).split())),
+            subject=one_stop(" ".join(self._form(channel, kind, "subject", words).split())),
             text=self._tidy(tidy_text(self._form(channel, kind, "text", words))),
             html=self._tidy(tidy_html(self._form(channel, kind, "html", words))),
             template_version=self.version,
@@ -194,7 +194,7 @@ class Wording:
     def _tidy(self, text: str) -> str:
         for sign in self.phrases.words.no_break_before:
             text = text.replace(f" {sign}", f"\u00a0{sign}")
-        return _one_stop(text)
+        return one_stop(text)
 
 
 def tidy_text(text: str) -> str:
@@ -217,7 +217,8 @@ def kinds_with_first_contact() -> Iterator[tuple[MessageKind, bool]]:
             yield kind, True
 
 
-def _one_stop(text: str) -> str:
+def one_stop(text: str) -> str:
+    """Return the text with one full stop where a time ends the sentence: "by 6:30 a.m." and not two."""
     return _TWO_STOPS.sub(r"\1.\2", text)
 
 

@@ -273,6 +273,17 @@ class ChoicesView(View, frozen=True, kw_only=True):
     on_call: list[str]  # who, in order; empty: nobody
 
 
+class BriefView(View, frozen=True, kw_only=True):
+    """The facts of an incident for others than its customers."""
+
+    incident_id: int
+    reader: str  # agent, ivr, social, web, stakeholders
+    made_at: datetime
+    is_pending: bool  # the update that says so has not begun: customers have not heard it
+    told: int  # customers told of the incident by any update
+    texts: dict[str, str]  # locale -> text
+
+
 class WordsGroup(View, frozen=True, kw_only=True):
     """The same words of one or several customers, without contacts in them."""
 

@@ -17,6 +17,7 @@ from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import Incidents
+from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
 from notifier.stages.intake import Intake
@@ -48,6 +49,7 @@ class Parts:
     explaining: Explaining
     incidents: Incidents
     choices: Choices
+    briefing: Briefing
     notes: Notes
     broadcasts: Broadcasts
     held: Held

@@ -122,3 +122,41 @@ async def test_who_has_an_incident_stands_with_it_and_its_needs(town: Served) ->
     assert [each["detail"] for each in view["timeline"] if each["event"] == "assigned"] == [{"to": "Ann"}, {}]
     assert (await town.post("/v1/incidents/1/assign", {"to": "x" * 101})).status == 422
     assert (await town.post("/v1/incidents/9/assign", {"to": "x"})).status == 404
+
+
+async def test_others_are_briefed_before_the_first_customer_hears(town: Served) -> None:
+    town_note = {"text": "the substation guard says it was sabotage"}
+    await town.post("/v1/incidents/1/notes", town_note)
+    view = (await town.get("/v1/incidents/1/brief?for=agent", role=KeyRole.VIEWER)).json
+    assert (view["is_pending"], view["told"], list(view["texts"])) == (True, 0, ["en"])
+    assert "NOT TOLD YET" in view["texts"]["en"]
+    assert "5 affected" in view["texts"]["en"]
+    await town.post("/v1/broadcasts/1/send", {"count": 5})
+    town.database.write_now(lambda tx: tx.run("UPDATE broadcasts SET started_at = sent_at WHERE id = 1"))
+    for reader in ("agent", "ivr", "social", "web", "stakeholders"):
+        view = (await town.get(f"/v1/incidents/1/brief?for={reader}")).json
+        assert view["is_pending"] is False
+        assert all("94110" in text and "sabotage" not in text for text in view["texts"].values())
+        assert set(view["texts"]) == ({"en"} if reader in ("agent", "stakeholders") else {"en", "es", "fr"})
+
+
+async def test_a_brief_says_the_cause_and_the_time_of_the_update_that_is_about_to_leave(town: Served) -> None:
+    await town.post("/v1/broadcasts/1/send", {"count": 5})
+    town.database.write_now(lambda tx: tx.run("UPDATE broadcasts SET started_at = sent_at WHERE id = 1"))
+    await town.post("/v1/incidents/1/eta", {"eta_at": None, "cause": "storm"})
+    view = (await town.get("/v1/incidents/1/brief?for=web")).json
+    assert view["is_pending"] is True
+    assert "The storm damaged our network." in view["texts"]["en"]
+
+
+async def test_a_brief_for_nobody_in_particular_is_422(town: Served) -> None:
+    for query in ("", "?for=", "?for=everybody", "?for=agent&x=1"):
+        assert (await town.get(f"/v1/incidents/1/brief{query}")).status == 422
+    assert (await town.get("/v1/incidents/9/brief?for=agent")).status == 404
+
+
+async def test_of_a_place_without_a_public_name_no_name_is_said(town: Served) -> None:
+    town.database.write_now(lambda tx: tx.run("UPDATE regions SET kind = 'node', code = 'OLT-7' WHERE code = '94110'"))
+    text = (await town.get("/v1/incidents/1/brief?for=social")).json["texts"]["en"]
+    assert "OLT-7" not in text
+    assert " in " not in text

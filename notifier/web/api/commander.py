@@ -3,8 +3,10 @@
 from aiohttp import web
 
 from notifier.domain.actor import KeyRole
+from notifier.domain.brief import BriefFor
 from notifier.stages.incidents.notes import AddNote, Assign
 from notifier.storage.queries import said
+from notifier.web.problem import Rejected
 from notifier.web.route import Call, answer, get, post
 
 
@@ -18,6 +20,15 @@ async def words(call: Call) -> web.StreamResponse:
     """Show what customers said of an incident, the same words once."""
     every, which = call.flag(call.query("all"), "all"), call.number()
     return answer(await call.parts.database.read(lambda tx: said.view(tx, which, every=every)))
+
+
+async def brief(call: Call) -> web.StreamResponse:
+    """Brief others about an incident."""
+    reader = call.query("for").get("for", "")
+    if reader not in set(BriefFor):
+        expected = "one of " + ", ".join(BriefFor)
+        raise Rejected(422, f"'{reader}' is no reader of a brief", field="for", value=reader, expected=expected)
+    return answer(await call.parts.briefing.brief(call.number(), BriefFor(reader)))
 
 
 async def note(call: Call) -> web.StreamResponse:
@@ -35,6 +46,7 @@ async def assign(call: Call) -> web.StreamResponse:
 ROUTES = (
     get("/v1/incidents/{id}/choices", KeyRole.VIEWER, choices),
     get("/v1/incidents/{id}/words", KeyRole.AGENT, words),
+    get("/v1/incidents/{id}/brief", KeyRole.VIEWER, brief),
     post("/v1/incidents/{id}/notes", KeyRole.COMMANDER, note),
     post("/v1/incidents/{id}/assign", KeyRole.COMMANDER, assign),
 )

@@ -1,0 +1,51 @@
+"""Briefs: the facts of an incident for others than its customers, in the words of whoever passes them on.
+
+A brief says what customers are told, or will be told by the update that is about to leave. It holds phrases and times
+only, never what colleagues note.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from notifier.domain.broadcast import BroadcastKind, Facts
+
+
+class BriefFor(StrEnum):
+    """Whom a brief is for."""
+
+    AGENT = "agent"  # who answers the telephone
+    IVR = "ivr"  # what callers hear before somebody answers
+    SOCIAL = "social"  # one short post
+    WEB = "web"  # a notice on the company's own pages
+    STAKEHOLDERS = "stakeholders"  # the company's own people, authorities, partners
+
+
+PUBLIC = (BriefFor.IVR, BriefFor.SOCIAL, BriefFor.WEB)
+"""Those that customers hear or read: in every locale; the others in the default one."""
+
+
+class Standing(StrEnum):
+    """How it stands, as customers are told."""
+
+    OUT = "out"
+    BACK = "back"  # it is told that service is back
+    NOTHING = "nothing"  # what was told was a mistake
+
+
+class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts of one part of an incident; an incident that is not in parts has one."""
+
+    where: str  # for everybody; "" = said by no name
+    standing: Standing
+    facts: Facts
+    is_pending: bool = False  # the update that says so has not begun
+
+
+def standing_of(kind: BroadcastKind | None, *, is_restored: bool, is_dismissed: bool) -> Standing:
+    """Return how a part stands, by the newest update for it (None: there is none) and by what became of it."""
+    if is_dismissed or kind is BroadcastKind.CORRECTION:
+        return Standing.NOTHING
+    if kind is BroadcastKind.RESTORED or is_restored:
+        return Standing.BACK
+    return Standing.OUT
