@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from notifier.cli import history, places, printing
-from notifier.cli.csv_file import inert
 from notifier.cli.options import json_option
 from notifier.cli.printing import Column, number, plural
 from notifier.cli.rejects import Rejects
+from notifier.domain.text import inert
 
 if TYPE_CHECKING:
     from notifier.backtest.record import Interval, Opening, Record, Verdict

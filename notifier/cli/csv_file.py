@@ -15,7 +15,6 @@ from typing import BinaryIO, NamedTuple
 import click
 
 SEPARATORS = (",", ";", "\t")  # the first wins a tie
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PIECE_AT_MOST = 1 << 20  # characters of one line; a file without line ends is cut, so that memory stays bounded
 
 
@@ -56,12 +55,6 @@ def read_rows(source: BinaryIO, check_header: Callable[[Sequence[str]], str]) ->
             continue
         if any(cells):
             yield _row(line, cells, names)
-
-
-def inert(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    clean = text.replace("\x00", "")
-    return f"'{clean}" if clean.startswith(FORMULA) else clean
 
 
 def readable(cell: str) -> str:

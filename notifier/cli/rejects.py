@@ -17,7 +17,8 @@ from typing import IO, Any, Self
 import click
 
 from notifier.cli import printing
-from notifier.cli.csv_file import Unreadable, inert
+from notifier.cli.csv_file import Unreadable
+from notifier.domain.text import inert
 
 COLUMNS = ("line", "column", "value", "reason")
 Numbered = tuple[int, bytes]

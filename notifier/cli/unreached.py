@@ -12,8 +12,8 @@ import click
 import msgspec
 
 from notifier.cli import printing
-from notifier.cli.csv_file import inert
 from notifier.cli.printing import BAD, plural, safe
+from notifier.domain.text import inert
 from notifier.storage.views import UnreachedView
 
 COLUMNS = ("priority", "customer", "name", "site", "label", "address", "call", "why")

@@ -15,6 +15,7 @@ _BREAKS = re.compile("[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u
 _INVISIBLE = re.compile(
     "[\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]"
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SMALLEST_SAID = 0.1
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d\d+")
 
@@ -42,6 +43,12 @@ def lasting(duration: timedelta) -> str:
     """Write how long something lasts for people, to the minute: `2 h 5 min`, `35 min`."""
     hours, minutes = divmod(round(duration / timedelta(minutes=1)), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def inert(text: str) -> str:
+    """Return a cell of a CSV file that no spreadsheet takes for a formula."""
+    clean = text.replace("\x00", "")
+    return f"'{clean}" if clean.startswith(_FORMULA) else clean
 
 
 def is_spreadsheet_number(text: str) -> bool:

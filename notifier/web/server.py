@@ -35,6 +35,7 @@ from notifier.web.api import (
     status,
     test_sends,
 )
+from notifier.web.api import credits as owed
 from notifier.web.auth import authenticate
 from notifier.web.pages import Pages
 from notifier.web.parts import Parts
@@ -55,6 +56,7 @@ ROUTES: tuple[Route, ...] = (
     *commander.ROUTES,
     *broadcasts.ROUTES,
     *notifications.ROUTES,
+    *owed.ROUTES,
     *on_call.ROUTES,
     *control.ROUTES,
     *keys.ROUTES,

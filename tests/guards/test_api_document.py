@@ -67,6 +67,7 @@ def test_every_body_refuses_unknown_fields_and_documents_its_own() -> None:
 def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
     """Return every type of body with an endpoint that takes it."""
     from notifier.domain.directory import DirectoryRow
+    from notifier.stages import credits as owed
     from notifier.stages import incidents
     from notifier.stages.intake import ComplaintRequest
     from notifier.web.api import consents, persons
@@ -86,6 +87,14 @@ def bodies() -> list[tuple[type[msgspec.Struct], str, str]]:
         (HeldCount, "POST", "/v1/broadcasts/{id}/held/resend"),
         (HeldCount, "POST", "/v1/broadcasts/{id}/held/abandon"),
         (NewKey, "POST", "/v1/keys"),
+        (owed.Grant, "POST", "/v1/credits"),
+        (owed.Decide, "POST", "/v1/credits/{id}/approve"),
+        (owed.Because, "POST", "/v1/credits/{id}/reject"),
+        (owed.Because, "POST", "/v1/credits/{id}/reverse"),
+        (owed.Post, "POST", "/v1/credits/post"),
+        (owed.Loaded, "POST", "/v1/credits/batches/{id}/loaded"),
+        (owed.DecideAll, "POST", "/v1/incidents/{id}/credits/approve"),
+        (owed.Because, "POST", "/v1/incidents/{id}/credits/reject"),
         (persons.WithReason, "POST", "/v1/customers/{reference}/hold"),
         (persons.WithReason, "POST", "/v1/customers/{reference}/release"),
         (persons.Forget, "POST", "/v1/customers/{reference}/forget"),

@@ -4,7 +4,7 @@ They wait a little for credits to be computed, because nothing is sent later by 
 `credits.mail_waits`, nor do texts, which name no money. What was named is frozen with the message.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -36,8 +36,8 @@ class Owed:
         broadcast: SendingBroadcast,
         channel: Channel,
         found: Sequence[Candidate],
-        personal: Mapping[int, NotificationFacts],
-    ) -> Mapping[int, NotificationFacts]:
+        personal: dict[int, NotificationFacts],
+    ) -> dict[int, NotificationFacts]:
         """Return the personal facts of messages with what each may name."""
         if not self._may_name(broadcast, channel):
             return personal
