@@ -13,7 +13,7 @@ that is silent but so small that its silence says nothing where nearly all of it
 Formulas, parameters and figures: docs/detection-where.md.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from math import ceil, inf, isfinite
@@ -112,18 +112,22 @@ def weigh(excess: Excess, roots: Iterable[int], *, at_least: float = -inf) -> Ex
 
     `roots` are wide regions that show evidence: nothing wider is proposed, and callers outside all of them are left
     alone. Where roots overlap, the one listed first has the callers. A root without an excess explains nothing, nor
-    does one whose best explanation is not worth `at_least` nats after what it costs to name it. A region without sites,
+    does one whose best explanation is not worth `at_least` nats after what it costs to name it. One that would be named
+    as a whole for less than opens an incident leaves its callers to a narrower root inside it. A region without sites,
     or of which nobody knows what to expect, cannot be weighed: its callers count in the next wider one.
     """
     weighed = (_weighed(excess, each) for each in excess.callers if each.number > 0)
     left = sorted((each for each in weighed if each.path), key=lambda each: each.path)
     named: dict[int, Explained] = {}
     beside: dict[int, Explained] = {}
-    for root in roots:
+    roots = tuple(roots)
+    for position, root in enumerate(roots):
         inside = [each for each in left if root in each.path]
-        left = [each for each in left if root not in each.path]
         if inside:
             choice = _solve(excess, root, inside)
+            if _is_faint(choice, root) and _holds(inside, root, roots[position + 1 :]):
+                continue  # its evidence has faded among all the callers since; that of the narrower root has not
+            left = [each for each in left if root not in each.path]
             if choice.alone > 0 and choice.value >= at_least:
                 named.update((each.region_id, each) for each in choice.regions)
                 beside.update((each.region_id, each) for each in choice.beside)
@@ -171,6 +175,15 @@ def shared_parent(region: int, path: Sequence[int], other_rank: int, rank: Mappi
     """Return which region of `path` must hold another region, of a rank, to make it a sibling; None: nothing does."""
     wider = max(rank[region], other_rank)
     return next((above for above in path if rank[above] > wider), None)
+
+
+def _is_faint(choice: _Choice, root: int) -> bool:
+    return choice.alone < OWN_PROPENSITY and [each.region_id for each in choice.regions] == [root]
+
+
+def _holds(callers: Iterable[Callers], root: int, narrower: Collection[int]) -> bool:
+    """Tell whether somebody in a root called from another root inside it."""
+    return any(each in narrower for one in callers for each in one.path[: one.path.index(root)])
 
 
 def _weighed(excess: Excess, callers: Callers) -> Callers:

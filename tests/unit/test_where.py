@@ -188,6 +188,20 @@ def test_where_roots_overlap_the_first_has_the_callers() -> None:
     assert place(town(spread(100, 6)), CITY, 100) == (100,)
 
 
+def test_a_wide_root_whose_evidence_has_faded_leaves_its_callers_to_the_narrower_one_inside() -> None:
+    sites = {100: 15_000, CITY: 170_000, **dict.fromkeys(range(200, 205), 31_000)}
+    calls = {100: 3, **dict.fromkeys(range(200, 205), 1)}
+    faded = Excess(
+        callers=[Callers(path=(code, CITY), number=number) for code, number in calls.items()],
+        expected={region: 0.0000245 * number for region, number in sites.items()},
+        sites=sites,
+    )
+    assert place(faded, CITY) == (CITY,)  # eight callers where four are usual, and nothing narrower has shown evidence
+    assert place(faded, CITY, 100) == (100,)
+    many = replace(faded, callers=[replace(each, number=sites[each.path[0]] // 1500) for each in faded.callers])
+    assert place(many, CITY, 100) == (CITY,)
+
+
 def test_what_is_not_worth_its_name_is_not_named_when_so_much_is_asked_for() -> None:
     assert explain(town(spread(100, 3)), [CITY], at_least=8.5) == ()
     assert [each.region_id for each in explain(town(spread(100, 6)), [CITY], at_least=8.5)] == [100]
