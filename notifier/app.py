@@ -46,6 +46,7 @@ from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incident
 from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
+from notifier.stages.incidents.reshaping import Reshaping
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.looks_over import LooksOver
@@ -293,6 +294,7 @@ class App:
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             explaining=Explaining(database, config, clock, playbooks),
             incidents=incidents,
+            reshaping=Reshaping(around, messages),
             choices=Choices(around, messages),
             briefing=Briefing(around, Briefs(messages)),
             notes=Notes(around),

@@ -14,6 +14,7 @@ from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.incidents import Incidents, OpenIncident
+from notifier.stages.incidents.reshaping import Reshaping
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.storage.database import Database, Row
@@ -104,6 +105,7 @@ class ControlRoom:
             playbooks=playbooks,
         )
         self.incidents = Incidents(around, messages)
+        self.reshaping = Reshaping(around, messages)
         self.broadcasts = Broadcasts(around, messages)
         self.course = Course(around)
         self.planning = Planning(*common)

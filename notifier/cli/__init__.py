@@ -11,18 +11,21 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from notifier import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "See": {
             "status": ("notifier.cli.status:status", "The daemon at a glance."),
             "read": ("notifier.cli.read:read", "What customers say, in their own words."),
-            "brief": ("notifier.cli.brief:brief", "Its facts for agents, callers, a post, a page, your people."),
+            "brief": ("notifier.cli.brief:brief", "Its facts for agents, callers, posts, pages."),
             "timeline": ("notifier.cli.timeline:timeline", "What happened to an incident, in plain words."),
             "watch": ("notifier.cli.watch:watch", "An incident as it goes on; one key leaves."),
             "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),
@@ -38,6 +41,9 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "eta": ("notifier.cli.decide:eta", "Tell when service will be back, or that nobody knows."),
             "restored": ("notifier.cli.decide:restored", "Tell that service is believed back."),
             "oops": ("notifier.cli.oops:oops", "Stop what is not sent, correct those who heard."),
+            "extend": ("notifier.cli.reshape:extend", "Add sites to an incident, and tell their customers."),
+            "split": ("notifier.cli.reshape:split", "Let sites leave as an incident of their own."),
+            "merge": ("notifier.cli.reshape:merge", "Let an incident go over to another one."),
             "note": ("notifier.cli.notes:note", "Write something down; customers never see it."),
             "assign": ("notifier.cli.notes:assign", "Say who has an incident."),
             "close": ("notifier.cli.decide:close", "Close a resolved incident; tells nobody."),
@@ -49,6 +55,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
         "Customers": {
             "customers": ("notifier.cli.customers:customers", "Import, find or show customers."),
             "complaints": ("notifier.cli.complaints:complaints", "Import or add complaints."),
+            "credits": ("notifier.cli.credits:credits", "What customers are owed: list, grant, approve, post."),
             "consent": ("notifier.cli.consent:consent", "Who may be written to, and about what."),
             "bounces": ("notifier.cli.bounces:bounces", "Hand in mail that came back."),
         },
@@ -59,6 +66,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "templates": ("notifier.cli.templates:templates", "Show and check every message, offline."),
             "test-send": ("notifier.cli.test_send:test_send", "Send every kind of message to one address, as a test."),
             "db": ("notifier.cli.db:db", "Upgrade, back up or restore the database."),
+            "completion": ("notifier.cli.completion:completion", "Complete commands and ids in your shell."),
             "keys": ("notifier.cli.keys:keys", "Create, list or revoke API keys."),
         },
         "Rehearse": {
@@ -87,6 +95,18 @@ class LazyGroup(click.Group):
                 assert isinstance(command, click.Command), f"{module}:{attribute} is no command"  # noqa: S101
                 return command
         return None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """Offer the commands from the table alone: nothing is imported for it."""
+        from click.shell_completion import CompletionItem
+
+        fitting = [
+            CompletionItem(name, help=help_)
+            for section in COMMANDS.values()
+            for name, (_, help_) in section.items()
+            if name.startswith(incomplete)
+        ]
+        return fitting + click.Command.shell_complete(self, ctx, incomplete)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

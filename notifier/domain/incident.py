@@ -120,6 +120,9 @@ class Action(StrEnum):
     RESTORED = "restored"
     REOPEN = "reopen"
     CLOSE = "close"
+    EXTEND = "extend"  # sites join
+    SPLIT = "split"  # sites leave, as an incident of their own
+    MERGE = "merge"  # all of them go over to another incident
 
 
 _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
@@ -136,6 +139,9 @@ _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
         IncidentState.CLOSED: frozenset(PartState),
     },
     Action.CLOSE: {IncidentState.RESOLVED: frozenset(PartState)},
+    Action.EXTEND: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
+    Action.SPLIT: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
+    Action.MERGE: {IncidentState.SUSPECTED: frozenset(PartState), IncidentState.CONFIRMED: frozenset(PartState)},
 }
 
 _LEADS_TO: Mapping[Action, IncidentState] = {
@@ -143,6 +149,7 @@ _LEADS_TO: Mapping[Action, IncidentState] = {
     Action.DISMISS: IncidentState.DISMISSED,
     Action.REOPEN: IncidentState.CONFIRMED,
     Action.CLOSE: IncidentState.CLOSED,
+    Action.MERGE: IncidentState.MERGED,
 }
 
 

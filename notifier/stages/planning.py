@@ -109,6 +109,7 @@ class Planning:
             basis=self._config.consent.covers(),
             neighbours=near,
             part=parts.scope_of(tx, incident.id, part_told_by(found)),
+            kin=parts.kin(tx, incident.id),
         )
         chunk = planning.plan_chunk(
             tx,

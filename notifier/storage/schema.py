@@ -507,10 +507,17 @@ parts = Table(
     Column("cut_from", BigInteger, ForeignKey("parts.id")),  # NULL: the first part, which is the rest
     Column("cut_at", Instant),  # NULL: only a draft names it
     Column("joined_at", Instant),  # sites that joined: since then they belong to the first part
-    Column("moved_to", BigInteger, ForeignKey("incidents.id")),  # the incident as which it was split off
+    Column("became", BigInteger, ForeignKey("parts.id")),  # the part of another incident: split off, or merged
     Column("position", SmallInteger, nullable=False, server_default="0"),  # the first that names a site has it
+    *_yes_no("joins"),  # its sites come to the place when it is sent, and to the first part when that begins
     _one_of("state", PartState),
     Index("ix_parts_incident_id", "incident_id"),
+    Index(
+        "ix_parts_became",
+        "became",
+        sqlite_where=text("became IS NOT NULL"),
+        postgresql_where=text("became IS NOT NULL"),
+    ),
 )
 
 part_regions = Table(  # what a part that was cut off is named by; of the incident's place only

@@ -20,6 +20,7 @@ from notifier.stages.incidents import Incidents
 from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
+from notifier.stages.incidents.reshaping import Reshaping
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
@@ -48,6 +49,7 @@ class Parts:
     detection: Detection
     explaining: Explaining
     incidents: Incidents
+    reshaping: Reshaping
     choices: Choices
     briefing: Briefing
     notes: Notes

@@ -215,7 +215,9 @@ async def test_a_restored_part_is_reopened_while_the_rest_goes_on(room: ControlR
     assert heard(room, which) == ["94112-0", "94112-1", "chain"]
     shown = await room.incidents.show(1)
     assert [(part.name, part.state) for part in shown.parts] == [("rest", "out"), (EAST, "out")]
-    assert shown.broadcasts[-1].facts["told_at"] == shown.broadcasts[-2].started_at.isoformat().replace("+00:00", "Z")
+    told_at = shown.broadcasts[-2].started_at
+    assert told_at is not None
+    assert shown.broadcasts[-1].facts["told_at"] == told_at.isoformat().replace("+00:00", "Z")
 
 
 async def test_some_of_a_restored_incident_go_out_again_as_a_part(room: ControlRoom) -> None:

@@ -27,14 +27,24 @@ from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import Words
-from notifier.storage.repositories import audience, audit, broadcasts, course, cutting, incidents, places, updates
+from notifier.storage.repositories import (
+    audience,
+    audit,
+    broadcasts,
+    course,
+    cutting,
+    incidents,
+    parts,
+    places,
+    updates,
+)
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import BroadcastView, Preview
 
 _NEVER_BEGINS = (BroadcastState.CANCELLED, BroadcastState.SUPERSEDED)
-TAKES_A_PLACE = (Action.CONFIRM, Action.REOPEN)
+TAKES_A_PLACE = (Action.CONFIRM, Action.REOPEN, Action.EXTEND)
 
 
 class Broadcasts:
@@ -219,6 +229,8 @@ class Broadcasts:
         if found.changes.action in TAKES_A_PLACE:  # another incident may have been confirmed there meanwhile
             there = found.changes.regions or incidents.place_regions(tx, incident.id)
             listed = incidents.listed_site_ids(tx, incident.id)
+            if found.changes.action is Action.EXTEND:
+                there, listed = list(found.changes.regions), parts.listed_site_ids(tx, incident.part_id)
             places.require_free(tx, found.facts.service, there, listed, but=incident.id)
         playbook, take_back = self._playbook(found), self._config.delivery.take_back
         started_at = found.facts.reopened_at or found.facts.started_at or incident.started_at

@@ -9,7 +9,7 @@ import msgspec
 
 from notifier.domain.actor import Actor
 from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
-from notifier.domain.incident import Changes
+from notifier.domain.incident import Action, Changes
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.stages import Surroundings
 from notifier.stages.incidents.checks import Checks
@@ -113,8 +113,9 @@ class Drafts:
         next_update_by: datetime | None,
     ) -> Facts:
         """Return what the update says, from the incident as it is, the changes, and what was told before."""
-        told = self.last_told(tx, incident)
-        still_open = list(promises.open_in(promises.standing(tx, incident)))
+        is_first = changes.action is Action.EXTEND  # of those who join
+        told = None if is_first else self.last_told(tx, incident)
+        still_open = [] if is_first else list(promises.open_in(promises.standing(tx, incident)))
         facts = Facts(
             service=changes.service or incident.service,
             impact=changes.impact or incident.impact,

@@ -139,6 +139,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis:
         basis=basis,
         neighbours=neighbours.of(tx, incident, found.kind),
         part=parts.scope_of(tx, incident.id, part_told_by(found)),
+        kin=parts.kin(tx, incident.id),
     )
 
 
@@ -347,7 +348,7 @@ def _counts(scope: Scope, lately: Lately) -> str:
 def _is_first_contact(scope: Scope, point: str) -> str:
     return f"""NOT EXISTS (SELECT 1 FROM broadcasts AS b
                            JOIN notifications AS n ON n.broadcast_id = b.id AND n.contact_point_id = {point}
-                           WHERE b.incident_id = :incident AND b.id <> {scope.but}
+                           WHERE {audience.tells_of(scope, "b")} AND b.id <> {scope.but}
                              AND {audience.may_have_been_told("n")})"""
 
 

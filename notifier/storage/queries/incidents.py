@@ -187,7 +187,16 @@ def _card(tx: Transaction, row: Row) -> IncidentCard:
 
 def told(tx: Transaction, incident_id: int) -> int:
     """Return how many customers were told of an incident by any broadcast, or may have been."""
-    scope = Scope(incident_id=incident_id, service="", region_ids=(), channels=(), only_told=True)
+    kin = parts.kin(tx, incident_id)
+    scope = Scope(
+        incident_id=incident_id,
+        service="",
+        region_ids=tuple(incidents.place_regions(tx, incident_id)) if kin else (),
+        channels=(),
+        only_told=True,
+        part=parts.scope_of(tx, incident_id, None),
+        kin=kin,
+    )
     return audience.customers(tx, scope)
 
 

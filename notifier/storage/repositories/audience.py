@@ -48,6 +48,7 @@ class Scope:
     basis: Basis = CONTRACT  # what holds where a contact point said nothing about the purpose
     neighbours: Neighbours = NO_NEIGHBOURS  # other incidents that share sites with this one
     part: PartScope | None = None  # which of its sites; None: all of them
+    kin: tuple[int, ...] = ()  # incidents that were merged into it, or it was split from: what they told, it has told
 
     @property
     def walked(self) -> tuple[int, ...]:
@@ -124,6 +125,8 @@ def channel(scope: Scope, column: str) -> str:
 
 def in_place(scope: Scope, site: str) -> str:
     """Return the SQL condition that a site lies in the place, in this part of it. Parameter: `incident`."""
+    if scope.part is not None and scope.part.joins:
+        return scope.part.condition(site)
     return _in_place_of(":incident", scope.region_ids, site) + in_part(scope, site)
 
 
@@ -181,6 +184,18 @@ def may_have_been_told(notification: str) -> str:
     return f"({notification}.state IN ({TOLD}) OR {notification}.in_doubt_at IS NOT NULL)"
 
 
+def tells_of(scope: Scope, broadcast: str) -> str:
+    """Return the SQL condition that a broadcast is of the incident, or of its kin. Parameter: `incident`."""
+    also = "".join(f", {int(other)}" for other in scope.kin)
+    return f"{broadcast}.incident_id IN (:incident{also})" if also else f"{broadcast}.incident_id = :incident"
+
+
+def _told_here(scope: Scope) -> str:
+    """Return what is asked of a site that was told of: where kin told it, that it lies in the place now."""
+    kin = f" AND (b.incident_id = :incident OR {_in_place_of(':incident', scope.region_ids, 'an.site_id')})"
+    return in_part(scope, "an.site_id") + (kin if scope.kin else "")
+
+
 def told_before(scope: Scope) -> str:
     """Return the SQL of what was told of the incident: (site_id, customer_id, contact_point_id, position).
 
@@ -189,10 +204,10 @@ def told_before(scope: Scope) -> str:
     return f"""SELECT an.site_id, an.customer_id, an.contact_point_id, 0 AS position
                FROM broadcasts AS b
                CROSS JOIN notifications AS n CROSS JOIN audience_notifications AS an
-               WHERE b.incident_id = :incident AND b.id <> {scope.but}
+               WHERE {tells_of(scope, "b")} AND b.id <> {scope.but}
                  AND n.broadcast_id = b.id AND {may_have_been_told("n")}
                  AND an.broadcast_id = b.id
-                 AND an.contact_point_id = n.contact_point_id{in_part(scope, "an.site_id")}"""
+                 AND an.contact_point_id = n.contact_point_id{_told_here(scope)}"""
 
 
 def best(scope: Scope, *, most: int | None = None) -> str:

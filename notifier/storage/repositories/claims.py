@@ -16,7 +16,7 @@ from notifier.domain.lease import Lease
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason, NotificationState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_json, to_micros
-from notifier.storage.repositories import neighbours
+from notifier.storage.repositories import neighbours, parts
 from notifier.storage.repositories.audience import may_have_been_told, numbers
 
 MICROS_OF_ORDER = 1_000  # below a millisecond, due_at says who of a broadcast hears first
@@ -61,7 +61,7 @@ class SendingBroadcast:
     correlation_id: str
     wakes_all: bool  # a person has decided so, and said why
     incident_state: str
-    tells_for: tuple[int, ...]  # incidents that were over earlier, and whose customers here hear it only now
+    tells_for: tuple[int, ...]  # incidents of which customers here were told: over earlier, merged, or split off from
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +114,16 @@ def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
             correlation_id=row["correlation_id"],
             wakes_all=row["wake_reason"] != "",
             incident_state=row["incident_state"],
-            tells_for=neighbours.told_for(tx, row["incident_id"]) if row["kind"] == BroadcastKind.RESTORED else (),
+            tells_for=(
+                *(neighbours.told_for(tx, row["incident_id"]) if row["kind"] == BroadcastKind.RESTORED else ()),
+                *(parts.kin(tx, row["incident_id"]) if row["has_kin"] else ()),
+            ),
         )
         for row in tx.rows(
             """SELECT b.id, b.incident_id, b.kind, i.service, b.facts, b.started_at, b.correlation_id, b.wake_reason,
-                      i.state AS incident_state
+                      i.state AS incident_state,
+                      EXISTS (SELECT 1 FROM parts AS own JOIN parts AS k ON k.became = own.id
+                              WHERE own.incident_id = b.incident_id) AS has_kin
                FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
                WHERE b.state = 'sending' AND b.started_at IS NOT NULL ORDER BY b.started_at, b.id"""
         )

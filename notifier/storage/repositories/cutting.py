@@ -19,7 +19,7 @@ from notifier.storage.repositories import audience, broadcasts, incidents, parts
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import PLACE_NAMES_AT_MOST, StoredIncident
-from notifier.storage.repositories.parts import StoredPart
+from notifier.storage.repositories.parts import PartScope, StoredPart
 
 AT_ONCE = 1_000  # listed sites in one statement
 _WORDS = {PartState.OUT: "out", PartState.BELIEVED_BACK: "believed back", PartState.RESTORED: "restored"}
@@ -152,10 +152,96 @@ def cut(tx: Transaction, incident: StoredIncident, *, customers: int, now: datet
     )
     tx.run("UPDATE parts SET cut_at = :now WHERE id = :id", now=to_micros(now), id=mine.id)
     parts.set_words(tx, mine.id, like=source)
+    if mine.joins:
+        return incidents.load(tx, incident.id, mine.id)
     promises.carry_over(tx, incident.id, source.id, to_incident=incident.id, to_part=mine.id)
     detail = {"part": mine.name, "of": source.name or parts.REST, "customers": customers}
     incidents.record(tx, incident.id, at=now, event="part_cut", actor=by, detail=detail)
     return incidents.load(tx, incident.id, mine.id)
+
+
+def has_all_of(tx: Transaction, incident: StoredIncident, part: StoredPart, region_ids: Sequence[int]) -> bool:
+    """Tell whether every affected site of some regions belongs to a part, and lies in no other region of the place."""
+    counted = _by_part(tx, incident, Names(region_ids=tuple(region_ids)))
+    others = [region for region in incidents.place_regions(tx, incident.id) if region not in region_ids]
+    if set(counted) != {part.id} or parts.listed_site_ids(tx, part.id):
+        return False
+    of_part = scope(tx, incident, part.id)
+    return not others or (
+        tx.scalar(
+            f"""SELECT 1 FROM ({audience.affected(of_part)}) AS a JOIN site_regions AS r ON r.site_id = a.site_id
+                WHERE r.region_id IN ({audience.numbers(others)}) LIMIT 1""",
+            incident=incident.id,
+            pattern=of_part.pattern,
+        )
+        is None
+    )
+
+
+# --- sites that join -------------------------------------------------------------------------------------------------
+
+
+def name_joining(tx: Transaction, incident: StoredIncident, names: Names, *, now: datetime) -> int:
+    """Store which sites a draft adds to an incident, and return their part; raise `Refused` when there are none.
+
+    Those that are affected already are left out: they hear nothing twice.
+    """
+    there = scope(tx, incident)
+    named = f"s.status = 'active' AND s.services LIKE :pattern AND NOT ({audience.in_place(there, 's.id')})"
+    values = {"pattern": there.pattern, "incident": incident.id}
+    new = [walked for walked in _walks(names) if tx.scalar(f"SELECT 1 FROM {walked} AND {named} LIMIT 1", **values)]
+    if not new:
+        raise Refused(
+            f"nobody would join incident {incident.id}: every active site there is affected already, or none is"
+        )
+    called = _called_by(tx, names)
+    _forget_drafts(tx, incident.id, called, now=now)
+    cut = [part for part in parts.of_incident(tx, incident.id) if part.names_sites]
+    part_id = int(
+        tx.scalar(
+            """INSERT INTO parts (incident_id, name, cut_from, position, joins)
+               VALUES (:incident, :name, :first, :known, 1) RETURNING id""",
+            incident=incident.id,
+            name=called,
+            first=incident.part_id,
+            known=len(cut),
+        )
+    )
+    parts.set_words(tx, part_id, like=parts.load(tx, incident.part_id))
+    lies_there = audience.in_place(there, "s.id")
+    meets = f"s.status = 'active' AND s.services LIKE :pattern AND {lies_there}"
+    if names.region_ids and not any(
+        tx.scalar(f"SELECT 1 FROM {walked} AND {meets} LIMIT 1", **values) for walked in _walks(names)
+    ):
+        tx.run_many(
+            "INSERT INTO part_regions (part_id, region_id) VALUES (:part, :region)",
+            [{"part": part_id, "region": region} for region in names.region_ids],
+        )
+        return part_id
+    for walked in new:
+        tx.run(
+            f"""INSERT INTO part_sites (part_id, site_id)
+                SELECT DISTINCT CAST(:part AS BIGINT), s.id FROM {walked} AND {named}
+                ON CONFLICT (part_id, site_id) DO NOTHING""",
+            part=part_id,
+            **values,
+        )
+    return part_id
+
+
+def join_first(tx: Transaction, incident_id: int, part_id: int, *, now: datetime) -> None:
+    """Let sites whose first message begins belong to the first part, with what they are promised, while that is out."""
+    first = parts.of_incident(tx, incident_id)[0]
+    if first.state is not PartState.OUT:
+        return
+    tx.run("UPDATE parts SET joined_at = :now WHERE id = :id", now=to_micros(now), id=part_id)
+    tx.run("UPDATE promises SET part_id = :first WHERE part_id = :id", first=first.id, id=part_id)
+
+
+def leave_again(tx: Transaction, incident_id: int, part_id: int, region_ids: Sequence[int]) -> None:
+    """Take sites out of the place that were to join it, of which nobody was told."""
+    incidents.take_from_place(tx, incident_id, region_ids, listed_by=part_id)
+    tx.run("UPDATE parts SET cut_at = NULL WHERE id = :id", id=part_id)
 
 
 def customers_of(tx: Transaction, part_id: int, found: StoredBroadcast) -> int:
@@ -183,8 +269,8 @@ def is_all_of(tx: Transaction, incident_id: int, region_id: int, part: StoredPar
 
 def leaving(tx: Transaction, found: StoredBroadcast) -> dict[int, list[int]]:
     """Return, by older update of where a part came from, the pending messages that are about sites of the part."""
-    mine = parts.scope_of(tx, found.incident_id, found.part_id)
-    if mine is None or mine.named is None:
+    mine = _scope_there(tx, found)
+    if mine is None:
         return {}
     older = [each for each in broadcasts.told_to(tx, found.part_id, *BroadcastState) if each.part_id != found.part_id]
     leaves = {
@@ -208,7 +294,7 @@ def leave(
     tx: Transaction, found: StoredBroadcast, older: int, notification_ids: Sequence[int], *, now: datetime
 ) -> Counter[str]:
     """Supersede some pending messages of an older update, or take the part's sites out of them; count by channel."""
-    mine = parts.scope_of(tx, found.incident_id, found.part_id)
+    mine = _scope_there(tx, found)
     if mine is None or not notification_ids:
         return Counter()
     ids = audience.numbers(notification_ids)
@@ -242,6 +328,16 @@ def _forget_drafts(tx: Transaction, incident_id: int, called: str, *, now: datet
     for (broadcast_id,) in rows:
         older = broadcasts.load(tx, broadcast_id)
         broadcasts.end(tx, older, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
+
+
+def _scope_there(tx: Transaction, found: StoredBroadcast) -> PartScope | None:
+    """Return which sites a part had where it comes from; None of one that was never cut off."""
+    of_old = tx.row("SELECT id, incident_id FROM parts WHERE became = :id", id=found.part_id)
+    incident_id, part_id = (
+        (found.incident_id, found.part_id) if of_old is None else (of_old["incident_id"], of_old["id"])
+    )
+    mine = parts.scope_of(tx, incident_id, part_id)
+    return None if mine is None or mine.named is None or mine.joins else mine
 
 
 # --- counting --------------------------------------------------------------------------------------------------------

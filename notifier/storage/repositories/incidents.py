@@ -175,6 +175,40 @@ def set_place(tx: Transaction, incident_id: int, region_ids: Sequence[int]) -> N
     _name_place(tx, incident_id)
 
 
+def extend_place(tx: Transaction, incident_id: int, region_ids: Sequence[int], *, listed_by: int | None = None) -> None:
+    """Let regions, and the sites that a part lists, belong to the place of an incident, too."""
+    tx.run_many(
+        """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:incident, :region, :role)
+           ON CONFLICT (incident_id, region_id) DO UPDATE SET role = excluded.role""",
+        ({"incident": incident_id, "region": region, "role": RegionRole.PLACE} for region in region_ids),
+    )
+    if listed_by is not None:
+        tx.run(
+            """INSERT INTO incident_sites (incident_id, site_id)
+               SELECT CAST(:incident AS BIGINT), site_id FROM part_sites WHERE part_id = :part
+               ON CONFLICT (incident_id, site_id) DO NOTHING""",
+            incident=incident_id,
+            part=listed_by,
+        )
+    _name_place(tx, incident_id)
+
+
+def take_from_place(tx: Transaction, incident_id: int, region_ids: Sequence[int], *, listed_by: int) -> None:
+    """Let regions, and the sites that a part lists, belong to the place of an incident no more."""
+    tx.run_many(
+        "UPDATE incident_regions SET role = :role WHERE incident_id = :incident AND region_id = :region",
+        ({"incident": incident_id, "region": region, "role": RegionRole.ATTACHED} for region in region_ids),
+    )
+    if not region_ids:
+        tx.run(
+            """DELETE FROM incident_sites WHERE incident_id = :incident
+                 AND site_id IN (SELECT site_id FROM part_sites WHERE part_id = :part)""",
+            incident=incident_id,
+            part=listed_by,
+        )
+    _name_place(tx, incident_id)
+
+
 def record(
     tx: Transaction,
     incident_id: int,

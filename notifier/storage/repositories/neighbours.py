@@ -12,7 +12,7 @@ from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind
 from notifier.domain.incident import IncidentState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json
-from notifier.storage.repositories import incidents, overlaps
+from notifier.storage.repositories import incidents, overlaps, parts
 from notifier.storage.repositories.incidents import StoredIncident
 
 TELLS_FOR_ANOTHER = "tells_for_another"  # in the timeline: who heard of that one hears from this one that it is back
@@ -46,6 +46,9 @@ def of(tx: Transaction, incident: StoredIncident, kind: BroadcastKind) -> Neighb
         for each in incidents.with_state(tx, IncidentState.CONFIRMED)
         if each.id != incident.id and each.service == incident.service
     ]
+    if others:  # what was split off lies there and is another's, which tells its sites
+        family = {*parts.kin(tx, incident.id), *parts.split_off(tx, incident.id)}
+        others = [each for each in others if each.id not in family]
     if not others:
         return NONE
     place = incidents.place_regions(tx, incident.id)

@@ -37,6 +37,8 @@ class PartScope:
     named: Named | None  # None: whatever is not named by the others
     others: tuple[Named, ...]  # parts that are looked at before
 
+    joins: bool = False  # named are sites that come to the place only when what names them is sent
+
     def condition(self, site: str) -> str:
         """Return the SQL condition that a site belongs here; that it lies in the place is asked apart."""
         conditions = [self.named.condition(site)] if self.named else []
@@ -62,13 +64,14 @@ class StoredPart:
     cut_from: int | None
     cut_at: datetime | None
     joined_at: datetime | None
-    moved_to: int | None
+    became: int | None
     position: int
+    joins: bool
 
     @property
     def is_own(self) -> bool:
         """Tell whether it stands by itself: not only named by a draft, joined to the first, or gone."""
-        return self.cut_from is None or (self.cut_at is not None and self.joined_at is None and self.moved_to is None)
+        return self.cut_from is None or (self.cut_at is not None and self.joined_at is None and self.became is None)
 
     @property
     def names_sites(self) -> bool:
@@ -111,7 +114,7 @@ def has_one(incident: str, state: PartState) -> str:
 def is_own(part: str) -> str:
     """Return the SQL condition that a part stands by itself."""
     return f"""({part}.cut_from IS NULL
-                OR ({part}.cut_at IS NOT NULL AND {part}.joined_at IS NULL AND {part}.moved_to IS NULL))"""
+                OR ({part}.cut_at IS NOT NULL AND {part}.joined_at IS NULL AND {part}.became IS NULL))"""
 
 
 def scope_of(tx: Transaction, incident_id: int, part_id: int | None) -> PartScope | None:
@@ -124,12 +127,22 @@ def scope_of(tx: Transaction, incident_id: int, part_id: int | None) -> PartScop
         return None
     cut = [part for part in every if part.names_sites]
     if part_id is None:
-        return _unless(tx, [part for part in cut if part.moved_to is not None])
+        return _unless(tx, [part for part in cut if part.became is not None])
     part = next((each for each in every if each.id == part_id), None)
     if part is None or part.cut_from is None:
         return _unless(tx, cut)
-    before = cut[: place_of(part, cut)]
-    return PartScope(named=_named(tx, part.id), others=tuple(_named(tx, each.id) for each in before))
+    before = () if part.joins and part.cut_at is None else cut[: place_of(part, cut)]
+    return PartScope(
+        named=_named(tx, part.id),
+        others=tuple(_named(tx, each.id) for each in before),
+        joins=part.joins and part.cut_at is None,
+    )
+
+
+def listed_site_ids(tx: Transaction, part_id: int) -> list[int]:
+    """Return the ids of the sites that a part lists, ascending."""
+    sql = "SELECT site_id FROM part_sites WHERE part_id = :id ORDER BY site_id"
+    return [int(site_id) for (site_id,) in tx.tuples(sql, id=part_id)]
 
 
 def conditions(tx: Transaction, cut: Sequence[StoredPart], site: str) -> list[str]:
@@ -158,30 +171,54 @@ def of_site(tx: Transaction, incident_id: int, site_ids: Sequence[int]) -> dict[
             f"SELECT s.id FROM sites AS s WHERE s.id IN ({ids}) AND {_named(tx, part.id).condition('s.id')}"
         ):
             found[site] = part.id
-    gone = {part.id for part in cut if part.moved_to is not None}
+    gone = {part.id for part in cut if part.became is not None}
     return {site: part for site, part in found.items() if part not in gone}
 
 
 def lineage(tx: Transaction, part_id: int) -> list[tuple[int, int, datetime | None]]:
     """Return the parts whose updates the customers of a part heard, as (incident, part, those authorised until).
 
-    The part itself comes first, without a limit; then what it was cut from, and so on.
+    The part itself comes first, without a limit; then what it was cut from, or was before in another incident.
     """
     part = load(tx, part_id)
     found: list[tuple[int, int, datetime | None]] = [(part.incident_id, part.id, None)]
     until: datetime | None = None
     while True:
-        cut_at = part.cut_at
-        if part.cut_from is not None:
-            part = load(tx, part.cut_from)
+        before = tx.row("SELECT * FROM parts WHERE became = :id", id=part.id)
+        if before is not None:
+            part = _part(before)  # it was told nothing more since
+        elif part.cut_from is not None and not part.joins:
+            times = [at for at in (until, part.cut_at) if at is not None]
+            until, part = min(times, default=None), load(tx, part.cut_from)
         else:
-            row = tx.row("SELECT * FROM parts WHERE moved_to = :id ORDER BY id LIMIT 1", id=part.incident_id)
-            if row is None or part.incident_id == row["incident_id"]:
-                return found
-            part = _part(row)
-            cut_at = None
-        until = cut_at if until is None else until if cut_at is None else min(until, cut_at)
+            return found
         found.append((part.incident_id, part.id, until))
+
+
+def kin(tx: Transaction, incident_id: int) -> tuple[int, ...]:
+    """Return the other incidents of which customers of this one may have been told: merged into it, or split from."""
+    found: set[int] = set()
+    ask = [incident_id]
+    while ask:
+        rows = tx.tuples(
+            """SELECT b.incident_id FROM parts AS own JOIN parts AS b ON b.became = own.id
+               WHERE own.incident_id = :id""",
+            id=ask.pop(),
+        )
+        new = {int(row[0]) for row in rows} - found - {incident_id}
+        found |= new
+        ask += new
+    return tuple(sorted(found))
+
+
+def split_off(tx: Transaction, incident_id: int) -> tuple[int, ...]:
+    """Return the incidents as which sites of this one were split off."""
+    rows = tx.tuples(
+        """SELECT DISTINCT p.incident_id FROM parts AS gone JOIN parts AS p ON p.id = gone.became
+           WHERE gone.incident_id = :id""",
+        id=incident_id,
+    )
+    return tuple(int(row[0]) for row in rows)
 
 
 def named_by(names: Sequence[Named], site: str) -> str:
@@ -255,6 +292,7 @@ def _part(row: Row) -> StoredPart:
         cut_from=row["cut_from"],
         cut_at=to_instant(row["cut_at"]),
         joined_at=to_instant(row["joined_at"]),
-        moved_to=row["moved_to"],
+        became=row["became"],
         position=row["position"],
+        joins=bool(row["joins"]),
     )

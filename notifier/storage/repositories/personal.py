@@ -15,7 +15,6 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.repositories import broadcasts, parts
 from notifier.storage.repositories.audience import may_have_been_told, numbers, refused
-from notifier.storage.repositories.parts import StoredPart
 
 SITES_AT_MOST = 200  # of one customer
 _CARRIES = {ContactKind.EMAIL: Channel.EMAIL, ContactKind.MOBILE: Channel.SMS}
@@ -59,30 +58,24 @@ def reachable(tx: Transaction, site_ids: Sequence[int], customer_id: int, basis:
 
 
 def told_at(tx: Transaction, site_ids: Sequence[int], service: str) -> ToldIncident | None:
-    """Return the newest open incident of a service at some sites of which somebody has been told."""
+    """Return the newest open incident of a service at some sites of which their customers have been told."""
     ids = numbers(site_ids) or "NULL"
-    row = tx.row(
-        f"""SELECT i.id, b.id AS broadcast_id FROM incidents AS i JOIN broadcasts AS b ON b.incident_id = i.id
-            WHERE i.service = :service AND i.state = 'confirmed' AND b.started_at IS NOT NULL
-              AND b.state IN ('sending', 'paused', 'completed')
+    rows = tx.tuples(
+        f"""SELECT i.id FROM incidents AS i
+            WHERE i.service = :service AND i.state = 'confirmed'
               AND (EXISTS (SELECT 1 FROM incident_regions AS r JOIN site_regions AS s ON s.region_id = r.region_id
                            WHERE r.incident_id = i.id AND r.role = 'place' AND s.site_id IN ({ids}))
                    OR EXISTS (SELECT 1 FROM incident_sites AS t WHERE t.incident_id = i.id AND t.site_id IN ({ids})))
-            ORDER BY i.id DESC, b.started_at DESC, b.id DESC LIMIT 1""",
+            ORDER BY i.id DESC""",
         service=service,
     )
-    if row is None:
-        return None
-    own = parts.own(tx, row["id"])
-    if len(own) < 2:
-        return ToldIncident(id=row["id"], broadcast_id=row["broadcast_id"], site_ids=tuple(site_ids))
-    return _told_of_part(tx, row["id"], own, site_ids)
+    found = (_told(tx, int(row[0]), site_ids) for row in rows)
+    return next((each for each in found if each is not None), None)
 
 
-def _told_of_part(
-    tx: Transaction, incident_id: int, own: Sequence[StoredPart], site_ids: Sequence[int]
-) -> ToldIncident | None:
+def _told(tx: Transaction, incident_id: int, site_ids: Sequence[int]) -> ToldIncident | None:
     """Return the newest update of the part in which some of the sites lie; of several, one that is not over."""
+    own = parts.own(tx, incident_id)
     owners = parts.of_site(tx, incident_id, site_ids)
     for part in sorted(own, key=lambda each: each.state is PartState.RESTORED):
         there = tuple(site for site in site_ids if owners.get(site) == part.id)

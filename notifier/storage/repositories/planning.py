@@ -265,8 +265,8 @@ class _Chunk:
     def _least_nth(self, sql: str, after: int, at_most: int) -> int | None:
         """Return up to which id each earlier broadcast has at most `at_most` rows; None when none has more."""
         earlier = self.tx.tuples(
-            """SELECT id FROM broadcasts
-               WHERE incident_id = :incident AND id <> :broadcast AND started_at IS NOT NULL""",
+            f"""SELECT b.id FROM broadcasts AS b
+                WHERE {audience.tells_of(self.scope, "b")} AND b.id <> :broadcast AND b.started_at IS NOT NULL""",
             incident=self.scope.incident_id,
             broadcast=self.broadcast_id,
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from notifier.domain.broadcast import BroadcastState, Facts, is_overtaken
 from notifier.domain.errors import NotFound
-from notifier.domain.incident import PartState
+from notifier.domain.incident import Action, PartState
 from notifier.domain.promise import PROMISE, Answer, Promise, PromiseId, PromiseKind, PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
@@ -38,11 +38,14 @@ def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
            FROM promises AS p
            JOIN incidents AS i ON i.id = p.incident_id
            JOIN parts AS t ON t.id = p.part_id
-           JOIN broadcasts AS u ON u.id = COALESCE(
+           JOIN broadcasts AS u ON u.id =
                 (SELECT n.id FROM broadcasts AS n
-                 WHERE n.incident_id = p.incident_id AND n.part_id = p.part_id AND n.started_at IS NOT NULL
-                 ORDER BY n.started_at DESC, n.id DESC LIMIT 1),
-                (SELECT MAX(c.broadcast_id) FROM promises AS c WHERE c.part_id = p.part_id))
+                 WHERE (n.id = p.broadcast_id OR (n.incident_id = p.incident_id AND n.part_id = p.part_id)
+                        OR (p.part_id <> (SELECT b.part_id FROM broadcasts AS b WHERE b.id = p.broadcast_id)
+                            AND t.joins = 0 AND n.changes NOT LIKE '%"action":"extend"%'
+                            AND n.id IN (SELECT c.broadcast_id FROM promises AS c WHERE c.part_id = p.part_id)))
+                   AND n.started_at IS NOT NULL
+                 ORDER BY n.started_at DESC, n.id DESC LIMIT 1)
            WHERE p.state = 'open' AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id
                  AND c.kind = 'correction' AND c.state = 'sending' AND c.started_at IS NULL)
@@ -119,8 +122,11 @@ def carry_over(tx: Transaction, incident_id: int, part_id: int, *, to_incident: 
 
 def answered_by(tx: Transaction, found: StoredBroadcast) -> list[Promise]:
     """Return the promises that an update answers: those of its part, and older ones where its own was carried over."""
-    carried = [each.part_id for each in of_broadcast(tx, found.id) if each.part_id != found.part_id]
-    rows = [each for part_id in dict.fromkeys(carried) for each in of_part(tx, found.incident_id, part_id)]
+    if found.changes is not None and found.changes.action is Action.EXTEND:
+        return []  # it was the first message of those who joined
+    made = of_broadcast(tx, found.id)
+    carried = dict.fromkeys((each.incident_id, each.part_id) for each in made if each.part_id != found.part_id)
+    rows = [each for incident_id, part_id in carried for each in of_part(tx, incident_id, part_id)]
     return of_part(tx, found.incident_id, found.part_id) + [each for each in rows if each.broadcast_id < found.id]
 
 

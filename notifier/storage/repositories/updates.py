@@ -52,7 +52,10 @@ def apply(
             paused = _pause_older(tx, found)  # "it is back" is not said while we know better
         case Action.DISMISS:
             paused = _pause_older(tx, found)
-        case Action.CLOSE:
+        case Action.EXTEND:
+            listed_by = None if changes.regions else incident.part_id
+            incidents.extend_place(tx, incident.id, changes.regions, listed_by=listed_by)
+        case Action.CLOSE | Action.SPLIT | Action.MERGE:
             pass
     if changes.action is not Action.DISMISS:
         _save_words(tx, incident, changes, next_update_by=found.facts.next_update_by)
@@ -67,6 +70,8 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
         return
     before = found.changes.before
     resume_older(tx, before)
+    if found.changes.action is Action.EXTEND:
+        cutting.leave_again(tx, found.incident_id, found.part_id, found.changes.regions)
     incident = incidents.load(tx, found.incident_id, found.part_id)
     if incident.part_state is PartState.OUT and before.part_state is PartState.RESTORED:
         _back_to_resolved(tx, incident, before)

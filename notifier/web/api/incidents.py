@@ -12,6 +12,7 @@ from notifier.stages.incidents import (
     RestoreIncident,
     SetEta,
 )
+from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident, SplitIncident
 from notifier.web.problem import Rejected
 from notifier.web.route import Call, Nothing, answer, get, post
 
@@ -74,6 +75,24 @@ async def reopen(call: Call) -> web.StreamResponse:
     return answer(await call.parts.incidents.reopen(call.number(), request, call.actor))
 
 
+async def extend(call: Call) -> web.StreamResponse:
+    """Let sites join an incident."""
+    request = await call.body(ExtendIncident, SITES_BYTES_AT_MOST)
+    return answer(await call.parts.reshaping.extend(call.number(), request, call.actor))
+
+
+async def split(call: Call) -> web.StreamResponse:
+    """Let sites leave as an incident of their own; tells nobody."""
+    request = await call.body(SplitIncident, SITES_BYTES_AT_MOST)
+    return answer(await call.parts.reshaping.split(call.number(), request, call.actor), 201)
+
+
+async def merge(call: Call) -> web.StreamResponse:
+    """Merge an incident into another one; tells nobody."""
+    request = await call.body(MergeIncident)
+    return answer(await call.parts.reshaping.merge(call.number(), request, call.actor))
+
+
 async def close(call: Call) -> web.StreamResponse:
     """Close what is resolved; tells nobody."""
     await call.body(Nothing)
@@ -98,5 +117,8 @@ ROUTES = (
     post("/v1/incidents/{id}/eta", KeyRole.COMMANDER, eta),
     post("/v1/incidents/{id}/restored", KeyRole.COMMANDER, restored),
     post("/v1/incidents/{id}/reopen", KeyRole.COMMANDER, reopen),
+    post("/v1/incidents/{id}/extend", KeyRole.COMMANDER, extend),
+    post("/v1/incidents/{id}/split", KeyRole.COMMANDER, split),
+    post("/v1/incidents/{id}/merge", KeyRole.COMMANDER, merge),
     post("/v1/incidents/{id}/close", KeyRole.COMMANDER, close),
 )

@@ -674,15 +674,25 @@ def upgrade() -> None:
         sa.Column("cut_from", sa.BigInteger(), nullable=True),
         sa.Column("cut_at", sa.BigInteger(), nullable=True),
         sa.Column("joined_at", sa.BigInteger(), nullable=True),
-        sa.Column("moved_to", sa.BigInteger(), nullable=True),
+        sa.Column("became", sa.BigInteger(), nullable=True),
         sa.Column("position", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("joins", sa.SmallInteger(), server_default="0", nullable=False),
         sa.CheckConstraint(
             "state = 'out' OR state = 'believed_back' OR state = 'restored'", name=op.f("ck_parts_state")
         ),
+        sa.CheckConstraint("joins IN (0, 1)", name=op.f("ck_parts_joins")),
+        sa.ForeignKeyConstraint(["became"], ["parts.id"], name=op.f("fk_parts_became")),
         sa.ForeignKeyConstraint(["cut_from"], ["parts.id"], name=op.f("fk_parts_cut_from")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_parts_incident_id")),
-        sa.ForeignKeyConstraint(["moved_to"], ["incidents.id"], name=op.f("fk_parts_moved_to")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_parts")),
+    )
+    op.create_index(
+        "ix_parts_became",
+        "parts",
+        ["became"],
+        unique=False,
+        sqlite_where=sa.text("became IS NOT NULL"),
+        postgresql_where=sa.text("became IS NOT NULL"),
     )
     op.create_index("ix_parts_incident_id", "parts", ["incident_id"], unique=False)
     op.create_table(
@@ -1246,6 +1256,12 @@ def downgrade() -> None:
     op.drop_table("place_doubts")
     op.drop_table("pauses")
     op.drop_index("ix_parts_incident_id", table_name="parts")
+    op.drop_index(
+        "ix_parts_became",
+        table_name="parts",
+        sqlite_where=sa.text("became IS NOT NULL"),
+        postgresql_where=sa.text("became IS NOT NULL"),
+    )
     op.drop_table("parts")
     op.drop_index("ix_muted_sites_site_id", table_name="muted_sites")
     op.drop_table("muted_sites")
