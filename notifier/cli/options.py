@@ -1,12 +1,15 @@
 """Options and arguments that commands share, so that one thing is typed one way everywhere."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from notifier.cli import access
 from notifier.cli.client import Client
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -15,6 +18,13 @@ class _Id(click.IntRange):
     """The number of an incident, a broadcast or a message."""
 
     name = "number"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list["CompletionItem"]:
+        """Offer the ids of what is open."""
+        del ctx
+        from notifier.cli.completion import ids
+
+        return ids(param.name, incomplete)
 
 
 Id = _Id(min=1)
