@@ -25,6 +25,7 @@ from statistics import mean, median
 
 import structlog
 
+from bench.set_clock import SetClock
 from bench.where_town import KINDS, SERVICE, Episode, Town, episodes, make, poisson, store
 from notifier.config import Config, Regions
 from notifier.domain.local_time import LocalTime
@@ -48,25 +49,6 @@ LEAD, GIVE_UP = 720, 240  # minutes of background before; without a suspicion af
 UNEVEN_SHAPE = 4.0  # with --uneven the propensity of each ZIP is gamma-distributed about that of its outage
 
 
-class SetClock:
-    """A clock that shows what it is told."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        """Return the time set last."""
-        return self.at
-
-    def monotonic(self) -> float:
-        """Return real seconds."""
-        return time.monotonic()
-
-    def real_seconds(self, duration: timedelta) -> float:
-        """Return the duration in seconds."""
-        return duration.total_seconds()
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """Nodes that go out together."""
@@ -84,6 +66,7 @@ class Outcome:
     recall: list[float] = field(default_factory=list)
     incidents: list[int] = field(default_factory=list)
     apart: list[bool] = field(default_factory=list)  # whether every part has an incident of its own
+    shown: bool = False  # whether every part has evidence of its own at the last look
     grown: bool = False  # whether a timeline says "now also"
     opened: float | None = None
     seconds: float = 0.0
@@ -112,7 +95,7 @@ class World:
 
     def clear(self) -> None:
         """Forget the outage played last."""
-        tables = ("evidence", "timeline", "incident_regions", "parts", "incidents", "complaints")
+        tables = ("evidence", "timeline", "place_doubts", "incident_regions", "parts", "incidents", "complaints")
         made = ("baselines", "baseline_shapes", "detector")
         self.database.write_now(lambda tx: [tx.run(f"DELETE FROM {table}") for table in (*tables, *made)])
 
@@ -168,6 +151,8 @@ class World:
         outcome.incidents.append(len(places))
         holders = [[n for n, place in enumerate(places) if place & part.nodes] for part in parts]
         outcome.apart.append(all(holders) and len({tuple(each) for each in holders}) == len(parts))
+        seen = [self.town.nodes[region] for region in self._regions_with_evidence()]
+        outcome.shown = all(any(nodes <= part.nodes for nodes in seen) for part in parts)
         outcome.grown = bool(self._scalar("SELECT count(*) FROM timeline WHERE event = 'now_also'"))
 
     def _incidents(self) -> dict[int, list[int]]:
@@ -181,6 +166,11 @@ class World:
         for incident, region in rows:
             found.setdefault(int(incident), []).append(int(region))
         return found
+
+    def _regions_with_evidence(self) -> list[int]:
+        sql = """SELECT DISTINCT e.region_id FROM evidence AS e
+                 JOIN incidents AS i ON i.id = e.incident_id AND i.state = 'suspected' ORDER BY e.region_id"""
+        return [int(region) for (region,) in self.database.read_now(lambda tx: tx.tuples(sql))]
 
     def _scalar(self, sql: str) -> int:
         return int(self.database.read_now(lambda tx: tx.scalar(sql)))
@@ -351,7 +341,9 @@ def _line(level: str, seen: Sequence[Outcome], tried: int) -> str:
     said = f"{level.replace('_', ' '):16}{len(seen):>5}/{tried:<3}{after:>5.0f}m"
     said += f"|{looks[0]:>14}{looks[1]:>13}|{looks[2]:>14}{looks[3]:>13}|{several:>6.2f}"
     if level in ("two_causes", "later_cause", "growing"):
-        said += f", apart {mean(one.apart[1] for one in seen):.0%}"
+        shown = [one for one in seen if one.shown]
+        said += f", apart {sum(one.apart[1] for one in seen)}, of {len(shown)} with evidence of both "
+        said += f"{sum(one.apart[1] for one in shown)}"
     return f"{said}  {mean(one.grown for one in seen):>6.0%}  {1000 * max(one.seconds for one in seen):>6.0f} ms"
 
 

@@ -65,6 +65,7 @@ NOT_PERSONAL = {
     "incidents": "places of many",
     "part_regions": "places of many",
     "parts": "facts for everyone",
+    "place_doubts": "counts",
     "promises": "made to everyone",
     "regions": "places of many",
     "service_hours": "counts",
