@@ -109,7 +109,7 @@ class FakeDaemon:
         return said if isinstance(said, Answer) else Answer(200, said)
 
 
-_LISTS = {"incidents", "needs", "keys", "customers"}
+_LISTS = {"incidents", "needs", "keys", "customers", "credits"}
 
 
 class _Server(ThreadingHTTPServer):
