@@ -39,7 +39,10 @@ CODES = ("94110", "94112")
 HOUSEHOLDS = 12
 SATURDAY = datetime(2026, 3, 8, 3, 0, tzinfo=UTC)  # 19:00 in California; at 2:00 clocks are put forward
 PAST_DAYS = 35
-FACTS = ("incidents", "incident_regions", "evidence", "baselines", "baseline_shapes", "detector", "timeline")
+FACTS = (
+    *("incidents", "incident_regions", "place_doubts", "evidence"),
+    *("baselines", "baseline_shapes", "detector", "timeline"),
+)
 IN_MEMORY = Path("/dev/shm")  # noqa: S108  # what is committed there is not waited for
 
 
