@@ -143,6 +143,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopened_at: datetime | None = None
     customers: int = 0  # affected, as counted when the broadcast was authorised
     missed_eta_at: datetime | None = None  # restored: the ETA that was missed
+    blink: bool = False  # restored: it was so short that only those hear who reported it, or were told before
     automatic: bool = False  # sent by the promise watcher: no person has learnt anything new
     late: bool = False  # automatic: what it answers had lapsed before it could be sent
     assessment_by: datetime | None = None  # assessing: when the first estimate is promised
@@ -241,6 +242,11 @@ def check_started(started_at: datetime, *, now: datetime) -> datetime:
             expected="a time in the past",
         )
     return started_at
+
+
+def is_blink(started_at: datetime, back_at: datetime, *, tell_after: timedelta) -> bool:
+    """Tell whether an outage was so short that only those hear of it who noticed: the playbook's `tell_after`."""
+    return back_at - started_at < tell_after
 
 
 def time_to_finish(messages: Mapping[Channel, int], rates: Mapping[Channel, float]) -> timedelta:

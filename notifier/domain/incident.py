@@ -132,7 +132,10 @@ _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
         IncidentState.CONFIRMED: frozenset(PartState),
     },
     Action.ETA: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
-    Action.RESTORED: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
+    Action.RESTORED: {
+        IncidentState.SUSPECTED: frozenset({PartState.OUT}),  # only after a blink: then nobody else is told
+        IncidentState.CONFIRMED: frozenset({PartState.OUT}),
+    },
     Action.REOPEN: {
         IncidentState.CONFIRMED: frozenset({PartState.BELIEVED_BACK, PartState.RESTORED}),
         IncidentState.RESOLVED: frozenset(PartState),

@@ -106,6 +106,12 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold_before_restored: Annotated[
         timedelta, Meta(description="How long service must have been back before customers are told that it is.")
     ] = timedelta(minutes=10)
+    tell_after: Annotated[
+        timedelta,
+        Meta(
+            description="Of an outage that was shorter, only those hear who reported it or were told of it before: that it is over; 0 s = everybody hears of every outage."
+        ),
+    ] = timedelta()
     warn_before: Annotated[
         timedelta, Meta(description="How long before a promise falls due the commander is warned.")
     ] = timedelta(minutes=20)

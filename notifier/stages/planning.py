@@ -18,7 +18,7 @@ from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import broadcasts, incidents, neighbours, parts, planning
 from notifier.storage.repositories.audience import Scope
-from notifier.storage.repositories.broadcasts import StoredBroadcast, part_told_by
+from notifier.storage.repositories.broadcasts import StoredBroadcast, noticed_since, part_told_by
 from notifier.storage.repositories.neighbours import NONE, Neighbours
 from notifier.storage.repositories.planning import Chunk, Cursor
 
@@ -109,6 +109,7 @@ class Planning:
             basis=self._config.consent.covers(),
             neighbours=near,
             part=parts.scope_of(tx, incident.id, part_told_by(found)),
+            noticed_since=noticed_since(found),
             kin=parts.kin(tx, incident.id),
         )
         chunk = planning.plan_chunk(

@@ -18,7 +18,7 @@ from notifier.domain.broadcast import (
     not_possible,
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
-from notifier.domain.incident import Action, Changes, require_action
+from notifier.domain.incident import Action, Changes, IncidentState, require_action
 from notifier.domain.on_call import identity
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import PromiseKind, PromiseState
@@ -226,7 +226,8 @@ class Broadcasts:
             raise Refused(f"broadcast {found.id} was made by the daemon; there is nothing to authorise")
         require_action(found.changes.action, incident.state, incident.part_state, which=incident.id)
         cutting.require_unchanged(tx, incident, found.changes.action)
-        if found.changes.action in TAKES_A_PLACE:  # another incident may have been confirmed there meanwhile
+        takes_place = found.changes.action in TAKES_A_PLACE or incident.state is IncidentState.SUSPECTED
+        if takes_place:  # another incident may have been confirmed there meanwhile
             there = found.changes.regions or incidents.place_regions(tx, incident.id)
             listed = incidents.listed_site_ids(tx, incident.id)
             if found.changes.action is Action.EXTEND:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from notifier.domain.broadcast import check_eta, check_next_update
-from notifier.domain.errors import InvalidInput, nearest
+from notifier.domain.broadcast import check_eta, check_next_update, is_blink
+from notifier.domain.errors import InvalidInput, Refused, nearest
+from notifier.domain.incident import IncidentState
 from notifier.domain.playbook import Playbook
+from notifier.storage.repositories.incidents import StoredIncident
 
 PhraseCodes = Callable[[str, str], tuple[str, ...]]
 """The codes of `causes` or `crews` for a service."""
@@ -69,6 +71,15 @@ class Checks:
                 take_back=self._take_back,
             )
         return None if eta_at is not None else now + playbook.next_update_within
+
+    def may_be_restored(self, incident: StoredIncident, at: datetime) -> None:
+        """Raise `Refused` when nobody was told of an outage that was no blink."""
+        after = self.playbook(incident.service).tell_after
+        if incident.state is IncidentState.SUSPECTED and not is_blink(incident.started_at, at, tell_after=after):
+            raise Refused(
+                f"incident {incident.id} is suspected and nobody was told: confirm or dismiss it first; 'restored' "
+                f"alone is for an outage shorter than the playbook's tell_after ({after.total_seconds() / 60:g} min)"
+            )
 
 
 def past(given: datetime | None, field: str, *, now: datetime, after: datetime) -> datetime:

@@ -240,6 +240,7 @@ class Incidents:
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             at = past(request.restored_at, "restored_at", now=now, after=incident.started_at)
+            self._checks.may_be_restored(incident, at)
             changes = Changes(action=Action.RESTORED, at=at)
             self._drafts.make(tx, incident, BroadcastKind.RESTORED, changes, actor, wake_reason=request.wake_reason)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from notifier.domain.actor import Actor
-from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts
+from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts, is_blink
 from notifier.domain.incident import Action, Changes
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.stages import Surroundings
@@ -131,8 +131,11 @@ class Drafts:
         )
         match kind:
             case BroadcastKind.RESTORED:
-                missed = self._missed_eta(tx, incident, changes.at or self._clock.now())
-                return msgspec.structs.replace(facts, restored_at=changes.at, missed_eta_at=missed)
+                back_at = changes.at or self._clock.now()
+                missed = self._missed_eta(tx, incident, back_at)
+                after = self._checks.playbook(facts.service).tell_after
+                blink = is_blink(incident.started_at, back_at, tell_after=after)
+                return msgspec.structs.replace(facts, restored_at=changes.at, missed_eta_at=missed, blink=blink)
             case BroadcastKind.REOPENED:
                 told_at = broadcasts.last_told_at(tx, incident.part_id, BroadcastKind.RESTORED)
                 return msgspec.structs.replace(

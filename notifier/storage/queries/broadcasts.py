@@ -34,7 +34,7 @@ from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.texts import Terms, Texts
 from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, parts, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
-from notifier.storage.repositories.broadcasts import StoredBroadcast, part_told_by
+from notifier.storage.repositories.broadcasts import StoredBroadcast, noticed_since, part_told_by
 from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Waits
 
 SAMPLES = 3
@@ -139,6 +139,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis:
         basis=basis,
         neighbours=neighbours.of(tx, incident, found.kind),
         part=parts.scope_of(tx, incident.id, part_told_by(found)),
+        noticed_since=noticed_since(found),
         kin=parts.kin(tx, incident.id),
     )
 
@@ -404,6 +405,8 @@ def _warnings(
         for name, number in messages.items()
         if name not in outlook.rates
     ]
+    if found.facts.blink:
+        warnings.append("it was over sooner than tell_after: only those hear who reported it, or were told before")
     if found.changes is not None and found.changes.elsewhere:
         warnings.append(f"{found.changes.elsewhere:,} of the sites are in a part that is over already: left out")
     if found.changes is not None and found.changes.outside:

@@ -8,11 +8,13 @@ why nobody is told. So "the first reachable contact point in order" and "the rea
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from notifier.domain.audience import AudienceOutcome
 from notifier.domain.consent import CONTRACT, Basis, Purpose
 from notifier.domain.notification import TOLD_STATES, Channel
 from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import service_pattern
 from notifier.storage.repositories.neighbours import NONE as NO_NEIGHBOURS
 from notifier.storage.repositories.neighbours import Neighbours
@@ -48,6 +50,7 @@ class Scope:
     basis: Basis = CONTRACT  # what holds where a contact point said nothing about the purpose
     neighbours: Neighbours = NO_NEIGHBOURS  # other incidents that share sites with this one
     part: PartScope | None = None  # which of its sites; None: all of them
+    noticed_since: datetime | None = None  # only those who reported it since then, or were told of it
     kin: tuple[int, ...] = ()  # incidents that were merged into it, or it was split from: what they told, it has told
 
     @property
@@ -142,7 +145,23 @@ def still_in_place(scope: Scope, site: str) -> str:
 
 def in_part(scope: Scope, site: str) -> str:
     """Return the SQL condition that a site belongs to the part, as `AND ...`; nothing where that is all of them."""
-    return "" if scope.part is None else f" AND {scope.part.condition(site)}"
+    part = "" if scope.part is None else f" AND {scope.part.condition(site)}"
+    return part if scope.noticed_since is None else f"{part} AND {_noticed(scope, scope.noticed_since, site)}"
+
+
+def _noticed(scope: Scope, since: datetime, site: str) -> str:
+    """Return the SQL condition that somebody reported a site's outage, or was told of it."""
+    service = scope.service.replace("'", "''")
+    return f"""(EXISTS (SELECT 1 FROM sites AS ks CROSS JOIN complaints AS k
+                        WHERE ks.id = {site} AND k.customer_id = ks.customer_id AND k.service = '{service}'
+                          AND k.effective_at >= {to_micros(since)})
+                OR EXISTS (SELECT 1 FROM links AS tl CROSS JOIN broadcasts AS tb
+                           CROSS JOIN audience_notifications AS ta CROSS JOIN notifications AS tn
+                           WHERE tl.site_id = {site} AND tb.incident_id = {int(scope.incident_id)}
+                             AND tb.started_at IS NOT NULL AND tb.id <> {int(scope.but)}
+                             AND ta.broadcast_id = tb.id AND ta.contact_point_id = tl.contact_point_id
+                             AND ta.site_id = tl.site_id AND tn.broadcast_id = tb.id
+                             AND tn.contact_point_id = tl.contact_point_id AND {may_have_been_told("tn")}))"""
 
 
 def _in_place_of(incident: int | str, region_ids: Sequence[int], site: str) -> str:

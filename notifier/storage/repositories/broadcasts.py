@@ -69,6 +69,11 @@ def part_told_by(found: StoredBroadcast) -> int | None:
     return None if found.kind is BroadcastKind.CORRECTION else found.part_id
 
 
+def noticed_since(found: StoredBroadcast) -> datetime | None:
+    """Return since when somebody must have reported an outage to hear that it is over; None: everybody hears."""
+    return found.facts.started_at if found.facts.blink else None
+
+
 def to_plan(tx: Transaction) -> StoredBroadcast | None:
     """Return the oldest authorised broadcast whose audience is not complete, or None."""
     row = tx.row("SELECT * FROM broadcasts WHERE state = 'sending' AND planned_at IS NULL ORDER BY id LIMIT 1")

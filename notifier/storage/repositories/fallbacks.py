@@ -18,7 +18,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import audience, broadcasts, doubts, incidents, parts
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope, numbers
-from notifier.storage.repositories.broadcasts import StoredBroadcast, part_told_by
+from notifier.storage.repositories.broadcasts import StoredBroadcast, noticed_since, part_told_by
 
 _GOES_ON = (BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.COMPLETED)
 _SAYS_THE_END = (BroadcastKind.RESTORED, BroadcastKind.CORRECTION)
@@ -74,6 +74,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, channels: tuple[Channel, .
         purpose=purpose_of(found.kind),
         basis=basis,
         part=parts.scope_of(tx, found.incident_id, part_told_by(found)),
+        noticed_since=noticed_since(found),
     )
 
 

@@ -46,6 +46,8 @@ def apply(
         case Action.ETA:
             pass
         case Action.RESTORED:
+            if incident.state is IncidentState.SUSPECTED:  # a blink: who reported it hears that it is over
+                _confirm(tx, incident, changes, now=now, by=by)
             incidents.move_part(tx, incident, PartState.BELIEVED_BACK, believed_back_at=changes.at or now)
         case Action.REOPEN:
             _reopen(tx, incident)
