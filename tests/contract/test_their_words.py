@@ -9,7 +9,7 @@ from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import said
 from notifier.storage.views import WordsView
-from tests.complaint_desk import Desk
+from tests.complaint_desk import SYSTEM, Desk, request
 
 MINUTE = timedelta(minutes=1)
 
@@ -65,6 +65,35 @@ async def test_words_from_elsewhere_of_another_service_or_time_are_not_among_the
     await desk.complain("94112-1", text="other town")
     await desk.complain("94110-5", text="no water", service="water")
     assert [group.text for group in words(desk).groups] == ["Dark here, call [number]", "No power!"]
+
+
+async def test_a_stranger_who_names_a_region_within_the_place_is_read_and_one_who_names_a_wider_one_is_not(
+    desk: Desk,
+) -> None:
+    await outage(desk)
+    regions = {row["code"]: row["id"] for row in desk.rows("SELECT id, code FROM regions")}
+    inner = desk.town.region("OLT-7", kind="node")
+
+    def write(tx: object) -> None:
+        tx.run(  # type: ignore[attr-defined]
+            """INSERT INTO site_regions (region_id, site_id) SELECT :inner, site_id FROM site_regions
+               WHERE region_id = :outer AND site_id <= 2""",
+            inner=inner,
+            outer=regions["94110"],
+        )
+        tx.run(  # type: ignore[attr-defined]
+            "INSERT INTO incident_regions (incident_id, region_id, role) VALUES (1, :inner, 'attached')", inner=inner
+        )
+
+    desk.database.write_now(write)
+    desk.town.household("elsewhere", regions["San Francisco"])
+    for number, region in enumerate(("node:OLT-7", "city:San Francisco")):
+        await desk.intake.submit(
+            request(source="web", reporter=f"+1415555019{number}", region=region, text=f"from {region}"), actor=SYSTEM
+        )
+    texts = [group.text for group in words(desk).groups]
+    assert "from node:OLT-7" in texts
+    assert "from city:San Francisco" not in texts
 
 
 async def test_what_is_said_after_it_was_closed_is_not_of_it(desk: Desk) -> None:

@@ -48,14 +48,7 @@ def _shown(group: Group) -> WordsGroup:
 def _complaints(tx: Transaction, incident_id: int) -> Iterator[Said]:
     """Yield what was complained from the place, from when service failed until the incident was over."""
     incident = incidents.load(tx, incident_id)
-    place = {
-        int(region)
-        for (region,) in tx.tuples(
-            "SELECT region_id FROM incident_regions WHERE incident_id = :id AND role = :place",
-            id=incident_id,
-            place=RegionRole.PLACE,
-        )
-    }
+    place = _regions(tx, incident_id)
     listed = {
         int(customer)
         for (customer,) in tx.tuples(
@@ -81,6 +74,23 @@ def _complaints(tx: Transaction, incident_id: int) -> Iterator[Said]:
     for regions, customer, reporter, text, at in rows:
         if customer in listed or place.intersection(from_json(regions, list[int])):
             yield Said(person=_person(customer, reporter), text=text, at=to_instant(at), how="complaint")
+
+
+def _regions(tx: Transaction, incident_id: int) -> set[int]:
+    """Return the regions of the place, and those that lie in it: who is no customer names the one they know."""
+    rows = tx.tuples(
+        """SELECT ir.region_id FROM incident_regions AS ir
+           WHERE ir.incident_id = :id
+             AND (ir.role = :place OR NOT EXISTS (
+                  SELECT 1 FROM site_regions AS s WHERE s.region_id = ir.region_id
+                    AND NOT EXISTS (SELECT 1 FROM site_regions AS p
+                                    JOIN incident_regions AS pr ON pr.region_id = p.region_id
+                                     AND pr.incident_id = :id AND pr.role = :place
+                                    WHERE p.site_id = s.site_id)))""",
+        id=incident_id,
+        place=RegionRole.PLACE,
+    )
+    return {int(region) for (region,) in rows}
 
 
 def _replies(tx: Transaction, incident_id: int) -> Iterator[Said]:

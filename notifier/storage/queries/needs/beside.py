@@ -14,14 +14,17 @@ CODES_AT_MOST = 4  # of the place, and of what is attached to it
 def where(tx: Transaction, incident: StoredIncident) -> str:
     """Return the place with its codes and what else complains: `Riverside (94110, 94112; OLT-7)`."""
     rows = tx.tuples(
-        """SELECT ir.role, r.code FROM incident_regions AS ir JOIN regions AS r ON r.id = ir.region_id
-           WHERE ir.incident_id = :id ORDER BY r.code""",
+        """SELECT ir.role, r.kind, r.code FROM incident_regions AS ir JOIN regions AS r ON r.id = ir.region_id
+           WHERE ir.incident_id = :id ORDER BY r.kind DESC, r.code""",
         id=incident.id,
     )
     named = incident.place.split(", ")
-    place = _few([code for role, code in rows if role == "place" and code not in named])
-    attached = _few([code for role, code in rows if role != "place"])
-    beside = "; ".join(part for part in (place, attached) if part)
+    beside_it: dict[str, list[str]] = {}
+    for role, kind, code in rows:
+        if role != "place":
+            beside_it.setdefault(kind, []).append(code)
+    groups = [[code for role, _, code in rows if role == "place" and code not in named], *beside_it.values()]
+    beside = "; ".join(_few(codes) for codes in groups if codes)
     return f"{incident.place} ({beside})" if beside else incident.place
 
 
