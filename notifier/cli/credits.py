@@ -1,8 +1,9 @@
 """`notifier credits`: what customers are owed for outages; grants, decisions, and the way to billing."""
 
+import sys
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO
 
 import click
 
@@ -223,7 +224,7 @@ def export(incident_id: int | None, state: tuple[str, ...], batch: int | None, o
     pieces = client.lines("/v1/credits/export", query=query)
     first = next(pieces, b"")  # what is refused makes no file
     try:
-        file = cast("BinaryIO", click.get_binary_stream("stdout") if output is None else output.open("xb"))
+        file: IO[bytes] = sys.stdout.buffer if output is None else output.open("xb")
     except FileExistsError:
         raise click.UsageError(f"{output} exists already; expected a new file") from None
     except OSError as error:

@@ -155,7 +155,7 @@ def test_an_export_is_written_to_a_new_file_with_its_total_said(
     assert list(csv.reader(io.StringIO(target.read_text())))[1] == ["line", "7", "'=1+1", "-10.00", "USD"]
     assert result.stderr == "1 line, control total -10.00 USD.\n"
     assert notifier("credits", "export", "-o", str(target)).exit_code == 2  # never overwritten
-    assert notifier("credits", "export").stdout.encode() == rows
+    assert notifier("credits", "export").stdout_bytes == rows
 
 
 def test_a_refused_export_leaves_no_file(notifier: Run, daemon: FakeDaemon, tmp_path: Path) -> None:
