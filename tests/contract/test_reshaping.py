@@ -155,6 +155,32 @@ async def test_an_incident_that_was_split_off_delays_by_itself(room: ControlRoom
     assert "split_off" in room.events(1)
 
 
+async def test_what_was_split_off_was_told_and_is_corrected_when_it_was_nothing(room: ControlRoom) -> None:
+    await room.deliver(await room.open(WEST, EAST))
+    await room.reshaping.split(1, SplitIncident(part=(EAST,)), ANN)
+    assert "nobody_told" not in [need.kind for need in room.needs()]
+    wrong = await room.incidents.dismiss(2, DismissIncident(), ANN)
+    assert wrong.preview is not None
+    assert heard(room, await room.deliver(wrong)) == ["94112-0", "94112-1"]
+    assert promised(room) == [(1, "next_update", "open"), (2, "next_update", "void")]
+
+
+async def test_older_updates_say_nothing_more_to_what_was_split_off(room: ControlRoom) -> None:
+    await room.deliver(await room.open(WEST, EAST))
+    view = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + 2 * HOUR), ANN))
+    assert view.not_before_at is not None
+    room.clock.time = view.not_before_at
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    await room.reshaping.split(1, SplitIncident(part=(EAST,)), ANN)
+    later = await room.send(await room.incidents.eta(2, SetEta(eta_at=MORNING + 5 * HOUR), ANN))
+    room.clock.go_on(MINUTE)
+    await room.work()
+    assert heard(room, view.id) == ["94110-0", "94110-1", "94110-2"]
+    assert heard(room, later.id) == ["94112-0", "94112-1"]
+
+
 async def test_not_all_of_it_can_leave(room: ControlRoom) -> None:
     await room.deliver(await room.open(WEST))
     with pytest.raises(Refused, match="would be left without sites"):

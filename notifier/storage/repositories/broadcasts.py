@@ -136,9 +136,12 @@ def first_told_at(tx: Transaction, incident_id: int) -> datetime | None:
 
 
 def was_told(tx: Transaction, incident_id: int) -> bool:
-    """Tell whether a message of an incident was handed over, or may have been."""
-    every = tx.tuples("SELECT id FROM broadcasts WHERE incident_id = :i ORDER BY id", i=incident_id)
-    return any(was_told_by(tx, row[0]) for row in every)
+    """Tell whether a message of an incident, or of one whose sites are its now, was handed over, or may have been."""
+    return any(
+        was_told_by(tx, row[0])
+        for which in (incident_id, *parts.kin(tx, incident_id))
+        for row in tx.tuples("SELECT id FROM broadcasts WHERE incident_id = :i ORDER BY id", i=which)
+    )
 
 
 def was_told_by(tx: Transaction, broadcast_id: int) -> bool:

@@ -85,6 +85,7 @@ def paused(tx: Transaction) -> Iterator[Need]:
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
            WHERE b.state = 'paused' AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = b.incident_id AND c.id > b.id
+                 AND (c.part_id = b.part_id OR c.kind = 'correction')
                  AND c.state = 'sending' AND c.started_at IS NULL)
            ORDER BY b.id"""
     )
@@ -109,6 +110,7 @@ def cut_short(tx: Transaction) -> Iterator[Need]:
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
            WHERE b.state = 'cancelled' AND b.started_at IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = b.incident_id AND c.id <> b.id
+                 AND (c.part_id = b.part_id OR c.kind = 'correction')
                  AND (c.started_at > b.started_at OR c.started_at = b.started_at AND c.id > b.id
                       OR c.started_at IS NULL AND c.state IN ('sending', 'paused', 'awaiting_approval')))
            ORDER BY b.id"""
