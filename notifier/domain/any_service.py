@@ -30,6 +30,7 @@ from notifier.domain.shape import Shape
 from notifier.domain.surge import BONUS_AT_MOST
 
 ANY = "any service"  # in place of the name of a service; names of services hold no spaces
+HANDICAP = 1.0  # off its score: one cell more in a region is one chance more to be wrong
 NEARLY_ALL = 0.75  # of the callers of a window: when one service is named by more of them, its own cell decides
 
 
@@ -158,7 +159,10 @@ class AnyService:
         customers = 0
         while True:  # twice at most: when the service asks for more customers than the window has
             window = cell.evaluate(
-                at_us, verified_at_least=customers, since_us=since_us, at_least=max(wanted - BONUS_AT_MOST, 0.0)
+                at_us,
+                verified_at_least=customers,
+                since_us=since_us,
+                at_least=max(wanted + HANDICAP - BONUS_AT_MOST, 0.0),
             )
             if not window.observed:
                 return None
@@ -170,7 +174,7 @@ class AnyService:
             if customers:
                 return None
             customers = self._customers_at_least[service]
-        window = window._replace(score=window.score + self._detector.bonus(service, at_us))
+        window = window._replace(score=window.score + self._detector.bonus(service, at_us) - HANDICAP)
         grade = self._thresholds.grade(window.score)
         if grade is None or window.score < wanted:
             return None

@@ -7,7 +7,7 @@ import pytest
 from notifier.domain.any_service import ANY
 from notifier.domain.incident import DismissReason
 from notifier.storage.database import Database
-from notifier.storage.repositories import incidents
+from notifier.storage.repositories import automatic, incidents
 from tests.complaint_desk import SYSTEM, Desk, request
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -161,6 +161,14 @@ async def test_dismissed_it_is_not_opened_again_by_the_same_callers(desk: Desk) 
     )
     await tell(desk, ("4", "internet"), ("5", "power"))
     assert len(opened(desk)) == 1
+
+
+async def test_a_guess_is_never_certain_enough_to_be_confirmed_by_itself(desk: Desk) -> None:
+    await tell(desk, *((str(n), ("power", "internet", "water")[n % 3]) for n in range(1, 7)), every=MINUTE / 2)
+    certain = desk.rows("SELECT service, grade FROM evidence WHERE grade = 'certain'")
+    assert {row["service"] for row in certain} == {ANY}
+    candidate = desk.database.read_now(lambda tx: automatic.candidate(tx, 1, 30, now=desk.clock.at, certain=15.5))
+    assert candidate.grade == ""
 
 
 async def test_its_place_is_that_of_its_customers_whatever_they_name(desk: Desk) -> None:

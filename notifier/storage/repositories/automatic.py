@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from notifier.domain.actor import DAEMON
+from notifier.domain.any_service import ANY
 from notifier.domain.automatic import (
     DISMISSED_HOLDS,
     FRESH_FOR,
@@ -125,14 +126,17 @@ def _certain_now(tx: Transaction, incident_id: int, *, now: datetime, certain: f
     """Return the verified customers of the best fresh certain evidence, and its time; None unless all is certain.
 
     Every region of the place must have such evidence of its own: what is certain elsewhere says nothing about those who
-    would be told here. Of several regions, the time is that of the one that is longest ago.
+    would be told here. Of several regions, the time is that of the one that is longest ago. Where customers name several
+    services, which one is out is a guess, and a guess is never certain.
     """
     rows = tx.tuples(
         """SELECT r.region_id, MAX(e.verified), MAX(e.at) FROM incident_regions AS r
            LEFT JOIN evidence AS e ON e.incident_id = r.incident_id AND e.region_id = r.region_id
                 AND e.grade = 'certain' AND e.score >= :certain AND e.at >= :since AND e.at <= :until
+                AND e.service <> :any
            WHERE r.incident_id = :id AND r.role = 'place' GROUP BY r.region_id""",
         id=incident_id,
+        any=ANY,
         certain=certain,
         since=to_micros(now - FRESH_FOR),
         until=to_micros(now + _AHEAD),
