@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import click
 
-from notifier.cli import printing, times
+from notifier.cli import parts, printing, times
 from notifier.cli.dialogue import typed
 from notifier.cli.printing import WARN, phrase
 from notifier.cli.times import Moment
@@ -50,9 +50,10 @@ class Said:
         return found
 
 
-def first(view: IncidentView) -> Said:
-    """Return what is said of an incident when every question is answered with Enter."""
-    return Said(impact=view.card.impact, cause=view.cause, eta_at=view.card.eta_at)
+def first(view: IncidentView, part: str = "") -> Said:
+    """Return what is said of an incident, or of a part of it, when every question is answered with Enter."""
+    cause = next((each.cause for each in view.parts if each.name == part), view.cause)
+    return Said(impact=view.card.impact, cause=cause, eta_at=parts.told_eta(view, part))
 
 
 def ask_what(said: Said) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from notifier.cli import check_page, dialogue, drafting, printing, questions
+from notifier.cli import check_page, dialogue, drafting, parts, printing, questions
 from notifier.cli.client import Client, Problem
 from notifier.cli.keyboard import is_terminal
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
@@ -32,6 +32,7 @@ _ASKED_BY = {"impact": "1", "cause": "2", "eta_at": "3", "next_update_by": "3"} 
 @click.command()
 @incident_argument
 @click.option("--impact", type=click.Choice(drafting.IMPACTS), help="How bad it is for a customer.")
+@parts.part_option
 @drafting.facts_options
 @click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h, ISO, or none.")
 @sending_options
@@ -59,7 +60,7 @@ def tell(incident_id: int, **options: Any) -> None:
         wake=options["wake"],
         as_json=options["as_json"],
     )
-    _require_something_to_tell(view)
+    _require_something_to_tell(view, options["part"])
     if not how.asks or how.as_json or not is_terminal():
         body, path = _by_options(client, view, options)
         drafting.tell(client, path, body, options)
@@ -72,10 +73,12 @@ def tell(incident_id: int, **options: Any) -> None:
         raise NotSent(f"Left. Nobody was told.{still.removeprefix('.')}") from None
 
 
-def _require_something_to_tell(view: IncidentView) -> None:
+def _require_something_to_tell(view: IncidentView, part: str) -> None:
     """Refuse what cannot be told by `tell`, with what can be done instead."""
     card = view.card
     match card.state:
+        case "suspected" if part:
+            raise click.UsageError("--part: a suspected incident has no parts yet; its first message is for all of it")
         case "suspected" | "confirmed":
             return
         case "resolved" | "closed":
@@ -89,16 +92,22 @@ def _require_something_to_tell(view: IncidentView) -> None:
 
 def _by_options(client: Client, view: IncidentView, options: dict[str, Any]) -> tuple[dict[str, object], str]:
     """Return what a script says: what is not given stays as it is, and the ETA as it was told."""
-    card = view.card
-    if card.part_state == "believed_back":
+    card, part = view.card, options["part"]
+    if _part_state(view, part) == "believed_back":
         raise click.ClickException(f"#{card.id} is believed back; if it is out again: notifier reopen {card.id}")
     typed = options["eta"]
     is_none = typed is not None and typed.strip().lower() == "none"
     body = drafting.said(client, {**options, "eta": None if is_none else typed})
     if card.state == "suspected":
         return body, f"/v1/incidents/{card.id}/confirm"
-    known = None if is_none else card.eta_at
-    return {"eta_at": known, **body}, f"/v1/incidents/{card.id}/eta"
+    known = None if is_none else parts.told_eta(view, part)
+    return {"eta_at": known, **parts.named(part), **body}, f"/v1/incidents/{card.id}/eta"
+
+
+def _part_state(view: IncidentView, part: str) -> str:
+    """Return how the part stands that was named, or the one that owes a word first."""
+    named = [each.state for each in view.parts if each.name == part]
+    return named[0] if named else view.card.part_state
 
 
 @dataclass(slots=True)
@@ -113,12 +122,12 @@ class _Talk:
     draft: Draft | None = None
 
     def __post_init__(self) -> None:
-        self.said = questions.first(self.view)
+        self.said = questions.first(self.view, self.options["part"])
 
     def run(self, how: dialogue.Sending) -> None:
         """Ask, show the check page, send, and say what was promised and who is called when."""
         _heading(self.view)
-        if self.view.card.part_state == "believed_back":
+        if _part_state(self.view, self.options["part"]) == "believed_back":
             self._out_again()
         self._take_options()
         wake = how.wake
@@ -144,10 +153,10 @@ class _Talk:
         answer = dialogue.typed("b it is back (nothing to do)  o it is out again [b]: ")
         if answer != "o":
             raise click.exceptions.Exit(0)
-        self.client.post(f"/v1/incidents/{ident}/reopen", {})
+        self.client.post(f"/v1/incidents/{ident}/reopen", parts.named(self.options["part"]))
         printing.line("Out again. That it is back is not told.", style=WARN)
         self.view = self.client.get(f"/v1/incidents/{ident}").read(IncidentView)
-        self.said = questions.first(self.view)
+        self.said = questions.first(self.view, self.options["part"])
 
     def _take_options(self) -> None:
         """Take the facts that were given as options."""
@@ -197,7 +206,7 @@ class _Talk:
             body |= {"eta_at": self.said.eta_at} if self.said.eta_at else {}
         else:
             path = f"/v1/incidents/{card.id}/eta"
-            body |= {"eta_at": self.said.eta_at}
+            body |= {"eta_at": self.said.eta_at, **parts.named(self.options["part"])}
         draft = self.client.post(path, body | ({"wake_reason": wake} if wake else {})).read(Draft)
         if draft.preview is None:
             raise click.ClickException(f"incident {card.id} has nothing to send")

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from notifier.storage.views import BroadcastView, ChoicesView, PhraseView, Preview, UnreachedView, Waits
+from notifier.storage.views import BroadcastView, ChoicesView, PartView, PhraseView, Preview, UnreachedView, Waits
 from tests.cli.conftest import At, Run
 from tests.cli_views import MINUTE, broadcast, card, draft, incident, preview, progress, status, within_take_back
 from tests.fake_daemon import NOON, Answer, FakeDaemon, problem
@@ -74,6 +74,12 @@ def _night(daemon: FakeDaemon, outage: None, tmp_path: Path, monkeypatch: pytest
     )
     lines = b"\n".join(map(msgspec.json.encode, (site, {"done": True, "sites": 1}))) + b"\n"
     daemon.on("GET", "/v1/broadcasts/17/unreached", Answer(200, lines))
+
+
+def part_view(**changes: object) -> PartView:
+    times = dict.fromkeys(("eta_at", "next_update_by", "believed_back_at", "restored_at"))
+    given = {"id": 1, "state": "out", "customers": 600, "cause": "", "crew": "", **times, **changes}
+    return PartView(**given)  # type: ignore[arg-type]
 
 
 def told(daemon: FakeDaemon, action: str = "confirm") -> dict[str, object]:
@@ -293,6 +299,28 @@ def test_a_script_says_only_what_is_new_of_what_is_confirmed(notifier: Run, daem
     result = notifier("tell", "42", "--eta", "soon", "--yes")
     assert result.exit_code == 2
     assert "--eta: 'soon' is not a time" in result.stderr
+
+
+def test_a_part_is_told_by_its_name(at: At, notifier: Run, daemon: FakeDaemon) -> None:
+    parts = [
+        part_view(name="rest", eta_at=NOON + 60 * MINUTE),
+        part_view(id=2, name="94112", cause="equipment", eta_at=NOON + 171 * MINUTE),
+    ]
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed", told=1172), parts=parts))
+    with at("tell", "42", "--part", "94112") as person:
+        _enters(person, 2, after=("[d]: ", "[2]: "))
+        person.sees("Enter = 06:30 as told")
+        person.type("+5h\n")
+        person.sees("q to leave: ")
+        person.type("q\n")
+        person.ends()
+    assert (told(daemon, "eta")["part"], told(daemon, "eta")["cause"]) == (["94112"], "equipment")
+    notifier("tell", "42", "--part", "94112", "--yes")
+    assert told(daemon, "eta") == {"eta_at": "2026-06-27T13:30:00Z", "part": ["94112"]}
+    daemon.on("GET", "/v1/incidents/42", incident())
+    suspected = notifier("tell", "42", "--part", "94112")
+    assert suspected.exit_code == 2
+    assert "a suspected incident has no parts yet" in " ".join(suspected.stderr.split())
 
 
 def test_nobody_on_call_is_said(at: At, daemon: FakeDaemon) -> None:
