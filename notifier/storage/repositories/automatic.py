@@ -126,8 +126,8 @@ def _certain_now(tx: Transaction, incident_id: int, *, now: datetime, certain: f
     """Return the verified customers of the best fresh certain evidence, and its time; None unless all is certain.
 
     Every region of the place must have such evidence of its own: what is certain elsewhere says nothing about those who
-    would be told here. Of several regions, the time is that of the one that is longest ago. Where customers name several
-    services, which one is out is a guess, and a guess is never certain.
+    would be told here. Of several regions, the time is that of the one that is longest ago. Where customers name
+    several services, which one is out is a guess, and a guess is never certain.
     """
     rows = tx.tuples(
         """SELECT r.region_id, MAX(e.verified), MAX(e.at) FROM incident_regions AS r
