@@ -34,7 +34,6 @@ from bench.rebuild_store import (
     HOUR_US,
     NOW,
     RECENT_HOURS,
-    SetClock,
     Size,
     build,
     midnight,
@@ -42,6 +41,7 @@ from bench.rebuild_store import (
     new_surveillance,
     undo_midnight,
 )
+from bench.set_clock import SetClock
 from notifier.stages.detection.counts import Regions
 from notifier.stages.detection.rebuilding import rebuild
 from notifier.storage.sqlite import SqliteDatabase

@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.set_clock import SetClock
 from notifier.clock import Clock
 from notifier.config import Config, Regions
 from notifier.config import Detection as DetectionSettings
@@ -47,25 +48,6 @@ class Size:
     def active_cells(self) -> int:
         """Return how many cells have been complained about in the last 28 hours."""
         return len(SERVICES) * sum(-(-self.active_nodes // nodes) for _, nodes in KINDS)
-
-
-class SetClock:
-    """A clock that stands."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        """Return the time set last."""
-        return self.at
-
-    def monotonic(self) -> float:
-        """Return nothing: no time passes."""
-        return 0.0
-
-    def real_seconds(self, duration: timedelta) -> float:
-        """Return the duration in seconds."""
-        return duration.total_seconds()
 
 
 def new_detection(database: Database, clock: Clock) -> Detection:

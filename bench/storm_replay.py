@@ -24,6 +24,7 @@ import aiohttp
 import msgspec
 import structlog
 
+from bench.set_clock import SetClock
 from bench.storm_data import Storm, Ticket, load
 from bench.storm_score import WANTED, Opened, score, text
 from notifier.config import Config, Regions
@@ -61,25 +62,6 @@ class Feed(Protocol):
     async def incidents(self, storm: Storm) -> list[Opened]:
         """Return what was opened."""
         ...
-
-
-class SetClock:
-    """A wall clock that shows what it is told."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        """Return the time set last."""
-        return self.at
-
-    def monotonic(self) -> float:
-        """Return real seconds."""
-        return time.monotonic()
-
-    def real_seconds(self, duration: timedelta) -> float:
-        """Return no time at all: nothing waits."""
-        return 0.0 * duration.total_seconds()
 
 
 class InProcess:

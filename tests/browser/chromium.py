@@ -13,16 +13,48 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 PHONE_WIDTH, PHONE_HEIGHT = 360, 740
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE_S = 30
+MISSING = "these tests need Chromium: apt install chromium, or set NOTIFIER_CHROMIUM"
+
+# For scripts: the contrast of a colour to what lies behind an element (WCAG 2.2, 1.4.3), and what that is.
+CONTRAST = """
+  const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const color = parse(getComputedStyle(each).backgroundColor);
+      if (color.length < 4 || color[3] > 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const ratio = (color, e) => {
+    const [a, b] = [luminance(parse(color)), luminance(behind(e))];
+    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  };
+"""
 
 
 def find_chromium() -> str | None:
     """Return the program to run: `NOTIFIER_CHROMIUM`, else the first that is installed."""
     named = os.environ.get("NOTIFIER_CHROMIUM")
     return named or next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@asynccontextmanager
+async def page_or_skip() -> "AsyncIterator[Page]":
+    """Open a page; where there is no Chromium, skip the test, or fail it where none may be skipped."""
+    program = find_chromium()
+    if program is None:
+        if os.environ.get("NOTIFIER_TESTS_SKIP_NOTHING"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    async with chromium(program) as page:
+        yield page
 
 
 class Page:

@@ -9,35 +9,19 @@ import pytest
 
 from notifier.backtest.report import html
 from tests.backtest_records import cell, found, known, opening, verdict
-from tests.browser.chromium import Page, chromium, find_chromium
+from tests.browser.chromium import CONTRAST, Page, page_or_skip
 
 CONTRAST_AT_LEAST = 4.5  # WCAG 2.2, 1.4.3: text
 PICTURE_AT_LEAST = 3.0  # WCAG 2.2, 1.4.11: what a picture is made of
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenfabrik"
 
-PARTS = """
-  const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const color = parse(getComputedStyle(each).backgroundColor);
-      if (color.length < 4 || color[3] > 0) return color;
-    }
-    return [255, 255, 255];
-  };
-  const ratio = (color, e) => {
-    const [a, b] = [luminance(parse(color)), luminance(behind(e))];
-    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  };
-"""
-TEXTS = f"""(() => {{ {PARTS}
+TEXTS = f"""(() => {{ {CONTRAST}
   return [...document.querySelectorAll("main *:not(title):not(desc)")]
     .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
     .map((e) => [e.textContent.trim().slice(0, 40),
                  ratio(e.namespaceURI.endsWith("svg") ? getComputedStyle(e).fill : getComputedStyle(e).color, e)]);
 }})()"""
-SHAPES = f"""(() => {{ {PARTS}
+SHAPES = f"""(() => {{ {CONTRAST}
   return [...document.querySelectorAll(".seen, .mark, .normal, .ground, .opened")].map((e) => {{
     const style = getComputedStyle(e);
     return [e.getAttribute("class"), ratio(style.fill === "none" || e.matches(".ground, .opened")
@@ -57,14 +41,8 @@ def report() -> str:
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
-    program = find_chromium()
-    if program is None:
-        reason = "these tests need Chromium: apt install chromium, or set NOTIFIER_CHROMIUM"
-        if os.environ.get("NOTIFIER_TESTS_SKIP_NOTHING"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    async with chromium(program) as shown:
-        yield shown
+    async with page_or_skip() as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -16,7 +16,7 @@ from notifier.domain.notification import Channel
 from notifier.messages import Messages
 from notifier.messages.samples import LINK, Sample, samples, stretched
 from notifier.settings import load_playbooks
-from tests.browser.chromium import Page, chromium, find_chromium
+from tests.browser.chromium import Page, page_or_skip
 
 CONFIG = Config(sender=Sender(company="Northern Valley Electric Cooperative", phone="+1 800-555-0100"))
 MESSAGES = Messages(CONFIG, load_playbooks(CONFIG))
@@ -71,12 +71,7 @@ def pictures() -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def page() -> AsyncIterator[Page]:
-    program = find_chromium()
-    if program is None:
-        if os.environ.get("NOTIFIER_TESTS_SKIP_NOTHING"):
-            pytest.fail("there is no Chromium; install it, or name one in NOTIFIER_CHROMIUM")
-        pytest.skip("there is no Chromium; install it, or name one in NOTIFIER_CHROMIUM")
-    async with chromium(program) as opened:
+    async with page_or_skip() as opened:
         yield opened
 
 

@@ -1,7 +1,6 @@
 """The preference page in a real browser: read and used on a phone, in the dark, enlarged, and without script."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 
 from notifier.messages.links import Purpose, sign_versioned
 from notifier.storage.migrate import upgrade
-from tests.browser.chromium import Page, chromium, find_chromium
+from tests.browser.chromium import CONTRAST, Page, page_or_skip
 from tests.served import ROWS, Served
 
 CONTRAST_AT_LEAST = 4.5  # WCAG 2.2, 1.4.3
@@ -18,26 +17,11 @@ TARGET_AT_LEAST = 24  # CSS pixels; WCAG 2.2, 2.5.8
 LONG = {**ROWS[0], "site_id": "2", "label": "Donaudampfschifffahrtsgesellschaftsanlegestelle", "address": "1 A, B"}
 
 # Every element that shows text of its own, with the contrast to what lies behind it.
-CONTRASTS = """
-(() => {
-  const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
-  const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const color = parse(getComputedStyle(each).backgroundColor);
-      if (color.length < 4 || color[3] > 0) return color;
-    }
-    return [255, 255, 255];
-  };
+CONTRASTS = f"""(() => {{ {CONTRAST}
   return [...document.querySelectorAll("main *")]
     .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
-    .map((e) => {
-      const [a, b] = [luminance(parse(getComputedStyle(e).color)), luminance(behind(e))];
-      return [e.textContent.trim().slice(0, 40), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
-    });
-})()
-"""
+    .map((e) => [e.textContent.trim().slice(0, 40), ratio(getComputedStyle(e).color, e)]);
+}})()"""
 SMALL_TARGETS = f"""
 [...document.querySelectorAll("a, button, select, input:not([type=hidden])")]
   .map((e) => [e.name || e.textContent, e.getBoundingClientRect()])
@@ -73,14 +57,8 @@ def _go_out(tx: Any) -> None:
 
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
-    program = find_chromium()
-    if program is None:
-        reason = "these tests need Chromium: apt install chromium, or set NOTIFIER_CHROMIUM"
-        if os.environ.get("NOTIFIER_TESTS_SKIP_NOTHING"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    async with chromium(program) as shown:
-        yield shown
+    async with page_or_skip() as opened:
+        yield opened
 
 
 def link(town: Served) -> str:

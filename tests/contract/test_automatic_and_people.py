@@ -2,24 +2,24 @@
 
 import dataclasses
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from notifier.config import Detection
-from notifier.domain.actor import DAEMON
 from notifier.domain.automatic import Backtested
 from notifier.domain.errors import Refused
-from notifier.domain.incident import IncidentState
 from notifier.stages.automatic import BY_ITSELF
 from notifier.stages.detection.attaching import Attaching, _open_second
 from notifier.stages.detection.placing import Split
 from notifier.stages.incidents import ConfirmIncident, DismissIncident
-from notifier.storage.database import Database, Transaction
+from notifier.storage.database import Database
 from notifier.storage.repositories import automatic as stored
 from notifier.storage.repositories import incidents, surroundings
 from notifier.storage.repositories.evidence import attach_evidence
-from tests.contract.test_automatic import DAY, LIMITS, PLAN, Room
+from tests.automatic_room import DAY, LIMITS, PLAN, Room
 from tests.control_room import ANN, BOB, MINUTE
 from tests.incident_town import evidence
 
@@ -31,33 +31,7 @@ def room(database: Database) -> Room:
 
 @pytest.fixture
 def ready(room: Room) -> Room:
-    room.prove()
-    room.judge(10)
-    return room
-
-
-def propose_for(room: Room, *regions: int, certain: tuple[int, ...] | None = None) -> int:
-    """Let the daemon propose an incident about some regions; `certain` are those with certain evidence."""
-    now = room.clock.now()
-
-    def make(tx: Transaction) -> int:
-        which = incidents.open_incident(
-            tx,
-            service="power",
-            impact="down",
-            playbook="standard",
-            state=IncidentState.SUSPECTED,
-            region_ids=regions,
-            started_at=now,
-            now=now,
-            by=DAEMON.name,
-            correlation_id="c",
-        )
-        for region in regions if certain is None else certain:
-            attach_evidence(tx, which, evidence(region, grade="certain", at=now), now=now)
-        return which
-
-    return room.database.write_now(make)
+    return room.ready()
 
 
 def add_evidence(room: Room, which: int, region: int, *, grade: str, score: float | None = None) -> None:
@@ -75,12 +49,13 @@ def place(room: Room, which: int) -> list[int]:
 
 async def test_what_comes_out_of_an_incident_left_to_a_person_is_left_too(ready: Room) -> None:
     one, other = ready.homes(30, "94110"), ready.homes(30, "94112")
-    which = propose_for(ready, one, other)
+    which = ready.propose_for(one, other)
     await ready.automatic.step()
     assert "60 customers would be told" in ready.left(which)
     attaching = Attaching(around=None, surveillance=None, playbook=PLAN, likely=8.5, now=ready.clock.now())  # type: ignore[arg-type]
     split = Split(incident_id=which, region_ids=(other,), evidence=(other,))
-    opened = ready.database.write_now(lambda tx: _open_second(tx, split, attaching))
+    placing: Any = SimpleNamespace(note_doubts=lambda *_: None)
+    opened = ready.database.write_now(lambda tx: _open_second(tx, split, placing, attaching))
     await ready.automatic.step()
     assert ready.state(opened.incident_id) == "suspected"
     assert ready.left(opened.incident_id) == f"#{which} is a person's"
@@ -161,11 +136,11 @@ async def test_where_a_person_has_dismissed_something_a_person_decides_for_a_day
     region = place(ready, first)[0]
     ready.clock.go_on(timedelta(hours=23))
     ready.prove()
-    again = propose_for(ready, region)
+    again = ready.propose_for(region)
     await ready.automatic.step()
     assert (ready.state(again), ready.left(again)) == ("suspected", f"a person dismissed #{first} there within a day")
     ready.clock.go_on(timedelta(hours=2))
-    later = propose_for(ready, region)
+    later = ready.propose_for(region)
     ready.database.write_now(lambda tx: incidents.merge(tx, again, into=first, now=ready.clock.now(), actor="ann"))
     await ready.automatic.step()
     assert ready.state(later) == "confirmed"
@@ -180,7 +155,7 @@ async def test_elsewhere_what_a_person_has_dismissed_says_nothing(ready: Room) -
 
 async def test_where_another_proposal_meets_it_that_a_person_works_on_it_is_left(ready: Room) -> None:
     region = ready.homes(5, "94110")
-    theirs, which = propose_for(ready, region), propose_for(ready, region)
+    theirs, which = ready.propose_for(region), ready.propose_for(region)
     draft = await ready.incidents.confirm(theirs, ConfirmIncident(), ANN)
     await ready.automatic.step()
     assert ready.left(which) == "somebody is working on it"
@@ -235,7 +210,7 @@ async def test_customers_of_a_region_are_not_told_because_another_is_certain(rea
 
 async def test_every_region_of_the_place_has_to_be_certain(ready: Room) -> None:
     one, other = ready.homes(5, "94110"), ready.homes(5, "94112")
-    which = propose_for(ready, one, other, certain=(one,))
+    which = ready.propose_for(one, other, evident=(one,))
     await ready.automatic.step()
     assert ready.state(which) == "suspected"
     add_evidence(ready, which, other, grade="certain")

@@ -17,7 +17,7 @@ from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.repositories import broadcasts
-from notifier.storage.views import Preview
+from notifier.storage.views import Draft, Preview
 from tests.broadcasts import broadcast, incident, notification
 from tests.control_room import ANN, ControlRoom
 from tests.incident_town import MORNING
@@ -90,6 +90,24 @@ def look(room: ControlRoom, broadcast_id: int, config: Config) -> Preview:
     return room.database.read_now(read)
 
 
+async def begun(room: ControlRoom, draft: Draft, config: Config) -> Delivery:
+    """Send a draft, wait for its start, plan it, and return the stage that hands messages over."""
+    await room.send(draft)
+    room.clock.go_on(timedelta(seconds=30))
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    playbooks = {"power": room.playbook}
+    words = Messages(config, playbooks)
+    return Delivery(room.database, config, room.clock, room.queue, room.metrics, playbooks, words, "a secret")
+
+
+async def claimed(delivery: Delivery) -> dict[str, int]:
+    """Return how many messages can be handed over now, by channel; channels without any are left out."""
+    each = {str(channel): len(await delivery.claim(channel, 1_000)) for channel in (Channel.SMS, Channel.EMAIL)}
+    return {channel: number for channel, number in each.items() if number}
+
+
 @pytest.mark.parametrize("rule", list(NightRule))
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_preview_says_who_hears_now_and_who_waits_as_claims_do(
@@ -100,21 +118,12 @@ async def test_a_preview_says_who_hears_now_and_who_waits_as_claims_do(
     draft = await room.open()
     assert draft.broadcast is not None
     said = look(room, draft.broadcast.id, config)
-    await room.send(draft)
-    room.clock.go_on(timedelta(seconds=30))
-    await room.course.start_due()
-    while await room.planning.step():
-        pass
-    playbooks = {"power": room.playbook}
-    delivery = Delivery(
-        database, config, room.clock, room.queue, room.metrics, playbooks, Messages(config, playbooks), "a secret"
-    )
-    now = {str(channel): len(await delivery.claim(channel, 1_000)) for channel in (Channel.SMS, Channel.EMAIL)}
+    now = await claimed(await begun(room, draft, config))
     held = room.rows(
         """SELECT due_at / 1000 AS due, count(*) AS number FROM notifications
            WHERE state = 'pending' AND reason = 'quiet_hours' GROUP BY 1 ORDER BY 1"""
     )
-    assert said.now == {channel: number for channel, number in now.items() if number}
+    assert said.now == now
     assert [(each.until, each.messages) for each in said.waits] == [
         (to_instant(row["due"] * 1000), row["number"]) for row in held
     ]
@@ -149,22 +158,13 @@ async def test_a_preview_foresees_who_has_heard_too_much_as_claims_do(database: 
     assert draft.broadcast is not None
     tell_earlier(room, chance)
     said = look(room, draft.broadcast.id, config)
-    await room.send(draft)
-    room.clock.go_on(timedelta(seconds=30))
-    await room.course.start_due()
-    while await room.planning.step():
-        pass
-    playbooks = {"power": room.playbook}
-    delivery = Delivery(
-        database, config, room.clock, room.queue, room.metrics, playbooks, Messages(config, playbooks), "a secret"
-    )
-    now = {str(channel): len(await delivery.claim(channel, 1_000)) for channel in (Channel.SMS, Channel.EMAIL)}
+    now = await claimed(await begun(room, draft, config))
     capped = room.rows(
         """SELECT channel, count(*) AS number FROM notifications
            WHERE state = 'pending' AND reason = 'frequency_cap' GROUP BY 1"""
     )
     assert said.capped == {row["channel"]: row["number"] for row in capped}
-    assert said.now == {channel: number for channel, number in now.items() if number}
+    assert said.now == now
     assert set(said.capped) == {"sms", "email"}
     room.database.write_now(lambda tx: tx.run("UPDATE broadcasts SET kind = 'restored'"))
     assert look(room, draft.broadcast.id, config).capped == {}, "that it is over is said at once"
@@ -273,15 +273,7 @@ async def test_a_sample_promises_a_reader_what_the_message_will(database: Databa
     draft = await room.open(wake_reason="the dam may break")
     assert draft.broadcast is not None
     (sample,) = look(room, draft.broadcast.id, config).samples
-    await room.send(draft)
-    room.clock.go_on(timedelta(seconds=30))
-    await room.course.start_due()
-    while await room.planning.step():
-        pass
-    playbooks = {"power": room.playbook}
-    delivery = Delivery(
-        database, config, room.clock, room.queue, room.metrics, playbooks, Messages(config, playbooks), "a secret"
-    )
+    delivery = await begun(room, draft, config)
     (claimed,) = await delivery.claim(Channel.SMS, 10)
     text, _ = delivery.make(claimed)
     assert isinstance(text, Text)
