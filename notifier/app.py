@@ -33,6 +33,7 @@ from notifier.queue.embedded import POLL_SECONDS, EmbeddedQueue, Topic
 from notifier.scheduler import CalendarJob, Memory, Poller, Scheduler
 from notifier.settings.tariffs import load_tariffs
 from notifier.stages import Surroundings, guest_list
+from notifier.stages.auditing import Auditing
 from notifier.stages.automatic import Acting, Automatic
 from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.consents import Consents, OwnPreferences
@@ -317,6 +318,7 @@ class App:
             provider_states=worker.provider_states,
             not_ready=lambda: list(self._not_ready),
             persons=Persons(database, clock),
+            auditing=Auditing(database, clock),
             reload=self.reload,
         )
         planning = Planning(database, config, clock, queue, metrics, playbooks)

@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "test-send": ("notifier.cli.test_send:test_send", "Send every kind of message to one address, as a test."),
             "db": ("notifier.cli.db:db", "Upgrade, back up or restore the database."),
             "completion": ("notifier.cli.completion:completion", "Complete commands and ids in your shell."),
+            "audit": ("notifier.cli.audit:audit", "Who did what, when, why and from where."),
             "keys": ("notifier.cli.keys:keys", "Create, list or revoke API keys."),
         },
         "Rehearse": {

@@ -588,6 +588,18 @@ class PausedView(View, frozen=True, kw_only=True):
     changed_by: str
 
 
+class AuditView(View, frozen=True, kw_only=True):
+    """Who did what, on what, when, why and from where."""
+
+    id: int
+    at: datetime
+    actor: str  # the name of a key, "daemon" or "customer"
+    action: str  # "broadcasts.send"
+    target: str  # "broadcast 7"
+    origin: str  # the remote address; "" where there is none
+    detail: dict[str, object]
+
+
 class HeldPersonView(View, frozen=True, kw_only=True):
     """A customer under a legal hold, or released from it."""
 

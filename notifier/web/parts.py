@@ -8,6 +8,7 @@ from notifier.config import Config
 from notifier.domain.actor import Actor
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
+from notifier.stages.auditing import Auditing
 from notifier.stages.broadcasts import Broadcasts
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
@@ -72,4 +73,5 @@ class Parts:
     provider_states: Callable[[], dict[str, str]]
     not_ready: Callable[[], list[str]]  # reasons; empty = ready
     persons: Persons
+    auditing: Auditing
     reload: Callable[[Actor], Awaitable[ReloadView]]

@@ -18,6 +18,7 @@ from notifier.logs import request as log_request
 from notifier.metrics import Metrics
 from notifier.web import health, links, preferences
 from notifier.web.api import (
+    audit,
     bounces,
     broadcasts,
     commander,
@@ -62,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *operation.ROUTES,
     *persons.ROUTES,
+    *audit.ROUTES,
 )
 OTHER = "other"  # the route and method, in metrics and logs, of requests for which there is no endpoint
 STATUS_CLASSES = ("2xx", "4xx", "5xx")

@@ -3,8 +3,9 @@
 import asyncio
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, pool
+from sqlalchemy import Connection, create_engine, inspect, pool
 
+from notifier.storage.append_only import statements
 from notifier.storage.schema import metadata
 
 url = context.config.get_main_option("sqlalchemy.url") or ""
@@ -15,6 +16,10 @@ def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
+    if context.config.cmd_opts is None and "alembic_version" in inspect(connection).get_table_names():
+        for statement in statements(connection.dialect.name):
+            connection.exec_driver_sql(statement)
+        connection.commit()
 
 
 def migrate_sqlite() -> None:

@@ -40,6 +40,7 @@ async def submit_many(call: Call) -> web.StreamResponse:
                 await answers.write(*await _store(call, chunk, history=history))
         finally:
             if history:  # what was imported is the baseline from here on, also when the client is gone
+                await call.parts.auditing.note(call.actor, "complaints.import_history", "baseline")
                 await call.parts.detection.refresh_baseline()
     return answers.response
 

@@ -62,12 +62,17 @@ async def load(call: Call) -> web.StreamResponse:
     dry_run = call.flag(call.query("dry_run"), "dry_run")
     async with Answers(call) as answers:
         batch = _Batch(call, dry_run=dry_run)
-        async for chunk in lines(call.request.content):
-            for line in chunk:
-                batch.add(line)
-                if batch.is_full():
-                    await answers.write(*await batch.store())
-        await answers.write(*await batch.store())
+        try:
+            async for chunk in lines(call.request.content):
+                for line in chunk:
+                    batch.add(line)
+                    if batch.is_full():
+                        await answers.write(*await batch.store())
+            await answers.write(*await batch.store())
+        finally:
+            if batch.loaded and not dry_run:  # also when the client is gone: what was loaded is
+                counts = {"loaded": batch.loaded, "rejected": batch.rejected}
+                await call.parts.auditing.note(call.actor, "customers.import", "directory", **counts)
         reached = await call.parts.directory.reach()
         done = {"done": True, "loaded": batch.loaded, "rejected": batch.rejected, "reach": reached}
         await answers.write(encode(done))
