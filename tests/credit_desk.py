@@ -10,6 +10,7 @@ from notifier.config import Credits as CreditSettings
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.tariff import Counts, Tariff, TariffTest
 from notifier.stages.credits import Credits
+from notifier.stages.credits.posting import Books
 from notifier.stages.incidents import ReopenIncident, RestoreIncident
 from notifier.storage.database import Database, Transaction
 from tests.control_room import ANN, ControlRoom
@@ -38,10 +39,11 @@ LIMITS = {"customer_baseline": "100", "incident_baseline": "1000", "budget": "20
 class CreditDesk:
     """A room with customers, and everything that credits are made of."""
 
-    def __init__(self, database: Database, *tariffs: Tariff, **settings: object) -> None:
+    def __init__(self, database: Database, *tariffs: Tariff, biller: Books | None = None, **settings: object) -> None:
         self.room = ControlRoom(database)
         self.database, self.clock = database, self.room.clock
         self.tariffs: Sequence[Tariff] = tariffs or (DAILY,)
+        self.biller = biller
         self.use(**settings)
 
     def use(self, **settings: object) -> None:
@@ -49,7 +51,7 @@ class CreditDesk:
         chosen = CreditSettings(**{"enabled": True, **LIMITS, **settings})  # type: ignore[arg-type]
         config = replace(self.room.around.config, credits=chosen)
         self.around = with_changes(self.room.around, config=config)
-        self.credits = Credits(self.around, self.tariffs)
+        self.credits = Credits(self.around, self.tariffs, self.biller)
 
     async def out_for(self, outage: timedelta) -> int:
         """Let service be out for so long and be told as restored; return the incident."""

@@ -6,7 +6,7 @@ from notifier.domain.tariff import Tariff
 from notifier.stages import Surroundings
 from notifier.stages.credits.counting import Counting, rules_of
 from notifier.stages.credits.deciding import Deciding
-from notifier.stages.credits.posting import Posting
+from notifier.stages.credits.posting import Books, Posting
 from notifier.stages.credits.previewing import Previewing
 from notifier.stages.credits.requests import Because, Decide, DecideAll, Grant, Loaded, Post
 from notifier.stages.credits.tidying import Tidying
@@ -18,14 +18,14 @@ __all__ = ["Because", "Credits", "Decide", "DecideAll", "Grant", "Loaded", "Post
 class Credits:
     """Every part of credits, as requests and the scheduler need them."""
 
-    def __init__(self, around: Surroundings, tariffs: Sequence[Tariff]) -> None:
+    def __init__(self, around: Surroundings, tariffs: Sequence[Tariff], biller: Books | None = None) -> None:
         """Build the parts; `tariffs` are those of the configuration, also those switched off."""
         self.settings = around.config.credits
         self._database, self._metrics = around.database, around.metrics
         self.counting = Counting(around, tariffs)
         self.deciding = Deciding(around, rules_of(around, tariffs))
         self.previewing = Previewing(around, tariffs)
-        self.posting = Posting(around)
+        self.posting = Posting(around, biller)
         self._tidying = Tidying(around)
 
     async def step(self) -> bool:

@@ -7,7 +7,8 @@ from the moment they are in it until a person confirms its control total; the sa
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -33,14 +34,26 @@ LONGEST_WAIT = timedelta(hours=1)
 log = structlog.get_logger(__name__)
 
 
+class Books(Protocol):
+    """Whoever takes lines: the biller's webhook."""
+
+    async def post(self, line: ToPost, now: datetime, /) -> BillersAnswer:
+        """Hand a line over once."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
+
+
 class Posting:
     """Hands credits over to billing."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, biller: Books | None = None) -> None:
         self._database, self._clock, self._metrics = around.database, around.clock, around.metrics
         self._enabled = around.config.credits.enabled
         self._settings, self._currency = around.config.credits.posting, around.config.credits.currency
-        self._biller = Biller(self._settings)
+        self._biller: Books = biller or Biller(self._settings)
 
     async def close(self) -> None:
         """Close what is open to the biller."""
