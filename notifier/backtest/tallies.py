@@ -22,7 +22,8 @@ class Tallies:
     def __init__(self, local: LocalTime, regions: Mapping[int, Region]) -> None:
         self._local, self._regions = local, regions
         self._hours: defaultdict[str, Counter[int]] = defaultdict(Counter)  # by service
-        self.days: defaultdict[CellKey, Counter[int]] = defaultdict(Counter)
+        self._service_days: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.days: defaultdict[tuple[int, str], Counter[int]] = defaultdict(Counter)  # by region and service
         self._seen: set[int] = set()  # regions
         self._of_kind: Counter[str] = Counter()
         self._levels: dict[CellKey, Level] = {}
@@ -31,8 +32,10 @@ class Tallies:
         """Count a complaint, after it has been decided about."""
         hour = self._local.hour(at_us)
         self._hours[service][hour] += 1
+        day = hour // 24
+        self._service_days[service][day] += 1
         for region_id in regions:
-            self.days[CellKey(region_id, service)][hour // 24] += 1
+            self.days[region_id, service][day] += 1
             if region_id not in self._seen:
                 self._seen.add(region_id)
                 self._of_kind[self.kind_of(region_id)] += 1
@@ -46,8 +49,12 @@ class Tallies:
 
     # --- what surveillance asks -------------------------------------------------------------------------------------
 
-    def service_hours(self, service: str, before_hour: int) -> Mapping[int, int]:  # noqa: ARG002  # all are before it
-        """Return the complaints of a service by local hour: when a day begins, all are of the days before."""
+    def service_days(self, service: str, before_day: int) -> Mapping[int, int]:  # noqa: ARG002  # all are before it
+        """Return the complaints of a service by local day: when a day begins, all are of the days before."""
+        return self._service_days.get(service, {})
+
+    def service_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[int, int]:  # noqa: ARG002
+        """Return the complaints of a service by local hour, also of other hours than those asked for."""
         return self._hours.get(service, {})
 
     def regions_by_kind(self) -> Mapping[str, int]:

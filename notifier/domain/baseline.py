@@ -8,8 +8,8 @@ Formulas: docs/detection.md, "What is expected".
 
 from collections.abc import Mapping
 
-from notifier.domain.level import LearntDays, Level, level_of
-from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR, LocalTime
+from notifier.domain.level import LearntDays, Level, Settled, level_of
+from notifier.domain.local_time import HOURS_PER_DAY, LocalTime
 from notifier.domain.service_history import ServiceHistory, first_learnt_day, prior
 from notifier.domain.shape import FLAT, Shape
 
@@ -41,23 +41,37 @@ class Baseline:
         known = self._histories.get(service)
         return known or ServiceHistory(first_day=self.day, daily_mean=None, gaps=frozenset())
 
-    def first_learnt_day(self, service: str) -> int:
-        """Return the first day from which `level` wants the counts of a cell."""
+    def first_learnt_day(self, service: str, settled: Settled | None = None) -> int:
+        """Return the first day from which `level` wants the counts of a cell, whose last sums are given."""
+        if settled is not None and self._learnt_days(service).continues(settled):
+            return settled.through_day + 1
         return first_learnt_day(self.history(service), self.day - 1)
 
-    def level(self, service: str, kind: str, days: Mapping[int, int], *, new_on: int = 0) -> Level:
+    def level(
+        self, service: str, kind: str, days: Mapping[int, int], *, new_on: int = 0, settled: Settled | None = None
+    ) -> Level:
         """Return the level of a cell whose region is of this kind, from its counts by local day.
 
-        `new_on` is the day on which its region became known, 0 when it always was.
+        `new_on` is the day on which its region became known, 0 when it always was. It goes on from `settled` sums where
+        that is the same as going through all days again.
         """
-        history = self.history(service)
+        learnt = self._learnt_days(service)
+        return level_of(
+            days,
+            learnt,
+            prior=prior(self.history(service), self._regions.get(kind, 1)),
+            new_on=new_on,
+            settled=settled if learnt.continues(settled) else None,
+        )
+
+    def _learnt_days(self, service: str) -> LearntDays:
         learnt = self._learnt.get(service)
         if learnt is None:
-            shape = self.shape(service)
+            history, shape = self.history(service), self.shape(service)
             weights = {each: shape.day_weight(each) for each in range(self.first_learnt_day(service), self.day)}
             heard = _heard(history, shape, weights)
             learnt = self._learnt[service] = LearntDays(history, self.day - 1, weights, heard)
-        return level_of(days, learnt, prior=prior(history, self._regions.get(kind, 1)), new_on=new_on)
+        return learnt
 
 
 def _heard(history: ServiceHistory, shape: Shape, weight_of: Mapping[int, float]) -> dict[int, float] | None:
@@ -66,7 +80,6 @@ def _heard(history: ServiceHistory, shape: Shape, weight_of: Mapping[int, float]
         return None
     missed: dict[int, float] = {}
     for hour in history.silent_hours():
-        start, end = (shape.local.instant(each * US_PER_HOUR) for each in (hour, hour + 1))
         day = hour // HOURS_PER_DAY
-        missed[day] = missed.get(day, 0.0) + (shape.integral(end) - shape.integral(start)) / HOURS_PER_DAY
+        missed[day] = missed.get(day, 0.0) + (shape.until_hour(hour + 1) - shape.until_hour(hour)) / HOURS_PER_DAY
     return {day: 1 - part / weight_of[day] for day, part in missed.items() if weight_of.get(day, 0.0) > 0}

@@ -12,6 +12,7 @@ import msgspec
 
 from notifier.domain.feed import (
     KEPT_US,
+    LOOKED_BACK_DAYS,
     WEEKS_AT_LEAST,
     Silence,
     broken,
@@ -78,8 +79,12 @@ class NewDay:
 class PastCounts(Protocol):
     """What was counted up to a day."""
 
-    def service_hours(self, service: str, before_hour: int) -> Mapping[int, int]:
-        """Return the complaints of a service by local hour, before an hour."""
+    def service_days(self, service: str, before_day: int) -> Mapping[int, int]:
+        """Return the complaints of a service by local day, before a day."""
+        ...
+
+    def service_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[int, int]:
+        """Return the complaints of a service by local hour, from one hour and before another; it may hold others."""
         ...
 
     def regions_by_kind(self) -> Mapping[str, int]:
@@ -105,17 +110,21 @@ def begin_day(
     gaps: dict[str, tuple[int, ...]] = {}
     silences: dict[str, tuple[tuple[int, int], ...]] = {}
     for service in services:
-        hours = counts.service_hours(service, day * HOURS_PER_DAY)
-        if not hours:
+        days = counts.service_days(service, day)
+        if not days:
             continue
         known = before.services.get(service)
-        silent = without_filled(known.silent, hours) if known is not None else ()
-        history = service_history(hours, day, silent)
+        silent = known.silent if known is not None else ()
+        oldest = min([day - LOOKED_BACK_DAYS, *(first // HOURS_PER_DAY for first, _ in silent)])
+        hours = counts.service_hours(service, oldest * HOURS_PER_DAY, day * HOURS_PER_DAY)
+        silent = without_filled(silent, hours)
+        history = service_history(days, day, silent)
         weeks = (day - history.first_day) // 7
-        if known is None or _past_changed(hours, history, known):
+        if known is None or _past_changed(days, history, known):
             imported.append(service)
         if weeks > 0 and (service in imported or known is None or weeks != known.weeks):
-            weights = shape_weights(hours, history.first_day, weeks, local, history.silent_hours())
+            all_hours = counts.service_hours(service, history.first_day * HOURS_PER_DAY, day * HOURS_PER_DAY)
+            weights = shape_weights(all_hours, history.first_day, weeks, local, history.silent_hours())
             changed[service] = StoredShape(through_day=history.first_day + 7 * weeks - 1, weights=weights)
         allowed = None
         if weeks >= WEEKS_AT_LEAST and history.daily_mean is not None:
@@ -130,7 +139,7 @@ def begin_day(
             gaps=tuple(sorted(history.gaps)),
             weeks=weeks,
             through_day=day - 1,
-            complaints=sum(hours.values()),
+            complaints=sum(days.values()),
             silent=tuple(each for each in silent if each[0] >= (day - HISTORY_DAYS_AT_MOST) * HOURS_PER_DAY),
             patience=allowed,
         )
@@ -158,6 +167,6 @@ def _recent(silences: Mapping[str, tuple[Silence, ...]], since_us: int) -> dict[
     return {service: ones for service, ones in kept.items() if ones}
 
 
-def _past_changed(hours: Mapping[int, int], history: ServiceHistory, known: StoredHistory) -> bool:
-    past = sum(complaints for hour, complaints in hours.items() if hour // HOURS_PER_DAY <= known.through_day)
+def _past_changed(days: Mapping[int, int], history: ServiceHistory, known: StoredHistory) -> bool:
+    past = sum(complaints for day, complaints in days.items() if day <= known.through_day)
     return history.first_day != known.first_day or past - known.complaints > IMPORTED_SHARE * past

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from heapq import nsmallest
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from notifier.domain.cell import BEGINNING_US, CALM_AT_MOST, KEEP_US, LAST_HOUR_US, SPAN_US, Cell, Window
 from notifier.domain.level import Level
@@ -83,6 +83,7 @@ class Detector:
     def __init__(self, local: LocalTime, thresholds: Thresholds, customers_at_least: Mapping[str, int]) -> None:
         self.local = local
         self.cells: dict[CellKey, Cell] = {}
+        self._known = cast("Mapping[tuple[int, str], Cell]", self.cells)  # a plain tuple finds as well, and costs less
         self._thresholds = thresholds
         self._calm_is_nothing = thresholds.likely - BONUS_AT_MOST > CALM_AT_MOST
         self._customers_at_least = customers_at_least  # by service: distinct verified customers
@@ -120,11 +121,11 @@ class Detector:
 
     def needs_level(self, complaint: CountedComplaint, day: int) -> Iterator[CellKey]:
         """Yield the cells a complaint touches that have no level for this local day yet."""
+        service = complaint.service
         for region_id in complaint.regions:
-            key = CellKey(region_id, complaint.service)
-            cell = self.cells.get(key)
+            cell = self._known.get((region_id, service))
             if cell is None or cell.day != day:
-                yield key
+                yield CellKey(region_id, service)
 
     def set_level(self, key: CellKey, day: int, level: Level) -> None:
         """Put the level of a cell into force for a local day."""
@@ -140,24 +141,26 @@ class Detector:
         Cells that stay anomalous are returned once a minute, or when one of them rises to a higher grade.
         """
         touched, position, likely = self._take_in(complaint), complaint.position, self._thresholds.likely
-        found: dict[CellKey, Finding] = {}
-        for key, cell in touched:
+        service = complaint.service
+        found: dict[int, Finding] = {}
+        for region_id, cell in touched:
             if cell.is_calm() and self._calm_is_nothing and self.scores_from is None:
                 cell.score = 0.0
                 continue
             score = self._tells_from(cell)
             if score is not None or self.scores_from is not None:
-                finding = self._look(key, cell, position, inf if score is None else score)
+                wanted_score = inf if score is None else score
+                finding = self._look(CellKey(region_id, service), cell, position, wanted_score)
                 if finding is not None:
-                    found[key] = finding
+                    found[region_id] = finding
         if not found:
             return []
         findings = []
-        for key, cell in touched:
-            finding = found.get(key) or self._look(key, cell, position, likely)
+        for region_id, cell in touched:
+            finding = found.get(region_id) or self._look(CellKey(region_id, service), cell, position, likely)
             if finding is not None:
                 findings.append(finding)
-                self.mark_recorded(key, finding.at_us, finding.grade)
+                self.mark_recorded(finding.cell, finding.at_us, finding.grade)
         return findings
 
     def _tells_from(self, cell: Cell) -> float | None:
@@ -166,15 +169,14 @@ class Detector:
             return self._thresholds.likely
         return self._thresholds.certain if cell.recorded_grade == Grade.LIKELY else None
 
-    def _take_in(self, complaint: CountedComplaint) -> list[tuple[CellKey, Cell]]:
+    def _take_in(self, complaint: CountedComplaint) -> list[tuple[int, Cell]]:
         """Return the touched cells, narrow before wide; the narrowest says whether the complaint adds to a surge."""
         service, at_us, verified = complaint.service, complaint.at_us, complaint.verified
         touched = []
         for region_id in complaint.regions:
-            key = CellKey(region_id, service)
-            cell = self._cell(key)
+            cell = self._known.get((region_id, service)) or self._cell(CellKey(region_id, service))
             cell.add(at_us, verified=verified)
-            touched.append((key, cell))
+            touched.append((region_id, cell))
         if touched and _has_its_share(touched[0][1].times, at_us):
             self._surges[service].add(at_us)
         return touched

@@ -8,6 +8,7 @@ service is still heard, and the source itself is missed (`domain/silence.py`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import inf
 from typing import NamedTuple
 
 from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR, LocalTime
@@ -39,22 +40,25 @@ class Silence(NamedTuple):
 def quiet_stretches(
     hours: Mapping[int, int], *, through_day: int, daily_mean: float, shape: Shape
 ) -> tuple[Quiet, ...]:
-    """Return the stretches between complaints, by local hour, of the last four weeks; `hours` are counts."""
+    """Return the stretches between complaints, by local hour, of the last four weeks; `hours` are counts, or more.
+
+    Those in which little was due at the busiest hour of the week decide nothing, and are left out.
+    """
     first = (through_day + 1 - LOOKED_BACK_DAYS) * HOURS_PER_DAY
     last = (through_day + 1) * HOURS_PER_DAY - 1
-    heard = sorted(hour for hour, complaints in hours.items() if complaints and first <= hour <= last)
+    heard = [hour for hour in range(first, last + 1) if hours.get(hour)]
+    busiest = daily_mean / HOURS_PER_DAY * max(shape.weights)
+    short = DUE_AT_LEAST / LONGER_THAN_USUAL / busiest - 1 if busiest > 0 else inf  # one hour may come twice
     return tuple(
         Quiet(before + 1, after, due_between(before + 1, after, daily_mean=daily_mean, shape=shape))
         for before, after in pairwise([*heard, last + 1] if heard else [])
-        if after > before + 1
+        if after > before + 1 and after - before - 1 > short
     )
 
 
 def due_between(from_hour: int, until_hour: int, *, daily_mean: float, shape: Shape) -> float:
     """Return how many complaints usually come in a stretch of local hours."""
-    local = shape.local
-    start, end = local.instant(from_hour * US_PER_HOUR), local.instant(until_hour * US_PER_HOUR)
-    return daily_mean / HOURS_PER_DAY * (shape.integral(end) - shape.integral(start))
+    return daily_mean / HOURS_PER_DAY * (shape.until_hour(until_hour) - shape.until_hour(from_hour))
 
 
 def patience(quiet: Sequence[Quiet]) -> float:

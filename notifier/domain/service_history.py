@@ -1,6 +1,6 @@
 """The history of a service: since when it is known, what it has a day, and where its feed was broken.
 
-In come its complaints by local hour up to the beginning of a day. Out comes a `ServiceHistory`: the days that levels
+In come its complaints by local day up to the beginning of one. Out comes a `ServiceHistory`: the days that levels
 are made from, and what a cell without a history of its own is thought to have.
 """
 
@@ -12,6 +12,7 @@ from statistics import median
 from notifier.domain.local_time import HOURS_PER_DAY
 
 HISTORY_DAYS_AT_MOST = 400  # older days weigh less than a millionth
+_HISTORY_WEEKS = HISTORY_DAYS_AT_MOST // 7 - 1  # whole ones and the one that is not over: none has more days
 COLD_PRIOR = 1.0  # complaints per cell and day that a service without one complete day of history is thought to have
 STORM_FACTOR, STORM_ALLOWANCE = 3.0, 4.0  # the same of a whole service against its median day
 MEAN_DAYS = 28  # days over which the mean of a service is taken
@@ -33,23 +34,19 @@ class ServiceHistory:
         return frozenset(hour for first, until in self.silent for hour in range(first, until))
 
 
-def service_history(hours: Mapping[int, int], day: int, silent: tuple[tuple[int, int], ...] = ()) -> ServiceHistory:
-    """Return the history of a service from its complaints by local hour, as of the beginning of `day`.
+def service_history(days: Mapping[int, int], day: int, silent: tuple[tuple[int, int], ...] = ()) -> ServiceHistory:
+    """Return the history of a service from its complaints by local day, as of the beginning of `day`.
 
     Storm days count at most 3 x the median day + 4. A day without any complaint is a gap when at least
     `GAP_EXPECTED` were expected by the days before it: silence of a feed is not zero complaints. Days with three or
     more `silent` hours say nothing about the mean.
     """
     deaf = Counter(hour // HOURS_PER_DAY for first, until in silent for hour in range(first, until))
-    first_day = min(hours) // HOURS_PER_DAY if hours else day
-    first = max(first_day, day - HISTORY_DAYS_AT_MOST)
-    totals = dict.fromkeys(range(first, day), 0)
-    for hour, complaints in hours.items():
-        if hour // HOURS_PER_DAY in totals:
-            totals[hour // HOURS_PER_DAY] += complaints
+    first_day = min(days, default=day)
     gaps: set[int] = set()
     learnt: list[int] = []
-    for of_day, total in totals.items():
+    for of_day in range(_first_of_weeks(first_day, day), day):
+        total = days.get(of_day, 0)
         if total == 0 and learnt and _mean(learnt[-MEAN_DAYS:]) >= GAP_EXPECTED:
             gaps.add(of_day)
         elif deaf[of_day] < DEAF_HOURS or not learnt:
@@ -72,4 +69,9 @@ def prior(history: ServiceHistory, regions_of_kind: int) -> float:
 
 def first_learnt_day(history: ServiceHistory, through_day: int) -> int:
     """Return the first day a level is made from: the first of the service, not more than 400 days back."""
-    return max(history.first_day, through_day + 1 - HISTORY_DAYS_AT_MOST)
+    return _first_of_weeks(history.first_day, through_day + 1)
+
+
+def _first_of_weeks(first_day: int, day: int) -> int:
+    """Return the first day of the last weeks before a day; they move on only when another one is complete."""
+    return first_day + 7 * max((day - first_day) // 7 - _HISTORY_WEEKS, 0)

@@ -7,7 +7,7 @@ changed, and over which nothing is expected while the feed was broken. Formulas:
 from bisect import bisect_right
 from collections.abc import Container, Mapping, Sequence
 
-from notifier.domain.local_time import HOURS_PER_DAY, US_PER_DAY, US_PER_HOUR, LocalTime
+from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR, LocalTime
 
 HOURS_PER_WEEK = 168
 EPOCH_HOUR_OF_WEEK = 3 * 24  # 1970-01-01 was a Thursday; Monday 00:00 is hour 0
@@ -35,7 +35,7 @@ class Shape:
             at, before, after = local.starts[segment], local.offsets[segment - 1], local.offsets[segment]
             jump = self._integral_of_wall_clock(at + before) - self._integral_of_wall_clock(at + after)
             self._corrections.append(self._corrections[-1] + jump)
-        self._day_weights: dict[int, float] = {}  # as far as they were asked for
+        self._until_hours: dict[int, float] = {}  # as far as they were asked for
         self._silences: tuple[tuple[int, float, int], ...] = ()  # from, the integral there, until
         self._silent_from = 2**62  # the first of them; most services have none
 
@@ -55,6 +55,13 @@ class Shape:
         segment = self.local.segment(at_us)
         whole = self._integral_of_wall_clock(at_us + self.local.offsets[segment]) + self._corrections[segment]
         return whole if at_us <= self._silent_from else whole - self._not_heard(at_us, whole)
+
+    def until_hour(self, hour: int) -> float:
+        """Return the integral up to the beginning of a local hour; every night asks for the same ones again."""
+        known = self._until_hours.get(hour)
+        if known is None:
+            known = self._until_hours[hour] = self.integral(self.local.instant(hour * US_PER_HOUR))
+        return known
 
     def _not_heard(self, at_us: int, whole: float) -> float:
         """Return what of the integral up to an instant lies in silences."""
@@ -76,11 +83,8 @@ class Shape:
 
     def day_weight(self, day: int) -> float:
         """Return the weight of a local day: 1 on average; clock changes make it shorter or longer."""
-        known = self._day_weights.get(day)
-        if known is None:
-            start, end = self.local.instant(day * US_PER_DAY), self.local.instant((day + 1) * US_PER_DAY)
-            known = self._day_weights[day] = (self.integral(end) - self.integral(start)) / HOURS_PER_DAY
-        return known
+        hour = day * HOURS_PER_DAY
+        return (self.until_hour(hour + HOURS_PER_DAY) - self.until_hour(hour)) / HOURS_PER_DAY
 
 
 def _united(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -110,14 +114,15 @@ def shape_weights(
     counts, exposure = [0.0] * HOURS_PER_WEEK, [0.0] * HOURS_PER_WEEK
     for week in range(weeks):
         first_hour = (first_day + 7 * week) * HOURS_PER_DAY
-        values = [hours.get(first_hour + i, 0) for i in range(HOURS_PER_WEEK)]
+        week_hours = range(first_hour, first_hour + HOURS_PER_WEEK)
+        values = [hours.get(hour, 0) for hour in week_hours]
         cap = max(sorted(values)[WINSORISED_RANK], 1)
-        for i, value in enumerate(values):
-            of_week = (first_hour + i + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
-            if first_hour + i in silent:
-                continue
-            counts[of_week] += min(value, cap)
-            exposure[of_week] += local.hours_lasting(first_hour + i)
+        of_week = (first_hour + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
+        for hour, value in zip(week_hours, values, strict=True):
+            if hour not in silent:
+                counts[of_week] += min(cap, value)
+                exposure[of_week] += local.hours_lasting(hour)
+            of_week = of_week + 1 if of_week < HOURS_PER_WEEK - 1 else 0
     mean = sum(counts) / max(sum(exposure), 1.0)
     if mean == 0:
         return FLAT

@@ -278,7 +278,7 @@ class Surveillance:
     def _is_empty(self, counts: Counts, service: str, silence: Silence) -> bool:
         """Tell whether no complaint of a silence is known by now: one that came as history was heard, too."""
         inside = self.local.hour(silence.from_us) + 1, self.local.hour(silence.until_us)
-        return bool(without_filled([inside], counts.service_hours(service, inside[1])))
+        return bool(without_filled([inside], counts.service_hours(service, *inside)))
 
     def _give_levels(self, counts: Counts, complaint: CountedComplaint) -> None:
         """Give the cells of a complaint the level of this day: the stored one, or a new one that is to be stored."""
@@ -320,9 +320,10 @@ class Surveillance:
         level = self.changes.levels.get(key) or counts.level(key)
         if level is not None and level.through_day == day - 1 and not self.changes.voids(key):
             return level, False
-        days = counts.cell_days(key, self.baseline.first_learnt_day(key.service), day)
+        settled = None if level is None or self.changes.voids(key) else level.settled
+        days = counts.cell_days(key, self.baseline.first_learnt_day(key.service, settled), day)
         kind, new_on = counts.kind_of(key.region_id), counts.new_on(key.region_id)
-        return self.baseline.level(key.service, kind, days, new_on=new_on), True
+        return self.baseline.level(key.service, kind, days, new_on=new_on, settled=settled), True
 
     def _give_means(self) -> None:
         for service in self.services:

@@ -373,6 +373,12 @@ baselines = (
         Column("level_sum", Float, nullable=False),
         Column("level_weight", Float, nullable=False),
         Column("daily_mean", Float, nullable=False),  # over all history
+        Column("settled_through_day", Integer),  # the sums from which later levels go on; NULL = made from all its days
+        Column("settled_first_day", Integer),
+        Column("settled_sum", Float),
+        Column("settled_long_sum", Float),
+        Column("settled_complaints", BigInteger),
+        Column("settled_fingerprint", BigInteger),  # of what the days weighed: where it differs, they do not go on
     )
 )
 

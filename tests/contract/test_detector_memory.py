@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from notifier.domain.detection import CellKey
-from notifier.domain.level import Level
+from notifier.domain.level import Level, Settled
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
@@ -31,6 +31,17 @@ class Counted:
         return getattr(self._tx, name)
 
 
+def sums(draw: Random) -> Settled:
+    return Settled(
+        through_day=TODAY - draw.randint(4, 8),
+        first_day=TODAY - 99,
+        total=draw.random() * 50,
+        long_total=draw.random() * 500,
+        complaints=draw.randint(1, 10**9),
+        fingerprint=2**32 - 1,
+    )
+
+
 @pytest.fixture
 def cells(database: Database) -> list[CellKey]:
     """Cells with counts on some days and the level of the day before yesterday; the last one has neither."""
@@ -42,7 +53,13 @@ def cells(database: Database) -> list[CellKey]:
         days = [(*key, day, draw.randint(1, 9)) for key in keys for day in range(TODAY - 9, TODAY + 1, 3)]
         tx.insert_many("cell_days", ("region_id", "service", "day", "complaints"), days)
         levels = {
-            key: Level(through_day=TODAY - 2, total=draw.random() * 50, weight=draw.random() * 30, daily_mean=1 / 3)
+            key: Level(
+                through_day=TODAY - 2,
+                total=draw.random() * 50,
+                weight=draw.random() * 30,
+                daily_mean=1 / 3,
+                settled=sums(draw) if key.region_id % 2 else None,
+            )
             for key in keys
         }
         baselines.save_levels(tx, levels)
@@ -60,7 +77,7 @@ def test_levels_come_back_exactly(database: Database, cells: Sequence[CellKey]) 
 
 def test_days_of_cells_are_those_of_each_cell(database: Database, cells: Sequence[CellKey]) -> None:
     asked = cells[-3:]
-    together = database.read_now(lambda tx: baselines.days_of_cells(tx, asked, TODAY - 6, TODAY))
+    together = database.read_now(lambda tx: baselines.days_of_cells(tx, dict.fromkeys(asked, TODAY - 6), TODAY))
     one_by_one = database.read_now(lambda tx: {key: baselines.cell_days(tx, key, TODAY - 6, TODAY) for key in asked})
     assert together == one_by_one
     assert sorted(together[asked[0]]) == [TODAY - 6, TODAY - 3]
@@ -80,8 +97,34 @@ def test_what_is_announced_is_looked_up_together(database: Database, cells: Sequ
         return counted.statements, found
 
     statements, found = database.read_now(look)
-    assert statements <= 6  # regions, levels, and days of a hundred cells at a time
+    assert statements <= 7  # regions, levels, and days of a hundred cells at a time, with and without settled sums
     assert found == database.read_now(lambda tx: _one_by_one(tx, cells))
+
+
+def test_levels_that_go_on_bring_the_new_days_of_all_along(database: Database, cells: Sequence[CellKey]) -> None:
+    def look(tx: Transaction) -> tuple[int, dict[CellKey, object]]:
+        counts = StoredCounts(counted := Counted(tx), Regions())
+        counts.expect(cells)
+        found: dict[CellKey, object] = {
+            key: counts.cell_days(key, level.settled.through_day + 1, TODAY)
+            for key in cells
+            if (level := counts.level(key)) is not None and level.settled is not None
+        }
+        return counted.statements, found
+
+    statements, found = database.read_now(look)
+    assert statements == 2  # levels, and the days of all
+    assert {len(days) for days in found.values()} == {1, 2}  # type: ignore[arg-type]
+
+
+def test_what_is_counted_on_a_settled_day_unsettles_the_cell(database: Database, cells: Sequence[CellKey]) -> None:
+    before = database.read_now(lambda tx: baselines.levels(tx, cells))
+    settled = {key: level.settled.through_day for key, level in before.items() if level.settled is not None}
+    (one, its_day), (other, other_day) = list(settled.items())[:2]
+    counted = [(*one, its_day), (*one, TODAY), (*other, other_day + 1), (CELLS, "power", 7)]
+    database.write_now(lambda tx: baselines.unsettle(tx, counted))
+    after = database.read_now(lambda tx: baselines.levels(tx, cells))
+    assert after == {**before, one: before[one]._replace(settled=None)}
 
 
 def _one_by_one(tx: Transaction, cells: Sequence[CellKey]) -> dict[CellKey, object]:

@@ -206,10 +206,6 @@ def test_only_the_last_400_days_are_read() -> None:
 # --- what is known of a service -------------------------------------------------------------------------------------
 
 
-def hours_of_days(totals: dict[int, int]) -> dict[int, int]:
-    return {day * 24 + 12: total for day, total in totals.items()}
-
-
 def test_a_service_without_a_complete_day_is_cold() -> None:
     known = service_history({}, 100)
     assert (known.first_day, known.daily_mean, prior(known, 40)) == (100, None, COLD_PRIOR)
@@ -217,24 +213,24 @@ def test_a_service_without_a_complete_day_is_cold() -> None:
 
 def test_the_mean_is_that_of_the_last_four_weeks_with_storms_cut() -> None:
     totals = dict.fromkeys(range(100, 160), 20) | {150: 20_000}
-    known = service_history(hours_of_days(totals), 160)
+    known = service_history(totals, 160)
     assert known.daily_mean == pytest.approx((27 * 20 + 64) / 28)
     assert prior(known, 40) == pytest.approx(known.daily_mean / 40)
 
 
 def test_a_silent_day_where_many_were_expected_is_a_gap() -> None:
     totals = dict.fromkeys(range(100, 110), 20) | dict.fromkeys(range(112, 115), 20)
-    known = service_history(hours_of_days(totals), 115)
+    known = service_history(totals, 115)
     assert known.gaps == {110, 111}
     assert known.daily_mean == 20
 
 
 def test_a_silent_day_of_a_quiet_service_is_just_quiet() -> None:
-    assert not service_history(hours_of_days({100: 2, 101: 3, 105: 2}), 106).gaps
+    assert not service_history({100: 2, 101: 3, 105: 2}, 106).gaps
 
 
 def test_what_comes_later_than_a_day_is_not_known_on_it() -> None:
-    assert service_history(hours_of_days({100: 20, 101: 9_999}), 101).daily_mean == 20
+    assert service_history({100: 20, 101: 9_999}, 101).daily_mean == 20
 
 
 def test_a_baseline_without_history_begins_today() -> None:

@@ -30,11 +30,18 @@ class Counts:
     def __init__(self, hours: dict[int, int]) -> None:
         self.hours = hours
 
-    def service_hours(self, service: str, before_hour: int) -> dict[int, int]:
-        return {hour: n for hour, n in self.hours.items() if hour < before_hour and service == "power"}
+    def service_hours(self, service: str, from_hour: int, before_hour: int) -> dict[int, int]:
+        return {hour: n for hour, n in self.hours.items() if from_hour <= hour < before_hour and service == "power"}
+
+    def service_days(self, service: str, before_day: int) -> dict[int, int]:
+        return by_day(self.service_hours(service, 0, before_day * 24))
 
     def regions_by_kind(self) -> dict[str, int]:
         return {"postal_code": 2}
+
+
+def by_day(hours: dict[int, int]) -> dict[int, int]:
+    return {day: sum(n for hour, n in hours.items() if hour // 24 == day) for day in {hour // 24 for hour in hours}}
 
 
 def weeks(number: int, *, silent: range = range(0)) -> dict[int, int]:
@@ -195,8 +202,8 @@ def test_deaf_days_say_nothing_about_the_mean_of_a_service() -> None:
     hours = {(FIRST + day) * 24 + hour: 2 for day in range(10) for hour in range(24)}
     deaf = range((FIRST + 9) * 24 + 4, (FIRST + 9) * 24 + 24)
     heard = {hour: n for hour, n in hours.items() if hour not in deaf}
-    assert service_history(heard, FIRST + 10).daily_mean == pytest.approx(44)
-    assert service_history(heard, FIRST + 10, ((deaf.start, deaf.stop),)).daily_mean == 48
+    assert service_history(by_day(heard), FIRST + 10).daily_mean == pytest.approx(44)
+    assert service_history(by_day(heard), FIRST + 10, ((deaf.start, deaf.stop),)).daily_mean == 48
 
 
 def test_silent_hours_do_not_bend_the_shape() -> None:

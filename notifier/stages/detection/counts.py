@@ -15,6 +15,7 @@ from notifier.storage.repositories import baselines, detector
 
 NOWHERE = ("", "", None)  # a region that there is not
 DAYS_OF_CELLS = 100  # whose days are looked up together: up to 400 rows each
+NEW_DAYS_OF_CELLS = 1_000  # the same, where a level goes on from settled sums: a few rows each
 
 
 class Regions:
@@ -58,7 +59,7 @@ class StoredCounts:
     def __init__(self, tx: Transaction, regions: Regions) -> None:
         self._tx, self._regions = tx, regions
         self._levels: dict[CellKey, Level | None] = {}
-        self._announced: defaultdict[str, list[CellKey]] = defaultdict(list)  # by service, the next one last
+        self._announced: defaultdict[tuple[str, bool], list[CellKey]] = defaultdict(list)  # the next one last
         self._days: dict[tuple[CellKey, int, int], Mapping[int, int]] = {}  # until they are asked for
 
     def expect(self, cells: Sequence[CellKey]) -> None:
@@ -66,11 +67,16 @@ class StoredCounts:
         self._levels.update(dict.fromkeys(cells))
         self._levels.update(baselines.levels(self._tx, cells))
         for cell in reversed(cells):
-            self._announced[cell.service].append(cell)
+            level = self._levels[cell]
+            self._announced[cell.service, level is not None and level.settled is not None].append(cell)
 
-    def service_hours(self, service: str, before_hour: int) -> Mapping[int, int]:
-        """Return the complaints of a service by local hour, before an hour."""
-        return baselines.service_hours(self._tx, service, before_hour)
+    def service_days(self, service: str, before_day: int) -> Mapping[int, int]:
+        """Return the complaints of a service by local day, before a day."""
+        return baselines.service_days(self._tx, service, before_day)
+
+    def service_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[int, int]:
+        """Return the complaints of a service by local hour, from one hour and before another."""
+        return baselines.service_hours(self._tx, service, from_hour, before_hour)
 
     def regions_by_kind(self) -> Mapping[str, int]:
         """Return how many regions there are of each kind."""
@@ -88,21 +94,30 @@ class StoredCounts:
         """Return the complaints of a cell by local day."""
         wanted = key, first_day, before_day
         if wanted not in self._days:
-            cells = [key, *self._take_without(key, before_day - 1)]
-            found = baselines.days_of_cells(self._tx, cells, first_day, before_day)
-            self._days.update({(cell, first_day, before_day): days for cell, days in found.items()})
+            since = {key: first_day, **self._since_of_others(key, first_day, before_day - 1)}
+            found = baselines.days_of_cells(self._tx, since, before_day)
+            self._days.update({(cell, since[cell], before_day): days for cell, days in found.items()})
         return self._days.pop(wanted)
 
-    def _take_without(self, key: CellKey, through_day: int) -> list[CellKey]:
-        """Return the next announced cells of the same service whose stored level does not reach a day."""
-        announced = self._announced[key.service]
-        cells: list[CellKey] = []
-        while announced and len(cells) < DAYS_OF_CELLS:
+    def _since_of_others(self, key: CellKey, first_day: int, through_day: int) -> dict[CellKey, int]:
+        """Return the next announced cells of the same service that are asked for in the same way, and since when.
+
+        Where this one goes on from its settled sums, so do the others that have some, each from its own; where it does
+        not, all its days were weighed anew, and they do not either. A guess that is wrong costs a statement.
+        """
+        level = self._levels.get(key)
+        settled = None if level is None else level.settled
+        goes_on = settled is not None and first_day == settled.through_day + 1
+        announced = self._announced[key.service, settled is not None]
+        since: dict[CellKey, int] = {}
+        while announced and len(since) < (NEW_DAYS_OF_CELLS if goes_on else DAYS_OF_CELLS):
             other = announced.pop()
             level = self._levels[other]
-            if other != key and (level is None or level.through_day != through_day):
-                cells.append(other)
-        return cells
+            if other == key or (level is not None and level.through_day == through_day):
+                continue
+            its_own = level.settled if goes_on and level is not None else None
+            since[other] = first_day if its_own is None else its_own.through_day + 1
+        return since
 
     def level(self, key: CellKey) -> Level | None:
         """Return the level of a cell that was last put into force and stored."""

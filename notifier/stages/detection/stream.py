@@ -35,6 +35,8 @@ from notifier.storage.repositories import detector
 from notifier.storage.views import CellScore
 
 BATCH = 500  # complaints between two saves of the position
+FIRST_OF_DAY = 50  # of a new local day: each may ask for levels that are made from 400 days
+LONG_LOOK = 0.5  # seconds; after a longer one, the next look is at fewer complaints
 AFTER_AN_ERROR = 2.0  # real seconds before the next try
 GATHER_SECONDS = 0.05  # complaints are looked at this much later at most: each look costs a commit of its position
 
@@ -64,6 +66,7 @@ class Detection:
         self._lock = asyncio.Lock()  # one at a time: the stream, a rebuild, a new baseline
         self._stale = True  # memory must be made again before the next batch
         self._position = 0
+        self._at_once = BATCH  # complaints in the next look
         self._surveillance = self._empty()
         for outcome in ("ok", "failed"):
             metrics.job_runs.labels("detection", outcome)
@@ -100,7 +103,10 @@ class Detection:
             if self._stale:
                 await self._rebuild()
             self._stale = True  # until what is in memory is also in the store
+            began = self._clock.monotonic()
             batch = await self._database.read(self._decide)
+            is_long = self._clock.monotonic() - began > LONG_LOOK
+            self._at_once = max(self._at_once // 2, 1) if is_long else self._at_once * 2
             opened: list[Opened] = []
             if batch.position != batch.after:
                 opened = await self._database.write(lambda tx: self._save(tx, batch))
@@ -113,8 +119,11 @@ class Detection:
         now = self._clock.now()
         counts = StoredCounts(tx, self._regions)
         self._surveillance.detector.ignore_before(detector.ended_since(tx, now - SPAN))
-        complaints = detector.counted_after(tx, self._position, BATCH)
-        more = len(complaints) == BATCH
+        at_once = self._at_once = min(self._at_once, BATCH)
+        complaints = detector.counted_after(tx, self._position, at_once)
+        more = len(complaints) == at_once
+        if len(complaints) > FIRST_OF_DAY and self._begins_day(complaints[0].counted.at_us):
+            complaints, more, self._at_once = complaints[:FIRST_OF_DAY], True, FIRST_OF_DAY
         newest = complaints[-1].counted.position if more else detector.newest_position(tx)
         batch = Batch(after=self._position, position=max(newest, self._position), more=more)
         self._regions.expect(tx, (region_id for one in complaints for region_id in one.counted.regions))
@@ -133,6 +142,9 @@ class Detection:
             begun = self._surveillance.baseline.day
         batch.changes = self._surveillance.take_changes()
         return batch
+
+    def _begins_day(self, at_us: int) -> bool:
+        return self._local.day(at_us) > self._surveillance.baseline.day
 
     def _save(self, tx: Transaction, batch: Batch) -> list[Opened]:
         return save(

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from notifier.domain.complaint import ADDRESS_WITHIN, COUNTS_AGAIN_AFTER, UNVERIFIED_WITHIN, Strangers
+from notifier.domain.complaint import ADDRESS_WITHIN, COUNTS_AGAIN_AFTER, UNVERIFIED_WITHIN, NotCounted, Strangers
 from notifier.storage.database import Transaction
 from notifier.storage.instants import MICROSECOND, from_json, to_micros
-from notifier.storage.repositories import complaints
+from notifier.storage.repositories import baselines, complaints
 from notifier.storage.repositories.complaints import Counts, StoredComplaint
 from notifier.storage.sets import look_up
 
@@ -162,6 +162,8 @@ class Batch:
         """Write what was added, in order."""
         complaints.insert(self._tx, self._new)
         complaints.add_counts(self._tx, self._counts)
+        if any(one.not_counted is NotCounted.HISTORY for one in self._new):
+            baselines.unsettle(self._tx, self._counts.cell_days)
 
 
 # CROSS JOIN keeps SQLite from reading the table before the keys.

@@ -244,6 +244,12 @@ def upgrade() -> None:
         sa.Column("level_sum", sa.Float(), nullable=False),
         sa.Column("level_weight", sa.Float(), nullable=False),
         sa.Column("daily_mean", sa.Float(), nullable=False),
+        sa.Column("settled_through_day", sa.Integer(), nullable=True),
+        sa.Column("settled_first_day", sa.Integer(), nullable=True),
+        sa.Column("settled_sum", sa.Float(), nullable=True),
+        sa.Column("settled_long_sum", sa.Float(), nullable=True),
+        sa.Column("settled_complaints", sa.BigInteger(), nullable=True),
+        sa.Column("settled_fingerprint", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_baselines_region_id")),
         sa.PrimaryKeyConstraint("region_id", "service", name=op.f("pk_baselines")),
     )
