@@ -1,4 +1,4 @@
-"""`notifier db`: bring the database to the newest schema, copy it, or make it a copy again.
+"""`notifier db`: bring the database to the newest schema, copy it, make it a copy again, or rename a region in it.
 
 The daemon does not have to run; a backup is made while it does.
 """
@@ -23,7 +23,7 @@ CONFIG = click.option(
 
 @click.group("db")
 def db() -> None:
-    """Upgrade, inspect, back up or restore the database."""
+    """Upgrade, inspect, back up or restore the database, or rename a region."""
 
 
 @db.command("upgrade")
@@ -120,6 +120,44 @@ def restore(source: Path, file: Path | None) -> None:
     click.echo(
         "everything is paused: what left after the copy was made may leave again. Go on with: notifier resume-all"
     )
+
+
+@db.command("rename-region")
+@click.argument("old", metavar="KIND:OLD")
+@click.argument("new", metavar="NEW")
+@CONFIG
+def rename_region(old: str, new: str, file: Path | None) -> None:
+    """Give a region another code; it keeps its history and its sites.
+
+    Refused while a daemon runs on the database. Do it before the import
+    that brings the new code: an import makes a code it does not know a
+    new region, and two regions cannot become one. A region that is named
+    in the configuration (regions.named) is renamed there, too.
+
+    Example: notifier db rename-region node:N-118 N-118A
+    """
+    from datetime import UTC, datetime
+
+    from notifier.cli import printing
+    from notifier.domain.actor import DAEMON
+    from notifier.domain.errors import NotifierError
+    from notifier.domain.numbering import NumberingPlan
+    from notifier.domain.region import RegionKinds
+    from notifier.settings import load
+    from notifier.storage.opening import store_at
+    from notifier.storage.repositories.renaming import rename
+
+    try:
+        config = load(file, os.environ)
+        plan = NumberingPlan((overlay.name, overlay.codes) for overlay in config.regions.overlays)
+        kinds = RegionKinds(config.regions.kinds, country=config.regions.country, plan=plan)
+        before = kinds.parse(old)
+        after = kinds.key(before.kind, new)
+        with store_at(config.storage.url).daemon(migrate=False) as database:
+            sites = database.write_now(lambda tx: rename(tx, before, after, now=datetime.now(UTC), actor=DAEMON))
+    except NotifierError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{before} is {after} now, with {printing.plural(sites, 'site')} and its history")
 
 
 def _store(file: Path | None) -> "Store":
