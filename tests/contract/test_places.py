@@ -112,6 +112,12 @@ async def test_codes_that_fail_together_are_one_incident_and_all_of_them_are_the
     assert desk.incidents() == [(1, "Springfield", "suspected")]
 
 
+async def test_one_caller_in_the_next_code_is_not_told_that_it_is_out(desk: Desk) -> None:
+    await call(desk, *of_code("94110", 12), *of_code("94112", 12), "94114-1-1", *of_code("94110", 2, first=9))
+    assert desk.incidents() == [(1, "94110, 94112", "suspected")]
+    assert [said["now_also"] for _, said in timeline(desk, "now_also")] == ["94112"]
+
+
 async def test_strangers_do_not_move_a_place(database: Database, desk: Desk) -> None:
     many = replace(desk.config, detection=replace(desk.config.detection, unverified_at_most=50))
     desk.intake = Intake(database, many, desk.clock, desk.queue, desk.metrics)

@@ -19,7 +19,7 @@ from notifier.storage.repositories import surroundings
 
 KNOWN_FOR = timedelta(hours=1)  # how many sites a region has is not counted more often
 PARTS_LISTED = 20_000  # sites of a region whose parts are looked up; of a wider one their number is estimated
-LISTED_AT_ONCE = 100_000  # sites of all such regions of one decision, those with the most callers first
+LISTED_AT_ONCE = 50_000  # sites of all such regions of one decision, those with the most callers first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
