@@ -57,7 +57,8 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
         ]
     )
     if preview.waits:
-        going, waiting = sum(preview.now.values()), sum(each.messages for each in preview.waits)
+        going = sum(preview.now.values())
+        waiting = sum(each.messages for each in preview.waits) + sum(preview.capped.values())
         printing.line(f"{number(going)} hear now, {number(waiting)} get the newest at release.")
     _warn(preview, moment)
 
