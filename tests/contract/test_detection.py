@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.incident import DismissReason, IncidentState
 from notifier.domain.local_time import LocalTime
 from notifier.domain.playbook import Mode
@@ -11,6 +12,7 @@ from notifier.stages.detection.people import dismiss_quiet
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import incidents
+from tests.broadcasts import broadcast
 from tests.complaint_desk import NOON, SYSTEM, Desk, request
 
 HOUR = timedelta(hours=1)
@@ -179,6 +181,17 @@ async def test_what_was_certain_does_not_subside_for_a_day_and_then_says_that_no
     ]
     assert "certain, and nobody judged it within 24 h" in events[1]["detail"]
     assert desk.rows("SELECT dismiss_reason FROM incidents WHERE id = 1")[0]["dismiss_reason"] == "subsided"
+
+
+async def test_what_waits_for_a_second_person_does_not_subside(desk: Desk) -> None:
+    await outage(desk)
+    waiting = broadcast(desk.database, 1, state=BroadcastState.AWAITING_APPROVAL, started=False)
+    desk.clock.at += 25 * HOUR
+    await desk.detection.dismiss_subsided()
+    assert desk.incidents()[0][2] == "suspected"
+    desk.database.write_now(lambda tx: tx.run("UPDATE broadcasts SET state = 'cancelled' WHERE id = :id", id=waiting))
+    await desk.detection.dismiss_subsided()
+    assert desk.incidents()[0][2] == "dismissed"
 
 
 async def test_what_was_certain_subsides_later_still_where_the_playbook_says_so(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from notifier.domain.incident import DismissReason
 from notifier.stages.detection.counts import Regions
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.queries.needs.suspicions import waits_for_approval
 from notifier.storage.repositories import detector, incidents
 from notifier.storage.repositories.evidence import UNJUDGED, is_certain
 from notifier.storage.views import CellScore
@@ -41,7 +42,8 @@ def highest(cells: Detector, regions: Regions, thresholds: Thresholds, *, now: d
 def dismiss_quiet(tx: Transaction, by_time: Mapping[timedelta, Sequence[str]], now: datetime) -> list[int]:
     """Dismiss the suspected incidents of services without new evidence for a time, and return them.
 
-    One that has been certain is kept for a day; then the timeline says that nobody judged it.
+    One that has been certain is kept for a day; then the timeline says that nobody judged it. One that a person has
+    confirmed, and another has to approve, waits for that.
     """
     waiting = detector.waiting_since(tx)
     if waiting is not None and now - waiting > BEHIND:
@@ -51,6 +53,8 @@ def dismiss_quiet(tx: Transaction, by_time: Mapping[timedelta, Sequence[str]], n
         kept_for = max(subsides_after, UNJUDGED_AFTER)
         long_quiet = set(detector.quiet_since(tx, services, now - kept_for))
         for incident_id in detector.quiet_since(tx, services, now - subsides_after):
+            if waits_for_approval(tx, incident_id):
+                continue  # somebody has judged it, and a second person is asked
             if is_certain(tx, incident_id):
                 if incident_id not in long_quiet:
                     continue

@@ -23,7 +23,7 @@ AGAIN_FROM = 3  # customers
 def undecided(tx: Transaction) -> Iterator[StoredIncident]:
     """Return the suspected incidents that nobody has decided on; counts nothing."""
     for incident in incidents.with_state(tx, IncidentState.SUSPECTED):
-        if not _waits_for_approval(tx, incident.id):
+        if not waits_for_approval(tx, incident.id):
             yield incident
 
 
@@ -56,7 +56,7 @@ def suspected(tx: Transaction, zone: ZoneInfo, now: datetime) -> Iterator[Need]:
         )
 
 
-def _waits_for_approval(tx: Transaction, incident_id: int) -> bool:
+def waits_for_approval(tx: Transaction, incident_id: int) -> bool:
     """Tell whether a commander has confirmed it already, and another one is asked."""
     waiting = "SELECT 1 FROM broadcasts WHERE incident_id = :id AND state = 'awaiting_approval' LIMIT 1"
     return tx.scalar(waiting, id=incident_id) is not None
