@@ -182,13 +182,18 @@ def midnight(tx: Transaction, at: datetime) -> None:
     )
 
 
-def undo_midnight(tx: Transaction) -> None:
-    """Take the complaints of the night back, and what was decided about them."""
+def undo_midnight(tx: Transaction, state: str) -> None:
+    """Take the complaints of the nights back, and what was decided about them; `state` is the baseline's before."""
     day = _us(NOW) // DAY_US
     tx.run("DELETE FROM complaints WHERE correlation_id = 'night' AND effective_at > :now", now=_us(NOW))
-    tx.run("UPDATE baselines SET through_day = :before WHERE through_day = :day", day=day, before=day - 1)
     tx.run(
-        """UPDATE detector SET baseline_day = :day, position = (SELECT MAX(id) FROM complaints),
+        "UPDATE baselines SET through_day = :before, settled_through_day = NULL WHERE through_day >= :day",
+        day=day,
+        before=day - 1,
+    )
+    tx.run(
+        """UPDATE detector SET baseline_day = :day, state = :state, position = (SELECT MAX(id) FROM complaints),
                                newest_at = (SELECT MAX(effective_at) FROM complaints)""",
         day=day,
+        state=state,
     )

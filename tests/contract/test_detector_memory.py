@@ -9,6 +9,7 @@ import pytest
 
 from notifier.domain.detection import CellKey
 from notifier.domain.level import Level, Settled
+from notifier.stages.detection import stream
 from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
@@ -181,6 +182,44 @@ async def test_how_far_back_a_rebuild_looks_is_stored_with_the_position(desk: De
     await desk.decide()
     row = desk.database.read_now(detector.load)
     assert (row.position, row.newest_us) == (5, to_micros(NOON + HOUR - timedelta(minutes=5)))
+
+
+async def test_history_on_a_settled_day_is_learnt_with_the_next_level(desk: Desk) -> None:
+    await desk.complain("94110-1")
+    await desk.decide()
+    cells = [CellKey(row["region_id"], "power") for row in desk.rows("SELECT region_id FROM baselines ORDER BY 1")]
+    level = Level(through_day=TODAY, total=1.0, weight=1.0, daily_mean=1.0, settled=sums(Random(1)))  # noqa: S311
+    desk.database.write_now(lambda tx: baselines.save_levels(tx, dict.fromkeys(cells, level)))
+    await desk.complain("94110-2", at=NOON + HOUR)  # of today: changes nothing that is settled
+    assert {one.settled for one in _levels(desk, cells)} == {level.settled}
+    await desk.import_history([request(customer_id="94110-3", occurred_at=NOON - 90 * DAY)])
+    assert {one.settled for one in _levels(desk, cells)} == {None}
+    assert {one.total for one in _levels(desk, cells)} == {1.0}  # the one in force stays
+
+
+def _levels(desk: Desk, cells: Sequence[CellKey]) -> list[Level]:
+    return list(desk.database.read_now(lambda tx: baselines.levels(tx, cells)).values())
+
+
+async def test_the_first_looks_at_a_new_day_are_short_ones(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.complain("94110-1")
+    await desk.decide()
+    monkeypatch.setattr(stream, "FIRST_OF_DAY", 2)
+    await desk.complain(*(f"94112-{n}" for n in range(1, 9)), at=NOON + DAY)
+    looks = [desk.database.read_now(detector.load).position]
+    while await desk.detection.step():
+        looks.append(desk.database.read_now(detector.load).position)
+    assert looks[:3] == [1, 3, 7]  # two, four, and what is left
+
+
+async def test_after_a_long_look_the_next_one_is_at_half_as_many(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.complain(*(f"94110-{n}" for n in range(1, 9)))
+    monkeypatch.setattr(stream, "BATCH", 4)
+    monkeypatch.setattr(stream, "LONG_LOOK", -1.0)  # every look is long
+    looks = []
+    while await desk.detection.step():
+        looks.append(desk.database.read_now(detector.load).position)
+    assert looks == [4, 6, 7, 8]
 
 
 def in_memory(desk: Desk) -> float | None:

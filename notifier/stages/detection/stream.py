@@ -36,7 +36,7 @@ from notifier.storage.views import CellScore
 
 BATCH = 500  # complaints between two saves of the position
 FIRST_OF_DAY = 50  # of a new local day: each may ask for levels that are made from 400 days
-LONG_LOOK = 0.5  # seconds; after a longer one, the next look is at fewer complaints
+LONG_LOOK = 0.5  # seconds; after a longer one the next look is at fewer complaints, after one much shorter at more
 AFTER_AN_ERROR = 2.0  # real seconds before the next try
 GATHER_SECONDS = 0.05  # complaints are looked at this much later at most: each look costs a commit of its position
 
@@ -105,8 +105,11 @@ class Detection:
             self._stale = True  # until what is in memory is also in the store
             began = self._clock.monotonic()
             batch = await self._database.read(self._decide)
-            is_long = self._clock.monotonic() - began > LONG_LOOK
-            self._at_once = max(self._at_once // 2, 1) if is_long else self._at_once * 2
+            took = self._clock.monotonic() - began
+            if took > LONG_LOOK:
+                self._at_once = max(self._at_once // 2, 1)
+            elif took < LONG_LOOK / 4:
+                self._at_once *= 2
             opened: list[Opened] = []
             if batch.position != batch.after:
                 opened = await self._database.write(lambda tx: self._save(tx, batch))
