@@ -6,9 +6,10 @@ import pytest
 
 from notifier.domain.any_service import ANY
 from notifier.domain.incident import DismissReason
+from notifier.stages.detection import Explaining
 from notifier.storage.database import Database
 from notifier.storage.repositories import automatic, incidents
-from tests.complaint_desk import SYSTEM, Desk, request
+from tests.complaint_desk import SERVICES, SYSTEM, Desk, request
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -169,6 +170,19 @@ async def test_a_guess_is_never_certain_enough_to_be_confirmed_by_itself(desk: D
     assert {row["service"] for row in certain} == {ANY}
     candidate = desk.database.read_now(lambda tx: automatic.candidate(tx, 1, 30, now=desk.clock.at, certain=15.5))
     assert candidate.grade == ""
+
+
+async def test_it_is_explained_as_what_it_is(desk: Desk) -> None:
+    await tell(desk, ("1", "power"), ("1", "water"), ("2", "internet"), ("3", "water"), ("4", "power"))
+    made = Explaining(desk.database, desk.config, desk.clock, dict.fromkeys(SERVICES, desk.playbook))
+    for explained in (await made.cell("94110", "any", named=False), await made.incident(1, named=False)):
+        assert explained.cell is not None
+        assert (explained.cell.region, explained.cell.service) == ("postal_code 94110", ANY)
+        assert explained.cell.not_counted == {"repeat": 1}
+    stored = desk.rows("SELECT score, observed FROM evidence ORDER BY id LIMIT 1")[0]
+    (window,) = [each for each in explained.cell.windows if each.kind == "most_surprising"]
+    assert window.observed == stored["observed"] == 3
+    assert explained.cell.grade == "likely"
 
 
 async def test_its_place_is_that_of_its_customers_whatever_they_name(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain import explanation
+from notifier.domain.any_service import ANY
 from notifier.domain.cell import Window
 from notifier.domain.complaint import Region
 from notifier.domain.detection import CellKey
@@ -56,7 +57,9 @@ class Explaining:
 
         `named`: the customers who complained are named.
         """
-        if service not in self._services:
+        if service == "any" and len(self._services) > 1 and service not in self._services:
+            service = ANY
+        if service not in (*self._services, ANY):
             raise InvalidInput(
                 f"there is no service '{service}'{nearest(service, self._services)}",
                 field="service",
@@ -97,7 +100,7 @@ class Explaining:
         """Return why this cell opens nothing, whatever it shows."""
         if region.kind not in self._watched:
             return [f"Regions of the kind {label(region.kind)} are not watched (regions.watched)."]
-        if self._playbooks[service].mode is Mode.OBSERVE:
+        if service != ANY and self._playbooks[service].mode is Mode.OBSERVE:
             return [f"The playbook of {service} only observes: evidence opens no incident."]
         return []
 
@@ -115,7 +118,7 @@ class Explaining:
         since: dict[str, int] = {}
         view, words = None, [f"It was opened by {row['opened_by']}: no complaints were evidence for it."]
         if leading is not None and leading.evidence is not None:
-            evidence, key = leading.evidence, CellKey(leading.region_id, row["service"])
+            evidence, key = leading.evidence, CellKey(leading.region_id, leading.service or row["service"])
             at_us = to_micros(evidence.at)
             moment = moments.at(key, leading.label, at_us, leading.position)
             view = self._view(tx, moment, until_us=max(now_us, at_us), named=named, stream=position)
@@ -157,7 +160,7 @@ class Explaining:
         callers = [_caller(each, window_from, named=named) for each in complaints]
         plotted = Stretch(since_us=at_us - PERIOD_US, until_us=until_us, position=stream or moment.position)
         times = sorted(time_us for time_us, _ in explain.counted(tx, moment.key, plotted))
-        steps = explanation.steps(times, moment.cell.shape, moment.per_hour, plotted.since_us, until_us)
+        steps = explanation.steps(times, moment.cell.shape, moment.cell.per_hour, plotted.since_us, until_us)
         evidence = found.evidence
         return CellExplained(
             region=moment.label,
@@ -232,7 +235,7 @@ def _since(moments: Moments, opened: Moment, more: int, now_us: int, position: i
 
 def _region(moments: Moments, service: str, first: FirstEvidence, now_us: int, position: int) -> RegionExplained:
     at_us = now_us if first.evidence is None else max(now_us, to_micros(first.evidence.at))
-    moment = moments.at(CellKey(first.region_id, service), first.label, at_us, position)
+    moment = moments.at(CellKey(first.region_id, first.service or service), first.label, at_us, position)
     shown, evidence = moment.found.shown, moment.found.evidence
     return RegionExplained(
         region=first.label,

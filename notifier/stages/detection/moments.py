@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from notifier.config import Config
 from notifier.domain import explanation
+from notifier.domain.any_service import ANY, HANDICAP, Part, together
 from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell
 from notifier.domain.detection import CellKey, CountedComplaint, Thresholds
 from notifier.domain.explanation import Needed, Surprise
@@ -56,6 +57,7 @@ class Moments:
 
     def __init__(self, tx: Transaction, config: Config, playbooks: Mapping[str, Playbook]) -> None:
         self._tx, self._playbooks = tx, playbooks
+        self._services = tuple(service.name for service in config.services)
         self._watched = ranks(config.regions.kinds, config.regions.watched)
         self._thresholds = Thresholds(likely=config.detection.likely, certain=config.detection.certain)
         self._local = LocalTime(config.regions.time_zone)
@@ -67,6 +69,8 @@ class Moments:
 
     def at(self, key: CellKey, label: str, at_us: int, position: int) -> Moment:
         """Return a cell as it was; `label` is its region as people are shown it."""
+        if key.service == ANY:
+            return self._of_any_service(key, label, at_us, position)
         day = self._local.day(at_us)
         surveillance = self._surveillance(key.service, day)
         level = surveillance.level(self._counts, key)
@@ -93,6 +97,42 @@ class Moments:
             per_hour=level.per_hour,
             needed=needed,
             found=explanation.surprise(cell, at_us, needed),
+        )
+
+    def _of_any_service(self, key: CellKey, label: str, at_us: int, position: int) -> Moment:
+        """Return the cell of a region and any service; what is needed is that of the service most named lately."""
+        stretch = Stretch(since_us=at_us - KEEP_US, until_us=at_us, position=position)
+        ended = detector.ended_since(self._tx, to_instant(at_us - SPAN_US))
+        day, parts, named, since_us = self._local.day(at_us), [], {}, BEGINNING_US
+        for service in self._services:
+            cell = CellKey(key.region_id, service)
+            times = [each for each, verified in explain.counted(self._tx, cell, stretch) if verified]
+            surveillance = self._surveillance(service, day)
+            if times or surveillance.baseline.history(service).daily_mean is not None:
+                level = surveillance.level(self._counts, cell)
+                parts.append(Part(surveillance.detector.shape(service), level.per_hour, level.daily_mean))
+            named[service] = sum(each > at_us - SPAN_US for each in times)
+            if ended.get(cell, BEGINNING_US) <= at_us:
+                since_us = max(since_us, ended.get(cell, BEGINNING_US))
+        most = max(named, key=lambda service: named[service])
+        made = together((each for each, _ in explain.counted(self._tx, key, stretch)), parts, self._local, day)
+        surge = self._surge(most, at_us, position)
+        needed = Needed(
+            thresholds=self._thresholds,
+            customers_at_least=self._wanted(most),
+            since_us=since_us,
+            bonus=surge.bonus - HANDICAP,
+            places=surge.places_beside(key.region_id),
+        )
+        return Moment(
+            key=key,
+            label=label,
+            at_us=at_us,
+            position=position,
+            cell=made,
+            per_hour=sum(part.per_hour for part in parts),
+            needed=needed,
+            found=explanation.surprise(made, at_us, needed),
         )
 
     def _wanted(self, service: str) -> int:

@@ -7,6 +7,7 @@ may count in a city and, its reporter having called before, be a repeat in a pos
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from notifier.domain.any_service import ANY
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import CellKey, CountedComplaint
 from notifier.storage.database import Row, Transaction
@@ -51,13 +52,14 @@ class FirstEvidence:
     role: str  # "" when the region is not part of it any more
     position: int
     evidence: EvidenceView | None
+    service: str = ""  # of the cell that showed it; "" without evidence
 
 
 def counted(tx: Transaction, cell: CellKey, stretch: Stretch) -> list[tuple[int, bool]]:
     """Return (time, verified) of the complaints that are evidence in a cell, in the order of the stream."""
     rows = tx.tuples(
         f"""SELECT c.effective_at, c.verified FROM complaints AS c
-            WHERE c.not_counted IS NULL AND {_IN_STRETCH} AND {_holds("counted_regions")} ORDER BY c.id""",
+            WHERE {_WHY_NOT} = '' AND {_IN_STRETCH} AND {_holds("counted_regions")} ORDER BY c.id""",
         **_values(cell, stretch),
     )
     return [(int(at_us), bool(verified)) for at_us, verified in rows]
@@ -162,6 +164,7 @@ def first_evidence(tx: Transaction, incident_id: int) -> list[FirstEvidence]:
             role=row["role"] or "",
             position=row["position"],
             evidence=evidence_view(row),
+            service=row["service"],
         )
         for row in rows
     ]
@@ -178,7 +181,7 @@ def first_evidence(tx: Transaction, incident_id: int) -> list[FirstEvidence]:
     ]
 
 
-_IN_STRETCH = """c.service = :service AND c.effective_at >= :since AND c.effective_at <= :until
+_IN_STRETCH = f"""(c.service = :service OR :service = '{ANY}') AND c.effective_at >= :since AND c.effective_at <= :until
                  AND c.id > :after AND c.id <= :position"""
 
 
@@ -188,6 +191,9 @@ def _holds(column: str) -> str:
 
 
 _WHY_NOT = f"""CASE WHEN c.not_counted IS NOT NULL THEN c.not_counted
+                    WHEN :service = '{ANY}' AND c.verified = 0 THEN '{NotCounted.UNVERIFIED_CAP}'
+                    WHEN :service = '{ANY}' AND c.named_before IS NOT NULL AND {_holds("named_before")}
+                    THEN '{NotCounted.REPEAT}'
                     WHEN {_holds("counted_regions")} THEN '' ELSE '{NotCounted.REPEAT}' END"""
 
 
