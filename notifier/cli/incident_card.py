@@ -5,6 +5,7 @@ What is printed first is what a commander acts on: what, where, since when, how 
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import click
 
@@ -257,7 +258,7 @@ def happened(entry: TimelineEntry, moment: Moment) -> str:
 
 def _seen(entry: TimelineEntry) -> str:
     """Return what was evidence where: `postal code 94110: 20 people in 11 min, 1.3 expected: certain`."""
-    detail = entry.detail
+    detail: dict[str, Any] = entry.detail
     lasted = timedelta(seconds=detail["seconds"])
     said = seen(detail["observed"], lasted, detail["expected"], words(detail["grade"]))
     return f"{printing.region(detail['region'])}: {said}"
