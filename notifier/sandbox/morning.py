@@ -173,11 +173,17 @@ class Morning:
         await self._until_told(incident, 4)
 
     async def _restore(self, incident: int) -> None:
-        """Restore service, hold the news in case it drops again, and hear from one for whom it is not back."""
-        self._screen.heading("The light comes back")
+        """Restore a part, then the rest, each held in case it drops again; and hear from one for whom it is not back."""
+        self._screen.heading("The light comes back, in one part before the other")
         await self._wait(PAUSE)
+        first, *others = self._outage.codes
+        if others:
+            await self._type("restored", str(incident), "--part", f"{self._outage.kind}:{first}", "--no-wait")
+            await self._until_told(incident, UPDATES)
+            self._screen.line("the others keep the time they were given", at=self._now())
+            await self._wait(PAUSE)
         await self._type("restored", str(incident), "--no-wait")
-        await self._until_told(incident, UPDATES)
+        await self._until_told(incident, UPDATES + bool(others))
         number = self._people.somebody("en", texts=UPDATES - BY_NIGHT)
         self._screen.line("somebody texts back: OUT", at=self._now())
         self._show_text("and hears", await self._people.say(number, "OUT"))
