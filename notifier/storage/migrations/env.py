@@ -5,7 +5,7 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection, create_engine, inspect, pool
 
-from notifier.storage.append_only import statements
+from notifier.storage.append_only import APPEND_ONLY, statements
 from notifier.storage.schema import metadata
 
 url = context.config.get_main_option("sqlalchemy.url") or ""
@@ -16,7 +16,7 @@ def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, transaction_per_migration=True)
     with context.begin_transaction():
         context.run_migrations()
-    if context.config.cmd_opts is None and "alembic_version" in inspect(connection).get_table_names():
+    if set(APPEND_ONLY) <= set(inspect(connection).get_table_names()):
         for statement in statements(connection.dialect.name):
             connection.exec_driver_sql(statement)
         connection.commit()

@@ -19,7 +19,10 @@ FORGOTTEN = "forgotten:"  # how the reference of a forgotten customer begins
 
 _BUSY = (
     ("a message is being handed over; try again in a minute", "n.state = 'sending'"),
-    ("a message is in doubt; settle it first (`notifier broadcasts held`)", "n.state = 'in_doubt' OR n.state = 'held'"),
+    (
+        "a message is in doubt; settle it first (`notifier notifications resend` or `abandon`)",
+        "n.state = 'in_doubt' OR n.state = 'held'",
+    ),
 )
 _THEIR_MESSAGES = """
 SELECT n.id FROM notifications n JOIN theirs t ON t.id = n.contact_point_id
