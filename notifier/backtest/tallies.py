@@ -57,6 +57,10 @@ class Tallies:
         """Return the complaints of a service by local hour, also of other hours than those asked for."""
         return self._hours.get(service, {})
 
+    def source_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[str, Mapping[int, int]]:  # noqa: ARG002
+        """Return nothing: a file does not say from where its complaints came."""
+        return {}
+
     def regions_by_kind(self) -> Mapping[str, int]:
         """Return how many regions of each kind have been complained about."""
         return self._of_kind

@@ -76,10 +76,10 @@ class Baseline:
 
 def _heard(history: ServiceHistory, shape: Shape, weight_of: Mapping[int, float]) -> dict[int, float] | None:
     """Return which part of a day was heard, of the days on which the feed was broken for some hours."""
-    if not history.silent:
+    if not history.silent and not history.missed:
         return None
     missed: dict[int, float] = {}
-    for hour in history.silent_hours():
-        day = hour // HOURS_PER_DAY
-        missed[day] = missed.get(day, 0.0) + (shape.until_hour(hour + 1) - shape.until_hour(hour)) / HOURS_PER_DAY
+    for hour, share in sorted((dict.fromkeys(history.silent_hours(), 1.0) | history.missed_shares()).items()):
+        day, weight = hour // HOURS_PER_DAY, shape.until_hour(hour + 1) - shape.until_hour(hour)
+        missed[day] = missed.get(day, 0.0) + share * weight / HOURS_PER_DAY
     return {day: 1 - part / weight_of[day] for day, part in missed.items() if weight_of.get(day, 0.0) > 0}

@@ -16,12 +16,13 @@ from notifier.domain.feed import (
     WEEKS_AT_LEAST,
     Silence,
     broken,
+    missed_sources,
     patience,
     quiet_stretches,
     without_filled,
 )
 from notifier.domain.local_time import HOURS_PER_DAY, US_PER_DAY, LocalTime
-from notifier.domain.service_history import HISTORY_DAYS_AT_MOST, ServiceHistory, service_history
+from notifier.domain.service_history import HISTORY_DAYS_AT_MOST, Missed, ServiceHistory, service_history
 from notifier.domain.shape import Shape, shape_weights
 
 NO_DAY = -1  # no local day has begun
@@ -38,12 +39,17 @@ class StoredHistory(msgspec.Struct, frozen=True, kw_only=True):
     through_day: int  # the last day that is known
     complaints: int  # counted up to then
     silent: tuple[tuple[int, int], ...] = ()  # stretches of local hours in which the feed was broken
+    missed: tuple[Missed, ...] = ()  # stretches in which one source of several was silent
     patience: float | None = None  # complaints that may fail to come before it is taken for broken; None = not known
 
     def history(self) -> ServiceHistory:
         """Return it as decisions take it."""
         return ServiceHistory(
-            first_day=self.first_day, daily_mean=self.daily_mean, gaps=frozenset(self.gaps), silent=self.silent
+            first_day=self.first_day,
+            daily_mean=self.daily_mean,
+            gaps=frozenset(self.gaps),
+            silent=self.silent,
+            missed=self.missed,
         )
 
 
@@ -87,6 +93,10 @@ class PastCounts(Protocol):
         """Return the complaints of a service by local hour, from one hour and before another; it may hold others."""
         ...
 
+    def source_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[str, Mapping[int, int]]:
+        """Return the complaints of a service by source and local hour, without imported history."""
+        ...
+
     def regions_by_kind(self) -> Mapping[str, int]:
         """Return how many regions there are of each kind."""
         ...
@@ -118,13 +128,14 @@ def begin_day(
         oldest = min([day - LOOKED_BACK_DAYS, *(first // HOURS_PER_DAY for first, _ in silent)])
         hours = counts.service_hours(service, oldest * HOURS_PER_DAY, day * HOURS_PER_DAY)
         silent = without_filled(silent, hours)
-        history = service_history(days, day, silent)
+        missed = known.missed if known is not None else ()
+        history = service_history(days, day, silent, missed)
         weeks = (day - history.first_day) // 7
         if known is None or _past_changed(days, history, known):
             imported.append(service)
         if weeks > 0 and (service in imported or known is None or weeks != known.weeks):
             all_hours = counts.service_hours(service, history.first_day * HOURS_PER_DAY, day * HOURS_PER_DAY)
-            weights = shape_weights(all_hours, history.first_day, weeks, local, history.silent_hours())
+            weights = shape_weights(all_hours, history.first_day, weeks, local, history.not_learnt_hours())
             changed[service] = StoredShape(through_day=history.first_day + 7 * weeks - 1, weights=weights)
         allowed = None
         if weeks >= WEEKS_AT_LEAST and history.daily_mean is not None:
@@ -133,6 +144,10 @@ def begin_day(
             if shape is not None:
                 quiet = quiet_stretches(hours, through_day=day - 1, daily_mean=history.daily_mean, shape=shape)
                 allowed, silent = patience(quiet), tuple(sorted({*silent, *broken(quiet)}))
+                heard = counts.source_hours(service, (day - LOOKED_BACK_DAYS) * HOURS_PER_DAY, day * HOURS_PER_DAY)
+                missed = missed_sources(
+                    heard, hours, missed, through_day=day - 1, daily_mean=history.daily_mean, shape=shape
+                )
         histories[service] = StoredHistory(
             first_day=history.first_day,
             daily_mean=history.daily_mean,
@@ -141,6 +156,7 @@ def begin_day(
             through_day=day - 1,
             complaints=sum(days.values()),
             silent=tuple(each for each in silent if each[0] >= (day - HISTORY_DAYS_AT_MOST) * HOURS_PER_DAY),
+            missed=tuple(each for each in missed if each.until_hour >= (day - HISTORY_DAYS_AT_MOST) * HOURS_PER_DAY),
             patience=allowed,
         )
         if new := history.gaps - set(known.gaps if known is not None else ()):

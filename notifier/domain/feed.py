@@ -3,7 +3,7 @@
 In come the counts of a service by local hour, and the times of its complaints as they are decided. Out come silences:
 stretches in which nobody could be heard. They are no time at all to the baseline: they are not learnt from, and when
 complaints come again nothing is thought to have been quiet. One feed of several that stops is another matter: the
-service is still heard, and the source itself is missed (`domain/silence.py`).
+service is still heard. The source itself is missed (`domain/silence.py`), and of the baseline only its share.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from math import inf
 from typing import NamedTuple
 
 from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR, LocalTime
+from notifier.domain.service_history import Missed
 from notifier.domain.shape import Shape
 
 WEEKS_AT_LEAST = 4  # of history, before nights and weekends are known well enough to miss anybody
@@ -19,6 +20,9 @@ LOOKED_BACK_DAYS = 28
 DUE_AT_LEAST = 12.0  # complaints that did not come: by chance once in 160,000 stretches, were they independent
 LONGER_THAN_USUAL = 1.5  # times the second longest quiet stretch of four weeks; the longest may be a broken feed
 SHORTEST_US = US_PER_HOUR // 2
+NOTABLE = 0.1  # of the complaints of a service: with less, a source that is silent is not missed by the baseline
+SOURCE_DAYS_AT_LEAST = 14  # of four weeks on which a source was heard, before it is missed
+GONE_AFTER_HOURS = 7 * 24  # a source that is silent for longer has gone: what comes without it is usual
 KEPT_US = 3 * 24 * US_PER_HOUR  # longer ago a silence is part of no window and of no reference any more
 
 
@@ -72,6 +76,37 @@ def broken(quiet: Sequence[Quiet]) -> tuple[tuple[int, int], ...]:
     """Return the stretches of local hours in which the feed was broken."""
     limit = patience(quiet)
     return tuple((each.from_hour, each.until_hour) for each in quiet if each.due >= limit)
+
+
+def missed_sources(
+    by_source: Mapping[str, Mapping[int, int]],
+    hours: Mapping[int, int],
+    known: Iterable[Missed],
+    *,
+    through_day: int,
+    daily_mean: float,
+    shape: Shape,
+) -> tuple[Missed, ...]:
+    """Return the stretches of local hours in which one source of several was silent, with the share it usually brings.
+
+    The rule is that of a whole service, for the complaints that usually come from the source. `by_source` and `hours`
+    are counts of the last four weeks at least; what was known of earlier ones stays, and a share that was once taken.
+    """
+    first = (through_day + 1 - LOOKED_BACK_DAYS) * HOURS_PER_DAY
+    kept = [each for each in known if each.until_hour <= first]
+    shares = {(each.source, each.from_hour): each.share for each in known}
+    for source, heard in sorted(by_source.items()):
+        since = min(hour for hour in heard if hour >= first)
+        share = sum(heard.values()) / sum(number for hour, number in hours.items() if hour >= since)
+        if share < NOTABLE or len({hour // HOURS_PER_DAY for hour in heard}) < SOURCE_DAYS_AT_LEAST:
+            continue
+        quiet = quiet_stretches(heard, through_day=through_day, daily_mean=share * daily_mean, shape=shape)
+        kept += [
+            Missed(source, begin, until, shares.get((source, begin), share))
+            for begin, until in broken(quiet)
+            if until - begin <= GONE_AFTER_HOURS and any(hours.get(hour) for hour in range(begin, until))
+        ]
+    return tuple(sorted(kept))
 
 
 def without_filled(stretches: Iterable[tuple[int, int]], hours: Mapping[int, int]) -> tuple[tuple[int, int], ...]:

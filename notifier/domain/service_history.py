@@ -4,10 +4,10 @@ In come its complaints by local day up to the beginning of one. Out comes a `Ser
 are made from, and what a cell without a history of its own is thought to have.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from notifier.domain.local_time import HOURS_PER_DAY
 
@@ -20,6 +20,15 @@ DEAF_HOURS = 3  # of a broken feed, and a day says nothing about the mean of a s
 GAP_EXPECTED = 8.0  # a day without any complaint where this many were expected is a broken feed, not a quiet day
 
 
+class Missed(NamedTuple):
+    """A stretch of local hours in which one source of several was silent."""
+
+    source: str
+    from_hour: int
+    until_hour: int
+    share: float  # of the complaints of the service that it usually brings
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceHistory:
     """What is known of a service up to the beginning of a local day."""
@@ -29,19 +38,43 @@ class ServiceHistory:
     gaps: frozenset[int]  # days on which its feed was broken
     silent: tuple[tuple[int, int], ...] = ()  # stretches of local hours (from, until) in which it was, on other days
 
+    missed: tuple[Missed, ...] = ()  # stretches in which a part of it was
+
+    def missed_shares(self) -> dict[int, float]:
+        """Return which part of the complaints of a local hour was not heard, of those in which the rest was."""
+        shares: dict[int, float] = {}
+        for each in self.missed:
+            for hour in range(each.from_hour, each.until_hour):
+                shares[hour] = min(shares.get(hour, 0.0) + each.share, 1.0)
+        for hour in self.silent_hours():
+            shares.pop(hour, None)
+        return shares
+
+    def not_learnt_hours(self) -> frozenset[int]:
+        """Return every local hour that says nothing about the shape: nobody was heard, or not everybody."""
+        return self.silent_hours() | self.missed_shares().keys()
+
     def silent_hours(self) -> frozenset[int]:
         """Return every local hour in which the feed was broken on days that are no gaps."""
         return frozenset(hour for first, until in self.silent for hour in range(first, until))
 
 
-def service_history(days: Mapping[int, int], day: int, silent: tuple[tuple[int, int], ...] = ()) -> ServiceHistory:
+def service_history(
+    days: Mapping[int, int], day: int, silent: tuple[tuple[int, int], ...] = (), missed: tuple[Missed, ...] = ()
+) -> ServiceHistory:
     """Return the history of a service from its complaints by local day, as of the beginning of `day`.
 
     Storm days count at most 3 x the median day + 4. A day without any complaint is a gap when at least
     `GAP_EXPECTED` were expected by the days before it: silence of a feed is not zero complaints. Days with three or
-    more `silent` hours say nothing about the mean.
+    more `silent` hours say nothing about the mean, nor do those on which as much was `missed`.
     """
-    deaf = Counter(hour // HOURS_PER_DAY for first, until in silent for hour in range(first, until))
+    deaf: dict[int, float] = {}
+    for first, until in silent:
+        for hour in range(first, until):
+            deaf[hour // HOURS_PER_DAY] = deaf.get(hour // HOURS_PER_DAY, 0.0) + 1.0
+    for each in missed:
+        for hour in range(each.from_hour, each.until_hour):
+            deaf[hour // HOURS_PER_DAY] = deaf.get(hour // HOURS_PER_DAY, 0) + each.share
     first_day = min(days, default=day)
     gaps: set[int] = set()
     learnt: list[int] = []
@@ -49,10 +82,10 @@ def service_history(days: Mapping[int, int], day: int, silent: tuple[tuple[int, 
         total = days.get(of_day, 0)
         if total == 0 and learnt and _mean(learnt[-MEAN_DAYS:]) >= GAP_EXPECTED:
             gaps.add(of_day)
-        elif deaf[of_day] < DEAF_HOURS or not learnt:
+        elif deaf.get(of_day, 0) < DEAF_HOURS or not learnt:
             learnt.append(total)
     mean = _mean(learnt[-MEAN_DAYS:]) if learnt else None
-    return ServiceHistory(first_day=first_day, daily_mean=mean, gaps=frozenset(gaps), silent=silent)
+    return ServiceHistory(first_day=first_day, daily_mean=mean, gaps=frozenset(gaps), silent=silent, missed=missed)
 
 
 def _mean(totals: Sequence[int]) -> float:

@@ -359,6 +359,7 @@ service_hours = Table(  # complaints per service and local hour, over all region
     metadata,
     Column("service", Text, primary_key=True),
     Column("hour", Integer, primary_key=True),  # local hours since 1970-01-01T00
+    Column("source", Text, primary_key=True, server_default=""),  # "" = imported as history: nobody was listened to
     Column("complaints", Integer, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from notifier.domain.local_time import LocalTime
-from notifier.storage.database import Database
+from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries.needs import needs
 from notifier.storage.repositories import directory
@@ -253,3 +253,42 @@ async def test_a_backlog_after_an_outage_of_the_intake_feeds_the_baseline_and_op
     await desk.decide()
     assert desk.incidents() == []
     assert desk.rows("SELECT SUM(complaints) AS n FROM service_hours")[0]["n"] == 20
+
+
+# --- one feed of several --------------------------------------------------------------------------------------------
+
+
+def heard(desk: Desk, days: int, *, silent_on: int) -> None:
+    """Let two sources bring two complaints an hour each for some days; `web` is silent on one of them."""
+    today = LocalTime("America/Los_Angeles").day(to_micros(desk.clock.at))
+    region = desk.town.region(CODE)
+    rows: list[tuple[str, int, str, int]] = []
+    cells = []
+    for day in range(today - days, today):
+        sources = ("api",) if day == today - silent_on else ("api", "web")
+        rows += [("power", day * 24 + hour, source, 2) for hour in range(24) for source in sources]
+        cells.append((region, "power", day, 48 * len(sources)))
+
+    def store(tx: Transaction) -> None:
+        tx.insert_many("service_hours", ("service", "hour", "source", "complaints"), rows)
+        tx.insert_many("cell_days", ("region_id", "service", "day", "complaints"), cells)
+
+    desk.database.write_now(store)
+
+
+@pytest.mark.parametrize("silent_on", [1, 2])
+async def test_a_day_on_which_one_of_two_sources_was_silent_does_not_lower_what_is_expected(
+    desk: Desk, silent_on: int
+) -> None:
+    heard(desk, 35, silent_on=silent_on)
+    await desk.detection.refresh_baseline()
+    await desk.complain(customer(1))
+    await desk.decide()
+    assert level(desk) == pytest.approx(96, rel=0.05)
+
+
+async def test_of_every_complaint_it_is_counted_by_which_source_it_came_but_history(desk: Desk) -> None:
+    await desk.import_history([request(customer_id=customer(1), occurred_at=NOON - 2 * DAY)])
+    await desk.complain(customer(2))
+    rows = desk.rows("SELECT source, SUM(complaints) AS n FROM service_hours GROUP BY source ORDER BY source")
+    assert [(row["source"], row["n"]) for row in rows] == [("", 1), ("api", 1)]

@@ -27,14 +27,22 @@ OFFICE = {hour: 4 if 8 <= hour < 20 else 0 for hour in range(24)}
 class Counts:
     """Counts of one service."""
 
-    def __init__(self, hours: dict[int, int]) -> None:
-        self.hours = hours
+    def __init__(self, hours: dict[int, int], sources: dict[str, dict[int, int]] | None = None) -> None:
+        self.hours, self.sources = hours, sources or {}
 
     def service_hours(self, service: str, from_hour: int, before_hour: int) -> dict[int, int]:
         return {hour: n for hour, n in self.hours.items() if from_hour <= hour < before_hour and service == "power"}
 
     def service_days(self, service: str, before_day: int) -> dict[int, int]:
         return by_day(self.service_hours(service, 0, before_day * 24))
+
+    def source_hours(self, service: str, from_hour: int, before_hour: int) -> dict[str, dict[int, int]]:
+        found = {
+            source: {hour: n for hour, n in hours.items() if from_hour <= hour < before_hour}
+            for source, hours in self.sources.items()
+            if service == "power"
+        }
+        return {source: hours for source, hours in found.items() if hours}
 
     def regions_by_kind(self) -> dict[str, int]:
         return {"postal_code": 2}
@@ -232,3 +240,86 @@ def test_a_new_region_follows_its_own_days_soon() -> None:
 def test_history_imported_for_a_new_region_is_learnt() -> None:
     past = {FIRST + day: 10 for day in range(35)}
     assert level(past, history(), new_on=FIRST + 34) == pytest.approx(level(past, history()))
+
+
+# --- one source of several ------------------------------------------------------------------------------------------
+
+DEAF_DAY = FIRST + 37  # a Wednesday
+DEAF = range(DEAF_DAY * 24 + 8, DEAF_DAY * 24 + 20)
+
+
+def two_sources(silent: range = DEAF, number: int = 6) -> tuple[dict[int, int], dict[str, dict[int, int]]]:
+    """Return the hours of a service of which each of two sources brings a half; `web` is silent for some."""
+    half = {hour: n // 2 for hour, n in weeks(number).items()}
+    web = {hour: n for hour, n in half.items() if hour not in silent}
+    return {hour: n + web.get(hour, 0) for hour, n in half.items()}, {"phone": half, "web": web}
+
+
+def begun_with_sources(day: int, before: BaselineState | None = None, silent: range = DEAF) -> BaselineState:
+    hours, sources = two_sources(silent)
+    hours = {hour: n for hour, n in hours.items() if hour < day * 24}
+    sources = {name: {hour: n for hour, n in heard.items() if hour < day * 24} for name, heard in sources.items()}
+    return begin_day(Counts(hours, sources), day, ["power"], LOCAL, before or BaselineState()).state
+
+
+def test_a_source_that_was_silent_for_a_day_is_missed_with_its_share() -> None:
+    (missed,) = begun_with_sources(DEAF_DAY + 1).services["power"].missed
+    assert missed.source == "web"
+    assert missed.share == pytest.approx(0.5, abs=0.05)
+    assert missed.from_hour <= DEAF[0]
+    assert missed.until_hour > DEAF[-1]
+
+
+def test_the_level_is_that_of_days_on_which_all_were_heard() -> None:
+    history = begun_with_sources(DEAF_DAY + 1).services["power"].history()
+    usual = dict.fromkeys(range(FIRST, DEAF_DAY), 10)
+
+    def level(of: ServiceHistory) -> float:
+        made = Baseline(
+            DEAF_DAY + 1,
+            LOCAL,
+            histories={"power": of},
+            regions={"postal_code": 2},
+            shapes={"power": Shape(FLAT, LOCAL)},
+        )
+        return made.level("power", "postal_code", usual | {DEAF_DAY: 6}).per_hour * 24
+
+    deaf_to_it = ServiceHistory(first_day=FIRST, daily_mean=history.daily_mean, gaps=frozenset())
+    assert level(history) == pytest.approx(10, abs=0.8)
+    assert level(deaf_to_it) < level(history) - 0.5
+
+
+def test_hours_without_a_source_shape_no_week() -> None:
+    state = begun_with_sources(DEAF_DAY + 1)
+    assert state.services["power"].history().not_learnt_hours() >= set(DEAF)
+    assert state.services["power"].history().silent_hours() == frozenset()
+
+
+def test_a_source_that_is_heard_as_always_is_not_missed() -> None:
+    assert begun_with_sources(DEAF_DAY + 1, silent=range(0)).services["power"].missed == ()
+
+
+def test_what_a_source_makes_up_for_later_is_learnt_after_all() -> None:
+    known = begun_with_sources(DEAF_DAY + 1)
+    assert begun_with_sources(DEAF_DAY + 2, known, silent=range(0)).services["power"].missed == ()
+
+
+def test_a_source_that_stays_away_for_a_week_has_gone() -> None:
+    gone = range(DEAF_DAY * 24 - 14 * 24, DEAF_DAY * 24 + 24)
+    assert begun_with_sources(DEAF_DAY + 1, silent=gone).services["power"].missed == ()
+
+
+def test_the_share_once_taken_stays_and_so_do_stretches_of_long_ago() -> None:
+    first = begun_with_sources(DEAF_DAY + 1)
+    second = begun_with_sources(DEAF_DAY + 2, first)
+    assert [each.share for each in second.services["power"].missed] == [
+        each.share for each in first.services["power"].missed
+    ]
+
+
+def test_a_source_that_has_just_begun_is_not_missed() -> None:
+    hours = weeks(6)
+    new = {hour: 2 for hour in hours if (FIRST + 30) * 24 <= hour < (FIRST + 33) * 24}
+    both = {hour: n + new.get(hour, 0) for hour, n in hours.items()}
+    state = begin_day(Counts(both, {"phone": hours, "web": new}), FIRST + 42, ["power"], LOCAL, BaselineState()).state
+    assert state.services["power"].missed == ()

@@ -78,6 +78,10 @@ class StoredCounts:
         """Return the complaints of a service by local hour, from one hour and before another."""
         return baselines.service_hours(self._tx, service, from_hour, before_hour)
 
+    def source_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[str, Mapping[int, int]]:
+        """Return the complaints of a service by source and local hour, without imported history."""
+        return baselines.source_hours(self._tx, service, from_hour, before_hour)
+
     def regions_by_kind(self) -> Mapping[str, int]:
         """Return how many regions there are of each kind."""
         return baselines.regions_by_kind(self._tx)

@@ -182,7 +182,9 @@ class Storing:
             feeds=may_feed(place.effective_at, now, verified=claim.verified, feeds_only=place.feeds_only),
         )
         if counting.regions and counting.feeds:
-            batch.count(request.service, counting.regions, self._local.day(claim.at), self._local.hour(claim.at))
+            source = "" if place.feeds_only is NotCounted.HISTORY else request.source
+            day, hour = self._local.day(claim.at), self._local.hour(claim.at)
+            batch.count(request.service, counting.regions, day, hour, source)
         return StoredComplaint(
             id=0,
             source=request.source,

@@ -66,13 +66,27 @@ def service_days(tx: Transaction, service: str, before_day: int) -> dict[int, in
 def service_hours(tx: Transaction, service: str, from_hour: int, before_hour: int) -> dict[int, int]:
     """Return the complaints of a service by local hour."""
     rows = tx.tuples(
-        """SELECT hour, complaints FROM service_hours
-           WHERE service = :service AND hour >= :first AND hour < :before""",
+        """SELECT hour, SUM(complaints) FROM service_hours
+           WHERE service = :service AND hour >= :first AND hour < :before GROUP BY hour""",
         service=service,
         first=from_hour,
         before=before_hour,
     )
     return {int(hour): int(complaints) for hour, complaints in rows}
+
+
+def source_hours(tx: Transaction, service: str, from_hour: int, before_hour: int) -> dict[str, dict[int, int]]:
+    """Return the complaints of a service by source and local hour, without imported history."""
+    found: dict[str, dict[int, int]] = {}
+    for source, hour, complaints in tx.tuples(
+        """SELECT source, hour, complaints FROM service_hours
+           WHERE service = :service AND hour >= :first AND hour < :before AND source <> '' ORDER BY source, hour""",
+        service=service,
+        first=from_hour,
+        before=before_hour,
+    ):
+        found.setdefault(source, {})[int(hour)] = int(complaints)
+    return found
 
 
 def regions_by_kind(tx: Transaction) -> dict[str, int]:

@@ -154,9 +154,9 @@ class Batch:
                 if complaint.written_from is not None:
                     self._earlier.addresses[complaint.written_from].append(at)
 
-    def count(self, service: str, regions: tuple[int, ...], day: int, hour: int) -> None:
-        """Add a complaint to the facts of the baseline."""
-        self._counts.add(service, regions, day, hour)
+    def count(self, service: str, regions: tuple[int, ...], day: int, hour: int, source: str) -> None:
+        """Add a complaint to the facts of the baseline; `source` is "" for history."""
+        self._counts.add(service, regions, day, hour, source)
 
     def save(self) -> None:
         """Write what was added, in order."""

@@ -49,11 +49,11 @@ class Counts:
     """What one transaction adds to the facts of the baseline, gathered so that every row is written once."""
 
     cell_days: Counter[tuple[int, str, int]] = field(default_factory=Counter)  # (region, service, local day)
-    service_hours: Counter[tuple[str, int]] = field(default_factory=Counter)  # (service, local hour)
+    service_hours: Counter[tuple[str, int, str]] = field(default_factory=Counter)  # (service, local hour, source)
 
-    def add(self, service: str, regions: tuple[int, ...], day: int, hour: int) -> None:
-        """Count one complaint."""
-        self.service_hours[service, hour] += 1
+    def add(self, service: str, regions: tuple[int, ...], day: int, hour: int, source: str) -> None:
+        """Count one complaint; `source` is "" for history."""
+        self.service_hours[service, hour, source] += 1
         for region_id in regions:
             self.cell_days[region_id, service, day] += 1
 
@@ -159,11 +159,11 @@ def add_counts(tx: Transaction, counts: Counts) -> None:
         ],
     )
     tx.run_many(
-        """INSERT INTO service_hours (service, hour, complaints) VALUES (:service, :hour, :more)
-           ON CONFLICT (service, hour) DO UPDATE SET complaints = service_hours.complaints + excluded.complaints""",
+        """INSERT INTO service_hours (service, hour, source, complaints) VALUES (:service, :hour, :source, :more)
+           ON CONFLICT (service, hour, source) DO UPDATE SET complaints = service_hours.complaints + excluded.complaints""",
         [
-            {"service": service, "hour": hour, "more": more}
-            for (service, hour), more in sorted(counts.service_hours.items())
+            {"service": service, "hour": hour, "source": source, "more": more}
+            for (service, hour, source), more in sorted(counts.service_hours.items())
         ],
     )
 

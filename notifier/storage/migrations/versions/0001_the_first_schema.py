@@ -211,8 +211,9 @@ def upgrade() -> None:
         "service_hours",
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("hour", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), server_default="", nullable=False),
         sa.Column("complaints", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("service", "hour", name=op.f("pk_service_hours")),
+        sa.PrimaryKeyConstraint("service", "hour", "source", name=op.f("pk_service_hours")),
         sqlite_with_rowid=False,
     )
     op.create_table(
