@@ -34,6 +34,11 @@ HANDICAP = 1.0  # off its score: one cell more in a region is one chance more to
 NEARLY_ALL = 0.75  # of the callers of a window: when one service is named by more of them, its own cell decides
 
 
+def shown(region: str, service: str) -> str:
+    """Return a cell of an incident as people are shown it: its region, and that several services were named."""
+    return f"{region}, {ANY}" if service == ANY else region
+
+
 class Part(NamedTuple):
     """What is expected of one service in a region."""
 

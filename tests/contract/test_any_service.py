@@ -8,6 +8,7 @@ from notifier.domain.any_service import ANY
 from notifier.domain.incident import DismissReason
 from notifier.stages.detection import Explaining
 from notifier.storage.database import Database
+from notifier.storage.queries.incidents import newest_evidence
 from notifier.storage.repositories import automatic, incidents
 from tests.complaint_desk import SERVICES, SYSTEM, Desk, request
 
@@ -183,6 +184,14 @@ async def test_it_is_explained_as_what_it_is(desk: Desk) -> None:
     (window,) = [each for each in explained.cell.windows if each.kind == "most_surprising"]
     assert window.observed == stored["observed"] == 3
     assert explained.cell.grade == "likely"
+
+
+async def test_the_card_and_the_timeline_say_so(desk: Desk) -> None:
+    await tell(desk, ("1", "power"), ("2", "internet"), ("3", "water"))
+    seen = desk.database.read_now(lambda tx: newest_evidence(tx, 1))
+    assert "postal_code 94110, any service" in {each.region for each in seen}
+    (entry, *_) = desk.rows("SELECT detail FROM timeline WHERE event = 'evidence' ORDER BY id")
+    assert "postal_code 94110, any service" in entry["detail"]
 
 
 async def test_its_place_is_that_of_its_customers_whatever_they_name(desk: Desk) -> None:

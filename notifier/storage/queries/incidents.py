@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from notifier.domain.any_service import shown
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
@@ -95,7 +96,7 @@ def newest_evidence(tx: Transaction, incident_id: int) -> list[EvidenceView]:
 def evidence_view(row: Row) -> EvidenceView:
     """Return evidence as it is shown; the row has the kind and the code of its region, too."""
     return EvidenceView(
-        region=f"{row['kind']} {row['code']}",
+        region=shown(f"{row['kind']} {row['code']}", row["service"]),
         at=to_instant(row["at"]),
         window_from=to_instant(row["window_from_at"]),
         observed=row["observed"],

@@ -5,6 +5,7 @@ Functions of an open transaction, for the detector.
 
 from datetime import datetime
 
+from notifier.domain.any_service import shown
 from notifier.domain.detection import Grade
 from notifier.domain.incident import Evidence, RegionRole
 from notifier.storage.database import Transaction
@@ -36,7 +37,7 @@ def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, no
     tx.run("UPDATE incidents SET last_evidence_at = :at WHERE id = :id", at=to_micros(evidence.at), id=incident_id)
     if known is None:
         detail = {
-            "region": _region_label(tx, evidence.region_id),
+            "region": shown(_region_label(tx, evidence.region_id), evidence.service),
             "grade": evidence.grade,
             "score": round(evidence.score, 2),
             "observed": evidence.observed,
