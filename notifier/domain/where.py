@@ -137,12 +137,15 @@ def weigh(excess: Excess, roots: Iterable[int], *, at_least: float = -inf) -> Ex
     )
 
 
-def causes(regions: Iterable[int], paths: Iterable[Sequence[int]], rank: Mapping[int, int]) -> list[tuple[int, ...]]:
+def causes(
+    regions: Iterable[int], paths: Iterable[Sequence[int]], rank: Mapping[int, int], unsure: Collection[int] = ()
+) -> list[tuple[int, ...]]:
     """Return the regions of an explanation by cause, the largest group first.
 
     Two have one cause when they are siblings: the next wider region above the wider one of them holds both. Two nodes
     of one postal code are, two postal codes of one city are, two nodes of different postal codes are not. `paths` are
-    those of the callers, `rank` the kinds of the regions from narrow to wide.
+    those of the callers, `rank` the kinds of the regions from narrow to wide. A region of `unsure` belongs to a cause,
+    but makes no others one.
     """
     chosen = sorted(set(regions))
     leader = {region: region for region in chosen}
@@ -161,9 +164,11 @@ def causes(regions: Iterable[int], paths: Iterable[Sequence[int]], rank: Mapping
                 if rank[below] >= rank[region]:
                     by_parent.setdefault((rank[below], above), set()).add(region)
     for (level, _), members in sorted(by_parent.items()):
-        if any(rank[member] == level for member in members):
-            first = find(min(members))
-            for member in members:
+        tops = {member for member in members if rank[member] == level}
+        joined = members if tops.difference(unsure) else tops | set(sorted(members - tops)[:1])
+        if tops:
+            first = find(min(joined))
+            for member in joined:
                 leader[find(member)] = first
     groups: dict[int, list[int]] = {}
     for region in chosen:

@@ -277,6 +277,13 @@ def test_a_postal_code_and_a_node_in_the_next_one_have_one_cause() -> None:
     assert causes([100, node(101, 1)], PATHS, RANK) == [(100, node(101, 1))]
 
 
+def test_a_postal_code_with_weak_support_does_not_make_two_causes_one() -> None:
+    one, other = node(100, 1), node(101, 1)
+    assert causes([one, other, 102], PATHS, RANK) == [(102, one, other)]
+    assert causes([one, other, 102], PATHS, RANK, {102}) == [(102, one), (other,)]
+    assert causes([102, 103], PATHS, RANK, {102, 103}) == [(102, 103)]
+
+
 def test_what_would_make_two_regions_siblings_lies_above_the_wider_one() -> None:
     assert shared_parent(node(100, 1), path(node(100, 1)), 0, RANK) == 100
     assert shared_parent(node(100, 1), path(node(100, 1)), 1, RANK) == CITY

@@ -182,7 +182,7 @@ class Placing:
         above = {region_id: path[at:] for path in paths for at, region_id in enumerate(path)}
         paths += [(each.region_id, *above[each.within]) for each in by_id.values() if each.within and not each.callers]
         rank = {region_id: self._around.rank(self._tx, region_id) for path in paths for region_id in path}
-        return causes(by_id, paths, rank)
+        return causes(by_id, paths, rank, {region_id for region_id, each in by_id.items() if not each.is_sure})
 
     def _began_with(self, own: OpenIncident, other: OpenIncident) -> bool:
         return self._is_together(own, other.began_at) and self._is_together(other, own.began_at)
