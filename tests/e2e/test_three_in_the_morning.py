@@ -12,18 +12,22 @@ import os
 import re
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
+from notifier.cli.access import Access
+from notifier.cli.client import Client
 from notifier.sandbox.processes import Rehearsal, notifier
 from notifier.sandbox.twilio_messages import read_texts
 from tests.cli.terminal import Terminal
-from tests.e2e.test_kill import call, until
 from tests.telephones import number
+
+T = TypeVar("T")
 
 RECORDING = Path(__file__).with_name("three_in_the_morning.txt")
 NIGHT = datetime(2026, 6, 27, 10, 6, 30, tzinfo=UTC)  # 03:06:30 in Riverside
@@ -36,12 +40,31 @@ PLAYBOOK = {
     "next_update_within": "1 h",
     "night": {"begins": "21:00", "ends": "07:00", "down": {"rule": "hold"}},
 }
+HALF_A_MINUTE = timedelta(seconds=30)
 BY_TEXT, BY_MAIL, BY_NOTHING = 1031, 141, 42
 EVERYBODY = BY_TEXT + BY_MAIL + BY_NOTHING
 WROTE, PRIORITY = range(20, 36), range(9)  # customers by their numbers, all with telephones
 WROTE_BY_MAIL = range(BY_TEXT, BY_TEXT + 2)
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("three_in_the_morning")]
+
+
+def call(rehearsal: Rehearsal, path: str, body: object = None) -> Any:
+    """Ask the daemon for something, or for something to be done."""
+    client = Client(Access(url=rehearsal.url, token=rehearsal.token, origin="a test"))
+    try:
+        return json.loads((client.get(path) if body is None else client.post(path, body)).body)
+    finally:
+        client.close()
+
+
+def until(found: Callable[[], list[T]]) -> list[T]:
+    """Wait for something to be there."""
+    end = time.monotonic() + 60
+    while not (there := found()):
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+    return there
 
 
 class Night:
@@ -111,28 +134,33 @@ def people(path: Path) -> None:
 
 
 def complain(rehearsal: Rehearsal) -> None:
-    """Let 18 customers and two strangers complain within eleven minutes."""
+    """Let 18 customers and two strangers complain within eleven minutes, in one list: one look at them opens it."""
     said = ("no internet", "No internet!", "se cayó el internet", "wifi is dead, call 415-555-0123")
-    for n, which in enumerate((*WROTE, *WROTE_BY_MAIL)):
-        at = NIGHT - timedelta(minutes=12) + timedelta(seconds=30 * n)
-        body = {
+    first = NIGHT - timedelta(minutes=12)
+    lines: list[dict[str, str]] = [
+        {
             "customer_id": f"C-{which}",
-            "service": "internet",
             "text": said[n % len(said)],
-            "occurred_at": at.isoformat(),
+            "occurred_at": (first + n * HALF_A_MINUTE).isoformat(),
         }
-        call(rehearsal, "/v1/complaints", body)
-    for n, code in enumerate(("94110", "94112")):
-        body = {
+        for n, which in enumerate((*WROTE, *WROTE_BY_MAIL))
+    ]
+    lines += [
+        {
             "reporter": f"+1415556900{n}",
             "source": "web",
             "source_address": f"192.0.2.{n + 1}",
-            "service": "internet",
             "region": f"postal_code:{code}",
             "text": "internet is down",
-            "occurred_at": (NIGHT - timedelta(minutes=1)).isoformat(),
+            "occurred_at": (NIGHT - 2 * HALF_A_MINUTE).isoformat(),
         }
-        call(rehearsal, "/v1/complaints", body)
+        for n, code in enumerate(("94110", "94112"))
+    ]
+    client = Client(Access(url=rehearsal.url, token=rehearsal.token, origin="a test"))
+    texts = (json.dumps({"service": "internet", **line}).encode() + b"\n" for line in lines)
+    answers = [json.loads(answer) for answer in client.stream("/v1/complaints/bulk", texts)]
+    client.close()
+    assert [each["status"] for each in answers if "line" in each] == [201] * len(lines), answers
 
 
 @pytest.fixture
