@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain import propensity, where
-from notifier.domain.where import Callers, Excess, causes, explain, shared_parent, weigh
+from notifier.domain.causes import causes, shared_parent
+from notifier.domain.where import Callers, Excess, explain, weigh
 
 AREA, CITY = 1, 10
 CODES = (100, 101, 102, 103, 104)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
 
+from notifier.domain.causes import causes
 from notifier.domain.cell import SPAN_US
 from notifier.domain.surveillance import Surveillance
-from notifier.domain.where import Excess, Explained, Explanation, causes, weigh
+from notifier.domain.where import Excess, Explained, Explanation, weigh
 from notifier.stages.detection.doubting import doubts_about
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
