@@ -354,3 +354,22 @@ async def test_nobody_is_dismissed_through_the_stage_with_credits_left_behind(de
     await desk.room.deliver(await desk.room.incidents.dismiss(1, DismissIncident(), ANN))
     assert await desk.count() == 0
     assert desk.lines() == []
+
+
+async def test_what_waits_for_a_manager_or_was_refused_by_billing_is_a_need(database: Database) -> None:
+    desk = CreditDesk(database, budget="40")
+    desk.room.homes(4)
+    await desk.credits.step()
+    await desk.out_for(20 * HOUR)
+    await desk.count()
+    found = [need for need in desk.room.needs() if need.kind.startswith("credits")]
+    assert [(need.kind, need.next[1]) for need in found] == [
+        ("credits_over_budget", "notifier credits approve --incident 1")
+    ]
+    text = found[0].text
+    assert "3 lines of credit, 75.00 USD, wait for a manager; the budget stops 3 of them" in text
+    desk.database.write_now(
+        lambda tx: tx.run("UPDATE credit_lines SET state = 'failed', reason = 'refused' WHERE state = 'proposed'")
+    )
+    found = [need for need in desk.room.needs() if need.kind.startswith("credits")]
+    assert [(need.kind, "billing did not take 3 lines" in need.text) for need in found] == [("credits_failed", True)]

@@ -152,7 +152,7 @@ class Counting:
         if state is IncidentState.MERGED:  # since: its lines follow, and count as given already
             into = tx.scalar("SELECT merged_into FROM incidents WHERE id = :id", id=run.incident_id)
             credit_lines.move_runs(tx, run.incident_id, int(into))
-            return Counted(upto=run.counted_to)
+            return Counted(upto=0)
         is_off = state is IncidentState.DISMISSED
         counted = Counted() if is_off else count(tx, run, disruption, self._rules, now=now)
         if counted.new:

@@ -176,6 +176,8 @@ class Deciding:
             now, line = self._clock.now(), credit_lines.load(tx, line_id)
             if line.state is CreditState.APPROVED:
                 raise Refused(f"credit {line_id} is approved: reverse it; customers may have been told")
+            if line.reason is CreditReason.TRIED_IN_VAIN:
+                raise Refused(f"nobody knows whether billing has credit {line_id}: post it again, under the same key")
             lines = [line]
             if (reversal := credit_lines.reversal_of(tx, line_id)) is not None:
                 lines.append(credit_lines.load(tx, reversal))

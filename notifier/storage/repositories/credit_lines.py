@@ -420,8 +420,9 @@ def taken_in(tx: Transaction, incident_id: int) -> list[int]:
 
 
 def move_runs(tx: Transaction, incident_id: int, into: int) -> None:
-    """Let the outages of an incident be those of another."""
+    """Let the outages of an incident be those of another, and all be counted once more: together they owe more."""
     tx.run("UPDATE credit_runs SET incident_id = :into WHERE incident_id = :id", into=into, id=incident_id)
+    tx.run("UPDATE credit_runs SET finished_at = NULL, counted_to = 0 WHERE incident_id = :into", into=into)
 
 
 _SELECT = """SELECT l.id, l.incident_id, l.customer_id, l.tariff, l.step, l.amount_minor, l.currency, l.month,

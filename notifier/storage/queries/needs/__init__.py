@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.queries.needs import feeds, promised, suspicions, updates
+from notifier.storage.queries.needs import feeds, owed, promised, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, waiting
 from notifier.storage.repositories import automatic, control
 from notifier.storage.views import Need
@@ -29,6 +29,9 @@ _URGENCY = (
     "complaints_again",
     "looks_over",
     "held",
+    "credits_failed",
+    "credits_over_budget",
+    "credits",
     "draft",
     "feed",
     "automatic",
@@ -60,6 +63,8 @@ def needs(
         *suspicions.complaints_again(tx, now),
         *suspicions.looks_over(tx, zone),
         *updates.held(tx),
+        *owed.credits_failed(tx),
+        *owed.credits_waiting(tx),
         *updates.drafts(tx, now),
         *feeds.broken(tx, now, zone),
         *_not_automatic(tx),
