@@ -84,3 +84,23 @@ async def test_what_a_person_takes_in_or_confirms_is_no_doubt_any_more(desk: Des
     desk.database.write_now(lambda tx: incidents.set_state(tx, 1, IncidentState.CONFIRMED))
     assert doubts(desk) == {}
     assert len(desk.database.read_now(lambda tx: place_doubts.of(tx, 1))) == 2
+
+
+async def test_a_small_silent_code_among_codes_that_are_out_is_told_and_a_large_silent_one_is_not(
+    database: Database,
+) -> None:
+    desk = Desk(database)
+    kinds = ("postal_code", "city")
+    desk.config = replace(desk.config, regions=Regions(kinds=kinds, watched=kinds))
+    desk.detection = desk.new_detection()
+    city = desk.town.region("Springfield", kind="city")
+    homes = {**{f"9420{number}": 12 for number in range(8)}, "94208": 1, "94209": 90}
+    for code, number in homes.items():
+        for each in range(1, number + 1):
+            desk.town.household(f"{code}-{each}", desk.town.region(code), city)
+    await call(desk, *(f"9420{number}-{each}" for each in range(1, 5) for number in range(8)))
+    place = desk.database.read_now(lambda tx: incidents.place_regions(tx, 1))
+    assert sorted(place) == sorted(desk.town.region(code) for code in homes if code != "94209")
+    silent = doubts(desk)["postal_code 94208"]
+    assert silent.named
+    assert "told although nobody of 1 site called" in said(silent)
