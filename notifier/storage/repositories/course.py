@@ -138,10 +138,15 @@ def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> Non
         at=to_micros(incident.believed_back_at or now),
         id=incident.part_id,
     )
-    if any(part.state is not PartState.RESTORED for part in parts.own(tx, incident.id)):
+    resolve_when_over(tx, incident.id, now=now)
+
+
+def resolve_when_over(tx: Transaction, incident_id: int, *, now: datetime) -> None:
+    """Resolve an incident when none of its parts is out or held any more."""
+    if any(part.state is not PartState.RESTORED for part in parts.own(tx, incident_id)):
         return
-    incidents.set_state(tx, incident.id, IncidentState.RESOLVED)
-    tx.run("UPDATE incidents SET resolved_at = :now WHERE id = :id", now=to_micros(now), id=incident.id)
+    incidents.set_state(tx, incident_id, IncidentState.RESOLVED)
+    tx.run("UPDATE incidents SET resolved_at = :now WHERE id = :id", now=to_micros(now), id=incident_id)
 
 
 def _promise(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int) -> None:

@@ -145,7 +145,7 @@ def cut(tx: Transaction, incident: StoredIncident, *, customers: int, now: datet
         return incident
     mine, source = parts.load(tx, incident.part_id), parts.load(tx, incident.cut_from)
     known = [part for part in parts.of_incident(tx, incident.id) if part.names_sites]
-    known.insert(parts.place_of(mine, known), mine)
+    known.insert(0 if mine.joins else parts.place_of(mine, known), mine)  # who joins is nobody else's
     tx.run_many(
         "UPDATE parts SET position = :position WHERE id = :id",
         [{"position": position, "id": part.id} for position, part in enumerate(known)],
@@ -230,10 +230,26 @@ def name_joining(tx: Transaction, incident: StoredIncident, names: Names, *, now
 
 
 def join_first(tx: Transaction, incident_id: int, part_id: int, *, now: datetime) -> None:
-    """Let sites whose first message begins belong to the first part, with what they are promised, while that is out."""
-    first = parts.of_incident(tx, incident_id)[0]
-    if first.state is not PartState.OUT:
+    """Let sites whose first message begins belong to the first part, with what they are promised.
+
+    They stay a part of their own when the first one is not out any more, or another part names some of them: cut off
+    before they joined, it was never meant for them.
+    """
+    every = parts.of_incident(tx, incident_id)
+    others = [part for part in every if part.names_sites and part.id != part_id]
+    mine = scope(tx, incidents.load(tx, incident_id), part_id)
+    named = " OR ".join(f"({condition})" for condition in parts.conditions(tx, others, "a.site_id"))
+    if every[0].state is not PartState.OUT or (
+        named
+        and tx.scalar(
+            f"SELECT 1 FROM ({audience.affected(mine)}) AS a WHERE {named} LIMIT 1",
+            incident=incident_id,
+            pattern=mine.pattern,
+        )
+        is not None
+    ):
         return
+    first = every[0]
     tx.run("UPDATE parts SET joined_at = :now WHERE id = :id", now=to_micros(now), id=part_id)
     tx.run("UPDATE promises SET part_id = :first WHERE part_id = :id", first=first.id, id=part_id)
 

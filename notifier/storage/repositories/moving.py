@@ -54,6 +54,7 @@ def split(tx: Transaction, incident: StoredIncident, *, now: datetime, by: str, 
     detail = {"part": part.name, "incident": new_id}
     incidents.record(tx, incident.id, at=now, event="split_off", actor=by, detail=detail)
     incidents.record(tx, new_id, at=now, event="split_from", actor=by, detail={"incident": incident.id})
+    course.resolve_when_over(tx, incident.id, now=now)  # what left may have been the last that was out
     return new_id
 
 
