@@ -99,12 +99,20 @@ class AnyService:
         """Begin with nothing; `customers_at_least` are the services in the configured order."""
         self._detector, self._thresholds = detector, thresholds
         self._customers_at_least = customers_at_least
+        self._services: dict[int, list[str]] = {}  # by region: services that customers named, of most one
         self._again: dict[CellKey, list[int]] = {}  # when customers counted who had named another service before
         self._recorded: dict[int, tuple[int, str]] = {}  # the newest evidence stored of a region: when, and its grade
 
     def take_in(self, complaint: CountedComplaint) -> None:
         """Take in a complaint that the detector has taken in."""
         if complaint.verified:
+            service, named = complaint.service, self._services
+            for region_id in complaint.regions:
+                known = named.get(region_id)
+                if known is None:
+                    named[region_id] = [service]
+                elif service not in known:
+                    known.append(service)
             for region_id in complaint.named_before:
                 self._again.setdefault(CellKey(region_id, complaint.service), []).append(complaint.at_us)
 
@@ -117,14 +125,22 @@ class AnyService:
         since_us = newest_us - KEEP_US
         kept = {key: [at_us for at_us in times if at_us >= since_us] for key, times in self._again.items()}
         self._again = {key: times for key, times in kept.items() if times}
+        cells = self._detector.cells
+        left = {
+            region: [service for service in named if CellKey(region, service) in cells]
+            for region, named in self._services.items()
+        }
+        self._services = {region: named for region, named in left.items() if named}
         self._recorded = {region: last for region, last in self._recorded.items() if last[0] >= since_us}
 
-    def services_in(self, region_id: int) -> list[str]:
-        """Return the services that are complained about in a region, in the configured order."""
-        return [service for service, _ in self._cells(region_id)]
+    def named_in(self, region_id: int) -> Sequence[str]:
+        """Return the services that customers of a region have named lately."""
+        return self._services.get(region_id, ())
 
     def may_tell(self, region_id: int) -> bool:
         """Tell whether several services were complained about lately, and none of them has evidence by itself."""
+        if len(self._services.get(region_id, ())) < 2:
+            return False
         cells = self._cells(region_id)
         if len(cells) < 2:
             return False

@@ -106,28 +106,33 @@ class Surveillance:
     def without_level(self, counts: Counts, complaints: Iterable[CountedComplaint]) -> list[CellKey]:
         """Return the cells that the next complaints will need a level for: who has many may look them up together."""
         cells: dict[CellKey, None] = {}
+        named: dict[int, set[str]] = {}
         day = self.baseline.day
         for complaint in complaints:
             watched = self._watched(counts, complaint)
             if watched is not None:
                 day = max(day, self.local.day(watched.at_us))
                 cells.update(dict.fromkeys(self.detector.needs_level(watched, day)))
-                self._add_beside(cells, watched, day)
+                self._add_beside(cells, named, watched, day)
         return list(cells)
 
-    def _add_beside(self, cells: dict[CellKey, None], complaint: CountedComplaint, day: int) -> None:
-        """Add the cells of the other services of a region where several are complained about."""
+    def _add_beside(
+        self, cells: dict[CellKey, None], named: dict[int, set[str]], complaint: CountedComplaint, day: int
+    ) -> None:
+        """Add the cells of the other services of a region where several are named; `named` are those of the batch."""
         if self._any is None:
             return
         for region_id in complaint.regions:
-            keys = [CellKey(region_id, service) for service in self.services]
-            known = [self.detector.cells.get(key) for key in keys]
-            named = sum(
-                key in cells or bool(cell is not None and cell.times) for key, cell in zip(keys, known, strict=True)
-            )
-            if named > 1:
-                missing = [key for key, cell in zip(keys, known, strict=True) if cell is None or cell.day != day]
-                cells.update(dict.fromkeys(missing))
+            services = named.get(region_id)
+            if services is None:
+                services = named[region_id] = set(self._any.named_in(region_id))
+            services.add(complaint.service)
+            if len(services) > 1:
+                for service in self.services:
+                    key = CellKey(region_id, service)
+                    cell = self.detector.cells.get(key)
+                    if cell is None or cell.day != day:
+                        cells[key] = None
 
     def level(self, counts: Counts, key: CellKey) -> Level:
         """Return the level of a cell on this day, put into force or not."""
@@ -142,11 +147,14 @@ class Surveillance:
         return expected
 
     def parts_of(self, key: CellKey) -> list[CellKey]:
-        """Return the cells a cell consists of: that of any service of those heard there, another one of itself."""
+        """Return the cells a cell consists of: that of any service of those that have a history, another one of itself.
+
+        What has come since the day began plays no part: it must not matter how many complaints are looked at together.
+        """
         if key.service != ANY:
             return [key]
-        parts = [CellKey(key.region_id, service) for service in self.services]
-        return [part for part in parts if self._is_heard(part)]
+        known = [service for service in self.services if self.baseline.history(service).daily_mean is not None]
+        return [CellKey(key.region_id, service) for service in known or self.services]
 
     def _is_heard(self, key: CellKey) -> bool:
         """Tell whether anything is known to expect in a cell: a service that was never heard adds nothing to others."""
@@ -304,7 +312,9 @@ class Surveillance:
     def parts(self, counts: Counts, region_id: int) -> list[Part]:
         """Return what is expected in a region on this day, service by service; what was never heard is not expected."""
         parts, day = [], self.baseline.day
-        for key in self.parts_of(CellKey(region_id, ANY)):
+        for key in (CellKey(region_id, service) for service in self.services):
+            if not self._is_heard(key):
+                continue
             cell = self.detector.cells.get(key)
             if cell is None or cell.day != day:
                 level, is_new = self._level_of(counts, key)

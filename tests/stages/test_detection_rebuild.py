@@ -22,7 +22,7 @@ from typing import Any, cast
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.incident import DismissReason, IncidentState
@@ -247,7 +247,19 @@ def _end(tx: Transaction, *, incident_id: int, how: str, now: datetime) -> None:
         )
 
 
+def _call(household: int, service: str = "power", *, code: int = 0, trusted: bool = True) -> Call:
+    return Call(ago=0, code=code, household=household, trusted=trusted, service=service)
+
+
+A_SERVICE_FIRST_HEARD_LATER_IN_THE_BATCH = [
+    Event(0, (_call(5), _call(7), _call(1, "internet")), "", ""),
+    Event(3, (_call(1, trusted=False), _call(1, code=1), _call(1, "water", trusted=False)), "", ""),
+    Event(0, (_call(1, trusted=False),), "", ""),
+]
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1), st.lists(EVENTS, min_size=3, max_size=20))
+@example(0, A_SERVICE_FIRST_HEARD_LATER_IN_THE_BATCH)
 def test_stopped_anywhere_it_decides_the_same(templates: tuple[Path, Path], which: int, events: list[Event]) -> None:
     assert play(templates[which], events, stops=True) == play(templates[which], events, stops=False)
