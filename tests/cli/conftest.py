@@ -55,12 +55,12 @@ def notifier(commander: None) -> Run:
 def at(daemon: FakeDaemon) -> At:
     """Return a function that runs `notifier ARGUMENTS` at a terminal."""
 
-    def run(*arguments: str) -> Terminal:
+    def run(*arguments: str, columns: str = "72") -> Terminal:
         environment = {
             "NOTIFIER_URL": daemon.url,
             "NOTIFIER_TOKEN": TOKEN,
             "TZ": "America/Los_Angeles",
-            "COLUMNS": "72",
+            "COLUMNS": columns,
             "NO_COLOR": "1",
             "TERM": "xterm",
         }

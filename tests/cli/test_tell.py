@@ -121,6 +121,15 @@ def test_four_enters_and_the_number_tell_customers(at: At, daemon: FakeDaemon) -
     assert max(map(len, lines)) <= 72
 
 
+def test_a_telephone_held_upright_shows_all_of_it(at: At, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(place="Riverside, Springfield and 3 more")))
+    with at("tell", "42", columns="40") as person:
+        _enters(person, 4)
+        person.type("q\n")
+        person.ends()
+    assert max(map(len, person.text.split("Type 1214")[0].splitlines())) <= 40
+
+
 def test_who_cannot_be_reached_is_in_a_file_that_only_its_owner_reads(at: At, tmp_path: Path) -> None:
     with at("tell", "42") as person:
         _enters(person, 4)
