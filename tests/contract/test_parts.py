@@ -8,6 +8,8 @@ from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.playbook import Playbook
 from notifier.stages.incidents import DismissIncident, OpenIncident, ReopenIncident, RestoreIncident, SetEta
 from notifier.storage.database import Database
+from notifier.storage.instants import to_micros
+from notifier.storage.queries import heard as heard_of
 from notifier.storage.repositories import updates
 from notifier.storage.repositories.incidents import load
 from tests.control_room import ANN, MINUTE, TAKE_BACK, ControlRoom
@@ -302,3 +304,66 @@ async def test_a_listed_place_has_parts_too(room: ControlRoom) -> None:
     which = await room.deliver(await room.incidents.restored(1, RestoreIncident(part=(EAST,)), ANN))
     assert heard(room, which) == ["94112-0", "94112-1"]
     assert room.database.read_now(lambda tx: load(tx, 1)).part_state == "out"
+
+
+# --- what a person is told
+
+
+async def test_who_complains_in_a_part_that_is_back_is_news_while_the_rest_goes_on(room: ControlRoom) -> None:
+    await told(room)
+    await room.deliver(await room.incidents.restored(1, RestoreIncident(part=(EAST,)), ANN))
+    room.homes(1, "94199")
+
+    def complain(*customers: str) -> None:
+        for customer in customers:
+            room.database.write_now(
+                lambda tx, who=customer: tx.run(
+                    """INSERT INTO complaints (source, reporter, customer_id, service, occurred_at, received_at,
+                                               effective_at, regions, counted_regions, correlation_id)
+                       SELECT 'api', 'customer:' || reference, id, 'power', :at, :at, :at, '[]', '[]', 'c'
+                       FROM customers WHERE reference = :who""",
+                    who=who,
+                    at=to_micros(room.clock.now()),
+                )
+            )
+
+    room.clock.go_on(MINUTE)
+    complain("94110-0", "94110-1", "94110-2", "94199-0")
+    assert "complaints_again" not in [need.kind for need in room.needs()]
+    complain("94112-0", "94112-1", "chain")
+    (need,) = [each for each in room.needs() if each.kind == "complaints_again"]
+    assert need.text.startswith("#1 power, 94112: 3 customers complained")
+    assert need.next[0] == "notifier reopen 1 --part 94112"
+
+
+async def test_complaints_of_what_is_back_say_nothing_about_the_rest(room: ControlRoom) -> None:
+    west, east = room.town.region(WEST), room.town.region(EAST)
+    await told(room)
+    (whole,) = room.database.read_now(heard_of.still_out)
+    assert whole.regions == {west, east}
+    await room.deliver(await room.incidents.restored(1, RestoreIncident(part=(EAST,)), ANN))
+    (rest,) = room.database.read_now(heard_of.still_out)
+    assert (rest.regions, rest.customers) == ({west}, frozenset())
+    await room.deliver(await room.incidents.restored(1, RestoreIncident(), ANN))
+    await room.deliver(await room.incidents.reopen(1, ReopenIncident(part_sites=("94110-0",)), ANN))
+    (one,) = room.database.read_now(heard_of.still_out)
+    assert (one.regions, len(one.customers)) == (frozenset(), 1)
+
+
+async def test_a_promise_of_a_part_is_asked_for_by_its_name(room: ControlRoom) -> None:
+    await told(room, may_delay=False)
+    await room.deliver(
+        await room.incidents.eta(1, SetEta(eta_at=MORNING + 4 * HOUR, part=(EAST,), may_delay=False), ANN)
+    )
+    room.clock.time = MORNING + 50 * MINUTE
+    await room.promises.watch()
+    (need,) = [each for each in room.needs() if each.kind == "promise"]
+    assert need.next == [
+        "notifier eta 1 TIME --part rest",
+        "notifier eta 1 none --part rest",
+        "notifier restored 1 --part rest",
+    ]
+    room.clock.time = MORNING + 4 * HOUR + MINUTE
+    await room.promises.watch()
+    missed = [each for each in room.needs() if each.kind == "promise_missed"]
+    assert [each.next[2] for each in missed] == ["notifier restored 1 --part rest", "notifier restored 1 --part 94112"]

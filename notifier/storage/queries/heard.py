@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.incident import IncidentState, PartState, RegionRole
+from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.reply import Meaning
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
@@ -55,24 +55,42 @@ def still_out(tx: Transaction) -> list[OpenIncident]:
 
 
 def _open(tx: Transaction, incident_id: int, service: str, started_at: int) -> OpenIncident:
-    regions = tx.tuples(
-        "SELECT region_id FROM incident_regions WHERE incident_id = :id AND role = :place",
-        id=incident_id,
-        place=RegionRole.PLACE,
-    )
-    listed = tx.tuples(
-        """SELECT DISTINCT s.customer_id FROM incident_sites AS l JOIN sites AS s ON s.id = l.site_id
-           WHERE l.incident_id = :id""",
-        id=incident_id,
-    )
+    regions, customers = _place_that_is_out(tx, incident_id)
     event, at = _last_event(tx, incident_id)
     return OpenIncident(
         id=incident_id,
         service=service,
         started_at=max(to_instant(started_at), to_instant(at)) if event in _ANEW else to_instant(started_at),
-        regions=frozenset(region for (region,) in regions),
-        customers=frozenset(customer for (customer,) in listed),
+        regions=regions,
+        customers=customers,
         is_suggested=event == SUGGESTED,
+    )
+
+
+def _place_that_is_out(tx: Transaction, incident_id: int) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the regions, and the customers of listed sites, of which complaints say that it is not over.
+
+    Of an incident in parts: of those that are out. What they are named by stands for them; a part is small.
+    """
+    place = frozenset(incidents.place_regions(tx, incident_id))
+    listed = tx.tuples(
+        """SELECT DISTINCT s.customer_id FROM incident_sites AS l JOIN sites AS s ON s.id = l.site_id
+           WHERE l.incident_id = :id""",
+        id=incident_id,
+    )
+    customers = frozenset(int(customer) for (customer,) in listed)
+    own = parts.own(tx, incident_id)
+    if len(own) == 1:
+        return place, customers
+    named = {part.id: frozenset(parts.region_ids(tx, part.id)) for part in own}
+    lists = {part.id: frozenset(parts.listed_customers(tx, part.id)) for part in own}
+    out = [part.id for part in own if part.state is PartState.OUT]
+    over = [part.id for part in own if part.state is not PartState.OUT]
+    if own[0].id not in out:
+        place, customers = frozenset(), frozenset()
+    return (
+        place.difference(*(named[part] for part in over)).union(*(named[part] for part in out)),
+        customers.difference(*(lists[part] for part in over)).union(*(lists[part] for part in out)),
     )
 
 

@@ -139,6 +139,19 @@ def scope_of(tx: Transaction, incident_id: int, part_id: int | None) -> PartScop
     )
 
 
+def region_ids(tx: Transaction, part_id: int) -> list[int]:
+    """Return the ids of the regions that name a part, ascending."""
+    sql = "SELECT region_id FROM part_regions WHERE part_id = :id ORDER BY region_id"
+    return [int(region) for (region,) in tx.tuples(sql, id=part_id)]
+
+
+def listed_customers(tx: Transaction, part_id: int) -> list[int]:
+    """Return the ids of the customers of the sites that a part lists, ascending."""
+    sql = """SELECT DISTINCT s.customer_id FROM part_sites AS l JOIN sites AS s ON s.id = l.site_id
+             WHERE l.part_id = :id ORDER BY s.customer_id"""
+    return [int(customer) for (customer,) in tx.tuples(sql, id=part_id)]
+
+
 def listed_site_ids(tx: Transaction, part_id: int) -> list[int]:
     """Return the ids of the sites that a part lists, ascending."""
     sql = "SELECT site_id FROM part_sites WHERE part_id = :id ORDER BY site_id"

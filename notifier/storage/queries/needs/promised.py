@@ -1,6 +1,5 @@
 """Times that customers were given: missed ones, those about to be, and those that only the daemon has spoken of."""
 
-import shlex
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +10,7 @@ from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Answer, PromiseKind
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries.needs.subject import Subject, clock
+from notifier.storage.queries.needs.subject import Subject, clock, of_part
 from notifier.storage.repositories import control, incidents, parts, promises
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.promises import Watched
@@ -37,7 +36,7 @@ def missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         yield subject.need(
             "promise_missed",
             f"{what} by {clock(due_at, zone)} was missed, and customers have heard nothing since",
-            *_speak(subject, _of_part(row["part"])),
+            *_speak(subject, of_part(row["part"])),
             due_at=due_at,
         )
 
@@ -59,7 +58,7 @@ def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping
         yield subject.need(
             "promise",
             f"{_PROMISES[promise.kind]} by {by} is due in {minutes} min; {then}",
-            *_speak(subject, _of_part(incident.part_name or _is_rest(tx, incident))),
+            *_speak(subject, of_part(incident.part_name or _is_rest(tx, incident))),
             broadcast_id=promise.broadcast_id,
             due_at=promise.due_at,
         )
@@ -68,11 +67,6 @@ def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping
 def _speak(subject: Subject, part: str) -> tuple[str, ...]:
     """Return the commands that give customers a new word."""
     return f"eta {subject.id} TIME{part}", f"eta {subject.id} none{part}", f"restored {subject.id}{part}"
-
-
-def _of_part(name: str) -> str:
-    """Return the option that names a part as it is called."""
-    return f" --part {shlex.quote(name)}" if name else ""
 
 
 def _is_rest(tx: Transaction, incident: StoredIncident) -> str:
@@ -127,8 +121,8 @@ def delayed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         yield Subject.of(row).need(
             "delayed",
             said,
-            f"eta {row['id']} TIME{_of_part(row['part'])}",
-            f"restored {row['id']}{_of_part(row['part'])}",
+            f"eta {row['id']} TIME{of_part(row['part'])}",
+            f"restored {row['id']}{of_part(row['part'])}",
             broadcast_id=row["broadcast_id"],
             due_at=to_instant(row["next_update_by"]),
         )

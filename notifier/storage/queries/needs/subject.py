@@ -1,5 +1,6 @@
 """The incident that a need is about, and the words that needs share."""
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -45,6 +46,11 @@ class Subject:
             due_at=due_at,
             next=[f"notifier {command}" for command in commands],
         )
+
+
+def of_part(name: str) -> str:
+    """Return the option that names a part as it is called; nothing where there is only one."""
+    return f" --part {shlex.quote(name)}" if name else ""
 
 
 def customers(number: int) -> str:

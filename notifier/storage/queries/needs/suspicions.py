@@ -11,8 +11,8 @@ from notifier.storage.instants import to_micros
 from notifier.storage.queries import heard
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs import beside
-from notifier.storage.queries.needs.subject import Subject, clock, customers
-from notifier.storage.repositories import incidents, parts
+from notifier.storage.queries.needs.subject import Subject, clock, customers, of_part
+from notifier.storage.repositories import audience, cutting, incidents, parts
 from notifier.storage.repositories.incidents import StoredIncident, service_pattern
 from notifier.storage.views import Need
 
@@ -84,35 +84,39 @@ def _complaints(number: int) -> str:
 
 
 def complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
-    """Incidents said to be over whose customers go on complaining."""
-    rows = tx.rows(
-        """SELECT i.id, i.service, i.place, MAX(p.restored_at) AS restored_at
-           FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
-           WHERE i.state = 'resolved' AND i.resolved_at >= :since AND p.restored_at IS NOT NULL
-           GROUP BY i.id, i.service, i.place ORDER BY i.id""",
-        since=to_micros(now - AGAIN_WITHIN),
-    )
+    """Incidents, and parts of those that go on, said to be over whose customers go on complaining."""
+    rows = [
+        *tx.rows(_SAID_TO_BE_BACK.format(state="i.state = 'resolved' AND i.resolved_at >= :since"), since=_ago(now)),
+        *tx.rows(_SAID_TO_BE_BACK.format(state="i.state = 'confirmed' AND p.restored_at >= :since"), since=_ago(now)),
+    ]
     for row in rows:
+        incident = incidents.load(tx, row["id"], row["part_id"])
+        there = cutting.scope(tx, incident, incident.part_id)
         complaining = tx.scalar(
-            """SELECT count(DISTINCT c.customer_id) FROM complaints AS c
-               WHERE c.effective_at > :since AND c.service = :service
-                 AND EXISTS (SELECT 1 FROM sites AS s
-                             WHERE s.customer_id = c.customer_id AND s.services LIKE :pattern
-                               AND (EXISTS (SELECT 1 FROM site_regions AS r JOIN incident_regions AS ir
-                                              ON ir.region_id = r.region_id AND ir.incident_id = :incident
-                                             AND ir.role = 'place'
-                                            WHERE r.site_id = s.id)
-                                    OR EXISTS (SELECT 1 FROM incident_sites AS l
-                                               WHERE l.incident_id = :incident AND l.site_id = s.id)))""",
+            f"""SELECT count(DISTINCT c.customer_id) FROM complaints AS c
+                WHERE c.effective_at > :since AND c.service = :service
+                  AND EXISTS (SELECT 1 FROM sites AS s WHERE s.customer_id = c.customer_id
+                                AND s.services LIKE :pattern AND {audience.in_place(there, "s.id")})""",
             since=row["restored_at"],
             service=row["service"],
             pattern=service_pattern(row["service"]),
             incident=row["id"],
         )
         if complaining >= AGAIN_FROM:
-            yield Subject.of(row).need(
+            part = of_part(parts.told_as(tx, row["id"], row["part_id"], ""))
+            yield Subject.of_part(incident).need(
                 "complaints_again",
                 f"{complaining:,} customers complained after they were told that it is back",
-                f"reopen {row['id']}",
+                f"reopen {row['id']}{part}",
                 f"incidents show {row['id']}",
             )
+
+
+_SAID_TO_BE_BACK = f"""SELECT i.id, i.service, p.id AS part_id, p.restored_at
+                       FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id
+                       WHERE {{state}} AND p.state = 'restored' AND p.restored_at IS NOT NULL AND {parts.is_own("p")}
+                       ORDER BY i.id, p.position, p.id"""
+
+
+def _ago(now: datetime) -> int:
+    return to_micros(now - AGAIN_WITHIN)
