@@ -12,16 +12,16 @@ from decimal import Decimal
 
 import click
 
-from notifier.cli import printing
+from notifier.cli import place_doubts, printing
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, STRONG, WARN, number, plural, safe
 from notifier.cli.times import Moment
 from notifier.storage.views import Preview
 
 _LABEL_CELLS = 11
+_KEYS = "p all texts   e change a fact"
 _CHANNELS = {"sms": "SMS", "email": "e-mail", "voice": "call"}
 _NO_WAY = ("no_contact_point", "no_channel", "suppressed")
-_HEARS = "hears_of_another"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,6 @@ class Checked:
     take_back: timedelta
     promise: datetime | None  # the earliest time that the message gives: it must have arrived before
     save: Callable[[Preview], str]  # keeps the list of those with no way to be reached; returns where, or ""
-    keys: tuple[str, ...] = ("p all texts", "e change a fact")
 
 
 def show_check(preview: Preview, moment: Moment, checked: Checked) -> None:
@@ -41,7 +40,10 @@ def show_check(preview: Preview, moment: Moment, checked: Checked) -> None:
     done, fits = _done(preview, moment, checked)
     said += [(done, None if fits else BAD), (_second_person(preview), None)]
     said += [(f"! {moment.localised(warning)}", WARN) for warning in preview.warnings]
-    said.append(("   ".join(checked.keys), printing.DIM))
+    said += [(f"! {place_doubts.said(each)}", WARN) for each in preview.doubts[: place_doubts.SHOWN]]
+    if (more := len(preview.doubts) - place_doubts.SHOWN) > 0:
+        said.append((f"! {plural(more, 'more region')} of which one cannot tell", WARN))
+    said.append((_KEYS, printing.DIM))
     label = "4 Check"
     for text, style in said:
         if not text:

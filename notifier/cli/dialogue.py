@@ -219,10 +219,11 @@ def _why() -> str:
     return reason
 
 
-def typed(question: str) -> str:
-    """Return what was typed; the end of input and Ctrl-C mean `q`."""
+def typed(question: str, *, as_is: bool = False) -> str:
+    """Return what was typed, in small letters unless it is wanted as it is; the end of input and Ctrl-C mean `q`."""
     try:
-        return input(question).strip().lower()
+        answer = input(question).strip()
+        return answer if as_is else answer.lower()
     except (EOFError, KeyboardInterrupt):
         click.echo()
         return "q"

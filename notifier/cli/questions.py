@@ -37,6 +37,7 @@ class Said:
     eta_at: datetime | None = None  # None = not known
     next_update_by: datetime | None = None  # None = the playbook's time
     may_delay: bool = True
+    regions: tuple[str, ...] = ()  # of a suspected one: where, in place of what is proposed
 
     def body(self) -> dict[str, object]:
         """Return the facts as the API takes them, but for the ETA."""
@@ -47,6 +48,8 @@ class Said:
             found["next_update_by"] = self.next_update_by
         if not self.may_delay:
             found["may_delay"] = False
+        if self.regions:
+            found["regions"] = list(self.regions)
         return found
 
 
@@ -129,22 +132,33 @@ def ask_back(said: Said, choices: ChoicesView, moment: Moment) -> None:
         return
 
 
-def ask_which() -> str:
-    """Ask which fact is changed; Enter changes none."""
+def ask_where(said: Said) -> None:
+    """Ask for the regions of a suspected incident, in place of those that are proposed."""
+    shown = ", ".join(said.regions)
+    answer = _answer("Where?", "regions, such as 94110, node:OLT-7, Enter = as it is", shown, as_is=True)
+    said.regions = tuple(code.strip() for code in answer.split(",") if code.strip())
+
+
+def ask_which(*, may_move: bool) -> str:
+    """Ask which fact is changed, of a suspected incident also where it is; Enter changes none."""
+    choices = ("1 what", "2 cause", "3 back by", *(["4 where"] if may_move else []))
+    numbers = [each[0] for each in choices]
     while True:
-        answer = typed("Change which? 1 what  2 cause  3 back by  Enter none: ")
-        if answer in ("", "1", "2", "3", _LEAVE):
-            return "" if answer == _LEAVE else answer
-        _wrong(f"'{answer}' is none of 1, 2, 3")
+        answer = typed(f"Change which? {'  '.join(choices)}  Enter none: ")
+        if answer in ("", _LEAVE):
+            return ""
+        if answer in numbers:
+            return answer
+        _wrong(f"'{answer}' is none of {', '.join(numbers)}")
 
 
-def _answer(label: str, choices: str, default: str) -> str:
+def _answer(label: str, choices: str, default: str, *, as_is: bool = False) -> str:
     """Print a question, wrapped, its brackets at the end; return what was typed, or what stands in brackets."""
     bracket = f" [{default}]" if default else ""
     *before, last = printing.wrap(choices + bracket.replace(" ", "\u00a0"), width=printing.columns() - _LABEL_CELLS - 8)
     for n, each in enumerate(before):
         click.echo(f"{label if n == 0 else '':<{_LABEL_CELLS}}{each}")
-    answer = typed(f"{'' if before else label:<{_LABEL_CELLS}}{last}: ")
+    answer = typed(f"{'' if before else label:<{_LABEL_CELLS}}{last}: ", as_is=as_is)
     if answer == _LEAVE:
         raise Left
     return answer or default

@@ -6,7 +6,7 @@ question, and again when a fact is changed on the check page; leaving cancels it
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from notifier.cli import check_page, dialogue, drafting, parts, printing, questions
+from notifier.cli import check_page, dialogue, drafting, parts, printing, questions, times
 from notifier.cli.client import Client, Problem
 from notifier.cli.keyboard import is_terminal
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
@@ -26,12 +26,24 @@ from notifier.domain.errors import InvalidInput
 from notifier.storage.views import BroadcastView, ChoicesView, Draft, IncidentView, Preview
 
 _REFUSED = (409, 422)
-_ASKED_BY = {"impact": "1", "cause": "2", "eta_at": "3", "next_update_by": "3"}  # which question a field belongs to
+_ASKED_BY = {
+    "regions": "4",
+    "impact": "1",
+    "cause": "2",
+    "eta_at": "3",
+    "next_update_by": "3",
+}  # which question a field belongs to
 
 
 @click.command()
 @incident_argument
 @click.option("--impact", type=click.Choice(drafting.IMPACTS), help="How bad it is for a customer.")
+@click.option(
+    "--regions",
+    metavar="KIND:CODE,...",
+    help="Of a suspected incident: correct where, such as postal_code:94110; may be repeated.",
+    multiple=True,
+)
 @parts.part_option
 @drafting.facts_options
 @click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h, ISO, or none.")
@@ -61,6 +73,8 @@ def tell(incident_id: int, **options: Any) -> None:
         as_json=options["as_json"],
     )
     _require_something_to_tell(view, options["part"])
+    if options["regions"] and view.card.state != "suspected":
+        raise click.UsageError("--regions: where it is was told already; see notifier extend and notifier split")
     if not how.asks or how.as_json or not is_terminal():
         body, path = _by_options(client, view, options)
         drafting.tell(client, path, body, options)
@@ -99,7 +113,8 @@ def _by_options(client: Client, view: IncidentView, options: dict[str, Any]) -> 
     is_none = typed is not None and typed.strip().lower() == "none"
     body = drafting.said(client, {**options, "eta": None if is_none else typed})
     if card.state == "suspected":
-        return body, f"/v1/incidents/{card.id}/confirm"
+        where = {"regions": drafting.split_codes(options["regions"])} if options["regions"] else {}
+        return {**where, **body}, f"/v1/incidents/{card.id}/confirm"
     known = None if is_none else parts.told_eta(view, part)
     return {"eta_at": known, **parts.named(part), **body}, f"/v1/incidents/{card.id}/eta"
 
@@ -164,6 +179,7 @@ class _Talk:
         said.impact = options["impact"] or said.impact
         said.cause = said.cause if options["cause"] is None else options["cause"]
         said.crew, said.may_delay = options["crew"], not options["no_delay"]
+        said.regions = tuple(drafting.split_codes(options["regions"]))
         if options["eta"] is not None:
             said.eta_at = None if options["eta"].strip().lower() == "none" else _time(options["eta"], moment, "--eta")
         if options["next_update"] is not None:
@@ -174,7 +190,7 @@ class _Talk:
 
     def _ask(self, question: str, *, again: bool = False) -> None:
         """Ask one question, unless an option has answered it."""
-        given = {"1": ("impact",), "2": ("cause",), "3": ("eta", "next_update")}[question]
+        given = {"1": ("impact",), "2": ("cause",), "3": ("eta", "next_update"), "4": ("regions",)}[question]
         if not again and any(self.options[name] is not None for name in given):
             return
         match question:
@@ -182,6 +198,8 @@ class _Talk:
                 questions.ask_what(self.said)
             case "2":
                 questions.ask_cause(self.said, self.choices)
+            case "4":
+                questions.ask_where(self.said)
             case _:
                 questions.ask_back(self.said, self.choices, self.client.moment())
 
@@ -218,29 +236,30 @@ class _Talk:
 
     def _change(self, wake: str) -> Preview | None:
         """Ask which fact is changed, and make the draft anew; what is refused leaves the old one as it is."""
-        question = questions.ask_which()
+        before = replace(self.said)
+        question = questions.ask_which(may_move=not self._is_told())
         if not question:
             return None
         try:
             self._ask(question, again=True)
             return self._make(wake)
         except questions.Left:
+            self.said = before
             return None
         except Problem as problem:
             if problem.status not in _REFUSED:
                 raise
+            self.said = before
             printing.line(f"{problem.format_message()}. The draft is as it was.", style=WARN)
             return None
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
     def _show(self, preview: Preview, moment: Moment) -> None:
-        keys = ("p all texts", "e change a fact")
         checked = check_page.Checked(
             take_back=timedelta(seconds=self.choices.take_back_seconds),
             promise=_promised(self.draft.broadcast if self.draft else None),
             save=partial(_save, self.client, self.view.card.id),
-            keys=keys,
         )
         check_page.show_check(preview, moment, checked)
 
@@ -271,8 +290,6 @@ def _promised(view: BroadcastView | None) -> datetime | None:
 
 
 def _time(text: str, moment: Moment, option: str) -> datetime:
-    from notifier.cli import times
-
     try:
         return times.future(text, moment)
     except InvalidInput as error:

@@ -7,7 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from notifier.storage.views import BroadcastView, ChoicesView, PartView, PhraseView, Preview, UnreachedView, Waits
+from notifier.storage.views import (
+    BroadcastView,
+    ChoicesView,
+    DoubtView,
+    PartView,
+    PhraseView,
+    Preview,
+    UnreachedView,
+    Waits,
+)
 from tests.cli.conftest import At, Run
 from tests.cli_views import MINUTE, broadcast, card, draft, incident, preview, progress, status, within_take_back
 from tests.fake_daemon import NOON, Answer, FakeDaemon, problem
@@ -232,6 +241,39 @@ def test_p_shows_all_texts_and_e_changes_a_fact(at: At, daemon: FakeDaemon) -> N
         person.ends()
     assert told(daemon)["cause"] == "storm"
     assert daemon.paths()[-1] == "POST /v1/broadcasts/18/cancel"
+
+
+def test_what_cannot_be_told_of_the_place_is_on_the_page_and_e_changes_where(at: At, daemon: FakeDaemon) -> None:
+    doubt = DoubtView(region="postal_code 94112", named=True, callers=1, expected=0.2, sites=41, chance=0.5)
+    daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=at_night(doubts=[doubt] * 8)))
+    with at("tell", "42") as person:
+        _enters(person, 4)
+        person.sees("! postal code 94112: told with weak support: 1 caller of 41")
+        person.sees("! 2 more regions of which one cannot tell")
+        person.type("e\n")
+        person.sees("4 where")
+        person.type("4\n")
+        person.sees("Where?")
+        daemon.on("POST", "/v1/incidents/42/confirm", problem(422, "there is no region 9", field="regions"))
+        person.type("9\n")
+        person.sees("The draft is as it was.")
+        daemon.on("POST", "/v1/incidents/42/confirm", draft(preview=at_night(customers=700)))
+        person.type("e\n")
+        person.type("4\n")
+        person.type("94110, node:OLT-7\n")
+        person.sees("Type 700 to send")
+        person.type("q\n")
+        person.ends()
+    assert told(daemon)["regions"] == ["94110", "node:OLT-7"]
+
+
+def test_where_is_given_as_an_option_before_it_is_told_only(notifier: Run, daemon: FakeDaemon) -> None:
+    notifier("tell", "42", "--regions", "94110, node:OLT-7", "--yes")
+    assert told(daemon) == {"regions": ["94110", "node:OLT-7"]}
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed")))
+    result = notifier("tell", "42", "--regions", "94110", "--yes")
+    assert result.exit_code == 2
+    assert "where it is was told already" in " ".join(result.stderr.split())
 
 
 def test_of_what_is_confirmed_the_next_update_is_told(at: At, daemon: FakeDaemon) -> None:
