@@ -1,10 +1,11 @@
-"""What single customers hear of an incident in parts: what is true of their own sites, by text, by import, on the card."""
+"""What single customers hear of an incident in parts: what is true of their own sites, by text and on the card."""
 
 from datetime import timedelta
 
 import pytest
 
 from notifier.config import Config
+from notifier.domain.notification import NotificationReason
 from notifier.stages.directory import Directory, DirectoryRow
 from notifier.stages.incidents import RestoreIncident, SetEta
 from notifier.storage.database import Database
@@ -124,3 +125,25 @@ async def test_a_part_that_was_told_nothing_of_its_own_is_joined_by_what_it_was_
         lambda tx: late_joiners.join(tx, [site], {"power": STANDARD}, now=desk.clock.now())
     )
     assert [(each.broadcast_id, each.notifications) for each in joined] == [(1, 1)]
+
+
+async def test_what_a_worker_gives_back_says_nothing_old_to_a_part_that_was_told_anew(desk: ReplyDesk) -> None:
+    old = await desk.send(await desk.incidents.eta(1, SetEta(eta_at=desk.clock.now() + HOUR), ANN))
+    desk.pass_time(minutes=1)
+    await desk.course.start_due()
+    while await desk.planning.step():
+        pass
+    claimed = await desk.claim()
+    assert {one.address for one in claimed} == {MARY, JOSE, ANA}
+    await desk.send(await desk.incidents.restored(1, RestoreIncident(part=(EAST,)), ANN))
+    desk.pass_time(minutes=10)
+    await desk.course.start_due()
+    while await desk.planning.step():
+        pass
+    await desk.delivery.release(claimed, reason=NotificationReason.PLANNED)
+    again = [one for one in await desk.claim() if one.broadcast_id == old.id]
+    assert {one.address: [site.street for site in one.personal.sites] for one in again} == {
+        MARY: ["12 Oak St"],
+        ANA: [f"{desk.town.region('94110')} Elm St"],
+    }
+    assert ("superseded", "newer_update") in desk.messages(JOSE)

@@ -26,7 +26,7 @@ from notifier.stages.delivery.owed import Owed
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.repositories import claims, fallbacks, mornings, notifications
+from notifier.storage.repositories import claims, cutting, fallbacks, mornings, notifications
 from notifier.storage.repositories.claims import Candidate, SendingBroadcast
 
 LOOK_AGAIN_AT = 1_000  # notifications, when those that were looked at first all wait
@@ -86,6 +86,7 @@ class Updates:
         result = _Sorted()
         ends = {one.id: end for one in found if (end := self._stopped(one, broadcast, channel)) is not None}
         ends |= _muted(tx, broadcast, [one for one in found if one.id not in ends])
+        ends |= _told_anew(tx, broadcast, [one.id for one in found if one.id not in ends])
         rest = [one for one in found if one.id not in ends]
         if rest and is_overtaken(facts, now):
             waiting = [one.id for one in rest if _was_held(one)] if mornings.may_say_afresh(tx, broadcast.id) else []
@@ -190,6 +191,13 @@ _NO_INCIDENT_ANY_MORE = (IncidentState.DISMISSED, IncidentState.MERGED)
 
 def _was_held(one: Candidate) -> bool:
     return one.reason == NotificationReason.QUIET_HOURS
+
+
+def _told_anew(tx: Transaction, broadcast: SendingBroadcast, rest: Sequence[int]) -> dict[int, Next]:
+    """End what is about nothing but sites of parts that were told something newer since."""
+    left = cutting.leave_late(tx, broadcast.id, rest) if broadcast.is_cut and rest else set()
+    superseded = Next(state=NotificationState.SUPERSEDED, reason=NotificationReason.NEWER_UPDATE)
+    return dict.fromkeys(left, superseded)
 
 
 def _muted(tx: Transaction, broadcast: SendingBroadcast, rest: Sequence[Candidate]) -> dict[int, Next]:

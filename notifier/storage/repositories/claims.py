@@ -61,6 +61,7 @@ class SendingBroadcast:
     correlation_id: str
     wakes_all: bool  # a person has decided so, and said why
     incident_state: str
+    is_cut: bool  # sites were cut off from its part since, and may have been told something newer
     tells_for: tuple[int, ...]  # incidents of which customers here were told: over earlier, merged, or split off from
 
 
@@ -114,6 +115,7 @@ def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
             correlation_id=row["correlation_id"],
             wakes_all=row["wake_reason"] != "",
             incident_state=row["incident_state"],
+            is_cut=bool(row["is_cut"]),
             tells_for=(
                 *(neighbours.told_for(tx, row["incident_id"]) if row["kind"] == BroadcastKind.RESTORED else ()),
                 *(parts.kin(tx, row["incident_id"]) if row["has_kin"] else ()),
@@ -123,7 +125,9 @@ def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
             """SELECT b.id, b.incident_id, b.kind, i.service, b.facts, b.started_at, b.correlation_id, b.wake_reason,
                       i.state AS incident_state,
                       EXISTS (SELECT 1 FROM parts AS own JOIN parts AS k ON k.became = own.id
-                              WHERE own.incident_id = b.incident_id) AS has_kin
+                              WHERE own.incident_id = b.incident_id) AS has_kin,
+                      EXISTS (SELECT 1 FROM parts AS c WHERE c.incident_id = b.incident_id AND c.cut_at >= b.sent_at
+                              AND c.id <> b.part_id AND c.joins = 0 AND b.kind <> 'correction') AS is_cut
                FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
                WHERE b.state = 'sending' AND b.started_at IS NOT NULL ORDER BY b.started_at, b.id"""
         )

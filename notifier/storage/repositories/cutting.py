@@ -346,6 +346,52 @@ def _forget_drafts(tx: Transaction, incident_id: int, called: str, *, now: datet
         broadcasts.end(tx, older, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
 
 
+def leave_late(tx: Transaction, broadcast_id: int, notification_ids: Sequence[int]) -> set[int]:
+    """Return which messages of an older update say nothing but what parts cut off since were told anew.
+
+    They came back after the first update of the part began: a worker had them. From the others its sites are taken out.
+    """
+    found = broadcasts.load(tx, broadcast_id)
+    told_anew = [
+        f"({mine.condition('an.site_id')})"
+        for part in parts.of_incident(tx, found.incident_id)
+        if part.cut_at is not None and part.id != found.part_id and _comes_from(tx, part, found)
+        if (mine := parts.scope_of(tx, found.incident_id, part.id)) is not None
+    ]
+    if not told_anew or not notification_ids:
+        return set()
+    ids, told = audience.numbers(notification_ids), " OR ".join(told_anew)
+    carries = """FROM audience_notifications AS an WHERE an.broadcast_id = :broadcast
+                 AND an.contact_point_id = n.contact_point_id"""
+    whole = {
+        int(id_)
+        for (id_,) in tx.tuples(
+            f"""SELECT n.id FROM notifications AS n WHERE n.id IN ({ids})
+                AND EXISTS (SELECT 1 {carries}) AND NOT EXISTS (SELECT 1 {carries} AND NOT ({told}))""",
+            broadcast=broadcast_id,
+        )
+    }
+    others = [id_ for id_ in notification_ids if id_ not in whole]
+    if others:
+        tx.run(
+            f"""DELETE FROM audience_notifications AS an WHERE an.broadcast_id = :broadcast AND ({told})
+                  AND an.contact_point_id IN
+                      (SELECT contact_point_id FROM notifications WHERE id IN ({audience.numbers(others)}))""",
+            broadcast=broadcast_id,
+        )
+    return whole
+
+
+def _comes_from(tx: Transaction, part: StoredPart, found: StoredBroadcast) -> bool:
+    """Tell whether a part was cut off from that of an update since, and was told something newer, here or elsewhere."""
+    now_is = part.id if part.became is None else part.became
+    return any(source == found.part_id for _, source, _ in parts.lineage(tx, part.id)) and any(
+        each.started_at is not None and found.started_at is not None and each.started_at > found.started_at
+        for each in broadcasts.told_to(tx, now_is, *BroadcastState)
+        if each.part_id in (part.id, now_is)
+    )
+
+
 def _scope_there(tx: Transaction, found: StoredBroadcast) -> PartScope | None:
     """Return which sites a part had where it comes from; None of one that was never cut off."""
     of_old = tx.row("SELECT id, incident_id FROM parts WHERE became = :id", id=found.part_id)
