@@ -19,6 +19,7 @@ from notifier.stages.reloading import Reading
 from notifier.storage.database import Database
 from notifier.storage.sqlite import SqliteDatabase
 from notifier.web.server import build_app
+from tests.api_contract import hold_against_openapi
 
 ROWS = [
     {
@@ -124,7 +125,9 @@ class Served:
             skip_auto_headers=skip,
             allow_redirects=False,
         ) as response:
-            return Answer(response, await response.read())
+            found = Answer(response, await response.read())
+        hold_against_openapi(method, path, found.status, found.headers.get("Content-Type", ""), found.body)
+        return found
 
     async def get(self, path: str, **options: Any) -> Answer:
         """Send a GET."""

@@ -16,7 +16,7 @@ from notifier.clock import Clock
 from notifier.logs import CORRELATION_ID, new_correlation_id, set_correlation_id
 from notifier.logs import request as log_request
 from notifier.metrics import Metrics
-from notifier.web import health, links, preferences
+from notifier.web import health, links, openapi, preferences
 from notifier.web.api import (
     audit,
     bounces,
@@ -80,6 +80,7 @@ def build_app(parts: Parts) -> web.Application:
     pages = Pages(parts.config)
     open_routes = [
         *health.routes(parts),
+        openapi.route(ROUTES),
         *links.routes(parts, pages),
         *preferences.routes(parts, pages),
         *twilio.routes(parts),

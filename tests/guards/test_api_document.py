@@ -15,6 +15,7 @@ SECTION = re.compile(r"^### (GET|POST|DELETE) (/\S+)\nRole: ([^.\n]*)", re.MULTI
 OPEN = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
+    ("GET", "/openapi.json"),
     ("GET", "/u/{token}"),
     ("POST", "/u/{token}"),
     ("GET", "/p/{token}"),
