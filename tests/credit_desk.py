@@ -16,7 +16,7 @@ from notifier.storage.database import Database, Transaction
 from tests.control_room import ANN, ControlRoom
 from tests.incident_town import MORNING
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EVE = Actor(name="eve", role=KeyRole.AGENT, key_id=3)
 MIA = Actor(name="mia", role=KeyRole.MANAGER, key_id=4)
 MAX = Actor(name="max", role=KeyRole.MANAGER, key_id=5)
