@@ -5,7 +5,6 @@ question has an answer that Enter takes; a fact given as an option is not asked 
 question, and again when a fact is changed on the check page; leaving cancels it.
 """
 
-import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,7 +20,7 @@ from notifier.cli.options import connect, incident_argument, json_option, sendin
 from notifier.cli.printing import WARN
 from notifier.cli.take_back import NotSent
 from notifier.cli.times import Moment, instant
-from notifier.cli.unreached import write_unreached
+from notifier.cli.unreached import save_unreached
 from notifier.domain.errors import InvalidInput
 from notifier.storage.views import BroadcastView, ChoicesView, Draft, IncidentView, Preview
 
@@ -300,15 +299,10 @@ def _save(client: Client, incident_id: int, preview: Preview) -> str:
     """Keep the list of those with no way to be reached in a file that only its owner may read; return its name."""
     path = Path(f"unreachable-{incident_id}.csv")
     try:
-        lines = client.lines(f"/v1/broadcasts/{preview.broadcast_id}/unreached")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            write_unreached(lines, file)
+        save_unreached(client.lines(f"/v1/broadcasts/{preview.broadcast_id}/unreached"), path)
     except (OSError, click.ClickException) as error:
-        reason = error.format_message() if isinstance(error, click.ClickException) else error.strerror
-        printing.note(
-            f"who cannot be reached is not saved: {reason}; see it with:"
-            f" notifier broadcasts unreached {preview.broadcast_id}"
-        )
+        reason = error.format_message() if isinstance(error, click.ClickException) else error.strerror or str(error)
+        see = f"notifier broadcasts unreached {preview.broadcast_id}"
+        printing.note(f"who cannot be reached is not saved: {reason}; see it with: {see}")
         return ""
     return str(path)

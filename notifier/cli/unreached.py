@@ -4,8 +4,11 @@ Text from the directory never becomes a formula of a spreadsheet, nor moves the 
 """
 
 import csv
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -54,8 +57,30 @@ def show_unreached(lines: Iterator[bytes], *, as_csv: bool, as_json: bool) -> No
         _end(sites, len(customers), priority)
 
 
-def write_unreached(lines: Iterator[bytes], file: TextIO) -> None:
-    """Write the lines of GET /v1/broadcasts/ID/unreached as CSV; raise when they broke off."""
+def save_unreached(lines: Iterator[bytes], path: Path) -> None:
+    """Write the lines of GET /v1/broadcasts/ID/unreached to a CSV file that only its owner may read.
+
+    An earlier list of ours is replaced when the new one is whole. Raises for anything else of that name, and when the
+    answer broke off.
+    """
+    if path.is_symlink() or (path.exists() and not _is_ours(path)):
+        raise click.ClickException(f"{path} is there already and is no such list")
+    descriptor, name = tempfile.mkstemp(prefix=f"{path.stem}.", suffix=".part", dir=path.parent)  # for its owner alone
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            _write(lines, file)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().rstrip("\r\n") in ("", ",".join(COLUMNS))
+
+
+def _write(lines: Iterator[bytes], file: TextIO) -> None:
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     for line in lines:

@@ -151,8 +151,15 @@ def test_who_cannot_be_reached_is_in_a_file_that_only_its_owner_reads(at: At, tm
     assert "'=Ana" in file.read_text()
 
 
-def test_a_list_that_cannot_be_saved_stops_nobody(at: At, tmp_path: Path) -> None:
-    (tmp_path / "unreachable-42.csv").symlink_to("elsewhere")
+@pytest.mark.parametrize("there", ["a link", "somebody's own file", "a folder"])
+def test_a_list_that_cannot_be_saved_stops_nobody(at: At, tmp_path: Path, there: str) -> None:
+    path = tmp_path / "unreachable-42.csv"
+    if there == "a link":
+        path.symlink_to("elsewhere")
+    elif there == "a folder":
+        path.mkdir()
+    else:
+        path.write_text("mine\n")
     with at("tell", "42") as person:
         _enters(person, 4)
         person.sees("is not saved")
@@ -160,6 +167,21 @@ def test_a_list_that_cannot_be_saved_stops_nobody(at: At, tmp_path: Path) -> Non
         person.type("q\n")
         assert person.ends() == 1
     assert not (tmp_path / "elsewhere").exists()
+    assert there != "somebody's own file" or path.read_text() == "mine\n"
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_list_that_breaks_off_leaves_the_earlier_one(at: At, daemon: FakeDaemon, tmp_path: Path) -> None:
+    earlier = "priority,customer,name,site,label,address,call,why\r\nyes,C-7,,1,,,,\r\n"
+    (tmp_path / "unreachable-42.csv").write_text(earlier, newline="")
+    daemon.on("GET", "/v1/broadcasts/17/unreached", Answer(200, b""))
+    with at("tell", "42") as person:
+        _enters(person, 4)
+        person.sees("the answer broke off before its end")
+        person.type("q\n")
+        person.ends()
+    assert (tmp_path / "unreachable-42.csv").read_bytes().decode() == earlier
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_every_answer_may_be_given(at: At, daemon: FakeDaemon) -> None:
