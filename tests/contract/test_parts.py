@@ -367,3 +367,29 @@ async def test_a_promise_of_a_part_is_asked_for_by_its_name(room: ControlRoom) -
     await room.promises.watch()
     missed = [each for each in room.needs() if each.kind == "promise_missed"]
     assert [each.next[2] for each in missed] == ["notifier restored 1 --part rest", "notifier restored 1 --part 94112"]
+
+
+async def test_a_part_is_named_as_it_is_called_and_must_be_where_several_are_meant(room: ControlRoom) -> None:
+    await told(room)
+    await room.deliver(await room.incidents.restored(1, RestoreIncident(part_sites=("94112-0", "94110-1")), ANN))
+    which = await room.deliver(await room.incidents.restored(1, RestoreIncident(part=("rest",)), ANN))
+    assert heard(room, which) == ["94110-0", "94110-2", "94112-1", "chain"]
+    with pytest.raises(Refused, match="several parts for which this is possible: rest, 2 sites; say which"):
+        await room.incidents.reopen(1, ReopenIncident(), ANN)
+    again = await room.deliver(await room.incidents.reopen(1, ReopenIncident(part=("2 sites",)), ANN))
+    assert heard(room, again) == ["94110-1", "94112-0"]
+    both = RestoreIncident(part=(EAST,), part_sites=("94112-0",))
+    with pytest.raises(InvalidInput, match="both regions and sites name the part"):
+        await room.incidents.restored(1, both, ANN)
+
+
+async def test_believed_back_is_reopened_as_a_whole_and_closing_asks_every_part(room: ControlRoom) -> None:
+    await told(room)
+    await room.send(await room.incidents.restored(1, RestoreIncident(part=(EAST,)), ANN))
+    with pytest.raises(Refused, match="believed back and nobody was told: reopen all of it"):
+        await room.incidents.reopen(1, ReopenIncident(part_sites=("94112-0",)), ANN)
+    draft = await room.incidents.reopen(1, ReopenIncident(part=(EAST,)), ANN)
+    assert draft.broadcast is None
+    assert [part.state for part in draft.incident.parts] == ["out", "out"]
+    with pytest.raises(Refused):
+        await room.incidents.close(1, ANN)

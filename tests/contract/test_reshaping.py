@@ -108,7 +108,7 @@ async def test_taking_it_back_leaves_the_place_as_it_was(room: ControlRoom) -> N
 async def test_sites_of_another_incident_do_not_join(room: ControlRoom) -> None:
     await room.deliver(await room.open(WEST))
     await room.deliver(await room.open(EAST))
-    with pytest.raises(Refused, match="incident 2 .* lies there already"):
+    with pytest.raises(Refused, match=r"incident 2 .* lies there already"):
         await room.reshaping.extend(1, ExtendIncident(regions=(EAST,)), ANN)
     with pytest.raises(InvalidInput, match="say which sites join"):
         await room.reshaping.extend(1, ExtendIncident(), ANN)
@@ -227,10 +227,14 @@ async def test_what_it_had_not_said_yet_is_cancelled_and_its_promise_void(room: 
     shown = await room.broadcasts.show(view.id)
     assert (shown.state, shown.reason) == ("cancelled", "incident_merged")
     assert promised(room) == [(1, "next_update", "open"), (2, "next_update", "void")]
+    (need,) = [each for each in room.needs() if each.kind == "cut_short"]
+    assert "`acknowledged` of #2 was stopped by the merge: 2 of 2 customers were not told" in need.text
+    assert need.next[0] == "notifier eta 1 none --part 94112"
     await room.work()
     assert heard(room, view.id) == []
     after = await room.deliver(await room.incidents.eta(1, SetEta(eta_at=MORNING + HOUR, part=(EAST,)), ANN))
     assert heard(room, after) == ["94112-0", "94112-1"]
+    assert "cut_short" not in [each.kind for each in room.needs()]
 
 
 async def test_a_suspected_one_nobody_was_told_about_just_merges(room: ControlRoom) -> None:

@@ -56,6 +56,7 @@ def needs(
         *updates.rejected(tx, reader),
         *updates.nobody_told(tx),
         *updates.cut_short(tx),
+        *updates.cut_by_merge(tx),
         *updates.paused(tx),
         *(need for need in promised.delayed(tx, zone) if need.incident_id not in named),
         *updates.left_out(tx),

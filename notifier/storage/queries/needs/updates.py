@@ -8,7 +8,7 @@ from notifier.domain.incident import IncidentState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import rejections
-from notifier.storage.queries.needs.subject import Subject, customers, messages, waiting, words
+from notifier.storage.queries.needs.subject import Subject, customers, messages, of_part, waiting, words
 from notifier.storage.queries.rejections import Rejection
 from notifier.storage.repositories import broadcasts, incidents, late_joiners
 from notifier.storage.views import Need
@@ -129,6 +129,34 @@ def cut_short(tx: Transaction) -> Iterator[Need]:
             f"dismiss {row['id']}",
             broadcast_id=row["broadcast_id"],
         )
+
+
+def cut_by_merge(tx: Transaction) -> Iterator[Need]:
+    """Parts that came from a merged incident whose update was stopped by that: some of their customers lack it."""
+    rows = tx.rows(
+        """SELECT i.id, i.service, p.name AS place, p.name AS part, b.id AS broadcast_id, b.kind,
+                  b.incident_id AS merged, b.expected_customers AS expected,
+                  (SELECT count(*) FROM audience AS a WHERE a.broadcast_id = b.id AND a.outcome <> 'told') AS unreached
+           FROM broadcasts AS b JOIN parts AS o ON o.id = b.part_id
+           JOIN parts AS p ON p.id = o.became AND p.state = 'out'
+           JOIN incidents AS i ON i.id = p.incident_id AND i.state = 'confirmed'
+           WHERE b.state = 'cancelled' AND b.reason = 'incident_merged' AND b.sent_at IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c WHERE c.incident_id = i.id AND c.part_id = p.id
+                 AND (c.started_at IS NOT NULL OR c.state IN ('sending', 'paused', 'awaiting_approval')))
+           ORDER BY b.id"""
+    )
+    for row in rows:
+        told, reachable = broadcasts.customers_told(tx, row["broadcast_id"]), row["expected"] - row["unreached"]
+        if told < reachable:
+            part = of_part(row["part"])
+            yield Subject.of(row).need(
+                "cut_short",
+                f"{words(row['kind'])} of #{row['merged']} was stopped by the merge: {reachable - told:,} of "
+                f"{customers(reachable)} were not told",
+                f"eta {row['id']} none{part}",
+                f"eta {row['id']} TIME{part}",
+                broadcast_id=row["broadcast_id"],
+            )
 
 
 def left_out(tx: Transaction) -> Iterator[Need]:
