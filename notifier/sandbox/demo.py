@@ -9,6 +9,7 @@ In: `DemoPlan`. Out: the exit code, and a folder with the mails, the texts, the 
 """
 
 import asyncio
+import json
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -46,6 +47,36 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "locales": {"available": ["en", "es", "fr"]},
     "caps": {"every": "1 min"},  # a morning of updates goes by in minutes
     "on_call": {"people": [{"name": "Kim", "sms": ON_CALL}]},
+    "credits": {  # mails may wait half a minute of real time for the credits that they name
+        "enabled": True,
+        "incident_baseline": "100000",
+        "budget": "200000",
+        "mail_waits": "30 min",
+    },
+}
+TARIFFS: tuple[dict[str, Any], ...] = (
+    {
+        "name": "morning-home",
+        "account_types": ["residential"],
+        "amount": "5.00",
+        "tests": [{"name": "an hour", "account_type": "residential", "credit": "5.00"}],
+    },
+    {
+        "name": "morning-business",  # more than a customer's baseline: it waits for a manager
+        "account_types": ["business"],
+        "amount": "60.00",
+        "tests": [{"name": "an hour", "account_type": "business", "credit": "60.00"}],
+    },
+)
+OF_EACH_TARIFF: dict[str, Any] = {
+    "valid_from": "2026-01-01",
+    "source": "the demo",
+    "currency": "USD",
+    "services": [SERVICE],
+    "enabled": True,
+    "longer_than": "30 min",
+    "counts": "begun",
+    "steps_at_most": 1,
 }
 PLAYBOOK = {
     "name": "demo",
@@ -76,8 +107,11 @@ async def run(plan: DemoPlan) -> int:
     """Play the demo and return its exit code; whatever happens, what it started is stopped."""
     screen = Screen(ZONE)
     _clear(plan.folder, screen)
-    rehearsal = Rehearsal(plan.folder, settings=SETTINGS, playbook=PLAYBOOK, with_texts=True)
+    tariffs = plan.folder.resolve() / "tariffs"
+    settings = SETTINGS | {"credits": SETTINGS["credits"] | {"tariffs": str(tariffs)}}
+    rehearsal = Rehearsal(plan.folder, settings=settings, playbook=PLAYBOOK, with_texts=True)
     (rehearsal.folder / MARK).touch()
+    _write_tariffs(tariffs)
     try:
         return await _Demo(plan, rehearsal, screen).run()
     except NotifierError as error:
@@ -97,6 +131,15 @@ def _clear(folder: Path, screen: Screen) -> None:
     if leftovers := stop_leftovers(folder.resolve()):
         screen.line(f"stopped {leftovers} processes that an interrupted demo had left running")
     shutil.rmtree(folder)
+
+
+def _write_tariffs(folder: Path) -> None:
+    """Write what customers are owed this morning."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for tariff in TARIFFS:
+        tests = [each | {"outages": ["2026-03-04T06:17/2026-03-04T07:17"]} for each in tariff["tests"]]
+        text = json.dumps(OF_EACH_TARIFF | tariff | {"tests": tests}, indent=1)  # YAML takes it as it is
+        (folder / f"{tariff['name']}.yaml").write_text(text, encoding="utf-8")
 
 
 class _Demo:

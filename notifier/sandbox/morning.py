@@ -78,6 +78,7 @@ class Morning:
             await self._let_them_sleep(incident)
             await self._keep_the_promise(incident)
             await self._restore(incident)
+            await self._make_amends(incident)
 
     async def _watch_processes(self) -> None:
         while True:
@@ -173,7 +174,7 @@ class Morning:
         await self._until_told(incident, 4)
 
     async def _restore(self, incident: int) -> None:
-        """Restore a part, then the rest, each held in case it drops again; and hear from one for whom it is not back."""
+        """Restore a part, then the rest, each held in case it drops again; hear from one for whom it is not back."""
         self._screen.heading("The light comes back, in one part before the other")
         await self._wait(PAUSE)
         first, *others = self._outage.codes
@@ -194,6 +195,24 @@ class Morning:
             due = clock_time(datetime.fromisoformat(promise["due_at"]))
             self._screen.line(f"promised: {kind} {due}: {promise['state']}", at=self._now())
         self._screen.line(f"incident #{incident} is {view['card']['state']}", at=self._now(), style="good")
+
+    async def _make_amends(self, incident: int) -> None:
+        """Show what was granted by rule, and have a manager answer for the rest."""
+        self._screen.heading("What customers are owed: by rule up to a baseline, above it by a manager")
+        owed = await self._until_counted(incident)
+        for each in owed["sums"]:
+            line = f"{each['tariff']}: {each['lines']:,} lines, {each['amount']} {owed['currency']}, {each['state']}"
+            self._screen.line(line, at=self._now(), style="good" if each["state"] == "approved" else "warn")
+        await self._type("credits", "approve", "--incident", str(incident), "--total", owed["waiting"])
+
+    async def _until_counted(self, incident: int) -> dict[str, Any]:
+        until = self._now() + PATIENCE
+        while self._now() < until:
+            owed: dict[str, Any] = await self._daemon.get(f"/v1/incidents/{incident}/credits")
+            if owed["counted"] and owed["waiting_lines"]:
+                return owed
+            await asyncio.sleep(POLL_SECONDS)
+        raise NotifierError("credits were not counted in time")
 
     # --- what the scenes share ------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import time
@@ -41,6 +42,9 @@ def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path, store, 
     assert {"told all 5 updates", "told all since they were awake", "twice", "missed"} <= lines
     assert {"told though unaffected", "woken without need", "told after a STOP"} <= lines
     assert "\x1b" not in done.stdout, "plain lines without a terminal"
+    assert re.search(r"morning-home: [\d,]+ lines, \d+\.00 USD, approved", done.stdout)
+    assert re.search(r"morning-business: [\d,]+ lines, \d+\.00 USD, proposed", done.stdout)
+    assert re.search(r"\d+ lines? approved: \d+\.00", done.stdout)
     mails = sorted((folder / "mail").glob("*.eml"))
     assert len(mails) > 1_000
     texts = read_texts(folder)
