@@ -174,7 +174,8 @@ class Surveillance:
         shapes = {service: self.baseline.shape(service) for service in self._state.services}
         for service, stored in new.shapes.items():
             shapes[service] = Shape(stored.weights, self.local)
-        for service in {*new.shapes, *(self._state.silences.keys() - new.state.silences.keys())}:
+        before, after = self._state.silences, new.state.silences  # as a rebuilt detector has them, to the last digit
+        for service in {*new.shapes, *(each for each in before if before[each] != after.get(each))}:
             self.detector.set_shape(service, shapes[service].without(new.state.silences.get(service, ())))
         self.baseline = self._baseline_of(new.day, new.state, shapes)
         self._state = new.state
