@@ -43,7 +43,8 @@ def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
                  WHERE (n.id = p.broadcast_id OR (n.incident_id = p.incident_id AND n.part_id = p.part_id)
                         OR (p.part_id <> (SELECT b.part_id FROM broadcasts AS b WHERE b.id = p.broadcast_id)
                             AND t.joins = 0 AND n.changes NOT LIKE '%"action":"extend"%'
-                            AND n.id IN (SELECT c.broadcast_id FROM promises AS c WHERE c.part_id = p.part_id)))
+                            AND n.id IN (SELECT c.broadcast_id FROM promises AS c
+                                         WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id)))
                    AND n.started_at IS NOT NULL
                  ORDER BY n.started_at DESC, n.id DESC LIMIT 1)
            WHERE p.state = 'open' AND NOT EXISTS (
