@@ -108,8 +108,7 @@ class Upkeep:
         if kept.calls:
             removed["calls"] = await self._remove(upkeep.remove_calls, before=now - kept.calls)
         if kept.former_customers:
-            forget = partial(upkeep.forget_former_customers, now=now)
-            removed["former customers"] = await self._remove(forget, before=now - kept.former_customers)
+            removed["former customers"] = await self._forget(before=now - kept.former_customers, now=now)
         if any(removed.values()):
             await self._database.write(
                 lambda tx: audit.record(
@@ -133,6 +132,19 @@ class Upkeep:
             total += removed
             fitting = int(at_most * TRANSACTION_SECONDS / max(seconds, TRANSACTION_SECONDS / 4))
             at_most = max(1, min(upkeep.ROWS_AT_MOST, fitting))
+
+    async def _forget(self, *, before: datetime, now: datetime) -> int:
+        """Forget former customers, found page by page and each in a transaction of its own; return how many."""
+        total, after = 0, 0
+        while True:
+            page = partial(upkeep.former_customers, after=after, before=before)
+            former, last = await self._database.read(page)
+            for each in former:
+                forget = partial(upkeep.forget_former_customer, customer_id=each, before=before, now=now)
+                total += await self._database.write(forget)
+            if last is None:
+                return total
+            after = last
 
     async def last_run(self, job: str) -> datetime | None:
         """Return when a calendar job last ran, by the wall clock."""

@@ -23,9 +23,10 @@ from notifier.stages.incidents.notes import AddNote, Assign
 from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident, SplitIncident
 from notifier.stages.intake import Accepted, ComplaintRequest
 from notifier.stages.mail_reports import Understood
+from notifier.stages.test_sends import TestSend
 from notifier.storage import views
 from notifier.storage.explained import Explanation
-from notifier.web.api import broadcasts, consents, keys, notifications, on_call, persons, test_sends
+from notifier.web.api import broadcasts, consents, keys, notifications, on_call, persons
 from notifier.web.route import Nothing
 
 FLAG, NUMBER, TEXT, INSTANT = "flag", "number", "text", "instant"
@@ -72,7 +73,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
             query={"recipient": TEXT, "sender": TEXT},
             body_type="message/rfc822",
         ),
-        ("POST", "/v1/test-sends"): Operation(takes=test_sends.TestSend, answer_type=LINES),
+        ("POST", "/v1/test-sends"): Operation(takes=TestSend, answer_type=LINES),
         ("POST", "/v1/customers/bulk"): Operation(
             takes=DirectoryRow, query={"dry_run": FLAG}, body_type=LINES, answer_type=LINES
         ),

@@ -436,8 +436,11 @@ def test_nothing_of_a_held_customer_goes_by_age(database: Database) -> None:
     for remove in (upkeep.remove_complaints, upkeep.remove_replies, upkeep.remove_ledger, upkeep.remove_answers):
         assert database.write_now(lambda tx, remove=remove: remove(tx, before=OLD)) == 0  # type: ignore[misc]
     database.write_now(lambda tx: tx.run("UPDATE sites SET status = 'ended'"))
-    forgotten = database.write_now(lambda tx: upkeep.forget_former_customers(tx, before=OLD, now=OLD, at_most=10))
-    assert forgotten == 1  # the neighbour
+    former, last = database.read_now(lambda tx: upkeep.former_customers(tx, after=0, before=OLD))
+    assert (former, last) == ([2], 2)  # the neighbour
+    assert database.read_now(lambda tx: upkeep.former_customers(tx, after=2, before=OLD)) == ([], None)
+    assert not database.write_now(lambda tx: upkeep.forget_former_customer(tx, 1, before=OLD, now=OLD))
+    assert database.write_now(lambda tx: upkeep.forget_former_customer(tx, 2, before=OLD, now=OLD))
     assert "Maria Quirke" in whole_store(database)
 
 

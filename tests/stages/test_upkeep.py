@@ -127,6 +127,35 @@ async def test_old_complaints_go_and_the_audit_log_says_so(upkeep: Upkeep, store
     assert row == {"actor": "daemon", "action": "retention", "detail": detail}
 
 
+class WorkedClock(StoppedClock):
+    """A clock whose time is the work that was done."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+async def test_no_removal_holds_up_the_store_for_long(
+    store: SqliteDatabase, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, took, left = WorkedClock(), list[float](), [20_000]
+
+    def remove(_tx: Transaction, *, before: datetime, at_most: int) -> int:
+        removed = min(at_most, left[0])
+        slow = 0.001 if left[0] > 10_000 else 0.00002  # seconds a row
+        left[0] -= removed
+        clock.seconds += removed * slow
+        took.append(removed * slow)
+        return removed
+
+    monkeypatch.setattr("notifier.stages.upkeep.upkeep.remove_complaints", remove)
+    await Upkeep(store, Config(), clock, metrics).retain()
+    assert left == [0]
+    assert max(took) < 0.2
+    assert len(took) < 140  # and as much at once as fits
+
+
 async def test_a_retention_of_zero_keeps_for_ever(store: SqliteDatabase, metrics: Metrics) -> None:
     config = Config(retention=Retention(complaints=timedelta(0), notifications=timedelta(0)))
     store.write_now(lambda tx: complaint(tx, 1, timedelta(days=9_000)))

@@ -30,6 +30,16 @@ _NOT_HELD_MESSAGE = (
     "NOT EXISTS (SELECT 1 FROM audience_notifications a JOIN customers h ON h.id = a.customer_id"
     " WHERE a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id AND h.legal_hold <> '')"
 )
+_FORMER = f"""
+SELECT c.id FROM customers c WHERE c.legal_hold = '' AND c.reference NOT LIKE '{persons.FORGOTTEN}%'
+    AND c.updated_at < :before
+    AND NOT EXISTS (SELECT 1 FROM sites s WHERE s.customer_id = c.id
+                    AND (s.status <> 'ended' OR s.updated_at >= :before))
+    AND NOT EXISTS (SELECT 1 FROM complaints r WHERE r.customer_id = c.id AND r.received_at >= :before)
+    AND NOT EXISTS (SELECT 1 FROM audience a JOIN broadcasts b ON b.id = a.broadcast_id
+                    JOIN incidents i ON i.id = b.incident_id
+                    WHERE a.customer_id = c.id AND i.state NOT IN {_ENDED})
+"""
 
 
 def oldest_open_at(tx: Transaction) -> int | None:
@@ -81,7 +91,7 @@ def remove_ledger(tx: Transaction, *, before: datetime, at_most: int = ROWS_AT_M
         id_
         for (id_,) in tx.tuples(
             f"SELECT id FROM notifications n WHERE broadcast_id IN ({_OVER}) AND {_NOT_HELD_MESSAGE}"
-            " ORDER BY id LIMIT :most",
+            " LIMIT :most",  # in any order: by id it would walk through messages of years
             before=to_micros(before),
             most=at_most,
         )
@@ -115,33 +125,31 @@ def remove_calls(tx: Transaction, *, before: datetime, at_most: int = ROWS_AT_MO
     return len(ids) + alarms
 
 
-def forget_former_customers(tx: Transaction, *, before: datetime, now: datetime, at_most: int) -> int:
-    """Forget some customers none of whose sites is served since then; return how many.
+def former_customers(tx: Transaction, *, after: int, before: datetime) -> tuple[list[int], int | None]:
+    """Return which of the next customers have not been served since then, and after whom to go on; None = the end.
 
-    Not while an incident of theirs is open, while anything is in the way of forgetting, or under a legal hold.
+    Not one with an open incident or something else in the way of forgetting, nor one under a legal hold.
     """
-    former = tx.tuples(
-        f"""SELECT c.id FROM customers c WHERE c.legal_hold = '' AND c.reference NOT LIKE '{persons.FORGOTTEN}%'
-                AND c.updated_at < :before
-                AND NOT EXISTS (SELECT 1 FROM sites s WHERE s.customer_id = c.id
-                                AND (s.status <> 'ended' OR s.updated_at >= :before))
-                AND NOT EXISTS (SELECT 1 FROM complaints r WHERE r.customer_id = c.id AND r.received_at >= :before)
-                AND NOT EXISTS (SELECT 1 FROM audience a JOIN broadcasts b ON b.id = a.broadcast_id
-                                JOIN incidents i ON i.id = b.incident_id
-                                WHERE a.customer_id = c.id AND i.state NOT IN {_ENDED})
-                AND NOT EXISTS (SELECT 1 FROM credit_lines l WHERE l.customer_id = c.id
-                                AND l.state IN ('proposed', 'approved', 'posting', 'failed'))
-                AND NOT EXISTS (SELECT 1 FROM cases k WHERE k.customer_id = c.id AND k.state <> 'closed')
-                AND NOT EXISTS (SELECT 1 FROM links l JOIN notifications n ON n.contact_point_id = l.contact_point_id
-                                WHERE l.customer_id = c.id AND n.state IN ('sending', 'in_doubt', 'held'))
-            ORDER BY c.id LIMIT :most""",
-        before=to_micros(before),
-        most=at_most,
+    last = tx.scalar(
+        "SELECT MAX(id) FROM (SELECT id FROM customers WHERE id > :after ORDER BY id LIMIT :most) AS next_ones",
+        after=after,
+        most=ROWS_AT_MOST,
     )
-    forgotten = [id_ for (id_,) in former if persons.in_the_way(tx, id_) is None]
-    for id_ in forgotten:
-        persons.forget(tx, id_, now=now)
-    return len(forgotten)
+    if last is None:
+        return [], None
+    former = tx.tuples(
+        f"{_FORMER} AND c.id > :after AND c.id <= :last", before=to_micros(before), after=after, last=last
+    )
+    return [int(id_) for (id_,) in former], int(last)
+
+
+def forget_former_customer(tx: Transaction, customer_id: int, *, before: datetime, now: datetime) -> bool:
+    """Forget a customer if all that still holds; return whether it did."""
+    former = tx.scalar(f"{_FORMER} AND c.id = :id", before=to_micros(before), id=customer_id)
+    if former is None or persons.in_the_way(tx, customer_id) is not None:
+        return False
+    persons.forget(tx, customer_id, now=now)
+    return True
 
 
 def _remove_notifications(tx: Transaction, ids: Sequence[int]) -> int:
