@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from notifier.cli import check_page, dialogue, drafting, parts, printing, questions, times
+from notifier.cli.broadcast_card import told
 from notifier.cli.client import Client, Problem
 from notifier.cli.keyboard import is_terminal
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
@@ -154,7 +155,7 @@ class _Talk:
         except (NotSent, dialogue.NotAsked) as stopped:
             raise type(stopped)(stopped.message + drafting.still_suspected(stopped.message, self.view)) from stopped
         if sent is not None:
-            self._say_who_is_called(sent, preview)
+            self._say_who_is_called(sent)
 
     # --- the questions ----------------------------------------------------------------------------------------------
 
@@ -262,15 +263,17 @@ class _Talk:
         )
         check_page.show_check(preview, moment, checked)
 
-    def _say_who_is_called(self, sent: BroadcastView, preview: Preview) -> None:
+    def _say_who_is_called(self, sent: BroadcastView) -> None:
         """Say who is called before the promise falls due; nothing when nobody has been promised anything."""
         due_at, moment = _promised(sent), self.client.moment()
-        if due_at is None or sent.state not in ("sending", "completed"):
+        is_read_by_nobody = sent.started_at is not None and told(sent.progress) == "0"
+        if due_at is None or sent.state not in ("sending", "completed") or is_read_by_nobody:
             return
         if not self.choices.on_call:
             printing.line("Nobody is on call: nobody is called before it falls due.", style=WARN)
             return
-        ahead = timedelta(seconds=self.choices.warn_before_seconds + preview.finishes_in_seconds)
+        takes = self.draft.preview.finishes_in_seconds if self.draft and self.draft.preview else 0.0
+        ahead = timedelta(seconds=self.choices.warn_before_seconds + takes)
         printing.line(f"{printing.safe(self.choices.on_call[0])} is called at {moment.clock(due_at - ahead)}.")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from notifier.storage.views import (
     BroadcastView,
@@ -15,6 +16,7 @@ from notifier.storage.views import (
     PhraseView,
     Preview,
     UnreachedView,
+    Waiting,
     Waits,
 )
 from tests.cli.conftest import At, Run
@@ -403,6 +405,19 @@ def test_nobody_on_call_is_said(at: At, daemon: FakeDaemon) -> None:
         person.type("1214\n")
         person.sees("Nobody is on call")
         assert person.ends() == 0
+
+
+def test_while_everyone_sleeps_nobody_is_called(at: At, daemon: FakeDaemon) -> None:
+    asleep = broadcast(progress=progress(states={"pending": 1172}), state="sending", facts=done().facts)
+    waiting = [Waiting(reason="quiet_hours", messages=1172, until=NOON + timedelta(hours=3))]
+    asleep = replace(asleep, progress=replace(asleep.progress, waiting=waiting), not_before_at=NOON - MINUTE)
+    daemon.on("POST", "/v1/broadcasts/17/send", asleep)
+    with at("tell", "42") as person:
+        _enters(person, 4)
+        person.type("1214\n")
+        assert person.ends() == 0
+        person.sees("Waiting: 1,172 until")
+        assert "is called at" not in person.text
 
 
 def test_a_key_takes_it_back(at: At, daemon: FakeDaemon) -> None:
