@@ -77,7 +77,7 @@ def _runs(tx: Transaction, incident_id: int, until_at: datetime) -> list[Run]:
     broadcast_id, part_id = told
     switched_on = control.since(tx, SINCE)
     since = until_at if switched_on is None else switched_on.at
-    from_at = credit_runs.failed_at(tx, incident_id, part_id, since=since)
+    from_at = credit_runs.failed_at(tx, part_id, since=since)
     return [
         Run(
             id=NO_RUN,

@@ -56,7 +56,7 @@ def to_begin(tx: Transaction, *, since: datetime) -> list[int]:
 def begin(tx: Transaction, broadcast_id: int, *, since: datetime, now: datetime) -> None:
     """Make the run of an update; nothing when there is one. Of what was over before `since` nothing is counted."""
     row = tx.row(
-        """SELECT b.incident_id, b.part_id, b.facts, b.started_at, i.service, i.started_at AS failed_at, p.restored_at
+        """SELECT b.incident_id, b.part_id, b.facts, b.started_at, i.service, p.restored_at
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id JOIN parts AS p ON p.id = b.part_id
            WHERE b.id = :id""",
         id=broadcast_id,
@@ -65,7 +65,7 @@ def begin(tx: Transaction, broadcast_id: int, *, since: datetime, now: datetime)
         return
     told = from_json(row["facts"], Facts)
     until_at = told.restored_at or to_instant(row["restored_at"] or row["started_at"])
-    from_at = _failed_at(tx, row["part_id"], broadcast_id, since=since, otherwise=to_instant(row["failed_at"]))
+    from_at = _failed_at(tx, row["part_id"], broadcast_id, since=since)
     tx.run(
         """INSERT INTO credit_runs (incident_id, part_id, broadcast_id, service, from_at, until_at, customers,
                                     created_at)
@@ -82,22 +82,23 @@ def begin(tx: Transaction, broadcast_id: int, *, since: datetime, now: datetime)
     )
 
 
-def failed_at(tx: Transaction, incident_id: int, part_id: int, *, since: datetime) -> datetime:
+def failed_at(tx: Transaction, part_id: int, *, since: datetime) -> datetime:
     """Return when service of a part failed the last time, for what it would cost now."""
-    began = tx.scalar("SELECT started_at FROM incidents WHERE id = :id", id=incident_id)
-    return _failed_at(tx, part_id, _NEWEST, since=since, otherwise=to_instant(int(began)))
+    return _failed_at(tx, part_id, _NEWEST, since=since)
 
 
-def _failed_at(tx: Transaction, part_id: int, before: int, *, since: datetime, otherwise: datetime) -> datetime:
+def _failed_at(tx: Transaction, part_id: int, before: int, *, since: datetime) -> datetime:
     """Return when the outage of a part began that an update ends: after an earlier one, when it was reopened.
 
-    An earlier one without a run does not count, unless it was over before `since`: nobody knows its audience, and the
-    time until it was taken back is for the customer.
+    A part that came from another incident, split off or merged, was out since that one began. An earlier end without a
+    run does not count, unless it was over before `since`: nobody knows its audience, and the time until it was taken
+    back is for the customer.
     """
+    came_from, began_at = _lineage(tx, part_id)
+    parts = numbers(came_from)
     earlier = tx.row(
-        """SELECT broadcast_id, until_at FROM credit_runs WHERE part_id = :part AND broadcast_id < :before
-           ORDER BY broadcast_id DESC LIMIT 1""",
-        part=part_id,
+        f"""SELECT broadcast_id, until_at FROM credit_runs WHERE part_id IN ({parts}) AND broadcast_id < :before
+            ORDER BY broadcast_id DESC LIMIT 1""",
         before=before,
     )
     after = (
@@ -105,26 +106,38 @@ def _failed_at(tx: Transaction, part_id: int, before: int, *, since: datetime, o
         if earlier is not None
         else tx.scalar(
             f"""SELECT MAX(id) FROM broadcasts
-                WHERE part_id = :part AND kind = '{BroadcastKind.RESTORED}' AND id < :before AND started_at < :since""",
-            part=part_id,
+                WHERE part_id IN ({parts}) AND kind = '{BroadcastKind.RESTORED}' AND id < :before
+                  AND started_at < :since""",
             before=before,
             since=to_micros(since),
         )
     )
     if after is None:
-        return otherwise
+        return began_at
     again = tx.scalar(
         f"""SELECT facts FROM broadcasts
-            WHERE part_id = :part AND kind = '{BroadcastKind.REOPENED}' AND id > :after AND id < :before
+            WHERE part_id IN ({parts}) AND kind = '{BroadcastKind.REOPENED}' AND id > :after AND id < :before
               AND sent_at IS NOT NULL ORDER BY id DESC LIMIT 1""",
-        part=part_id,
         after=after,
         before=before,
     )
     reopened_at = None if again is None else from_json(again, Facts).reopened_at
     if earlier is None:
-        return reopened_at or otherwise
+        return reopened_at or began_at
     return max(reopened_at or to_instant(earlier["until_at"]), to_instant(earlier["until_at"]))
+
+
+def _lineage(tx: Transaction, part_id: int) -> tuple[list[int], datetime]:
+    """Return a part with those that it was in other incidents, and when the first of these began."""
+    rows = tx.tuples(
+        """WITH RECURSIVE line (id) AS (
+               SELECT id FROM parts WHERE id = :part
+               UNION SELECT p.id FROM parts AS p JOIN line AS l ON p.became = l.id)
+           SELECT l.id, i.started_at, EXISTS (SELECT 1 FROM parts AS e WHERE e.became = l.id)
+           FROM line AS l JOIN parts AS p ON p.id = l.id JOIN incidents AS i ON i.id = p.incident_id""",
+        part=part_id,
+    )
+    return [int(row[0]) for row in rows], to_instant(min(int(row[1]) for row in rows if not row[2]))
 
 
 def customers_of(tx: Transaction, incident_id: int) -> int:
