@@ -14,6 +14,8 @@ from typing import BinaryIO, NamedTuple
 
 import click
 
+from notifier.domain.text import clean_line
+
 SEPARATORS = (",", ";", "\t")  # the first wins a tie
 PIECE_AT_MOST = 1 << 20  # characters of one line; a file without line ends is cut, so that memory stays bounded
 
@@ -34,16 +36,31 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-def read_rows(source: BinaryIO, check_header: Callable[[Sequence[str]], str]) -> Iterator[Row | Unreadable]:
+class Written(NamedTuple):
+    """How a file is written, where that is known; a file that was made for something else may name columns twice."""
+
+    encoding: str = ""
+    separator: str = ""
+    is_foreign: bool = False
+
+
+AS_OURS = Written()
+
+
+def read_rows(
+    source: BinaryIO, check_header: Callable[[Sequence[str]], str], written: Written = AS_OURS
+) -> Iterator[Row | Unreadable]:
     """Yield the rows of a file; `check_header` returns what is wrong with the names, or an empty string."""
-    text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    errors = "replace" if written.encoding.startswith("utf-16") else "surrogateescape"
+    encoding = {"": "utf-8-sig", "utf-8": "utf-8-sig"}.get(written.encoding, written.encoding)
+    text = io.TextIOWrapper(source, encoding=encoding, errors=errors, newline="")
     pieces = iter(partial(text.readline, PIECE_AT_MOST), "")
     header = next(pieces, "")
     if "\x00" in header:
         raise click.UsageError('the file is UTF-16, not UTF-8; save it as "CSV UTF-8"')
-    separator = max(SEPARATORS, key=header.count)
+    separator = written.separator or max(SEPARATORS, key=header.count)
     reader = csv.reader(chain([header] if header else [], pieces), strict=True, delimiter=separator)
-    names = _names(reader, check_header)
+    names = _names(reader, check_header, is_foreign=written.is_foreign)
     while True:
         line = reader.line_num + 1
         try:
@@ -62,9 +79,20 @@ def readable(cell: str) -> str:
     return cell[:200].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _names(reader: Iterator[list[str]], check_header: Callable[[Sequence[str]], str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return names of columns with a number behind those that are empty or there a second time."""
+    seen: dict[str, int] = {}
+    found: list[str] = []
+    for at, name in enumerate(names, start=1):
+        seen[name.lower()] = again = seen.get(name.lower(), 0) + 1
+        found.append(f"column {at}" if not name else name if again == 1 else f"{name} ({again})")
+    return found
+
+
+def _names(reader: Iterator[list[str]], check_header: Callable[[Sequence[str]], str], *, is_foreign: bool) -> list[str]:
     try:
         names = [readable(name).strip().lower() for name in next(reader)]
+        names = distinct([clean_line(name) for name in names]) if is_foreign else names
     except StopIteration:
         raise click.UsageError("the file is empty; expected a line of column names") from None
     except csv.Error as error:

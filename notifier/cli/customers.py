@@ -12,7 +12,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from notifier.cli import persons, places, printing
+from notifier.cli import column_maps, mapping, persons, places, printing
 from notifier.cli.csv_file import Row, Unreadable, read_rows
 from notifier.cli.customer_card import show_customer
 from notifier.cli.json_lines import is_ndjson, read_objects
@@ -20,6 +20,7 @@ from notifier.cli.options import connect, json_option
 from notifier.cli.printing import BAD, GOOD, Column, number, plural
 from notifier.cli.rejects import Numbered, Rejects
 from notifier.cli.upload import numbered, opened, progress
+from notifier.domain.column_map import ColumnMap, reader
 from notifier.domain.errors import nearest
 from notifier.storage.views import CustomerView
 
@@ -73,25 +74,48 @@ for _command in persons.COMMANDS:
 @customers.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check every row and store nothing.")
+@click.option(
+    "--map",
+    "named",
+    metavar="FILE|NAME",
+    default="",
+    help="Columns by this file, which is made when it is not there; or a shipped one: cis, splynx, freshdesk.",
+)
+@click.option("--set", "set_", metavar="OURS=THEIRS", multiple=True, help="This column of ours is that of the file.")
+@click.option("--same", metavar="OURS=VALUE", multiple=True, help="This column of ours has this value in every row.")
+@click.option("--yes", is_flag=True, help="Take the columns as guessed; with --full: however many sites end.")
 @json_option
-def import_(file: Path, dry_run: bool, as_json: bool) -> None:
+def import_(
+    file: Path,
+    dry_run: bool,
+    named: str,
+    set_: tuple[str, ...],
+    same: tuple[str, ...],
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Import the directory from a CSV or NDJSON FILE: one row is one site.
 
     '-' is standard input. Rows are known by customer_id and site_id; a
     row that is there already is brought up to date. Refused rows go to
     FILE.rejected.csv (line, column, value, reason; from standard input:
     to standard error), the others load, and the exit code is 1.
-    Columns: docs/CLI.md.
+
+    Columns: docs/DIRECTORY.md. Those of another program are guessed,
+    shown with three rows, and used when you say so: docs/IMPORT.md.
 
     Example: notifier customers import customers.csv --dry-run
     """
+    columns = mapping.Said(
+        named=named, yes=yes, set=column_maps.pairs(set_, "--set"), same=column_maps.pairs(same, "--same")
+    )
     client = connect()
     last = _Progress()
     changed: list[_Progress] = []  # the first few warnings; a large file may have one per row
     warnings = 0
     query = {"dry_run": 1 if dry_run else None}
     with opened(file) as (source, counted, size), Rejects(places.of_import(file)) as rejects:
-        sent = numbered(rejects.sift(_lines(source)))
+        sent = numbered(rejects.sift(_lines(source, file, columns)))
         with progress(size, "customers") as show:
             for line in client.stream("/v1/customers/bulk", sent, query=query):
                 said = msgspec.json.decode(line, type=_Progress)
@@ -146,12 +170,25 @@ def show(reference: str, as_json: bool) -> None:
     show_customer(reply.read(CustomerView), client.moment())
 
 
-def _lines(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
+def _lines(source: io.BufferedReader, file: Path, said: mapping.Said) -> Iterator[Numbered | Unreadable]:
+    """Return the rows to send; what is wrong with the file as a whole is raised here, before anything is sent."""
     if is_ndjson(source):
-        yield from read_objects(source)
-        return
+        if said.named or said.set or said.same:
+            raise click.UsageError("the file is NDJSON, whose fields have our names; columns are for CSV")
+        return read_objects(source)
+    columns = mapping.choose(source, file, said, _wrong_header)
+    return _own(source) if columns is None else _mapped(source, columns)
+
+
+def _own(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
     for row in read_rows(source, _wrong_header):
         yield row if isinstance(row, Unreadable) else (row.line, _encoded(row))
+
+
+def _mapped(source: io.BufferedReader, columns: ColumnMap) -> Iterator[Numbered | Unreadable]:
+    read = reader(columns)
+    for row in read_rows(source, lambda _names: "", mapping.written(columns)):
+        yield row if isinstance(row, Unreadable) else (row.line, _encoded(Row(row.line, read(row.cells))))
 
 
 def _encoded(row: Row) -> bytes:
