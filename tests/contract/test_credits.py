@@ -330,6 +330,7 @@ async def test_everything_that_people_decide_is_in_the_audit_log(desk: CreditDes
     await deciding.reverse(1, Because(reason="no"), MIA)
     await deciding.reject_all(1, Because(reason="no"), MIA)
     actions = [row["action"] for row in desk.room.rows("SELECT action FROM audit WHERE action LIKE 'credits.%'")]
+    assert actions.pop(0) == "credits.counted"
     assert actions == ["credits.grant", "credits.approve", "credits.reject", "credits.reverse", "credits.reject_all"]
     assert not desk.room.rows("SELECT 1 FROM audit WHERE detail LIKE '%94110%'")
 

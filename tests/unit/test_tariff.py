@@ -211,3 +211,67 @@ def test_more_outage_never_gives_fewer_steps(found, longer):
         before = joined([spell(at, at + long) for at, long in found])
         after = joined([*before, spell(found[0][0], found[0][0] + found[0][1] + longer)])
         assert steps(tariff, after, LA) >= steps(tariff, before, LA)
+
+
+def test_check_and_the_start_of_a_daemon_say_what_is_wrong_with_a_tariff(tmp_path):
+    from notifier.cli.check import examine
+    from notifier.cli.reading import read
+
+    folder = tmp_path / "tariffs"
+    folder.mkdir()
+    shipped = Path("config/tariffs/courtesy.yaml").read_text()
+    file = tmp_path / "notifier.yaml"
+    file.write_text("credits: {enabled: true, tariffs: tariffs}\n")
+    (folder / "courtesy.yaml").write_text(shipped.replace('credit: "1.66"', 'credit: "1.67"'))
+    report = examine(file, {})
+    assert [problem.split(": ", 1)[1] for problem in report.problems] == [
+        "tests[0].credit: 'five hours are a day's share' comes to 1.66, not 1.67"
+    ]
+    with pytest.raises(ConfigError, match=r"comes to 1\.66"):
+        read(file, {})
+    (folder / "courtesy.yaml").write_text(shipped)
+    report = examine(file, {})
+    assert (report.ok, report.credits, len(report.tariffs)) == (True, [], 5)
+    assert any("no tariff is switched on" in warning for warning in report.warnings)
+    before = read(file, {}).wording
+    (folder / "courtesy.yaml").write_text(shipped.replace("enabled: false", "enabled: true"))
+    assert examine(file, {}).credits == ["courtesy"]
+    assert read(file, {}).wording != before  # a reload takes it up
+
+
+def test_a_rehearsal_is_not_led_to_a_biller_elsewhere():
+    from notifier.cli.reading import reaching_people
+    from notifier.config import Posting, PostingKind
+
+    def config(url: str, *, enabled: bool = True) -> Config:
+        posting = Posting(kind=PostingKind.WEBHOOK, url=url, secret="x" * 16)
+        return Config(credits=Credits(enabled=enabled, posting=posting))
+
+    assert reaching_people(config("https://billing.example.com/c")) == ["the biller"]
+    assert reaching_people(config("http://127.0.0.1:9/c")) == []
+    assert reaching_people(config("https://billing.example.com/c", enabled=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({"budget": "1.001"}, "credits.budget"),
+        ({"currency": "XXX"}, "credits.currency"),
+        ({"posting": {"by_itself": "true"}}, "credits.posting.by_itself"),
+        ({"posting": {"kind": "webhook", "url": "ftp://x", "secret": "x" * 16}}, "credits.posting.url"),
+        ({"posting": {"kind": "webhook", "url": "https://x.example", "secret": "short"}}, "credits.posting.secret"),
+        ({"mail_waits": "2 h"}, "credits.mail_waits"),
+        ({"budget": "lots"}, "credits.budget"),
+    ],
+)
+def test_a_wrong_setting_of_credits_is_named(tmp_path, settings, path):
+    import json
+
+    from notifier.settings import load
+
+    file = tmp_path / "notifier.yaml"
+    file.write_text(json.dumps({"credits": settings}))
+    with pytest.raises(ConfigError) as refused:
+        load(file, {})
+    assert path in str(refused.value)
+    assert "short" not in str(refused.value).replace("too short", "")  # a secret is never shown

@@ -180,6 +180,10 @@ class Counting:
             )
         credit_runs.save_progress(tx, run.id, counted.upto, now=now)
         if counted.upto is None:
+            owed = credit_lines.owed_by(tx, run.incident_id, self._rules.currency)
+            detail = {"part": run.part_id, "owed": owed, "currency": self._rules.currency}
+            target = f"incident {run.incident_id}"
+            audit.record(tx, at=now, actor=DAEMON, action="credits.counted", target=target, detail=detail)
             log.info("credits counted", incident=run.incident_id, part=run.part_id)
         return counted
 
