@@ -28,8 +28,8 @@ One YAML file: the one that `--config FILE` names, else the one that `NOTIFIER_C
 messages go to files. [`config/notifier.yaml`](../config/notifier.yaml) shows every key with its default; keep only what
 you change.
 
-`notifier check` reads everything a daemon would read (configuration, playbooks, phrases, every template) without asking
-any server, and lists all mistakes at once, each with its file, line and key:
+`notifier check` reads everything a daemon would read (configuration, playbooks, tariffs, phrases, every template)
+without asking any server, and lists all mistakes at once, each with its file, line and key:
 
 ```
 config/notifier.yaml:12: server.lissten: unknown key; did you mean 'listen'?
@@ -63,8 +63,8 @@ Secrets are never shown: not in messages, logs or dumps.
 ## Reload
 
 `notifier reload`, `POST /-/reload`, `systemctl reload notifier` and SIGHUP do the same: the configuration, playbooks,
-phrases and templates are read anew and checked as `notifier check` does. With one mistake anywhere nothing changes, and
-every mistake is said with its file, line and key. Otherwise everything takes effect at once: what is being handed over
+tariffs, phrases and templates are read anew and checked as `notifier check` does. With one mistake anywhere nothing
+changes, and every mistake is said with its file, line and key. Otherwise everything takes effect at once: what is being handed over
 is finished first (for `server.drain` at most), requests are answered all the while, and no message is lost or doubled.
 Keys that say *Takes a restart* keep the values the daemon started with; the answer names those that changed.
 Secrets in files are read anew too. The environment is the one the daemon was started with.

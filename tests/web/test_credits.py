@@ -11,6 +11,7 @@ import pytest
 
 from notifier.config import Credits, Posting, PostingKind
 from notifier.domain.actor import DAEMON, KeyRole
+from tests.biller import SECRET, Biller
 from tests.served import ROWS, Answer, Served
 
 GRANT = {"incident": 1, "customer": "C-1", "amount": "10.00", "reason": "two days without a word"}
@@ -155,3 +156,22 @@ async def test_as_shipped_nothing_can_be_granted_or_posted(served: Served) -> No
     answer = await served.post("/v1/credits/post", {})
     assert (answer.status, "switched off" in answer.json["detail"]) == (409, True)
     assert (await served.get("/v1/credits")).json == []
+
+
+async def test_what_is_posted_by_webhook_is_shown_with_what_billing_calls_it(template: Path, tmp_path: Path) -> None:
+    shutil.copyfile(template, tmp_path / "notifier.db")
+    async with Biller() as biller:
+        posting = Posting(kind=PostingKind.WEBHOOK, url=biller.url, secret=SECRET)
+        async with Served(tmp_path, credits=Credits(enabled=True, posting=posting)) as town:
+            await town.import_customers()
+            found = (await town.post("/v1/incidents", {"service": "power", "regions": ["postal_code:94110"]})).json
+            count = {"count": found["preview"]["customers"]}
+            await town.post(f"/v1/broadcasts/{found['broadcast']['id']}/send", count, role=KeyRole.COMMANDER)
+            await grant(town)
+            assert (await town.post("/v1/credits/post", {})).json["decided"] == 1
+            assert (await town.get("/v1/credits/1")).json["state"] == "posting"
+            assert await town.machine.parts.credits.posting.step() is False
+            shown = (await town.get("/v1/credits/1")).json
+            assert (shown["state"], shown["reference"], shown["problem"]) == ("posted", "inv-1", "")
+            await town.machine.parts.credits.posting.close()
+        assert (biller.total(), biller.wrong) == (1000, [])
