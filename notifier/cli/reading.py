@@ -24,7 +24,13 @@ def read(file: Path | None, environ: Mapping[str, str]) -> Reading:
     load_tariffs(config)  # a mistake in one is said now; the parts read them again
     if mistakes := proofread(config):  # a misspelled placeholder would reach customers as it is
         raise ConfigError(mistakes)
-    return Reading(config=config, playbooks=playbooks, wording=_wording(config), warnings=tuple(warnings(config)))
+    return Reading(
+        config=config,
+        playbooks=playbooks,
+        wording=_wording(config),
+        warnings=tuple(warnings(config)),
+        tariffs=_digest({path.name: path for path in tariff_files(config)}),
+    )
 
 
 def read_again(file: Path | None, environ: Mapping[str, str], *, rehearsal: bool) -> Reading:
@@ -52,11 +58,13 @@ def reaching_people(config: Config) -> list[str]:
 
 
 def _wording(config: Config) -> str:
-    """Return a digest of every file whose words customers read, and of those that say what they are owed."""
+    """Return a digest of every file whose words customers read."""
     phrases, templates = wording_files(config)
     own = Path(config.templates.directory) if config.templates.directory else None
-    files = phrases | templates | resources("templates", "pages/**/*", own) | resources("templates", "briefs/**/*", own)
-    files |= {f"tariffs/{path.name}": path for path in tariff_files(config)}
+    return _digest(phrases | templates | resources("templates", "pages/**/*", own))
+
+
+def _digest(files: Mapping[str, Path]) -> str:
     digest = hashlib.sha256()
     for name, path in sorted(files.items()):
         digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")

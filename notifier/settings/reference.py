@@ -64,8 +64,9 @@ Secrets are never shown: not in messages, logs or dumps.
 
 `notifier reload`, `POST /-/reload`, `systemctl reload notifier` and SIGHUP do the same: the configuration, playbooks,
 tariffs, phrases and templates are read anew and checked as `notifier check` does. With one mistake anywhere nothing
-changes, and every mistake is said with its file, line and key. Otherwise everything takes effect at once: what is being handed over
-is finished first (for `server.drain` at most), requests are answered all the while, and no message is lost or doubled.
+changes, and every mistake is said with its file, line and key. Otherwise everything takes effect at once: what is being
+handed over is finished first (for `server.drain` at most), requests are answered all the while, and no message is lost
+or doubled.
 Keys that say *Takes a restart* keep the values the daemon started with; the answer names those that changed.
 Secrets in files are read anew too. The environment is the one the daemon was started with.
 """

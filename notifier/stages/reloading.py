@@ -40,6 +40,7 @@ class Reading:
     playbooks: Mapping[str, Playbook]  # by service
     wording: str  # names phrases and templates: another one when a file has changed
     warnings: tuple[str, ...] = ()
+    tariffs: str = ""  # names what customers are owed by: another one when a file has changed
 
 
 Read = Callable[[], Reading]
@@ -89,7 +90,9 @@ class Reloading:
         config = taken_up(before.config, found.config)
         if view.changed:
             await self._take_up(config, found.playbooks)
-            self._current = Reading(config=config, playbooks=found.playbooks, wording=found.wording)
+            self._current = Reading(
+                config=config, playbooks=found.playbooks, wording=found.wording, tariffs=found.tariffs
+            )
         await self._note(view, actor)
         return view
 
@@ -110,4 +113,5 @@ def _others(before: Reading, after: Reading) -> list[str]:
     """Return what changed beside the configuration file."""
     services = sorted({*before.playbooks, *after.playbooks})
     plans = [f"playbook of {each}" for each in services if before.playbooks.get(each) != after.playbooks.get(each)]
-    return plans + (["phrases and templates"] if before.wording != after.wording else [])
+    plans += ["phrases and templates"] if before.wording != after.wording else []
+    return plans + (["tariffs"] if before.tariffs != after.tariffs else [])

@@ -619,7 +619,7 @@ class ForgottenView(View, frozen=True, kw_only=True):
 class ReloadView(View, frozen=True, kw_only=True):
     """What a reload took up, and what it left to a restart."""
 
-    changed: list[str]  # keys, playbooks, "phrases and templates"
+    changed: list[str]  # keys, playbooks, "phrases and templates", "tariffs"
     needs_restart: list[str]  # keys that differ on disk and keep their old value
     warnings: list[str]
     reloaded_at: datetime

@@ -104,6 +104,20 @@ def test_a_mistake_in_a_template_or_playbook_is_one_of_the_configuration(daemon:
     assert reload(daemon)[1]["changed"] == ["phrases and templates"]
 
 
+def test_a_tariff_is_taken_up_and_a_mistake_in_one_keeps_everything_as_it_was(daemon: Daemon) -> None:
+    own = daemon.folder / "tariffs"
+    own.mkdir()
+    text = (shipped("config/tariffs") / "courtesy.yaml").read_text()
+    (own / "courtesy.yaml").write_text(text)
+    daemon.change(credits={"enabled": True, "tariffs": "tariffs"})
+    daemon.start("--migrate")
+    (own / "courtesy.yaml").write_text(text.replace("enabled: false", "enabled: true"))
+    assert reload(daemon)[1]["changed"] == ["tariffs"]
+    (own / "courtesy.yaml").write_text(text.replace('credit: "1.66"', 'credit: "1.67"'))
+    status, problem = reload(daemon)
+    assert (status, "comes to 1.66, not 1.67" in problem["detail"]) == (422, True)
+
+
 def test_keys_that_need_a_restart_are_named_and_keep_their_value(daemon: Daemon) -> None:
     daemon.start("--migrate")
     daemon.change(server=json.loads(daemon.config.read_text())["server"] | {"listen": "127.0.0.1:1", "drain": "6 s"})

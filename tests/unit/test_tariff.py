@@ -233,10 +233,12 @@ def test_check_and_the_start_of_a_daemon_say_what_is_wrong_with_a_tariff(tmp_pat
     report = examine(file, {})
     assert (report.ok, report.credits, len(report.tariffs)) == (True, [], 5)
     assert any("no tariff is switched on" in warning for warning in report.warnings)
-    before = read(file, {}).wording
+    before = read(file, {})
     (folder / "courtesy.yaml").write_text(shipped.replace("enabled: false", "enabled: true"))
     assert examine(file, {}).credits == ["courtesy"]
-    assert read(file, {}).wording != before  # a reload takes it up
+    after = read(file, {})  # a reload takes it up, and says so
+    assert after.tariffs != before.tariffs
+    assert after.wording == before.wording
 
 
 def test_a_rehearsal_is_not_led_to_a_biller_elsewhere():
