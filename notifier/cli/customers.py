@@ -26,6 +26,13 @@ from notifier.storage.views import CustomerView
 
 WARNINGS_SHOWN = 5
 _REGION = "region."
+_COMPLETE = b'{"complete":true}\n'
+_NOT_ENDED = {
+    "dry_run": "nothing is stored (--dry-run)",
+    "cut_off": "rows of the file could not be read, so that nobody knows whose they are; nothing ended",
+    "unknown_rows": "rows of the file say no customer or site, so that nobody knows whose they are; nothing ended",
+    "too_many": "more than one in twenty, so that nothing ended. Where that is right, repeat with --yes",
+}
 
 
 class _Reach(msgspec.Struct, kw_only=True):
@@ -37,6 +44,15 @@ class _Reach(msgspec.Struct, kw_only=True):
     landline: int
     none: int
     suppressed: int
+
+
+class _Absent(msgspec.Struct, kw_only=True):
+    """What a full list did not have."""
+
+    sites: int
+    of: int
+    ended: int
+    not_ended: str = ""
 
 
 class _Progress(msgspec.Struct, kw_only=True):
@@ -51,6 +67,7 @@ class _Progress(msgspec.Struct, kw_only=True):
     rejected: int = 0
     done: bool = False
     reach: _Reach | None = None
+    absent: _Absent | None = None
 
 
 class _Found(msgspec.Struct, kw_only=True):
@@ -83,6 +100,7 @@ for _command in persons.COMMANDS:
 )
 @click.option("--set", "set_", metavar="OURS=THEIRS", multiple=True, help="This column of ours is that of the file.")
 @click.option("--same", metavar="OURS=VALUE", multiple=True, help="This column of ours has this value in every row.")
+@click.option("--full", is_flag=True, help="The file is everything: sites that are not in it have ended.")
 @click.option("--yes", is_flag=True, help="Take the columns as guessed; with --full: however many sites end.")
 @json_option
 def import_(
@@ -91,6 +109,7 @@ def import_(
     named: str,
     set_: tuple[str, ...],
     same: tuple[str, ...],
+    full: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -100,6 +119,9 @@ def import_(
     row that is there already is brought up to date. Refused rows go to
     FILE.rejected.csv (line, column, value, reason; from standard input:
     to standard error), the others load, and the exit code is 1.
+
+    With --full, sites that are not in the file have ended; when that is
+    more than one in twenty it takes --yes. --dry-run counts them.
 
     Columns: docs/DIRECTORY.md. Those of another program are guessed,
     shown with three rows, and used when you say so: docs/IMPORT.md.
@@ -113,9 +135,12 @@ def import_(
     last = _Progress()
     changed: list[_Progress] = []  # the first few warnings; a large file may have one per row
     warnings = 0
-    query = {"dry_run": 1 if dry_run else None}
+    query: dict[str, str | int | None] = {"dry_run": 1 if dry_run else None}
+    if full:
+        query |= {"full": 1, "however_many": 1 if yes else None}
     with opened(file) as (source, counted, size), Rejects(places.of_import(file)) as rejects:
-        sent = numbered(rejects.sift(_lines(source, file, columns)))
+        sifted = rejects.sift(_lines(source, file, columns))
+        sent = _and_complete(numbered(sifted), rejects) if full else numbered(sifted)
         with progress(size, "customers") as show:
             for line in client.stream("/v1/customers/bulk", sent, query=query):
                 said = msgspec.json.decode(line, type=_Progress)
@@ -180,6 +205,13 @@ def _lines(source: io.BufferedReader, file: Path, said: mapping.Said) -> Iterato
     return _own(source) if columns is None else _mapped(source, columns)
 
 
+def _and_complete(sent: Iterator[bytes], rejects: Rejects) -> Iterator[bytes]:
+    """Say at the end that this was everything, unless a row could not be sent: nobody knows whose it was."""
+    yield from sent
+    if not rejects.unsent:
+        yield _COMPLETE
+
+
 def _own(source: io.BufferedReader) -> Iterator[Numbered | Unreadable]:
     for row in read_rows(source, _wrong_header):
         yield row if isinstance(row, Unreadable) else (row.line, _encoded(row))
@@ -226,19 +258,38 @@ def _show_warnings(changed: Sequence[_Progress], count: int) -> None:
 def _end(last: _Progress, rejects: Rejects, *, dry_run: bool, as_json: bool) -> None:
     where = str(rejects.path) if rejects.path and rejects.count else None
     if as_json:
-        summary = {"loaded": last.loaded, "rejected": rejects.count, "rejected_file": where, "reach": last.reach}
+        summary: dict[str, object] = {
+            "loaded": last.loaded,
+            "rejected": rejects.count,
+            "rejected_file": where,
+            "reach": last.reach,
+        }
+        if last.absent is not None:
+            summary["absent"] = last.absent
         printing.answer(msgspec.json.encode(summary))
     else:
         done = "would load; nothing is stored (--dry-run)" if dry_run else "loaded"
         printing.line(f"{plural(last.loaded, 'row')} {done}.", style=GOOD)
+        if last.absent is not None:
+            _show_absent(last.absent)
         if last.reach is not None and not dry_run:
             _show_reach(last.reach)
     if not last.done:
         raise click.ClickException("the answer broke off before its end; repeat the import, that is harmless")
+    if last.absent is not None and last.absent.not_ended not in ("", "dry_run") and last.absent.sites:
+        raise click.ClickException(
+            f"{plural(last.absent.sites, 'site')} that the file does not have: " + _NOT_ENDED[last.absent.not_ended]
+        )
     if rejects.count:
         raise click.ClickException(
             f"{plural(rejects.count, 'row was', 'rows were')} refused" + (f"; see {where}" if where else "")
         )
+
+
+def _show_absent(absent: _Absent) -> None:
+    share = f" ({absent.sites / absent.of:.1%})" if absent.of else ""
+    count = f"{number(absent.sites)} of {plural(absent.of, 'site')}{share}"
+    printing.line(f"{count} are not in the file" + (f"; {number(absent.ended)} ended." if absent.ended else "."))
 
 
 def _show_reach(reach: _Reach) -> None:

@@ -33,6 +33,7 @@ class Rejects:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.count = 0
+        self.unsent = 0  # of these, lines that could not be sent
         self._refused: IO[str] | None = None  # by the daemon
         self._unsent: IO[str] | None = None
         self._lock = threading.Lock()
@@ -69,6 +70,7 @@ class Rejects:
                 self._unsent = SpooledTemporaryFile(  # noqa: SIM115  # closed at the end of the list
                     _IN_MEMORY_AT_MOST, "w+", encoding="utf-8", errors="replace", newline=""
                 )
+            self.unsent += 1
             self._write(self._unsent, *each)
 
     def _made(self, path: Path) -> IO[str] | None:

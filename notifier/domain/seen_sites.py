@@ -32,6 +32,10 @@ class SeenSites:
             self._grow()
         return line
 
+    def has(self, customer: str, site: str) -> bool:
+        """Tell whether there was a row for a site."""
+        return bool(self._hashes[self._slot(hash((customer, site)) & _HASH or 1)])
+
     def _slot(self, key: int) -> int:
         """Return where a hash stands, or the empty slot where it would."""
         hashes, mask = self._hashes, len(self._hashes) - 1

@@ -145,3 +145,52 @@ def test_a_person_who_leaves_has_sent_nothing(at: At, customers: Bulk, tmp_path:
         terminal.type("q\n")
         assert terminal.ends() == 1
     assert (customers.rows, list(tmp_path.iterdir())) == ({}, [file])
+
+
+OWN = "customer_id,site_id,services\nC-1,1,power\n"
+
+
+def absent(daemon: FakeDaemon, **said: object) -> list[bytes]:
+    """Let the daemon answer a full list; return the lines that arrive."""
+    arrived: list[bytes] = []
+
+    def keep(_number: int, line: bytes) -> list[object]:
+        arrived.append(line)
+        return []
+
+    answer = {"sites": 3, "of": 40, "ended": 0, "not_ended": "", **said}
+    end = {"done": True, "loaded": 1, "rejected": 0, "reach": None, "absent": answer}
+    daemon.on_lines("/v1/customers/bulk", keep, lambda: [end])
+    return arrived
+
+
+def test_a_full_list_says_that_it_is_whole_and_what_ended(notifier: Run, daemon: FakeDaemon, tmp_path: Path) -> None:
+    arrived = absent(daemon, ended=3)
+    result = notifier("customers", "import", str(written(tmp_path, OWN)), "--full", "--yes")
+    assert daemon.last("POST", "/v1/customers/bulk").query == {"full": "1", "however_many": "1"}
+    assert arrived[-1] == b'{"complete":true}'
+    assert (result.exit_code, result.stdout.splitlines()[1]) == (
+        0,
+        "3 of 40 sites (7.5%) are not in the file; 3 ended.",
+    )
+
+
+def test_a_list_that_lacks_too_much_is_refused_with_the_count_first(
+    notifier: Run, daemon: FakeDaemon, tmp_path: Path
+) -> None:
+    absent(daemon, not_ended="too_many")
+    result = notifier("customers", "import", str(written(tmp_path, OWN)), "--full")
+    assert daemon.last("POST", "/v1/customers/bulk").query == {"full": "1"}
+    assert result.exit_code == 1
+    assert "3 of 40 sites (7.5%) are not in the file." in result.stdout
+    assert "more than one in twenty, so that nothing ended." in " ".join(result.stderr.split())
+
+
+def test_a_full_list_with_a_row_that_cannot_be_sent_does_not_say_that_it_is_whole(
+    notifier: Run, daemon: FakeDaemon, tmp_path: Path
+) -> None:
+    arrived = absent(daemon, not_ended="cut_off")
+    result = notifier("customers", "import", str(written(tmp_path, OWN + "C-2,1,power,x\n")), "--full")
+    assert b"complete" not in b"".join(arrived)
+    assert result.exit_code == 1
+    assert "nobody knows whose they are; nothing ended" in " ".join(result.stderr.split())

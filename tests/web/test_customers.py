@@ -1,5 +1,7 @@
 """The directory over HTTP: rows stream in, refused ones are named, the others load."""
 
+import json
+
 import pytest
 
 from notifier.domain.actor import KeyRole
@@ -81,3 +83,63 @@ async def test_a_search_needs_something_to_look_for(served: Served) -> None:
 async def test_reach_is_read_by_a_viewer(served: Served) -> None:
     await served.import_customers()
     assert (await served.get("/v1/reach", role=KeyRole.VIEWER)).json["customers"] == 5
+
+
+FULL = "/v1/customers/bulk?full=1"
+COMPLETE = {"complete": True}
+STATUS = "SELECT c.reference, s.status FROM sites s JOIN customers c ON c.id = s.customer_id ORDER BY c.reference"
+
+
+def compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+async def statuses(served: Served) -> str:
+    return " ".join(row["status"] for row in served.rows(STATUS))
+
+
+async def test_sites_that_a_full_list_does_not_have_have_ended(served: Served) -> None:
+    many = [ROWS[0] | {"customer_id": f"N-{number:02}", "email": f"n{number}@example.net"} for number in range(40)]
+    await served.ndjson("/v1/customers/bulk", *many)
+    answer = await served.ndjson(FULL, *many[1:], compact(COMPLETE))
+    assert answer.lines[-1]["absent"] == {"sites": 1, "of": 40, "ended": 1, "not_ended": ""}
+    assert [row["reference"] for row in served.rows(STATUS) if row["status"] == "ended"] == ["N-00"]
+    again = await served.ndjson(FULL, *many, compact(COMPLETE))  # who comes back is served again
+    assert again.lines[-1]["absent"] == {"sites": 0, "of": 39, "ended": 0, "not_ended": ""}
+    assert "ended" not in await statuses(served)
+
+
+@pytest.mark.parametrize(
+    ("query", "lines", "reason"),
+    [
+        ("", (ROWS[0], compact(COMPLETE)), "too_many"),
+        ("&however_many=1", (ROWS[0],), "cut_off"),
+        ("&however_many=1", (ROWS[0], b"{", compact(COMPLETE)), "unknown_rows"),
+        ("&however_many=1", (ROWS[0], ROWS[1] | {"site_id": " "}, compact(COMPLETE)), "unknown_rows"),
+        ("&however_many=1&dry_run=1", (ROWS[0], compact(COMPLETE)), "dry_run"),
+    ],
+)
+async def test_nothing_ends_by_a_list_that_may_not_be_whole(
+    served: Served, query: str, lines: tuple[object, ...], reason: str
+) -> None:
+    await served.import_customers()
+    absent = (await served.ndjson(FULL + query, *lines)).lines[-1]["absent"]
+    assert absent == {"sites": 4, "of": 5, "ended": 0, "not_ended": reason}
+    assert await statuses(served) == "active active active active active"
+
+
+async def test_a_refused_row_keeps_its_site_and_however_many_may_be_said(served: Served) -> None:
+    await served.import_customers()
+    wrong = ROWS[1] | {"email": "no address"}
+    answer = await served.ndjson(FULL + "&however_many=1", ROWS[0], wrong, compact(COMPLETE))
+    assert answer.lines[-1]["absent"] == {"sites": 3, "of": 5, "ended": 3, "not_ended": ""}
+    assert await statuses(served) == "active active ended ended ended"
+    entries = (await served.get("/v1/audit?limit=5")).body.decode()
+    assert '"ended":3' in entries.replace(" ", "")
+
+
+async def test_a_list_without_full_ends_nothing_and_knows_no_last_line(served: Served) -> None:
+    await served.import_customers()
+    answer = await served.ndjson("/v1/customers/bulk", ROWS[0], compact(COMPLETE))
+    assert "absent" not in answer.lines[-1]
+    assert answer.lines[-1]["rejected"] == 1

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from notifier.domain.actor import KeyRole
 from notifier.domain.errors import NotFound, Overloaded
 from notifier.domain.seen_sites import SeenSites
+from notifier.stages.absent_sites import Absent, FullList
 from notifier.stages.directory import DirectoryRow, LoadResult, RejectedRow, RowWarning
 from notifier.storage.queries import customers
 from notifier.storage.views import ToldView
@@ -20,6 +21,7 @@ from notifier.web.wire import decode, encode
 ROWS_AT_MOST = 2_000  # in one transaction
 BYTES_AT_MOST = 2 * 1024 * 1024  # of lines held in memory
 PATIENCE_SECONDS = 0.1
+COMPLETE = b'{"complete":true}'  # the last line of a full list: one that was cut off ends nothing
 SUBJECTS_AT_MOST = 20  # messages whose subject is rendered for a customer, the newest
 
 
@@ -59,9 +61,13 @@ async def reach(call: Call) -> web.StreamResponse:
 
 async def load(call: Call) -> web.StreamResponse:
     """Store rows as they arrive; report each that was refused, the totals after each batch, and reach at the end."""
-    dry_run = call.flag(call.query("dry_run"), "dry_run")
+    query = call.query("dry_run", "full", "however_many")
+    dry_run, however_many = call.flag(query, "dry_run"), call.flag(query, "however_many")
+    full = None
+    if call.flag(query, "full"):
+        full = await FullList.begin(call.parts.database, call.parts.clock, however_many=however_many)
     async with Answers(call) as answers:
-        batch = _Batch(call, dry_run=dry_run)
+        batch = _Batch(call, dry_run=dry_run, full=full)
         try:
             async for chunk in lines(call.request.content):
                 for line in chunk:
@@ -69,13 +75,15 @@ async def load(call: Call) -> web.StreamResponse:
                     if batch.is_full():
                         await answers.write(*await batch.store())
             await answers.write(*await batch.store())
+            absent = await batch.end()
         finally:
-            if batch.loaded and not dry_run:  # also when the client is gone: what was loaded is
+            if (batch.loaded or batch.ended) and not dry_run:  # also when the client is gone: what was loaded is
                 counts = {"loaded": batch.loaded, "rejected": batch.rejected}
+                counts |= {"ended": batch.ended} if full else {}
                 await call.parts.auditing.note(call.actor, "customers.import", "directory", **counts)
         reached = await call.parts.directory.reach()
         done = {"done": True, "loaded": batch.loaded, "rejected": batch.rejected, "reach": reached}
-        await answers.write(encode(done))
+        await answers.write(encode(done | ({"absent": absent} if absent else {})))
     return answers.response
 
 
@@ -85,8 +93,10 @@ class _Batch:
 
     call: Call
     dry_run: bool
+    full: FullList | None = None  # the rows are everything there is
     loaded: int = 0
     rejected: int = 0
+    ended: int = 0
     _rows: list[DirectoryRow] = field(default_factory=list)
     _lines: list[int] = field(default_factory=list)  # the number of each row
     _refused: list[RejectedRow] = field(default_factory=list)
@@ -95,11 +105,16 @@ class _Batch:
 
     def add(self, line: Line) -> None:
         """Take one line; one that is no row is refused at once."""
+        if self.full is not None and line.body == COMPLETE:
+            self.full.is_complete = True
+            return
         try:
             if line.body is None:
                 raise too_long()
             row = decode(DirectoryRow, line.body)
         except Rejected as error:
+            if self.full is not None:
+                self.full.unknown()
             value = "" if error.value is None else str(shown(error.value))
             self._refused.append(RejectedRow(line=line.number, column=error.field, value=value, reason=error.detail))
             return
@@ -120,11 +135,27 @@ class _Batch:
             result = await self._load()
             self.loaded += result.loaded
             refused += result.rejected
+            self._note_refused(result.rejected)
             answer_lines += map(_warning, result.warnings)
         self.rejected += len(refused)
         self._rows, self._lines, self._refused, self._bytes = [], [], [], 0
         refused.sort(key=lambda row: row.line)
         return [*map(encode, refused), *answer_lines, encode({"loaded": self.loaded, "rejected": self.rejected})]
+
+    async def end(self) -> Absent | None:
+        """End the sites that a full list did not have; nothing for any other list."""
+        if self.full is None:
+            return None
+        absent = await self.full.end(self._seen, dry_run=self.dry_run)
+        self.ended = absent.ended
+        return absent
+
+    def _note_refused(self, refused: list[RejectedRow]) -> None:
+        if self.full is None or not refused:
+            return
+        rows = dict(zip(self._lines, self._rows, strict=True))
+        for each in refused:
+            self.full.refused(rows[each.line], each.line)
 
     async def _load(self) -> LoadResult:
         """Load the rows, as often as it takes: a full writer makes the sender wait."""
