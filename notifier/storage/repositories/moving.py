@@ -15,6 +15,7 @@ from notifier.storage.instants import to_micros
 from notifier.storage.repositories import audience, broadcasts, course, cutting, incidents, parts
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.parts import StoredPart
+from notifier.storage.repositories.promises import STANDS_OR_MISSED
 
 _FINAL = (BroadcastState.COMPLETED, BroadcastState.CANCELLED, BroadcastState.SUPERSEDED)
 
@@ -45,7 +46,7 @@ def split(tx: Transaction, incident: StoredIncident, *, now: datetime, by: str, 
     if is_whole:
         incidents.take_from_place(tx, incident.id, regions, listed_by=part.id)
     else:
-        _list_sites(tx, incident, part, new_id)
+        _list_sites(tx, incident, part.id, new_id)
     first = incidents.load(tx, new_id).part_id
     parts.set_words(tx, first, like=part)
     _move_promises(tx, part.id, to_incident=new_id, to_part=first)
@@ -71,22 +72,30 @@ def merge(tx: Transaction, source_id: int, *, into: int, now: datetime, by: str)
         return ()
     ended = list(_end_broadcasts(tx, source, now=now))
     own = parts.own(tx, source.id)
-    position = max((part.position for part in parts.of_incident(tx, target.id)), default=0)
-    for part in [*own[1:], own[0]]:  # the rest is what the others do not name
-        position += 1
-        _take_over(tx, source, part, target, position, now=now)
-    place = incidents.place_regions(tx, source.id)
+    some_left = any(part.became is not None for part in parts.of_incident(tx, source.id))
+    if some_left:  # its regions hold sites that are not its own any more
+        _list_sites(tx, source, None, target.id)
+    # what comes in is nobody else's: it is looked at first, in its own order, and its rest names what the others do not
+    tx.run("UPDATE parts SET position = position + :more WHERE incident_id = :id", more=len(own), id=target.id)
+    for position, part in enumerate([*own[1:], own[0]]):
+        _take_over(tx, source, part, target, position, is_listed=some_left, now=now)
+    place = [] if some_left else incidents.place_regions(tx, source.id)
     incidents.merge(tx, source.id, into=target.id, now=now, actor=by)
-    _add_place(tx, source.id, target.id, place)
-    tx.run(  # what had left is back, and named by the part that it comes back as
-        """UPDATE parts SET joined_at = :now WHERE incident_id = :target
-             AND became IN (SELECT id FROM parts WHERE incident_id = :source)""",
-        now=to_micros(now),
-        target=target.id,
-        source=source.id,
-    )
+    if not some_left:
+        _add_place(tx, source.id, target.id, place)
+    for part in parts.of_incident(tx, target.id):
+        if part.names_sites and part.became is not None and _is_back(tx, part):
+            tx.run("UPDATE parts SET joined_at = :now WHERE id = :id", now=to_micros(now), id=part.id)
     _copy_pauses(tx, source.id, target.id)
     return tuple(ended)
+
+
+def _is_back(tx: Transaction, part: StoredPart) -> bool:
+    """Tell whether a part that had left is here again, as another one: then it names its sites no more."""
+    last = part
+    while last.became is not None:
+        last = parts.load(tx, last.became)
+    return last.incident_id == part.incident_id
 
 
 def _require_alike(source: StoredIncident, target: StoredIncident) -> None:
@@ -119,7 +128,14 @@ def _end_broadcasts(tx: Transaction, source: StoredIncident, *, now: datetime) -
 
 
 def _take_over(
-    tx: Transaction, source: StoredIncident, part: StoredPart, target: StoredIncident, position: int, *, now: datetime
+    tx: Transaction,
+    source: StoredIncident,
+    part: StoredPart,
+    target: StoredIncident,
+    position: int,
+    *,
+    is_listed: bool,
+    now: datetime,
 ) -> None:
     """Make a part of one incident a part of another, named as it is, or by the place where it is the rest."""
     new = int(
@@ -141,7 +157,14 @@ def _take_over(
         regions = "SELECT region_id FROM incident_regions WHERE incident_id = :source AND role = 'place'"
         sites = "SELECT site_id FROM incident_sites WHERE incident_id = :source"
         values = {"source": source.id}
-    tx.run(f"INSERT INTO part_regions (part_id, region_id) SELECT {new}, r.region_id FROM ({regions}) AS r", **values)
+    if is_listed:
+        of_part = cutting.scope(tx, source, part.id)
+        sites = f"SELECT DISTINCT a.site_id FROM ({audience.affected(of_part)}) AS a"
+        values = {"incident": source.id, "pattern": of_part.pattern}
+    else:
+        tx.run(
+            f"INSERT INTO part_regions (part_id, region_id) SELECT {new}, r.region_id FROM ({regions}) AS r", **values
+        )
     tx.run(f"INSERT INTO part_sites (part_id, site_id) SELECT {new}, s.site_id FROM ({sites}) AS s", **values)
     _move_promises(tx, part.id, to_incident=target.id, to_part=new)
     tx.run("UPDATE parts SET became = :new WHERE id = :id", new=new, id=part.id)
@@ -158,8 +181,9 @@ def _add_place(tx: Transaction, source_id: int, target_id: int, region_ids: list
     incidents.extend_place(tx, target_id, region_ids)
 
 
-def _list_sites(tx: Transaction, incident: StoredIncident, part: StoredPart, new_id: int) -> None:
-    of_part = cutting.scope(tx, incident, part.id)
+def _list_sites(tx: Transaction, incident: StoredIncident, part_id: int | None, new_id: int) -> None:
+    """Let the sites of an incident, or of one of its parts, belong to the place of another one by name."""
+    of_part = cutting.scope(tx, incident, part_id)
     tx.run(
         f"""INSERT INTO incident_sites (incident_id, site_id)
             SELECT DISTINCT CAST(:new AS BIGINT), a.site_id FROM ({audience.affected(of_part)}) AS a
@@ -177,9 +201,9 @@ def _regions(tx: Transaction, part: StoredPart) -> tuple[int, ...]:
 
 
 def _move_promises(tx: Transaction, part_id: int, *, to_incident: int, to_part: int) -> None:
-    """Let what a part promised be kept elsewhere; what has ended stays where it did."""
+    """Let what a part promised be kept elsewhere; what has ended stays where it did, but for what was missed last."""
     tx.run(
-        "UPDATE promises SET incident_id = :incident, part_id = :to WHERE part_id = :part AND state = 'open'",
+        f"UPDATE promises SET incident_id = :incident, part_id = :to WHERE part_id = :part AND {STANDS_OR_MISSED}",
         incident=to_incident,
         to=to_part,
         part=part_id,

@@ -37,6 +37,7 @@ class PartScope:
     named: Named | None  # None: whatever is not named by the others
     others: tuple[Named, ...]  # parts that are looked at before
 
+    without: tuple["PartScope", ...] = ()  # parts that were split off: what is theirs is not here
     joins: bool = False  # named are sites that come to the place only when what names them is sent
 
     def condition(self, site: str) -> str:
@@ -44,6 +45,7 @@ class PartScope:
         conditions = [self.named.condition(site)] if self.named else []
         if self.others:
             conditions.append(f"NOT {named_by(self.others, site)}")
+        conditions += [f"NOT ({each.condition(site)})" for each in self.without]
         return " AND ".join(conditions) or "1 = 1"
 
 
@@ -127,10 +129,12 @@ def scope_of(tx: Transaction, incident_id: int, part_id: int | None) -> PartScop
         return None
     cut = [part for part in every if part.names_sites]
     if part_id is None:
-        return _unless(tx, [part for part in cut if part.became is not None])
+        gone = [place for place, part in enumerate(cut) if part.became is not None]
+        theirs = tuple(_scope(tx, cut, place) for place in gone)
+        return PartScope(named=None, others=(), without=theirs) if theirs else None
     part = next((each for each in every if each.id == part_id), None)
     if part is None or part.cut_from is None:
-        return _unless(tx, cut)
+        return PartScope(named=None, others=tuple(_named(tx, each.id) for each in cut)) if cut else None
     before = () if part.joins and part.cut_at is None else cut[: place_of(part, cut)]
     return PartScope(
         named=_named(tx, part.id),
@@ -276,8 +280,9 @@ def set_words(tx: Transaction, part_id: int, *, like: StoredPart) -> None:
     )
 
 
-def _unless(tx: Transaction, others: Sequence[StoredPart]) -> PartScope | None:
-    return PartScope(named=None, others=tuple(_named(tx, each.id) for each in others)) if others else None
+def _scope(tx: Transaction, cut: Sequence[StoredPart], place: int) -> PartScope:
+    before = tuple(_named(tx, each.id) for each in cut[:place])
+    return PartScope(named=_named(tx, cut[place].id), others=before)
 
 
 def _named(tx: Transaction, part_id: int) -> Named:

@@ -14,6 +14,10 @@ from notifier.storage.repositories import broadcasts, parts
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
+STANDS_OR_MISSED = """(state = 'open' OR (state = 'missed' AND id = (
+    SELECT MAX(n.id) FROM promises AS n WHERE n.part_id = :part AND n.state <> 'void')))"""
+"""SQL of what goes along with sites: what they were promised, and what was missed last, for they wait for a word."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
@@ -106,13 +110,15 @@ def ever_given(tx: Transaction, part_id: int) -> list[Promise]:
 
 
 def carry_over(tx: Transaction, incident_id: int, part_id: int, *, to_incident: int, to_part: int) -> None:
-    """Let a part carry the open promises of another one as well: to its sites they were given, too."""
+    """Let a part carry, too, what stands of the promises of another one, or was missed last: they were its sites'."""
     tx.run(
         """INSERT INTO promises (incident_id, part_id, broadcast_id, kind, due_at, made_at, automatic_in_row, may_delay,
-                                 warned_at)
+                                 warned_at, state, ended_at)
            SELECT CAST(:to_incident AS BIGINT), CAST(:to_part AS BIGINT), broadcast_id, kind, due_at, made_at,
-                  automatic_in_row, may_delay, warned_at
-           FROM promises WHERE incident_id = :incident AND part_id = :part AND state = 'open'
+                  automatic_in_row, may_delay, warned_at, state, ended_at
+           FROM promises WHERE incident_id = :incident AND part_id = :part AND """
+        + STANDS_OR_MISSED
+        + """ ORDER BY id
            ON CONFLICT (broadcast_id, part_id, kind) DO NOTHING""",
         incident=incident_id,
         part=part_id,
