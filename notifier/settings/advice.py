@@ -23,6 +23,7 @@ def warnings(config: Config) -> list[str]:
         _unreachable_people,
         _open_door,
         _unheard_answers,
+        _readable_money,
     )
     return [f"{path}: {reason}" for check in checks for path, reason in check(config)]
 
@@ -53,6 +54,11 @@ def biller_elsewhere(config: Config) -> bool:
     posting = config.credits.posting
     is_used = config.credits.enabled and posting.kind is PostingKind.WEBHOOK
     return is_used and not is_loopback(urlsplit(posting.url).hostname or "")
+
+
+def _readable_money(config: Config) -> Iterator[Finding]:
+    if biller_elsewhere(config) and urlsplit(config.credits.posting.url).scheme != "https":
+        yield "credits.posting.url", "is not https: customer numbers and amounts travel readable to another machine"
 
 
 def _unreachable_people(config: Config) -> Iterator[Finding]:

@@ -244,6 +244,7 @@ def test_check_and_the_start_of_a_daemon_say_what_is_wrong_with_a_tariff(tmp_pat
 def test_a_rehearsal_is_not_led_to_a_biller_elsewhere():
     from notifier.cli.reading import reaching_people
     from notifier.config import Posting, PostingKind
+    from notifier.settings import warnings
 
     def config(url: str, *, enabled: bool = True) -> Config:
         posting = Posting(kind=PostingKind.WEBHOOK, url=url, secret="x" * 16)
@@ -252,6 +253,8 @@ def test_a_rehearsal_is_not_led_to_a_biller_elsewhere():
     assert reaching_people(config("https://billing.example.com/c")) == ["the biller"]
     assert reaching_people(config("http://127.0.0.1:9/c")) == []
     assert reaching_people(config("https://billing.example.com/c", enabled=False)) == []
+    assert any("credits.posting.url: is not https" in each for each in warnings(config("http://billing.example.com/c")))
+    assert not any("credits.posting" in each for each in warnings(config("https://billing.example.com/c")))
 
 
 @pytest.mark.parametrize(
