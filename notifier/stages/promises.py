@@ -22,7 +22,7 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.repositories import broadcasts, control, course, cutting, incidents, mornings, parts, promises
+from notifier.storage.repositories import broadcasts, control, course, incidents, mornings, named_sites, parts, promises
 from notifier.storage.repositories.course import Ended
 from notifier.storage.repositories.promises import Watched
 
@@ -240,9 +240,9 @@ def _count(tx: Transaction, *, broadcast_id: int = 0, promise_id: int = 0) -> in
     """Count whom a `delayed` would be for, beside the writer: those of an update, or of a promise's part."""
     if promise_id:
         promise = promises.load(tx, promise_id)
-        return cutting.customers_of(tx, promise.part_id, broadcasts.load(tx, promise.broadcast_id))
+        return named_sites.customers_of(tx, promise.part_id, broadcasts.load(tx, promise.broadcast_id))
     found = broadcasts.load(tx, broadcast_id)
-    return cutting.customers_of(tx, found.part_id, found)
+    return named_sites.customers_of(tx, found.part_id, found)
 
 
 def _send(tx: Transaction, facts: Facts, *, part_id: int, now: datetime, automatic_in_row: int) -> None:

@@ -16,7 +16,7 @@ from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import broadcasts, control, course, cutting, incidents
+from notifier.storage.repositories import broadcasts, control, course, incidents, leaving
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.course import Ended, Started
 
@@ -76,8 +76,8 @@ class Course:
 
     async def _let_leave(self, due: StoredBroadcast) -> None:
         """Let older updates say nothing more of sites that were cut off, before the first one of their own part."""
-        leaving = await self._database.read(lambda tx: {} if control.is_paused(tx) else cutting.leaving(tx, due))
-        for older, ids in leaving.items():
+        older_ones = await self._database.read(lambda tx: {} if control.is_paused(tx) else leaving.leaving(tx, due))
+        for older, ids in older_ones.items():
             for some in (ids[start : start + SWEPT_AT_MOST] for start in range(0, len(ids), SWEPT_AT_MOST)):
                 work = partial(_leave, self._clock, due, older, some)
                 for channel, number in (await self._database.write(work)).items():
@@ -171,7 +171,7 @@ def _leave(clock: Clock, due: StoredBroadcast, older: int, ids: Sequence[int], t
     found = broadcasts.load(tx, due.id)
     if found.state is not BroadcastState.SENDING or found.started_at is not None:
         return Counter()  # taken back a moment ago
-    return cutting.leave(tx, found, older, ids, now=clock.now())
+    return leaving.leave(tx, found, older, ids, now=clock.now())
 
 
 def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:

@@ -26,7 +26,7 @@ from notifier.stages.delivery.owed import Owed
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.repositories import claims, cutting, fallbacks, mornings, notifications
+from notifier.storage.repositories import claims, fallbacks, leaving, mornings, notifications
 from notifier.storage.repositories.claims import Candidate, SendingBroadcast
 
 LOOK_AGAIN_AT = 1_000  # notifications, when those that were looked at first all wait
@@ -195,7 +195,7 @@ def _was_held(one: Candidate) -> bool:
 
 def _told_anew(tx: Transaction, broadcast: SendingBroadcast, rest: Sequence[int]) -> dict[int, Next]:
     """End what is about nothing but sites of parts that were told something newer since."""
-    left = cutting.leave_late(tx, broadcast.id, rest) if broadcast.is_cut and rest else set()
+    left = leaving.leave_late(tx, broadcast.id, rest) if broadcast.is_cut and rest else set()
     superseded = Next(state=NotificationState.SUPERSEDED, reason=NotificationReason.NEWER_UPDATE)
     return dict.fromkeys(left, superseded)
 

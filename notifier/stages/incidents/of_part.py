@@ -15,7 +15,8 @@ from notifier.domain.region import RegionKinds
 from notifier.stages.incidents.requests import OfPart
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import cutting, incidents, parts, places
-from notifier.storage.repositories.cutting import Choice, Names
+from notifier.storage.repositories.cutting import Choice
+from notifier.storage.repositories.named_sites import Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,9 +24,9 @@ from notifier.stages.incidents.of_part import PartChoices
 from notifier.stages.incidents.requests import OfPart, Request, Telling
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
-from notifier.storage.repositories import audit, cutting, incidents, moving, places
-from notifier.storage.repositories.cutting import Names
+from notifier.storage.repositories import audit, cutting, incidents, joining, moving, places
 from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.repositories.named_sites import Names
 from notifier.storage.views import Draft, IncidentView
 
 
@@ -72,7 +72,7 @@ class Reshaping:
             require_action(Action.EXTEND, incident.state, incident.part_state, which=incident_id)
             names, unknown = self._names(tx, request)
             places.require_free(tx, incident.service, names.region_ids, names.site_ids, but=incident_id)
-            part_id = cutting.name_joining(tx, incident, names, now=now)
+            part_id = joining.name_joining(tx, incident, names, now=now)
             self._draft(tx, incident, part_id, names, unknown, request, actor, now)
             audit.record(tx, at=now, actor=actor, action="incidents.extend", target=f"incident {incident_id}")
             return part_id

@@ -8,8 +8,8 @@ from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import broadcasts, heard, place_doubts, rejections
-from notifier.storage.repositories import audience, cutting, incidents, parts, replies
+from notifier.storage.queries import broadcasts, heard, place_doubts, rejections, signals
+from notifier.storage.repositories import audience, incidents, named_sites, parts, replies
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.parts import StoredPart
 from notifier.storage.views import (
@@ -79,6 +79,7 @@ def view(tx: Transaction, incident_id: int, playbooks: Mapping[str, Playbook]) -
         parts=_parts(tx, incident_id),
         rejected=[each.broadcast_id for each in rejections.unanswered(tx, incident_id)],
         doubts=place_doubts.standing(tx, incident_id, scope.region_ids),
+        signals=signals.of_incident(tx, incident_id),
     )
 
 
@@ -138,7 +139,7 @@ def _parts(tx: Transaction, incident_id: int) -> list[PartView]:
             id=part.id,
             name=part.name or parts.REST,
             state=part.state,
-            customers=audience.customers(tx, cutting.scope(tx, incident, part.id)),
+            customers=audience.customers(tx, named_sites.scope(tx, incident, part.id)),
             cause=part.cause,
             crew=part.crew,
             eta_at=part.eta_at,

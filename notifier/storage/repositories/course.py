@@ -12,7 +12,7 @@ from notifier.domain.incident import Action, DismissReason, IncidentState, PartS
 from notifier.domain.promise import PromiseKind, PromiseState, ended_by_restoration, ended_by_update
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, cutting, incidents, parts, promises, updates
+from notifier.storage.repositories import broadcasts, incidents, joining, parts, promises, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -73,7 +73,7 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
     else:
         _promise(tx, found, now=now, automatic_in_row=automatic_in_row)
         if found.changes is not None and found.changes.action is Action.EXTEND:
-            cutting.join_first(tx, found.incident_id, found.part_id, now=now)
+            joining.join_first(tx, found.incident_id, found.part_id, now=now)
     detail = {"broadcast": found.id, "kind": str(found.kind), "part": incident.part_name}
     incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
     return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
@@ -124,7 +124,7 @@ def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str)
     if found.kind in ONLY_TO_TOLD and found.changes is not None and found.changes.before is not None:
         updates.resume_older(tx, found.changes.before)
     if found.changes is not None and found.changes.action is Action.EXTEND:
-        cutting.leave_again(tx, found.incident_id, found.part_id, found.changes.regions)
+        joining.leave_again(tx, found.incident_id, found.part_id, found.changes.regions)
     updates.bring_back_words(tx, found)
     detail = {"broadcast": found.id, "why": why}
     incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)

@@ -12,7 +12,7 @@ from notifier.domain.incident import Action, IncidentState, require_action
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import audience, broadcasts, course, cutting, incidents, parts
+from notifier.storage.repositories import audience, broadcasts, course, incidents, named_sites, parts
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.parts import StoredPart
 from notifier.storage.repositories.promises import STANDS_OR_MISSED
@@ -30,7 +30,7 @@ def split(tx: Transaction, incident: StoredIncident, *, now: datetime, by: str, 
         raise Refused(f"incident {incident.id} would be left without sites: what leaves is all of it")
     place = set(incidents.place_regions(tx, incident.id))
     regions = _regions(tx, part)
-    is_whole = bool(regions) and set(regions) <= place and cutting.has_all_of(tx, incident, part, regions)
+    is_whole = bool(regions) and set(regions) <= place and named_sites.has_all_of(tx, incident, part, regions)
     new_id = incidents.open_incident(
         tx,
         service=incident.service,
@@ -158,7 +158,7 @@ def _take_over(
         sites = "SELECT site_id FROM incident_sites WHERE incident_id = :source"
         values = {"source": source.id}
     if is_listed:
-        of_part = cutting.scope(tx, source, part.id)
+        of_part = named_sites.scope(tx, source, part.id)
         sites = f"SELECT DISTINCT a.site_id FROM ({audience.affected(of_part)}) AS a"
         values = {"incident": source.id, "pattern": of_part.pattern}
     else:
@@ -183,7 +183,7 @@ def _add_place(tx: Transaction, source_id: int, target_id: int, region_ids: list
 
 def _list_sites(tx: Transaction, incident: StoredIncident, part_id: int | None, new_id: int) -> None:
     """Let the sites of an incident, or of one of its parts, belong to the place of another one by name."""
-    of_part = cutting.scope(tx, incident, part_id)
+    of_part = named_sites.scope(tx, incident, part_id)
     tx.run(
         f"""INSERT INTO incident_sites (incident_id, site_id)
             SELECT DISTINCT CAST(:new AS BIGINT), a.site_id FROM ({audience.affected(of_part)}) AS a

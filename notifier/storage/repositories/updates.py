@@ -24,7 +24,7 @@ from notifier.domain.incident import (
 )
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import automatic, broadcasts, cutting, incidents, overlaps, parts
+from notifier.storage.repositories import automatic, broadcasts, incidents, joining, named_sites, overlaps, parts
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -73,7 +73,7 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
     before = found.changes.before
     resume_older(tx, before)
     if found.changes.action is Action.EXTEND:
-        cutting.leave_again(tx, found.incident_id, found.part_id, found.changes.regions)
+        joining.leave_again(tx, found.incident_id, found.part_id, found.changes.regions)
     incident = incidents.load(tx, found.incident_id, found.part_id)
     if incident.part_state is PartState.OUT and before.part_state is PartState.RESTORED:
         _back_to_resolved(tx, incident, before)
@@ -132,7 +132,7 @@ def doubt_restoration(tx: Transaction, incident_id: int, evidence: Evidence, *, 
         back_at = part.believed_back_at
         if part.state is not PartState.BELIEVED_BACK or back_at is None or evidence.window_from < back_at:
             continue
-        if cutting.is_all_of(tx, incident_id, evidence.region_id, part):
+        if named_sites.is_all_of(tx, incident_id, evidence.region_id, part):
             out_again(tx, incident_id, part.id, now=now, by="daemon", why="complaints go on")
             doubted = True
     return doubted

@@ -12,7 +12,7 @@ from notifier.storage.queries import heard
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs import beside
 from notifier.storage.queries.needs.subject import Subject, clock, customers, of_part
-from notifier.storage.repositories import audience, cutting, incidents, parts
+from notifier.storage.repositories import audience, incidents, named_sites, parts
 from notifier.storage.repositories.incidents import StoredIncident, service_pattern
 from notifier.storage.views import Need
 
@@ -91,7 +91,7 @@ def complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
     ]
     for row in rows:
         incident = incidents.load(tx, row["id"], row["part_id"])
-        there = cutting.scope(tx, incident, incident.part_id)
+        there = named_sites.scope(tx, incident, incident.part_id)
         complaining = tx.scalar(
             f"""SELECT count(DISTINCT c.customer_id) FROM complaints AS c
                 WHERE c.effective_at > :since AND c.service = :service

@@ -1,0 +1,95 @@
+"""Sites that join an incident: a part of their own for their first message, then of the first part.
+
+Functions of an open transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from notifier.domain.errors import Refused
+from notifier.domain.incident import PartState
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories import audience, cutting, incidents, named_sites, parts
+from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.repositories.named_sites import Names
+
+
+def name_joining(tx: Transaction, incident: StoredIncident, names: Names, *, now: datetime) -> int:
+    """Store which sites a draft adds to an incident, and return their part; raise `Refused` when there are none.
+
+    Those that are affected already are left out: they hear nothing twice.
+    """
+    there = named_sites.scope(tx, incident)
+    named = f"s.status = 'active' AND s.services LIKE :pattern AND NOT ({audience.in_place(there, 's.id')})"
+    values = {"pattern": there.pattern, "incident": incident.id}
+    walks = named_sites.walks(names)
+    new = [walked for walked in walks if tx.scalar(f"SELECT 1 FROM {walked} AND {named} LIMIT 1", **values)]
+    if not new:
+        raise Refused(
+            f"nobody would join incident {incident.id}: every active site there is affected already, or none is"
+        )
+    called = named_sites.called_by(tx, names)
+    cutting.forget_drafts(tx, incident.id, called, now=now)
+    cut = [part for part in parts.of_incident(tx, incident.id) if part.names_sites]
+    part_id = int(
+        tx.scalar(
+            """INSERT INTO parts (incident_id, name, cut_from, position, joins)
+               VALUES (:incident, :name, :first, :known, 1) RETURNING id""",
+            incident=incident.id,
+            name=called,
+            first=incident.part_id,
+            known=len(cut),
+        )
+    )
+    parts.set_words(tx, part_id, like=parts.load(tx, incident.part_id))
+    lies_there = audience.in_place(there, "s.id")
+    meets = f"s.status = 'active' AND s.services LIKE :pattern AND {lies_there}"
+    if names.region_ids and not any(
+        tx.scalar(f"SELECT 1 FROM {walked} AND {meets} LIMIT 1", **values) for walked in walks
+    ):
+        tx.run_many(
+            "INSERT INTO part_regions (part_id, region_id) VALUES (:part, :region)",
+            [{"part": part_id, "region": region} for region in names.region_ids],
+        )
+        return part_id
+    for walked in new:
+        tx.run(
+            f"""INSERT INTO part_sites (part_id, site_id)
+                SELECT DISTINCT CAST(:part AS BIGINT), s.id FROM {walked} AND {named}
+                ON CONFLICT (part_id, site_id) DO NOTHING""",
+            part=part_id,
+            **values,
+        )
+    return part_id
+
+
+def join_first(tx: Transaction, incident_id: int, part_id: int, *, now: datetime) -> None:
+    """Let sites whose first message begins belong to the first part, with what they are promised.
+
+    They stay a part of their own when the first one is not out any more, or another part names some of them: cut off
+    before they joined, it was never meant for them.
+    """
+    every = parts.of_incident(tx, incident_id)
+    others = [part for part in every if part.names_sites and part.id != part_id]
+    mine = named_sites.scope(tx, incidents.load(tx, incident_id), part_id)
+    named = " OR ".join(f"({condition})" for condition in parts.conditions(tx, others, "a.site_id"))
+    if every[0].state is not PartState.OUT or (
+        named
+        and tx.scalar(
+            f"SELECT 1 FROM ({audience.affected(mine)}) AS a WHERE {named} LIMIT 1",
+            incident=incident_id,
+            pattern=mine.pattern,
+        )
+        is not None
+    ):
+        return
+    first = every[0]
+    tx.run("UPDATE parts SET joined_at = :now WHERE id = :id", now=to_micros(now), id=part_id)
+    tx.run("UPDATE promises SET part_id = :first WHERE part_id = :id", first=first.id, id=part_id)
+
+
+def leave_again(tx: Transaction, incident_id: int, part_id: int, region_ids: Sequence[int]) -> None:
+    """Take sites out of the place that were to join it, of which nobody was told."""
+    incidents.take_from_place(tx, incident_id, region_ids, listed_by=part_id)
+    tx.run("UPDATE parts SET cut_at = NULL WHERE id = :id", id=part_id)
