@@ -80,6 +80,7 @@ class Reply:
 
     status: int
     body: bytes
+    incomplete: str = ""  # why a list may not have everything
 
     def read(self, type_: type[T]) -> T:
         """Return the answer as a value of a type; raise `Problem` when it is not one."""
@@ -144,7 +145,8 @@ class Client:
         try:
             connection.request(method, self._target(path, query), content, sent)
             response = connection.getresponse()
-            reply = Reply(response.status, response.read())
+            incomplete = response.headers.get("Notifier-Incomplete", "")
+            reply = Reply(response.status, response.read(), incomplete)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise self._broken(error) from error

@@ -17,7 +17,7 @@ from notifier.cli.csv_file import Row, Unreadable, read_rows
 from notifier.cli.customer_card import show_customer
 from notifier.cli.json_lines import is_ndjson, read_objects
 from notifier.cli.options import connect, json_option
-from notifier.cli.printing import BAD, GOOD, Column, number, plural
+from notifier.cli.printing import BAD, GOOD, WARN, Column, number, plural
 from notifier.cli.rejects import Numbered, Rejects
 from notifier.cli.upload import numbered, opened, progress
 from notifier.domain.column_map import ColumnMap, reader
@@ -25,8 +25,13 @@ from notifier.domain.errors import nearest
 from notifier.storage.views import CustomerView
 
 WARNINGS_SHOWN = 5
+NAME_SHOWN = 24  # characters of a name in a list
 _REGION = "region."
 _COMPLETE = b'{"complete":true}\n'
+_INCOMPLETE = {
+    "many": "there are more; add a word, or a postal code",
+    "time": "not everyone was looked at; add a postal code, or a whole number or reference",
+}
 _NOT_ENDED = {
     "dry_run": "nothing is stored (--dry-run)",
     "cut_off": "rows of the file could not be read, so that nobody knows whose they are; nothing ended",
@@ -77,6 +82,7 @@ class _Found(msgspec.Struct, kw_only=True):
     reference: str
     name: str
     sites: int
+    address: str = ""
 
 
 @click.group(short_help="Import, find or show customers.")
@@ -157,25 +163,33 @@ def import_(
 
 
 @customers.command()
-@click.argument("wanted", metavar="PHONE|EMAIL|ID")
+@click.argument("wanted", metavar="PHONE|EMAIL|ID|WORDS", nargs=-1, required=True)
 @json_option
-def find(wanted: str, as_json: bool) -> None:
-    """Find customers by telephone number, mail address or reference.
+def find(wanted: tuple[str, ...], as_json: bool) -> None:
+    """Find customers by number, mail address, reference or words.
 
-    Example: notifier customers find "(415) 555-0101"
+    Words are parts of a name or an address, in any order and case; a
+    postal code or city with them makes it quick. Without an exact
+    match, a part of a telephone number or mail address will do.
+
+    Example: notifier customers find "12 oak st" 94110
     """
     client = connect()
-    reply = client.get("/v1/customers", q=wanted)
+    asked = " ".join(wanted)
+    reply = client.get("/v1/customers", q=asked)
     if as_json:
         printing.answer(reply.body)
         return
     found = reply.read(list[_Found])
     if not found:
-        raise click.ClickException(f"nobody is found by '{printing.safe(wanted)}'")
+        cut = f"; {_INCOMPLETE['time']}" if reply.incomplete == "time" else ""
+        raise click.ClickException(f"nobody is found by '{printing.safe(asked)}'{cut}")
     printing.table(
-        [Column("CUSTOMER"), Column("NAME", gives=True), Column("SITES", right=True)],
-        [[each.reference, each.name, number(each.sites)] for each in found],
+        [Column("CUSTOMER"), Column("NAME"), Column("ADDRESS", gives=True), Column("SITES", right=True)],
+        [[each.reference, _short(each.name), each.address, number(each.sites)] for each in found],
     )
+    if reply.incomplete:
+        printing.line(f"{_INCOMPLETE.get(reply.incomplete, reply.incomplete)}.".capitalize(), hang=2, style=WARN)
     printing.line(f"See one: notifier customers show {found[0].reference}", hang=4)
 
 
@@ -193,6 +207,10 @@ def show(reference: str, as_json: bool) -> None:
         printing.answer(reply.body)
         return
     show_customer(reply.read(CustomerView), client.moment())
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 3]}..."
 
 
 def _lines(source: io.BufferedReader, file: Path, said: mapping.Said) -> Iterator[Numbered | Unreadable]:

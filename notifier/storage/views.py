@@ -181,6 +181,29 @@ class DoubtView(View, frozen=True, kw_only=True):
     chance: float  # that it is out
 
 
+class SignalView(View, frozen=True, kw_only=True):
+    """An alarm, one time that it went off."""
+
+    id: int
+    source: str  # alertmanager | json
+    alarm: str  # the same each time it goes off
+    name: str
+    service: str  # as it was named; "" = none was
+    regions: list[str]  # "node OLT-7"
+    sites: int  # listed by name
+    why_not: str  # why it is evidence nowhere; "" = it is
+    state: str  # open | resolved | lapsed
+    started_at: datetime
+    ended_at: datetime | None
+    received_at: datetime
+    heard_at: datetime  # the newest report
+    times: int  # reports of it
+    left_out: int  # alerts that its sender had cut off behind it
+    summary: str
+    labels: dict[str, str]
+    incidents: list[int]  # of which it is evidence
+
+
 class IncidentView(View, frozen=True, kw_only=True):
     """One incident, whole."""
 
@@ -209,6 +232,7 @@ class IncidentView(View, frozen=True, kw_only=True):
     parts: list[PartView] = []  # where there are several, the rest first
     rejected: list[int] = []  # broadcasts to which a second person said no, and nobody answered yet
     doubts: list[DoubtView] = []  # of a suspected one: regions of its place, and beside it, that may or may not be out
+    signals: list[SignalView] = []  # alarms that are evidence of it, the oldest first
 
 
 class Sample(View, frozen=True, kw_only=True):
@@ -537,6 +561,7 @@ class CustomerCard(View, frozen=True, kw_only=True):
     reference: str
     name: str
     sites: int
+    address: str = ""  # of the first site
 
 
 class CustomerView(View, frozen=True, kw_only=True):

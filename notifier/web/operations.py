@@ -23,6 +23,7 @@ from notifier.stages.incidents.notes import AddNote, Assign
 from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident, SplitIncident
 from notifier.stages.intake import Accepted, ComplaintRequest
 from notifier.stages.mail_reports import Understood
+from notifier.stages.signals import SignalsTaken
 from notifier.stages.test_sends import TestSend
 from notifier.storage import views
 from notifier.storage.explained import Explanation
@@ -66,6 +67,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
         ("POST", "/v1/complaints/bulk"): Operation(
             takes=ComplaintRequest, query={"history": FLAG}, body_type=LINES, answer_type=LINES
         ),
+        ("POST", "/v1/signals"): _of(dict[str, Any], SignalsTaken),
+        ("GET", "/v1/signals"): _of(None, list[views.SignalView], all=FLAG, before=NUMBER),
         ("POST", "/v1/bounces"): Operation(
             takes=bytes,
             gives=Understood,
@@ -75,7 +78,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
         ),
         ("POST", "/v1/test-sends"): Operation(takes=TestSend, answer_type=LINES),
         ("POST", "/v1/customers/bulk"): Operation(
-            takes=DirectoryRow, query={"dry_run": FLAG}, body_type=LINES, answer_type=LINES
+            takes=DirectoryRow,
+            query={"dry_run": FLAG, "full": FLAG, "however_many": FLAG},
+            body_type=LINES,
+            answer_type=LINES,
         ),
         ("GET", "/v1/customers"): _of(None, list[views.CustomerCard], q=TEXT),
         ("GET", _C): _of(None, views.CustomerView),

@@ -8,7 +8,7 @@ import pytest
 from notifier.storage.views import PausedView
 from tests.cli.conftest import At, Run
 from tests.cli_views import broadcast, key, new_key, notification, progress
-from tests.fake_daemon import NOON, FakeDaemon, problem
+from tests.fake_daemon import NOON, Answer, FakeDaemon, problem
 
 ACCEPTED = {
     "id": 7,
@@ -185,11 +185,26 @@ def test_a_complaint_needs_one_who_complains(notifier: Run, who: list[str]) -> N
 
 
 def test_customers_are_found_by_anything_that_names_them(notifier: Run, daemon: FakeDaemon) -> None:
-    daemon.on("GET", "/v1/customers", [{"id": 1, "reference": "C-1001", "name": "Ana Gómez", "sites": 2}])
+    daemon.on(
+        "GET",
+        "/v1/customers",
+        [{"id": 1, "reference": "C-1001", "name": "Ana Gómez", "sites": 2, "address": "12 Oak St, Springfield"}],
+    )
     text = notifier("customers", "find", "(415) 555-0101").stdout
     assert daemon.asked[-1].query == {"q": "(415) 555-0101"}
-    assert "C-1001    Ana Gómez      2" in text
+    assert "C-1001    Ana Gómez  12 Oak St, Springfield      2" in text
     assert "See one: notifier customers show C-1001" in text
+
+
+def test_a_list_that_may_not_have_everyone_says_so_in_72_columns(notifier: Run, daemon: FakeDaemon) -> None:
+    cards = [{"id": 1, "reference": "C-1001", "name": "Ana " * 20, "sites": 2, "address": "12 Long Oak Street, " * 5}]
+    daemon.on("GET", "/v1/customers", Answer(200, cards, {"Notifier-Incomplete": "many"}))
+    text = notifier("customers", "find", "12 oak", "ana").stdout
+    assert daemon.asked[-1].query == {"q": "12 oak ana"}
+    assert "There are more; add a word, or a postal code." in text
+    assert max(map(len, text.splitlines())) <= 72
+    daemon.on("GET", "/v1/customers", Answer(200, [], {"Notifier-Incomplete": "time"}))
+    assert "not everyone was looked at" in " ".join(notifier("customers", "find", "zzz").stderr.split())
 
 
 def test_nobody_found_is_exit_1(notifier: Run, daemon: FakeDaemon) -> None:

@@ -104,9 +104,9 @@ def test_a_customer_is_found_by_number_mail_or_reference(
 
 
 @pytest.mark.usefixtures("directory")
-def test_a_customer_found_is_named_with_the_number_of_sites(database: Database) -> None:
+def test_a_customer_found_is_named_with_the_number_of_sites_and_an_address(database: Database) -> None:
     (card,) = database.read_now(lambda tx: customers.find(tx, "C-1"))
-    assert card == CustomerCard(id=card.id, reference="C-1", name="Jane Doe", sites=2)
+    assert card == CustomerCard(id=card.id, reference="C-1", name="Jane Doe", sites=2, address="1 Oak St, Springfield")
 
 
 @pytest.mark.usefixtures("directory")

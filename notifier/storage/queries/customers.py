@@ -34,7 +34,9 @@ REPLIES_AT_MOST = 100
 BROADCASTS_AT_MOST = 50  # the newest; each is looked through for the messages of this customer
 
 _CARD = """
-SELECT c.id, c.reference, c.name, (SELECT count(*) FROM sites s WHERE s.customer_id = c.id) AS sites FROM customers c
+SELECT c.id, c.reference, c.name, (SELECT count(*) FROM sites s WHERE s.customer_id = c.id) AS sites,
+    COALESCE((SELECT s.address FROM sites s WHERE s.customer_id = c.id ORDER BY s.id LIMIT 1), '') AS address
+FROM customers c
 """
 
 
@@ -49,7 +51,10 @@ def find(tx: Transaction, wanted: str, *, country: str = "US") -> list[CustomerC
         most=FOUND_AT_MOST,
     )
     return [
-        CustomerCard(id=row["id"], reference=row["reference"], name=row["name"], sites=row["sites"]) for row in rows
+        CustomerCard(
+            id=row["id"], reference=row["reference"], name=row["name"], sites=row["sites"], address=row["address"]
+        )
+        for row in rows
     ]
 
 

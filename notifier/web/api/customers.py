@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from notifier.domain.actor import KeyRole
 from notifier.domain.errors import NotFound, Overloaded
 from notifier.domain.seen_sites import SeenSites
+from notifier.stages import customer_search
 from notifier.stages.absent_sites import Absent, FullList
 from notifier.stages.directory import DirectoryRow, LoadResult, RejectedRow, RowWarning
 from notifier.storage.queries import customers
@@ -26,13 +27,17 @@ SUBJECTS_AT_MOST = 20  # messages whose subject is rendered for a customer, the 
 
 
 async def find(call: Call) -> web.StreamResponse:
-    """Find customers by phone number, mail address or reference."""
+    """Find customers by phone number, mail address or reference, or by words of a name or address."""
     wanted = call.query("q").get("q", "").strip()
     if not wanted:
-        expected = "a phone number, a mail address or a customer reference"
+        expected = "a phone number, a mail address, a customer reference, or words of a name or address"
         raise Rejected(422, "the query parameter 'q' is missing", field="q", expected=expected)
     country = call.parts.config.regions.country
-    return answer(await call.parts.database.read(lambda tx: customers.find(tx, wanted, country=country)))
+    found = await customer_search.find(call.parts.database, call.parts.clock, wanted, country=country)
+    response = answer(found.cards)
+    if found.incomplete:
+        response.headers["Notifier-Incomplete"] = found.incomplete
+    return response
 
 
 async def show(call: Call) -> web.StreamResponse:
