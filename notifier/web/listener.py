@@ -6,7 +6,7 @@ one before has begun to answer it ends.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from aiohttp import web
@@ -32,14 +32,14 @@ class Listener:
             raise ConfigError([f"{key}: '{listen}' is no address; expected for example 127.0.0.1:8080"])
         (self._host, self._port), self._key = found, key
         self._sockets: list[socket.socket] = []
-        self._runner = _runner(app)
+        self._behind = _Behind(app)
         self._fading: set[asyncio.Task[None]] = set()
 
     async def start(self) -> str:
         """Listen, and return the address with the real port."""
         try:
             self._sockets = await _bind(self._host.strip("[]"), self._port)
-            await self._answer(self._runner)
+            await self._behind.answer(self._sockets)
         except OSError as error:
             await self.stop()
             where = f"{self._host}:{self._port}"
@@ -49,10 +49,10 @@ class Listener:
 
     async def switch(self, app: web.Application, *, then: Callable[[], Awaitable[None]]) -> None:
         """Let another application answer from now on; call `then` when the one before has nothing left to answer."""
-        runner = _runner(app)
-        await self._answer(runner)
-        before, self._runner = self._runner, runner
-        task = asyncio.create_task(_fade(before, then), name=f"{self._key} before the switch")
+        behind = _Behind(app)
+        await behind.answer(self._sockets)
+        before, self._behind = self._behind, behind
+        task = asyncio.create_task(before.fade(then), name=f"{self._key} before the switch")
         self._fading.add(task)
         task.add_done_callback(self._fading.discard)
 
@@ -60,24 +60,53 @@ class Listener:
         """Accept nothing more, let requests under way end, and close."""
         for task in self._fading:
             task.cancel()
-        await asyncio.gather(self._runner.cleanup(), *self._fading, return_exceptions=True)
+        await asyncio.gather(self._behind.runner.cleanup(), *self._fading, return_exceptions=True)
         for each in self._sockets:
             each.close()
 
-    async def _answer(self, runner: web.AppRunner) -> None:
-        await runner.setup()
-        for each in self._sockets:
-            await web.SockSite(runner, each.dup(), backlog=BACKLOG).start()
 
+class _Behind:
+    """An application behind the sockets."""
 
-def _runner(app: web.Application) -> web.AppRunner:
-    return web.AppRunner(
-        app,
-        access_log=None,  # the edge writes its own, without personal data
-        handle_signals=False,
-        keepalive_timeout=KEEP_ALIVE_SECONDS,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-    )
+    def __init__(self, app: web.Application) -> None:
+        self._is_ending = False
+        app.on_response_prepare.append(self._before_answer)
+        self.runner = web.AppRunner(
+            app,
+            access_log=None,  # the edge writes its own, without personal data
+            handle_signals=False,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+        )
+
+    async def answer(self, sockets: Sequence[socket.socket]) -> None:
+        """Take connections, beside whoever does."""
+        await self.runner.setup()
+        for each in sockets:
+            await web.SockSite(self.runner, each.dup(), backlog=BACKLOG).start()
+
+    async def fade(self, then: Callable[[], Awaitable[None]]) -> None:
+        """Take no more connections, answer what comes on those there are once more, and end with the last of them."""
+        server = self.runner.server
+        assert server is not None, "it has been set up"  # noqa: S101
+        self._is_ending = True
+        try:
+            for site in list(self.runner.sites):
+                await site.stop()
+            async with asyncio.timeout(FADE_SECONDS):
+                while server.connections:  # noqa: ASYNC110 - it tells nobody when the last one has ended
+                    await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        except TimeoutError:
+            log.warning("requests were cut off: they had begun long before a reload", requests=len(server.connections))
+        finally:
+            await self.runner.cleanup()
+            await then()
+
+    async def _before_answer(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Close a connection with its next answer. Aiohttp's own way to end would read no more of a body under way."""
+        if self._is_ending:
+            response.force_close()
+            response.headers["Connection"] = "close"
 
 
 async def _bind(host: str, port: int) -> list[socket.socket]:
@@ -100,22 +129,3 @@ async def _bind(host: str, port: int) -> list[socket.socket]:
             each.close()
         raise
     return bound
-
-
-async def _fade(runner: web.AppRunner, then: Callable[[], Awaitable[None]]) -> None:
-    """Take no more connections, close those that idle, and wait for the rest."""
-    server = runner.server
-    assert server is not None, "it has been set up"  # noqa: S101
-    try:
-        for site in list(runner.sites):
-            await site.stop()
-        await asyncio.sleep(0)  # what has just arrived begins to be answered
-        server.pre_shutdown()
-        async with asyncio.timeout(FADE_SECONDS):
-            while server.connections:  # noqa: ASYNC110 - it tells nobody when the last one has ended
-                await asyncio.sleep(_LOOK_EVERY_SECONDS)
-    except TimeoutError:
-        log.warning("requests were cut off: they had begun long before a reload", requests=len(server.connections))
-    finally:
-        await runner.cleanup()
-        await then()

@@ -174,3 +174,34 @@ def test_nothing_is_lost_and_nobody_is_refused_while_it_reloads(daemon: Daemon) 
     assert set(answers) <= {200, 201}
     ((stored,),) = daemon.store.query("SELECT COUNT(DISTINCT external_id) FROM complaints")
     assert stored == len(answers) or stored == sum(1 for each in answers if each == 201)
+
+
+@ON_BOTH
+def test_nobody_is_told_twice_or_missed_when_it_reloads_while_it_sends(daemon: Daemon) -> None:
+    providers = json.loads(daemon.config.read_text())["providers"]
+    daemon.change(providers=[providers[0] | {"rate": 25}])
+    daemon.start("--migrate")
+    count = 150
+    daemon.rows(
+        *(
+            {
+                "customer_id": f"C-{number}",
+                "site_id": "1",
+                "services": "power",
+                "email": f"c{number}@example.net",
+                "regions": {"postal_code": "94110"},
+            }
+            for number in range(count)
+        ),
+        path="/v1/customers/bulk",
+    )
+    drafted = daemon.call("POST", "/v1/incidents", {"service": "power", "regions": ["postal_code:94110"]})
+    daemon.call("POST", f"/v1/broadcasts/{drafted['broadcast']['id']}/send", {"count": count})
+    until(lambda: len(daemon.outbox()) > 5, "the first messages")
+    daemon.change(retention={"complaints": "300 days"})
+    assert reload(daemon)[1]["changed"] == ["retention.complaints"]
+    assert len(daemon.outbox()) < count  # it was in the middle
+    until(lambda: len(daemon.outbox()) >= count, "all messages")
+    time.sleep(1)
+    assert len({mail["To"] for mail in daemon.outbox()}) == len(daemon.outbox()) == count
+    assert daemon.store.query("SELECT COUNT(*) FROM notifications WHERE in_doubt_at IS NOT NULL") == [(0,)]
