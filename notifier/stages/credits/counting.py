@@ -32,7 +32,7 @@ from notifier.domain.tariff import Disruption, Payer, Spell, Tariff, joined
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audit, control, credit_lines, credit_runs
+from notifier.storage.repositories import audit, control, credit_lines, credit_moves, credit_runs
 from notifier.storage.repositories.credit_lines import NewLine
 from notifier.storage.repositories.credit_runs import Member, Run
 
@@ -162,7 +162,7 @@ class Counting:
         state, disruption = credit_runs.disruption(tx, run)
         if state is IncidentState.MERGED:  # since: its lines follow, and count as given already
             into = tx.scalar("SELECT merged_into FROM incidents WHERE id = :id", id=run.incident_id)
-            credit_lines.move_runs(tx, run.incident_id, int(into))
+            credit_moves.move_runs(tx, run.incident_id, int(into))
             return Counted(upto=0)
         is_off = state is IncidentState.DISMISSED
         counted = Counted() if is_off else count(tx, run, disruption, self._rules, now=now, at_most=self._size)
@@ -253,7 +253,7 @@ class _Around:
         own = credit_runs.of_incidents(tx, [run.incident_id])
         beside = credit_runs.beside(tx, run, own)
         others = [each for each in (*own, *credit_runs.of_incidents(tx, beside or [0])) if each.id != run.id]
-        taken_in = credit_lines.taken_in(tx, run.incident_id)
+        taken_in = credit_moves.taken_in(tx, run.incident_id)
         return cls(
             incidents=tuple(sorted({run.incident_id, *beside, *taken_in})),
             spells={each.id: each.spell for each in (run, *others)},

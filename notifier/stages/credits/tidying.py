@@ -8,7 +8,7 @@ from notifier.domain.actor import DAEMON
 from notifier.domain.credit import GOODWILL, CreditReason, CreditState
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import credit_lines
+from notifier.storage.repositories import credit_lines, credit_moves
 
 CHUNK = 300  # lines in one transaction
 
@@ -21,7 +21,7 @@ class Tidying:
 
     async def step(self) -> bool:
         """Tidy one chunk of one incident; return whether there may be more."""
-        found = await self._database.read(credit_lines.to_tidy)
+        found = await self._database.read(credit_moves.to_tidy)
         if not found:
             return False
         incident_id, into = found[0]
@@ -38,14 +38,14 @@ class Tidying:
         return len(lines)
 
     def _move(self, tx: Transaction, incident_id: int, into: int) -> None:
-        lines = credit_lines.to_move(tx, incident_id, at_most=CHUNK)
+        lines = credit_moves.to_move(tx, incident_id, at_most=CHUNK)
         twins = []
         for line in lines:
             is_own = line.tariff == GOODWILL or line.state is not CreditState.PROPOSED
-            if is_own or not credit_lines.is_taken(tx, line, into):
-                credit_lines.move(tx, line, into)
+            if is_own or not credit_moves.is_taken(tx, line, into):
+                credit_moves.move(tx, line, into)
             else:
                 twins.append(line)
         credit_lines.reject(tx, twins, CreditReason.TWIN_AFTER_MERGE, now=self._clock.now(), by=DAEMON.name)
         if len(lines) < CHUNK:
-            credit_lines.move_runs(tx, incident_id, into)
+            credit_moves.move_runs(tx, incident_id, into)

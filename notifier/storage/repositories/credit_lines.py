@@ -78,20 +78,23 @@ def load(tx: Transaction, line_id: int) -> StoredLine:
     return _line(row)
 
 
+def where(tx: Transaction, condition: str, **values: object) -> list[StoredLine]:
+    """Return lines by a condition of SQL on `l`, with its order, written by us."""
+    return [_line(row) for row in tx.rows(f"{_SELECT} WHERE {condition}", **values)]
+
+
 def in_state(
     tx: Transaction, state: CreditState, *, incident_id: int | None = None, after: int = 0, at_most: int
 ) -> list[StoredLine]:
     """Return the next lines in a state, of one incident or of all."""
     of_incident = "" if incident_id is None else "AND l.incident_id = :incident"
-    return [
-        _line(row)
-        for row in tx.rows(
-            f"""{_SELECT} WHERE l.state = '{state}' {of_incident} AND l.id > :after ORDER BY l.id LIMIT :most""",
-            after=after,
-            most=at_most,
-            **({} if incident_id is None else {"incident": incident_id}),
-        )
-    ]
+    return where(
+        tx,
+        f"l.state = '{state}' {of_incident} AND l.id > :after ORDER BY l.id LIMIT :most",
+        after=after,
+        most=at_most,
+        **({} if incident_id is None else {"incident": incident_id}),
+    )
 
 
 def owed_by(tx: Transaction, incident_id: int, currency: str) -> int:
@@ -348,81 +351,6 @@ def owe(tx: Transaction, incident_id: int, currency: str, amount: int) -> None:
             currency=currency,
             amount=amount,
         )
-
-
-# --- incidents that are no more ---------------------------------------------------------------------------------------
-
-
-def to_tidy(tx: Transaction) -> list[tuple[int, int | None]]:
-    """Return incidents with lines that must not stay: merged ones with the one they belong to, dismissed ones."""
-    rows = tx.tuples(
-        """SELECT i.id, i.merged_into FROM incidents AS i
-           WHERE i.state = 'merged' AND i.merged_into IS NOT NULL
-             AND (EXISTS (SELECT 1 FROM credit_lines AS l WHERE l.incident_id = i.id AND l.state <> 'rejected')
-                  OR EXISTS (SELECT 1 FROM credit_runs AS r WHERE r.incident_id = i.id))
-           UNION ALL
-           SELECT i.id, NULL FROM incidents AS i
-           WHERE i.state = 'dismissed'
-             AND EXISTS (SELECT 1 FROM credit_lines AS l WHERE l.state = 'proposed' AND l.incident_id = i.id)"""
-    )
-    return [(int(incident), None if into is None else int(into)) for incident, into in rows]
-
-
-def to_move(tx: Transaction, incident_id: int, *, at_most: int) -> list[StoredLine]:
-    """Return the next lines of a merged incident, originals before what reverses them; rejected ones stay there."""
-    return [
-        _line(row)
-        for row in tx.rows(
-            f"""{_SELECT} WHERE l.incident_id = :id AND l.state <> 'rejected'
-                ORDER BY l.customer_id, l.tariff, l.step DESC LIMIT :most""",
-            id=incident_id,
-            most=at_most,
-        )
-    ]
-
-
-def is_taken(tx: Transaction, line: StoredLine, incident_id: int) -> bool:
-    """Tell whether another incident has the step of a line."""
-    found = tx.scalar(
-        """SELECT 1 FROM credit_lines WHERE incident_id = :incident AND customer_id = :customer AND tariff = :tariff
-           AND step = :step""",
-        incident=incident_id,
-        customer=line.customer_id,
-        tariff=line.tariff,
-        step=line.step,
-    )
-    return found is not None
-
-
-def move(tx: Transaction, line: StoredLine, into: int) -> None:
-    """Move a line to another incident; where its step is taken, behind that customer's last one there."""
-    step = line.step
-    if line.reverses is not None:
-        step = -load(tx, line.reverses).step
-    elif is_taken(tx, line, into):
-        _, step = goodwill_of(tx, into, line.customer_id, line.tariff)
-    tx.run("UPDATE credit_lines SET incident_id = :into, step = :step WHERE id = :id", into=into, step=step, id=line.id)
-    if line.state in OWED_STATES:
-        owe(tx, line.incident_id, line.currency, -line.amount)
-        owe(tx, into, line.currency, line.amount)
-
-
-def taken_in(tx: Transaction, incident_id: int) -> list[int]:
-    """Return the incidents that were merged into one, also by way of others: their rejected lines are its own."""
-    rows = tx.tuples(
-        """WITH RECURSIVE source (id) AS (
-               SELECT id FROM incidents WHERE merged_into = :id
-               UNION SELECT i.id FROM incidents AS i JOIN source AS s ON i.merged_into = s.id)
-           SELECT id FROM source""",
-        id=incident_id,
-    )
-    return [int(row[0]) for row in rows]
-
-
-def move_runs(tx: Transaction, incident_id: int, into: int) -> None:
-    """Let the outages of an incident be those of another, and all be counted once more: together they owe more."""
-    tx.run("UPDATE credit_runs SET incident_id = :into WHERE incident_id = :id", into=into, id=incident_id)
-    tx.run("UPDATE credit_runs SET finished_at = NULL, counted_to = 0 WHERE incident_id = :into", into=into)
 
 
 _SELECT = """SELECT l.id, l.incident_id, l.customer_id, l.tariff, l.step, l.amount_minor, l.currency, l.month,
