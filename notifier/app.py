@@ -58,6 +58,7 @@ from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.reloading import NotReloaded, Read, Reading, Reloading
 from notifier.stages.replies import Inbox
+from notifier.stages.signals import Signals
 from notifier.stages.test_sends import TestSends
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
@@ -80,6 +81,7 @@ PROMISES_EVERY = timedelta(seconds=10)
 ON_CALL_EVERY = timedelta(seconds=10)
 SUBSIDED_EVERY = timedelta(minutes=1)
 LOOKS_OVER_EVERY = timedelta(minutes=1)
+SIGNALS_EVERY = timedelta(seconds=5)
 AUTOMATIC_EVERY = timedelta(seconds=10)
 GAUGES_EVERY = timedelta(seconds=5)
 CREDIT_GAUGES_EVERY = timedelta(minutes=1)
@@ -292,6 +294,7 @@ class App:
             control=control,
             directory=Directory(database, config, clock, queue, playbooks, link_secrets),
             intake=intake,
+            signals=Signals(around),
             detection=Detection(database, config, clock, queue, metrics, playbooks),
             explaining=Explaining(database, config, clock, playbooks),
             incidents=incidents,
@@ -453,6 +456,7 @@ def build_scheduler(
             Poller(name="reporters", every=REPORTERS_EVERY, run=parts.inbox.tell_reporters),
             Poller(name="helpdesk", every=HELPDESK_EVERY, run=parts.helpdesk.step),
             Poller(name="subsided", every=SUBSIDED_EVERY, run=parts.detection.dismiss_subsided),
+            Poller(name="signals", every=SIGNALS_EVERY, run=parts.signals.tidy),
             Poller(name="automatic", every=AUTOMATIC_EVERY, run=automatic.step),
             Poller(name="looks_over", every=LOOKS_OVER_EVERY, run=looks_over.look),
             Poller(name="credits", every=timedelta(seconds=POLL_SECONDS), run=parts.credits.step),

@@ -210,6 +210,48 @@ class Detection(Settings, frozen=True):
     ] = 3
 
 
+class Signals(Settings, frozen=True):
+    """What machines report (`POST /v1/signals`): how its labels name a place and a service."""
+
+    region_labels: Annotated[
+        dict[str, str],
+        Meta(
+            description="Label of an alert that names a region -> kind of that region; an empty kind: the value is KIND:CODE, or a code that only one kind has."
+        ),
+    ] = field(default_factory=lambda: {"region": ""})
+    sites_label: Annotated[
+        str,
+        Meta(
+            description="Label that lists sites, `C-1001` or `C-1001,2`, with spaces or `;` between them; empty = none."
+        ),
+    ] = "sites"
+    service_label: Annotated[str, Meta(description="Label that names the service.", min_length=1)] = "service"
+    service: Annotated[
+        str,
+        Meta(description="Service of an alert without that label; empty = the only one there is, else none."),
+    ] = ""
+    name_labels: Annotated[
+        tuple[str, ...],
+        Meta(description="Labels by which people know an alarm; the first that an alert has.", min_length=1),
+    ] = ("device", "alertname")
+    reports: Annotated[
+        int,
+        Meta(
+            description="Verified customers within 90 minutes, in the place of an open alarm and beyond what is normal there, who with it suspect an incident.",
+            ge=2,
+        ),
+    ] = 3
+    calls_every: Annotated[
+        timedelta, Meta(description="An alarm that comes and goes calls people at most once in this time.")
+    ] = timedelta(hours=1)
+    lapses_after: Annotated[
+        timedelta,
+        Meta(
+            description="An open alarm that is not reported again for this long lapses; longer than Alertmanager's repeat_interval."
+        ),
+    ] = timedelta(hours=48)
+
+
 class Playbooks(Settings, frozen=True):
     """Where recovery plans are."""
 
@@ -643,6 +685,7 @@ class Retention(Settings, frozen=True):
     calls: Annotated[timedelta, Meta(description="Calls of people on call, and what they answered.")] = timedelta(
         days=800
     )
+    signals: Annotated[timedelta, Meta(description="What machines reported, once it is over.")] = timedelta(days=400)
     former_customers: Annotated[
         timedelta,
         Meta(
@@ -684,6 +727,9 @@ class Config(Settings, frozen=True):
     )
     detection: Annotated[Detection, Meta(description="When complaints are evidence of an incident.")] = field(
         default_factory=Detection
+    )
+    signals: Annotated[Signals, Meta(description="What machines report: how its labels name a place.")] = field(
+        default_factory=Signals
     )
     playbooks: Annotated[Playbooks, Meta(description="Where recovery plans are.")] = field(default_factory=Playbooks)
     templates: Annotated[Templates, Meta(description="Where the wording of messages is.")] = field(

@@ -22,6 +22,7 @@ from notifier.domain.on_call import CallOutcome, CallReason
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.domain.receipt import ReceiptStatus
 from notifier.domain.reply import Meaning
+from notifier.domain.signal import SignalResult, SignalSource
 
 ATTEMPT_OUTCOMES = ("accepted", "temporary", "permanent", "ours", "unknown", "render_failed")
 END_REASONS = {
@@ -118,6 +119,11 @@ class Metrics:
             "How far the clock of a source is ahead of ours; 0 while it agrees.",
             ["source"],
         )
+
+        self.signals = counter(
+            "signals_total", "Reports of alarms, by form and by what became of them.", ["source", "result"]
+        )
+        self.signals_open = gauge("signals_open", "Alarms that are open, with or without a known place.")
 
         self.detector_lag = gauge("detector_lag_complaints", "Complaints stored but not yet seen by the detector.")
         self.detector_cells = gauge("detector_cells", "Cells in the detector's memory.")
@@ -225,6 +231,7 @@ class Metrics:
 
     def _start_at_zero(self) -> None:
         _touch(self.complaints_not_counted, NotCounted)
+        _touch(self.signals, SignalSource, SignalResult)
         _touch(self.incidents_dismissed, DismissReason)
         _touch(self.promises, PromiseKind, (state for state in PromiseState if state is not PromiseState.OPEN))
         _touch(self.broadcasts, BroadcastState)

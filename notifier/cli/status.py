@@ -30,6 +30,7 @@ _LABELS = {
     "credits": ("CREDITS", WARN),
     "credits_over_budget": ("BUDGET", BAD),
     "credits_failed": ("NOT BILLED", BAD),
+    "alarm": ("ALARM", WARN),
     "complaints_again": ("AGAIN OUT?", WARN),
     "looks_over": ("OVER?", GOOD),
     "paused": ("PAUSED", BAD),

@@ -28,6 +28,7 @@ class CallReason(StrEnum):
     SUSPECTED = "suspected"  # complaints are evidence of an outage, and nobody has been told
     CONFIRMED_BY_ITSELF = "confirmed_by_itself"  # the daemon has confirmed an incident, and customers are told
     PROVIDER_STOPPED = "provider_stopped"  # nothing goes out on a channel
+    ALARM = "alarm"  # a machine reports a fault where no incident is open
     SOURCE_SILENT = "source_silent"  # an intake source says nothing for longer than it ever does
     TEST = "test"  # somebody tries whether people are reached
 

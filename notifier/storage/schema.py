@@ -46,6 +46,7 @@ from notifier.domain.notification import Channel, NotificationReason, Notificati
 from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.domain.reply import Meaning
+from notifier.domain.signal import SignalState
 
 metadata = MetaData(
     naming_convention={
@@ -402,20 +403,36 @@ detector = Table(  # one row: how far the stream has been decided
     CheckConstraint("id = 1", name="one_row"),
 )
 
-signals = Table(
+signals = Table(  # what machines report: an alarm each time it goes off; evidence, never a complaint
     "signals",
     metadata,
     _id(),
     Column("source", Text, nullable=False),
-    Column("external_id", Text, nullable=False),
-    Column("service", Text, nullable=False),
-    Column("regions", Text, nullable=False),
+    Column("alarm", Text, nullable=False),  # the same each time it goes off: a fingerprint, or the id its source gives
+    Column("name", Text, nullable=False),
+    Column("service", Text, nullable=False, server_default=""),
+    Column("regions", Text, nullable=False, server_default="[]"),  # JSON array of region ids
+    Column("sites", Text, nullable=False, server_default="[]"),  # JSON array of site ids
+    Column("why_not", Text, nullable=False, server_default=""),  # why it is evidence nowhere; "" = it is
     Column("state", Text, nullable=False),
     Column("detail", Text, nullable=False, server_default="{}"),
+    Column("left_out", Integer, nullable=False, server_default="0"),  # alerts its sender had cut off behind it
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("received_at", Instant, nullable=False),
-    UniqueConstraint("source", "external_id"),
+    Column("heard_at", Instant, nullable=False),  # the newest report of it
+    Column("times", Integer, nullable=False, server_default="1"),  # reports of it
+    Column("calls_from", Instant),  # when it calls people while it is open; NULL = never
+    Column("correlation_id", Text, nullable=False),
+    UniqueConstraint("source", "alarm", "started_at"),
+    _one_of("state", SignalState),
+    Index(  # few, and asked for at every look at the stream
+        "ix_signals_open",
+        "heard_at",
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    Index("ix_signals_received_at", "received_at"),
 )
 
 # --- incidents ------------------------------------------------------------------------------------------------------
@@ -550,6 +567,15 @@ incident_sites = Table(  # the place of an incident that is a list of sites
     Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
     Column("site_id", BigInteger, ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
     Index("ix_incident_sites_site_id", "site_id"),
+    sqlite_with_rowid=False,
+)
+
+incident_signals = Table(  # the alarms that are evidence of an incident
+    "incident_signals",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True),
+    Column("signal_id", BigInteger, ForeignKey("signals.id", ondelete="CASCADE"), primary_key=True),
+    Index("ix_incident_signals_signal_id", "signal_id"),
     sqlite_with_rowid=False,
 )
 

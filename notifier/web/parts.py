@@ -28,6 +28,7 @@ from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import OnCall
 from notifier.stages.persons import Persons
 from notifier.stages.replies import Inbox
+from notifier.stages.signals import Signals
 from notifier.stages.test_sends import TestSends
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database
@@ -47,6 +48,7 @@ class Parts:
     control: Control
     directory: Directory
     intake: Intake
+    signals: Signals
     detection: Detection
     explaining: Explaining
     incidents: Incidents

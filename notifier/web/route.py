@@ -89,6 +89,7 @@ class Route:
     path: str
     role: KeyRole
     or_system: bool = False
+    basic: bool = False  # the key may also be the password of Basic authentication
     handler: Handler
 
 
@@ -97,9 +98,9 @@ def get(path: str, role: KeyRole, handler: Handler) -> Route:
     return Route(method="GET", path=path, role=role, handler=handler)
 
 
-def post(path: str, role: KeyRole, handler: Handler, *, or_system: bool = False) -> Route:
+def post(path: str, role: KeyRole, handler: Handler, *, or_system: bool = False, basic: bool = False) -> Route:
     """Return the row of a POST."""
-    return Route(method="POST", path=path, role=role, or_system=or_system, handler=handler)
+    return Route(method="POST", path=path, role=role, or_system=or_system, basic=basic, handler=handler)
 
 
 def delete(path: str, role: KeyRole, handler: Handler) -> Route:

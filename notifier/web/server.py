@@ -33,6 +33,7 @@ from notifier.web.api import (
     on_call,
     operation,
     persons,
+    signals,
     status,
     test_sends,
 )
@@ -47,6 +48,7 @@ from notifier.web.wire import BODY_AT_MOST, encode
 
 ROUTES: tuple[Route, ...] = (
     *complaints.ROUTES,
+    *signals.ROUTES,
     *bounces.ROUTES,
     *test_sends.ROUTES,
     *customers.ROUTES,
@@ -102,7 +104,7 @@ def _guarded(route: Route, parts: Parts) -> Handler:
     role, or_system, handler, known = route.role, route.or_system, route.handler, parts.keys
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        actor = authenticate(request, known)
+        actor = authenticate(request, known, basic=route.basic)
         actor.require(role, or_system=or_system)
         return await handler(Call(request, actor, parts))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from notifier.domain.playbook import Playbook
 from notifier.domain.surveillance import Changes, Surveillance
+from notifier.stages.detection.alarms import Alarmed
 from notifier.stages.detection.any_service import service_of
 from notifier.stages.detection.attaching import Attaching, Group, Opened, attach_or_open
 from notifier.stages.detection.surroundings import Surroundings
@@ -22,6 +23,7 @@ class Batch:
     more: bool  # there may be more behind it
     newest_us: int = 0  # the newest effective time in it
     groups: list[Group] = field(default_factory=list)
+    alarmed: list[Alarmed] = field(default_factory=list)  # what alarms had a part in
     changes: Changes = field(default_factory=Changes)
 
 

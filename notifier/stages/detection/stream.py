@@ -7,7 +7,7 @@ told anything from here.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -22,7 +22,8 @@ from notifier.domain.playbook import Playbook
 from notifier.domain.surveillance import Changes, Surveillance, ranks
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
-from notifier.stages.detection import people
+from notifier.stages.detection import alarms, people
+from notifier.stages.detection.alarms import Alarmed, Alarms
 from notifier.stages.detection.any_service import apart
 from notifier.stages.detection.attaching import SPAN, Group, Opened
 from notifier.stages.detection.counts import Regions, StoredCounts
@@ -63,6 +64,7 @@ class Detection:
         self._local = LocalTime(config.regions.time_zone)
         self._regions = Regions()
         self._around = Surroundings(self._regions, self._kinds)
+        self._alarms = Alarms(self._around, reports=config.signals.reports)
         self._lock = asyncio.Lock()  # one at a time: the stream, a rebuild, a new baseline
         self._stale = True  # memory must be made again before the next batch
         self._position = 0
@@ -111,7 +113,7 @@ class Detection:
             elif took < LONG_LOOK / 4:
                 self._at_once *= 2
             opened: list[Opened] = []
-            if batch.position != batch.after:
+            if batch.position != batch.after or batch.groups:
                 opened = await self._database.write(lambda tx: self._save(tx, batch))
             self._position, self._stale = batch.position, False
             self._tell(batch, opened)
@@ -131,6 +133,8 @@ class Detection:
         batch = Batch(after=self._position, position=max(newest, self._position), more=more)
         self._regions.expect(tx, (region_id for one in complaints for region_id in one.counted.regions))
         counts.expect(self._surveillance.without_level(counts, [one.counted for one in complaints]))
+        self._alarms.refresh(tx)
+        self._add(batch, self._alarms.look(tx, self._surveillance, self._position))
         begun = self._surveillance.baseline.day
         for number, streamed in enumerate(complaints):
             if (
@@ -142,23 +146,33 @@ class Detection:
             findings = self._surveillance.observe(counts, streamed.counted)
             for alike in apart(findings):
                 batch.groups.append(Group(alike, streamed.correlation_id, streamed.counted.regions))
+            self._add(batch, self._alarms.beside(tx, self._surveillance, streamed.counted))
             begun = self._surveillance.baseline.day
         batch.changes = self._surveillance.take_changes()
         return batch
+
+    @staticmethod
+    def _add(batch: Batch, found: Iterable[tuple[Group, Alarmed]]) -> None:
+        for group, alarmed in found:
+            batch.groups.append(group)
+            batch.alarmed.append(alarmed)
 
     def _begins_day(self, at_us: int) -> bool:
         return self._local.day(at_us) > self._surveillance.baseline.day
 
     def _save(self, tx: Transaction, batch: Batch) -> list[Opened]:
-        return save(
+        now = self._clock.now()
+        opened = save(
             tx,
             batch,
             playbooks=self._playbooks,
             around=self._around,
             surveillance=self._surveillance,
             likely=self._thresholds.likely,
-            now=self._clock.now(),
+            now=now,
         )
+        alarms.link(tx, batch.alarmed, now)
+        return opened
 
     def _tell(self, batch: Batch, opened: Sequence[Opened]) -> None:
         """Log and count what has been saved."""

@@ -13,6 +13,7 @@ from notifier.domain.detection import CellKey, CountedComplaint
 from notifier.domain.incident import Evidence
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
+from notifier.storage.repositories.evidence import FOLLOWED
 from notifier.storage.sets import look_up
 
 
@@ -194,11 +195,14 @@ def ended_since(tx: Transaction, since: datetime) -> dict[CellKey, int]:
     """Return the cells of incidents dismissed or resolved since a time, with when that was, in microseconds.
 
     A region that joined an incident only after its end had no end there: what a batch has decided must not change
-    what the complaints behind it are, or it would matter how many were looked at together.
+    what the complaints behind it are, or it would matter how many were looked at together. For the same reason an
+    incident that gave way to what began in its place had no end: what follows it is counted from its own beginning.
     """
     rows = tx.tuples(
         """SELECT ir.region_id, e.service, MAX(e.ended_at)
-           FROM (SELECT id, service, dismissed_at AS ended_at FROM incidents WHERE dismissed_at > :since
+           FROM (SELECT id, service, dismissed_at AS ended_at FROM incidents AS i
+                 WHERE dismissed_at > :since
+                   AND NOT EXISTS (SELECT 1 FROM timeline AS t WHERE t.incident_id = i.id AND t.event = :followed)
                  UNION ALL
                  SELECT id, service, resolved_at FROM incidents
                  WHERE resolved_at > :since AND COALESCE(state, '') IN ('resolved', 'closed')) AS e
@@ -208,6 +212,7 @@ def ended_since(tx: Transaction, since: datetime) -> dict[CellKey, int]:
                          WHERE v.incident_id = e.id AND v.region_id = ir.region_id AND c.received_at <= e.ended_at)
            GROUP BY ir.region_id, e.service""",
         since=to_micros(since),
+        followed=FOLLOWED,
     )
     return {CellKey(region_id, service): at_us for region_id, service, at_us in rows}
 
@@ -217,6 +222,8 @@ def quiet_since(tx: Transaction, services: Sequence[str], since: datetime) -> li
     rows: Iterable[tuple[int, str]] = tx.tuples(
         """SELECT id, service FROM incidents
            WHERE state = 'suspected' AND COALESCE(last_evidence_at, opened_at) < :since
+             AND NOT EXISTS (SELECT 1 FROM incident_signals AS l JOIN signals AS s ON s.id = l.signal_id
+                             WHERE l.incident_id = incidents.id AND s.state = 'open')
            ORDER BY id""",
         since=to_micros(since),
     )

@@ -66,7 +66,7 @@ def upgrade() -> None:
             name=op.f("ck_calls_outcome"),
         ),
         sa.CheckConstraint(
-            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'alarm' OR reason = 'source_silent' OR reason = 'test'",
             name=op.f("ck_calls_reason"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
@@ -220,17 +220,35 @@ def upgrade() -> None:
         "signals",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=False),
-        sa.Column("service", sa.Text(), nullable=False),
-        sa.Column("regions", sa.Text(), nullable=False),
+        sa.Column("alarm", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), server_default="", nullable=False),
+        sa.Column("regions", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("sites", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("why_not", sa.Text(), server_default="", nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("left_out", sa.Integer(), server_default="0", nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("heard_at", sa.BigInteger(), nullable=False),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("calls_from", sa.BigInteger(), nullable=True),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.CheckConstraint("state = 'open' OR state = 'resolved' OR state = 'lapsed'", name=op.f("ck_signals_state")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signals")),
-        sa.UniqueConstraint("source", "external_id", name=op.f("uq_signals_source_external_id")),
+        sa.UniqueConstraint("source", "alarm", "started_at", name=op.f("uq_signals_source_alarm_started_at")),
     )
+    op.create_index(
+        "ix_signals_open",
+        "signals",
+        ["heard_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index("ix_signals_received_at", "signals", ["received_at"], unique=False)
     op.create_table(
         "writers",
         sa.Column("owner", sa.Text(), nullable=False),
@@ -619,6 +637,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_incident_regions_region_id", "incident_regions", ["region_id"], unique=False)
     op.create_table(
+        "incident_signals",
+        sa.Column("incident_id", sa.BigInteger(), nullable=False),
+        sa.Column("signal_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_signals_incident_id")),
+        sa.ForeignKeyConstraint(
+            ["signal_id"], ["signals.id"], name=op.f("fk_incident_signals_signal_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("incident_id", "signal_id", name=op.f("pk_incident_signals")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_incident_signals_signal_id", "incident_signals", ["signal_id"], unique=False)
+    op.create_table(
         "incident_sites",
         sa.Column("incident_id", sa.BigInteger(), nullable=False),
         sa.Column("site_id", sa.BigInteger(), nullable=False),
@@ -882,7 +912,7 @@ def upgrade() -> None:
         sa.Column("rests_until", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'source_silent' OR reason = 'test'",
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'alarm' OR reason = 'source_silent' OR reason = 'test'",
             name=op.f("ck_alarms_reason"),
         ),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_alarms_broadcast_id")),
@@ -1276,6 +1306,8 @@ def downgrade() -> None:
     op.drop_table("links")
     op.drop_index("ix_incident_sites_site_id", table_name="incident_sites")
     op.drop_table("incident_sites")
+    op.drop_index("ix_incident_signals_signal_id", table_name="incident_signals")
+    op.drop_table("incident_signals")
     op.drop_index("ix_incident_regions_region_id", table_name="incident_regions")
     op.drop_table("incident_regions")
     op.drop_table("follow_ups")
@@ -1350,6 +1382,13 @@ def downgrade() -> None:
     op.drop_table("call_routes")
     op.drop_table("baselines")
     op.drop_table("writers")
+    op.drop_index("ix_signals_received_at", table_name="signals")
+    op.drop_index(
+        "ix_signals_open",
+        table_name="signals",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
     op.drop_table("signals")
     op.drop_table("service_hours")
     op.drop_table("regions")

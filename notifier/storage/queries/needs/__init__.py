@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.queries.needs import feeds, owed, promised, suspicions, updates
+from notifier.storage.queries.needs import alarms, feeds, owed, promised, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, waiting
 from notifier.storage.repositories import automatic, control
 from notifier.storage.views import Need
@@ -26,6 +26,7 @@ _URGENCY = (
     "delayed",
     "late_joiners",
     "suspected",
+    "alarm",
     "complaints_again",
     "looks_over",
     "held",
@@ -61,6 +62,8 @@ def needs(
         *(need for need in promised.delayed(tx, zone) if need.incident_id not in named),
         *updates.left_out(tx),
         *suspicions.suspected(tx, zone, now),
+        *(need for _, need in alarms.open_alarms(tx, now, zone)),
+        *alarms.unplaced(tx),
         *suspicions.complaints_again(tx, now),
         *suspicions.looks_over(tx, zone),
         *updates.held(tx),

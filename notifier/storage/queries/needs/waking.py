@@ -12,7 +12,8 @@ from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import incidents as shown
-from notifier.storage.queries.needs import promised, suspicions, updates
+from notifier.storage.queries import signals
+from notifier.storage.queries.needs import alarms, promised, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, customers
 from notifier.storage.repositories import automatic, broadcasts, incidents
 from notifier.storage.repositories.evidence import UNJUDGED
@@ -63,6 +64,10 @@ def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[st
                 incident_id=incident_id,
             )
             for incident_id in automatic.unattended(tx, now)
+        ),
+        *(
+            Waking(key=key, reason=CallReason.ALARM, text=alarms.said(signal, now, zone))
+            for key, signal in signals.unattended(tx, now)
         ),
     ]
 
@@ -174,6 +179,8 @@ def _evidence(tx: Transaction, incident: StoredIncident) -> Iterator[str]:
     best = found[0]
     yield seen(best.observed, best.at - best.window_from, best.expected, best.grade)
     yield f"{best.verified:,} verified"
+    if alarm := next((each for each in signals.of_incident(tx, incident.id) if each.state == "open"), None):
+        yield f"alarm {alarm.name}"
 
 
 def together(texts: Sequence[str]) -> str:

@@ -1,0 +1,94 @@
+"""Alarms as they are shown: in the list, on the card of an incident, and as evidence that it looks over."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from notifier.domain.on_call import CallReason, alarm_key
+from notifier.storage.database import Row, Transaction
+from notifier.storage.instants import from_json, to_instant, to_micros
+from notifier.storage.views import SignalView
+
+AT_MOST = 200
+REGIONS_SHOWN = 12
+
+
+def signals(tx: Transaction, *, ended: bool = False, before: int | None = None) -> list[SignalView]:
+    """Return the open alarms, or all of them, the newest first; `before` is an id: older ones."""
+    state = "" if ended else "AND s.state = 'open'"
+    rows = tx.rows(
+        f"SELECT s.* FROM signals AS s WHERE s.id < :before {state} ORDER BY s.id DESC LIMIT {AT_MOST}",
+        before=2**63 - 1 if before is None else before,
+    )
+    return [_view(tx, row) for row in rows]
+
+
+def of_incident(tx: Transaction, incident_id: int) -> list[SignalView]:
+    """Return the alarms that are evidence of an incident, the oldest first."""
+    rows = tx.rows(
+        f"""SELECT s.* FROM incident_signals AS l JOIN signals AS s ON s.id = l.signal_id
+            WHERE l.incident_id = :id ORDER BY s.started_at, s.id LIMIT {AT_MOST}""",
+        id=incident_id,
+    )
+    return [_view(tx, row) for row in rows]
+
+
+def open_count(tx: Transaction) -> int:
+    """Return how many alarms are open, wherever they are."""
+    return int(tx.scalar("SELECT COUNT(*) FROM signals WHERE state = 'open'"))
+
+
+def unattended(tx: Transaction, now: datetime) -> Iterator[tuple[str, SignalView]]:
+    """Yield the open alarms that call people, each with the key of its call: those that belong to no incident."""
+    rows = tx.rows(
+        f"""SELECT s.* FROM signals AS s WHERE s.state = 'open' AND s.why_not = '' AND s.calls_from <= :now
+              AND NOT EXISTS (SELECT 1 FROM incident_signals AS l WHERE l.signal_id = s.id)
+            ORDER BY s.started_at, s.id LIMIT {AT_MOST}""",
+        now=to_micros(now),
+    )
+    for row in rows:
+        yield alarm_key(CallReason.ALARM, row["id"]), _view(tx, row)
+
+
+def without_place(tx: Transaction) -> list[SignalView]:
+    """Return the open alarms that are evidence nowhere."""
+    rows = tx.rows(
+        f"SELECT s.* FROM signals AS s WHERE s.state = 'open' AND s.why_not <> '' ORDER BY s.id LIMIT {AT_MOST}"
+    )
+    return [_view(tx, row) for row in rows]
+
+
+def _view(tx: Transaction, row: Row) -> SignalView:
+    detail = from_json(row["detail"], dict[str, Any])
+    sites = from_json(row["sites"], list[int])
+    linked = tx.tuples(
+        "SELECT incident_id FROM incident_signals WHERE signal_id = :id ORDER BY incident_id", id=row["id"]
+    )
+    return SignalView(
+        id=row["id"],
+        source=row["source"],
+        alarm=row["alarm"],
+        name=row["name"],
+        service=row["service"],
+        regions=_regions(tx, from_json(row["regions"], list[int])),
+        sites=len(sites),
+        why_not=row["why_not"],
+        state=row["state"],
+        started_at=to_instant(row["started_at"]),
+        ended_at=to_instant(row["ended_at"]),
+        received_at=to_instant(row["received_at"]),
+        heard_at=to_instant(row["heard_at"]),
+        times=row["times"],
+        left_out=row["left_out"],
+        summary=str(detail.get("summary", "")),
+        labels={str(name): str(value) for name, value in detail.get("labels", {}).items()},
+        incidents=[int(incident_id) for (incident_id,) in linked],
+    )
+
+
+def _regions(tx: Transaction, region_ids: list[int]) -> list[str]:
+    if not region_ids:
+        return []
+    listed = ", ".join(str(int(each)) for each in region_ids[:REGIONS_SHOWN])
+    rows = tx.tuples(f"SELECT kind, code FROM regions WHERE id IN ({listed}) ORDER BY id")
+    return [f"{kind} {code}" for kind, code in rows]
