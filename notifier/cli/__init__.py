@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "bounces": ("notifier.cli.bounces:bounces", "Hand in mail that came back."),
         },
         "Run": {
+            "init": ("notifier.cli.init:init", "Write a first configuration, from six questions."),
             "serve": ("notifier.cli.serve:serve", "Run the daemon."),
             "reload": ("notifier.cli.reload:reload", "Let the daemon read its configuration anew."),
             "check": ("notifier.cli.check:check", "Check configuration, playbooks and templates offline."),
