@@ -125,6 +125,8 @@ _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
     "assigned": lambda who, d, _: f"{who} assigned it to {d['to']}" if d.get("to") else f"{who} assigned it to nobody",
     "called": lambda _, d, __: f"{d['person']} was called",
     "dismissed": lambda who, d, _: f"{who} dismissed it ({words(d['reason'])})",
+    "unjudged": lambda _, d, __: f"it was never judged: {d['because']}",
+    "followed": lambda _, d, __: f"hours after its last evidence #{d['incident']} began in its place",
     "closed": lambda who, *_: f"{who} closed it",
     "merged": lambda who, d, _: f"{who} merged it into #{d['into']}",
     "merged_in": lambda who, d, _: f"{who} took in #{d['incident']}",

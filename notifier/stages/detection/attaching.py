@@ -23,6 +23,7 @@ from notifier.stages.detection.any_service import (
     stands_of_one,
     take_over,
 )
+from notifier.stages.detection.following import give_way, is_another
 from notifier.stages.detection.placing import Placing, Split
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
@@ -74,10 +75,11 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
             detector.record_evidence(tx, _evidence(finding))
         return []
     standing, joins = _standing(tx, group, attaching)
+    quiet = standing if standing is not None and _is_another(tx, group, standing, attaching) else None
     if standing is None:
         standing = _taken_over(tx, group, attaching)
-    if standing is None:
-        opened = _open(tx, group, attaching)
+    if standing is None or quiet is not None:
+        opened = _open(tx, group, attaching, quiet)
         _attach(tx, opened.incident_id, findings, attaching.now)
         return [opened]
     _follow_guess(tx, standing, findings[0], attaching)
@@ -104,6 +106,11 @@ def _standing(tx: Transaction, group: Group, attaching: Attaching) -> tuple[int 
         return standing, False
     beside = placing.beside(path, region_id, finding.window.from_us, may_be_placed=True)
     return (None, False) if beside is None else (beside.id, True)
+
+
+def _is_another(tx: Transaction, group: Group, incident_id: int, attaching: Attaching) -> bool:
+    placing, finding = _placing(tx, group.findings, attaching), group.findings[0]
+    return is_another(tx, placing, incident_id, finding, subsides_after=attaching.playbook.subsides_after)
 
 
 def _stands_of_one(tx: Transaction, group: Group, attaching: Attaching) -> bool:
@@ -143,10 +150,12 @@ def _attach(tx: Transaction, incident_id: int, findings: Sequence[Finding], now:
         updates.doubt_restoration(tx, incident_id, evidence, now=now)
 
 
-def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
-    """Open a suspected incident; one beside it whose place people have settled is told."""
+def _open(tx: Transaction, group: Group, attaching: Attaching, quiet: int | None) -> Opened:
+    """Open a suspected incident; one beside it whose place people have settled is told, a `quiet` one gives way."""
     narrowest = group.findings[0]
     placing = _placing(tx, group.findings, attaching)
+    if quiet is not None:
+        placing.without(quiet)
     place = placing.first_place([finding.cell.region_id for finding in group.findings])
     opened = _open_suspected(
         tx,
@@ -157,6 +166,8 @@ def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
         correlation_id=group.correlation_id,
     )
     placing.note_doubts(opened.incident_id, place)
+    if quiet is not None:
+        give_way(tx, placing, quiet, to=opened.incident_id, place=place)
     path = attaching.around.path(tx, group.regions)
     settled = placing.beside(path, narrowest.cell.region_id, narrowest.window.from_us, may_be_placed=False)
     if settled is not None:

@@ -49,7 +49,7 @@ class Placing:
         now: datetime,
     ) -> None:
         self._tx, self._around, self._surveillance = tx, around, surveillance
-        self._suspicion, self._now = suspicion, now
+        self._suspicion, self.now = suspicion, now
         self._service = suspicion.service
         self._known = surroundings.open_incidents(tx, self._service, resolved_since=now - RESOLVED_LATELY)
         self._open = [each for each in self._known if not each.is_over]
@@ -73,6 +73,14 @@ class Placing:
     def may_be_placed(self, incident_id: int) -> bool:
         """Tell whether an open incident is the daemon's own suspicion, and nobody has begun on it."""
         return any(each.id == incident_id and each.may_be_placed for each in self._open)
+
+    def touches(self, incident_id: int, place: Sequence[int]) -> bool:
+        """Tell whether regions meet the place of an open incident."""
+        return any(each.id == incident_id and self._touches(each.place, place) for each in self._known)
+
+    def without(self, incident_id: int) -> None:
+        """Explain nothing by an open incident any more."""
+        self._open = [each for each in self._open if each.id != incident_id]
 
     def _shares_a_site(self, incident: OpenIncident, region_id: int) -> bool:
         if any(self._around.meeting(self._tx, self._service, region_id, each) > 0 for each in incident.place):
@@ -217,7 +225,7 @@ class Placing:
     def _take_in(self, own: OpenIncident, rival: OpenIncident) -> OpenIncident:
         """Merge two incidents with one cause into the older one, and return it."""
         into, gone = sorted((own, rival), key=lambda each: each.id)
-        incidents.merge(self._tx, gone.id, into=into.id, now=self._now, actor="daemon")
+        incidents.merge(self._tx, gone.id, into=into.id, now=self.now, actor="daemon")
         return into
 
     def _set_place(self, own: OpenIncident, place: Sequence[int], by_id: Mapping[int, Explained]) -> None:
@@ -236,7 +244,7 @@ class Placing:
         place = self._tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
         detail: dict[str, object] = {"place": place}
         detail["because"] = "; ".join(self._reason(each) for each in explained[:REASONS_KEPT])
-        incidents.record(self._tx, incident_id, at=self._now, event="place", actor="daemon", detail=detail)
+        incidents.record(self._tx, incident_id, at=self.now, event="place", actor="daemon", detail=detail)
 
     def _reason(self, explained: Explained) -> str:
         if not explained.callers and explained.within is not None:
@@ -270,4 +278,4 @@ class Placing:
         }
         if incident is not None:
             detail["incident"] = incident
-        incidents.record(self._tx, incident_id, at=self._now, event="now_also", actor="daemon", detail=detail)
+        incidents.record(self._tx, incident_id, at=self.now, event="now_also", actor="daemon", detail=detail)

@@ -13,6 +13,7 @@ from notifier.storage.instants import to_micros
 from notifier.storage.repositories.incidents import record
 
 UNJUDGED = "unjudged"  # in the timeline: it was certain, and subsided because nobody ever looked
+FOLLOWED = "followed"  # in the timeline: another outage began in its place, hours after its newest evidence
 
 
 def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, now: datetime) -> None:
@@ -52,6 +53,12 @@ def is_certain(tx: Transaction, incident_id: int) -> bool:
     """Tell whether evidence of an incident has ever been certain."""
     certain = "SELECT 1 FROM evidence WHERE incident_id = :id AND grade = :grade LIMIT 1"
     return tx.scalar(certain, id=incident_id, grade=Grade.CERTAIN) is not None
+
+
+def last_evidence_us(tx: Transaction, incident_id: int) -> int | None:
+    """Return when the newest evidence of an incident was, in microseconds."""
+    last: int | None = tx.scalar("SELECT last_evidence_at FROM incidents WHERE id = :id", id=incident_id)
+    return last
 
 
 def _insert(tx: Transaction, incident_id: int, evidence: Evidence) -> None:
