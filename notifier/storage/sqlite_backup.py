@@ -54,8 +54,7 @@ def restore(source: Path, database: Path, *, now: datetime) -> Restored:
         sync(coming)
         had = database.exists()
         if had:
-            _write_log_back(database)
-            os.link(database, kept)
+            _keep(database, kept)
         coming.replace(database)
         sync(database.parent)
     except (sqlite3.Error, OSError) as error:
@@ -63,6 +62,22 @@ def restore(source: Path, database: Path, *, now: datetime) -> Restored:
     finally:
         coming.unlink(missing_ok=True)
     return Restored(revision=revision, kept=str(kept) if had else "")
+
+
+def _keep(database: Path, kept: Path) -> None:
+    """Give a database a second name; of a damaged one, whose log cannot be written back, also the log."""
+    try:
+        _write_log_back(database)
+    except sqlite3.OperationalError:  # in use
+        raise
+    except sqlite3.DatabaseError:
+        os.link(database, kept)
+        for suffix in ("-wal", "-shm"):
+            log = database.with_name(database.name + suffix)
+            if log.exists():
+                log.replace(kept.with_name(kept.name + suffix))
+    else:
+        os.link(database, kept)
 
 
 def _copy(source: Path, target: Path) -> None:

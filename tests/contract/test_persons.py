@@ -62,6 +62,7 @@ NOT_PERSONAL = {
     "evidence": "counts",
     "guests": "from the configuration",
     "incident_regions": "places of many",
+    "incident_signals": "of machines",
     "incidents": "places of many",
     "part_regions": "places of many",
     "parts": "facts for everyone",

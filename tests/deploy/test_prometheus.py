@@ -102,7 +102,11 @@ def test_every_alert_is_tried_out_both_ways() -> None:
 
 
 def test_promtool_finds_the_rules_right_and_their_tests_pass() -> None:
-    for command in (["check", "rules", "rules.yaml"], ["test", "rules", "rules_test.yaml"]):
+    for command in (
+        ["check", "config", "scrape.yaml"],
+        ["check", "rules", "rules.yaml"],
+        ["test", "rules", "rules_test.yaml"],
+    ):
         done = subprocess.run(
             [promtool(), *command], cwd=RULES.parent, capture_output=True, text=True, timeout=120, check=False
         )

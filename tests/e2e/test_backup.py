@@ -150,6 +150,22 @@ def test_a_damaged_copy_is_found_before_anything_changes(daemon: Daemon) -> None
     assert complaints(daemon.store) == 20
 
 
+def test_a_damaged_database_can_be_replaced_and_is_kept_too(daemon: Daemon) -> None:
+    process = daemon.start("--migrate")
+    complain(daemon, 0, 3)
+    copy = daemon.folder / "copy"
+    assert daemon.run("db", "backup", str(copy)).returncode == 0
+    process.stop()
+    rubbish = os.urandom(20_000)
+    (daemon.folder / "notifier.db").write_bytes(rubbish)
+    done = daemon.run("db", "restore", str(copy))
+    assert done.returncode == 0, done.stderr
+    assert complaints(daemon.store) == 3
+    (kept,) = daemon.folder.glob("notifier.db.replaced-*")
+    assert kept.read_bytes() == rubbish
+    daemon.start()
+
+
 @ON_BOTH
 def test_a_backup_overwrites_nothing_and_leaves_no_half_of_one(daemon: Daemon) -> None:
     assert daemon.run("db", "upgrade").returncode == 0

@@ -47,3 +47,36 @@ async def test_a_wrong_filter_is_named(served: Served, query: str) -> None:
 
 async def test_only_a_manager_reads_it(served: Served) -> None:
     assert (await served.get("/v1/audit", role=KeyRole.COMMANDER)).status == 403
+
+
+async def test_everything_that_people_change_is_in_it(served: Served) -> None:
+    """Complaints and reports of mail systems are rows of their own, with source and key."""
+    await served.import_customers()
+
+    async def noted(method: str, path: str, body: Any = None) -> Any:
+        before = served.rows("SELECT COUNT(*) AS n FROM audit")[0]["n"]
+        answer = await served.call(method, path, body=body)
+        assert answer.status < 300, answer.body
+        assert served.rows("SELECT COUNT(*) AS n FROM audit")[0]["n"] > before, f"{method} {path} left no trace"
+        return answer.json
+
+    key = await noted("POST", "/v1/keys", {"name": "bo", "role": "viewer"})
+    await noted("DELETE", f"/v1/keys/{key['id']}")
+    await noted("POST", "/v1/pause-all")
+    await noted("POST", "/v1/resume-all")
+    point = served.rows("SELECT MIN(id) AS id FROM contact_points")[0]["id"]
+    await noted("POST", f"/v1/contact-points/{point}/suppress", {"source": "call"})
+    await noted("POST", f"/v1/contact-points/{point}/unsuppress", {"source": "call"})
+    said = {"purpose": "survey", "state": "refused", "source": "call"}
+    await noted("POST", f"/v1/contact-points/{point}/consents", said)
+    opened = await noted("POST", "/v1/incidents", {"service": "power", "regions": ["postal_code:94110"]})
+    incident, broadcast = opened["incident"]["card"]["id"], opened["broadcast"]["id"]
+    await noted("POST", f"/v1/incidents/{incident}/notes", {"text": "a tree on the line"})
+    await noted("POST", f"/v1/broadcasts/{broadcast}/send", {"count": 5})
+    await noted("POST", f"/v1/broadcasts/{broadcast}/pause")
+    await noted("POST", f"/v1/broadcasts/{broadcast}/resume")
+    await noted("POST", f"/v1/broadcasts/{broadcast}/cancel")
+    await noted("POST", f"/v1/incidents/{incident}/dismiss", {"note": "a test"})
+    await noted("POST", "/v1/customers/C-2/hold", {"reason": "case 12"})
+    await noted("POST", "/v1/customers/C-2/release", {"reason": "closed"})
+    await noted("GET", "/v1/customers/C-2/export")
