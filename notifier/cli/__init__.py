@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "timeline": ("notifier.cli.timeline:timeline", "What happened to an incident, in plain words."),
             "watch": ("notifier.cli.watch:watch", "An incident as it goes on; one key leaves."),
             "incidents": ("notifier.cli.incidents:incidents", "List incidents, or show one whole."),
+            "signals": ("notifier.cli.signals:signals", "Alarms of machines: open ones, and where they are."),
             "detection": ("notifier.cli.detection:detection", "Why something is suspected; backtest, calibrate."),
             "broadcasts": ("notifier.cli.broadcasts:broadcasts", "Preview, send, approve, pause or cancel an update."),
             "notifications": ("notifier.cli.notifications:notifications", "Show, resend or give up one message."),

@@ -13,6 +13,7 @@ from notifier.cli import parts, printing
 from notifier.cli.broadcast_card import rejection, told
 from notifier.cli.place_doubts import show_doubts
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
+from notifier.cli.signals import said as said_of_alarm
 from notifier.cli.times import Moment, instant
 from notifier.domain.evidence_words import seen
 from notifier.storage.views import (
@@ -28,6 +29,7 @@ from notifier.storage.views import (
 
 EVENTS_SHOWN = 15
 GROWN_SHOWN = 3
+ALARMS_SHOWN = 3
 EVIDENCE = "evidence"  # in the timeline: the first of its grade in a region
 GROWN = "now_also"  # in the timeline: a region that has begun to complain since
 
@@ -88,6 +90,7 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("they wrote", _wrote(view.replies)),
             ("service", words(card.part_state)),
             *parts.rows(view.parts, moment),
+            ("alarm", _alarms(view, moment)),
             ("looks over", _looks_over(view.looks_over, moment)),
             ("cause", phrase(view.cause) or "not known yet"),
             ("crew", phrase(view.crew)),
@@ -99,11 +102,22 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
     show_doubts(view.doubts)
 
 
+def _alarms(view: IncidentView, moment: Moment) -> str:
+    """Return the alarms that are evidence of it, beside how many people complain: `OLT-7 since 02:49; 3 people`."""
+    shown = [said_of_alarm(each, moment) for each in view.signals[:ALARMS_SHOWN]]
+    if len(view.signals) > ALARMS_SHOWN:
+        shown.append(f"{number(len(view.signals) - ALARMS_SHOWN)} more: notifier signals list")
+    people = max((each.distinct_customers for each in view.evidence), default=0)
+    return "; ".join([*shown, plural(people, "person", "people")] if shown and people else shown)
+
+
 def _looks_over(seen: LooksOverView | None, moment: Moment) -> str:
     """Return why it looks over, and that a person has to say so."""
     if seen is None:
         return ""
     said = f"; {number(seen.said_on)} say ON, {number(seen.said_out)} OUT" if seen.said_on or seen.said_out else ""
+    if seen.alarms_over:
+        said = f"{said}; alarm {', '.join(printing.safe(each) for each in seen.alarms_over)} over"
     return (
         f"{seen.chance:.0%}, since about {moment.clock(seen.since)}: {plural(seen.complaints, 'complaint')} since,"
         f" {number(seen.if_still_out)} were to come if it were still out{said}"

@@ -132,6 +132,15 @@ _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
     "merged_in": lambda who, d, _: f"{who} took in #{d['incident']}",
     "left_to_a_person": lambda _, d, __: f"left to a person: {d['because']}",
     "confirmed_by_itself": lambda who, *_: f"{who} confirmed it by itself",
+    "alarm": lambda _, d, m: (
+        f"alarm {d['alarm']} since {m.clock(instant(d['since']))} is evidence of it"
+        + (f", beside {plural(d['people'], 'person', 'people')}" if d["people"] else "")
+    ),
+    "alarm_over": lambda _, d, m: (
+        f"alarm {d['alarm_over']} is over since {m.clock(instant(d['since']))}"
+        if d["state"] == "resolved"
+        else f"alarm {d['alarm_over']} is not reported any more"
+    ),
     "looks_over": lambda _, d, __: f"it looks over ({d['chance']:.0%})",
     "looks_over_withdrawn": lambda *_: "it does not look over any more",
     "tells_for_another": lambda _, d, __: f"who heard of #{d['incident']} hears from this one that it is back",

@@ -10,6 +10,7 @@ It is a change of rate at an unknown moment. For every moment at which it may ha
   its complaints fall off as 1 / (age + 10 min), after PG&E's tickets (2019 to 2021), so that few are due after an hour:
   an incident that drew three complaints is not over merely because no fourth one came;
 - replies: each person who says ON since, and against it each who says that it is still out.
+- alarms: machines that say it is over, from a little before they do; and against it one that still sounds.
 The sum over all moments, against that it is not over yet, are the odds.
 """
 
@@ -30,6 +31,8 @@ MOMENTS = 120  # at which it may have ended, between its beginning and now
 ON_WEIGHT = log(4)  # someone may be back, and others not
 ON_AT_MOST = 4  # who count: people who live next to each other are back together
 OUT_WEIGHT = log(20)
+ALARM_WEIGHT = log(20)  # a machine sees its own link, not every home behind it
+ALARM_NOTICES = timedelta(minutes=15)  # the end, so much later at most
 SUGGESTED_FROM = 0.9  # the chance that it is over
 WITHDRAWN_BELOW = 0.6  # lower, so that a single complaint does not make a suggestion flicker
 HOUR = timedelta(hours=1)
@@ -46,6 +49,8 @@ class Heard:
     complaints: Sequence[datetime]  # of verified customers in its place; one per customer and hour
     said_on: Sequence[datetime] = ()  # people who answered that they are back, each once
     said_out: Sequence[datetime] = ()  # people who answered that they are still out, each once
+    alarm_over_at: datetime | None = None  # since when no alarm of it is open; None: there was none, or one still is
+    is_alarm_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,9 @@ class Outlook:
 def outlook(heard: Heard, ordinary: Ordinary, *, now: datetime) -> Outlook | None:
     """Return how likely an incident is over, or None when it is too early to say anything."""
     troubles = sorted([*heard.complaints, *heard.said_out])
-    if now - heard.started_at < NOT_BEFORE or not troubles or now - troubles[-1] < QUIET_AT_LEAST:
+    if now - heard.started_at < NOT_BEFORE or not (troubles or heard.alarm_over_at):
+        return None
+    if troubles and now - troubles[-1] < QUIET_AT_LEAST:
         return None
     hours = (now - heard.started_at) / HOUR
     step = hours / MOMENTS
@@ -111,7 +118,12 @@ def _speaks(heard: Heard, ordinary: Ordinary, ended_at: datetime, now: datetime)
             break
     said_on = sum(at > ended_at for at in heard.said_on)
     said_out = sum(at > ended_at for at in heard.said_out)
-    return speaks + min(said_on, ON_AT_MOST) * ON_WEIGHT - said_out * OUT_WEIGHT
+    speaks += min(said_on, ON_AT_MOST) * ON_WEIGHT - said_out * OUT_WEIGHT
+    if heard.is_alarm_open:
+        return speaks - ALARM_WEIGHT
+    if heard.alarm_over_at is not None and ended_at >= heard.alarm_over_at - ALARM_NOTICES:
+        speaks += ALARM_WEIGHT
+    return speaks
 
 
 def _drawn(heard: Heard, ordinary: Ordinary, ended_at: datetime, now: datetime) -> tuple[float, float, float]:

@@ -92,7 +92,8 @@ class LooksOver:
             seen = None if is_deaf else self._outlook(tx, incident, shapes.get(incident.service), now)
             suggested = is_suggested(seen, before=incident.is_suggested)
             if suggested != incident.is_suggested:
-                changed[incident.id] = _view(seen) if suggested and seen is not None else None
+                over = store.alarms(tx, incident.id, incident.started_at)
+                changed[incident.id] = _view(seen, over) if suggested and seen is not None else None
         return changed
 
     def _deaf(self, tx: Transaction, services: set[str], shapes: Mapping[str, Shape], now: datetime) -> set[str]:
@@ -136,11 +137,14 @@ class LooksOver:
     def _outlook(self, tx: Transaction, incident: OpenIncident, shape: Shape | None, now: datetime) -> Outlook | None:
         per_hour = store.ordinary_per_hour(tx, incident.service, sorted(incident.regions))
         said = store.answers(tx, incident.id, incident.started_at)
+        alarms = store.alarms(tx, incident.id, incident.started_at)
         heard = Heard(
             started_at=incident.started_at,
             complaints=sorted(self._places[incident.id].calls.values()),
             said_on=said[Meaning.ON],
             said_out=said[Meaning.OUT],
+            alarm_over_at=alarms.over_at,
+            is_alarm_open=alarms.is_open,
         )
 
         def ordinary(since: datetime, until: datetime) -> float:
@@ -156,7 +160,7 @@ def _note(tx: Transaction, changed: dict[int, LooksOverView | None], now: dateti
         store.note(tx, incident_id, store.WITHDRAWN if view is None else store.SUGGESTED, view, now=now)
 
 
-def _view(seen: Outlook) -> LooksOverView:
+def _view(seen: Outlook, alarms: store.Alarms) -> LooksOverView:
     return LooksOverView(
         since=seen.since.replace(second=0, microsecond=0),
         chance=round(seen.chance, 3),
@@ -165,4 +169,5 @@ def _view(seen: Outlook) -> LooksOverView:
         if_still_out=round(seen.if_still_out, 1),
         said_on=seen.said_on,
         said_out=seen.said_out,
+        alarms_over=[] if alarms.is_open else list(alarms.names),
     )

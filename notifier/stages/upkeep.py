@@ -20,7 +20,7 @@ from notifier.metrics import Metrics
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
 from notifier.storage.queries import gauges, ledger
-from notifier.storage.repositories import audit, control, mail_reports, upkeep
+from notifier.storage.repositories import audit, control, mail_reports, signals, upkeep
 
 CHECKED_BACK = timedelta(days=35)  # how old a broadcast may be that the nightly check still looks at
 COMPLAINTS_KEPT = timedelta(days=2)  # whatever the configuration says: the detector is rebuilt from the last 28 hours
@@ -107,6 +107,8 @@ class Upkeep:
             removed["mail"] = await self._remove(mail_reports.remove, before=before)
         if kept.calls:
             removed["calls"] = await self._remove(upkeep.remove_calls, before=now - kept.calls)
+        if kept.signals:
+            removed["signals"] = await self._remove(signals.remove, before=now - kept.signals)
         if kept.former_customers:
             removed["former customers"] = await self._forget(before=now - kept.former_customers, now=now)
         if any(removed.values()):

@@ -121,6 +121,7 @@ class BroadcastView(View, frozen=True, kw_only=True):
     rejected_because: str = ""
     wake_reason: str = ""  # why the night holds nobody up; "" = it does
     part: str = ""  # the part it is for, where the incident has several; "" = everybody
+    alone_reason: str = ""  # why it was sent without the second person it needed; "" = it was not
 
 
 class IncidentCard(View, frozen=True, kw_only=True):
@@ -168,6 +169,7 @@ class LooksOverView(View, frozen=True, kw_only=True):
     if_still_out: float  # complaints that would have come, were it still out
     said_on: int  # people who answered ON since then
     said_out: int
+    alarms_over: list[str] = []  # alarms of it that are over, when none is open any more
 
 
 class DoubtView(View, frozen=True, kw_only=True):
@@ -275,6 +277,9 @@ class Preview(View, frozen=True, kw_only=True):
     texts_take_seconds: float = 0.0  # what one sender number needs for all segments
     wake_reason: str = ""  # why the night holds nobody up
     doubts: list[DoubtView] = []  # of the first message: regions told, or not, that may or may not be out
+    second_person: str = ""  # who on call is asked first for a second word; "" = there is nobody
+    second_person_wait_seconds: float = 0.0  # how long that person has before it may be sent alone
+    alone_from_at: datetime | None = None  # once somebody was asked: when it may be sent alone
 
 
 class PhraseView(View, frozen=True, kw_only=True):

@@ -170,6 +170,33 @@ def answers(tx: Transaction, incident_id: int, since: datetime) -> Mapping[Meani
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarms:
+    """What the alarms of an incident say."""
+
+    is_open: bool
+    over_at: datetime | None  # when the last of them was over; None: none was, or one is open
+    names: tuple[str, ...]  # of those that are over
+
+
+def alarms(tx: Transaction, incident_id: int, since: datetime) -> Alarms:
+    """Return what the alarms of an incident say: what lapsed without a word says nothing, nor what was over before."""
+    rows = tx.tuples(
+        """SELECT s.name, s.state, s.ended_at FROM incident_signals AS l JOIN signals AS s ON s.id = l.signal_id
+           WHERE l.incident_id = :id AND (s.state = 'open' OR (s.state = 'resolved' AND s.ended_at >= :since))
+           ORDER BY s.id""",
+        id=incident_id,
+        since=to_micros(since),
+    )
+    is_open = any(state == "open" for _, state, _ in rows)
+    over_at = max((ended for _, _, ended in rows if ended is not None), default=None)
+    return Alarms(
+        is_open=is_open,
+        over_at=None if is_open else to_instant(over_at),
+        names=tuple(dict.fromkeys(name for name, state, _ in rows if state == "resolved")),
+    )
+
+
 def ordinary_per_hour(tx: Transaction, service: str, regions: Sequence[int]) -> float:
     """Return the complaints an hour of average weight that are expected in some regions, by their stored levels."""
     if not regions:

@@ -76,6 +76,8 @@ def looks_over(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         said += f" since, {seen.if_still_out:,.1f} were to come if it were still out"
         if seen.said_on or seen.said_out:
             said += f"; {seen.said_on:,} say ON, {seen.said_out:,} OUT"
+        if seen.alarms_over:
+            said += f"; alarm {', '.join(seen.alarms_over)} over"
         yield Subject.of(row).need("looks_over", said, f"restored {row['id']}", f"incidents show {row['id']}")
 
 
