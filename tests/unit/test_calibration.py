@@ -108,6 +108,13 @@ def test_a_higher_threshold_costs_callers_and_minutes() -> None:
         assert before.delay < after.delay
 
 
+def test_a_price_is_that_of_a_day_on_which_nothing_else_is_wrong() -> None:
+    run = played(stream_of(background(days=60, regions=REGIONS[:4], per_day=0.5)))
+    (first,), (again,) = prices(run, [11.6]), prices(run, [11.6])
+    assert first == again  # the trials of one are no storm to the next
+    assert first[0].callers == 4  # in a quiet cell three score 10.9
+
+
 @pytest.mark.parametrize(("count", "low", "high"), [(0, 0, 3.689), (1, 0.0253, 5.572), (10, 4.795, 18.39)])
 def test_the_bounds_of_a_count_are_nearly_the_exact_ones(count: int, low: float, high: float) -> None:
     assert bounds(count) == (pytest.approx(low, abs=0.03), pytest.approx(high, rel=0.01))
