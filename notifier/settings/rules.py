@@ -422,6 +422,17 @@ def _locales(config: Config) -> Iterator[Finding]:
         yield "locales.default", _unknown(locales.default, "available locale", locales.available)
 
 
+def _signals(config: Config) -> Iterator[Finding]:
+    kinds, services = config.regions.kinds, [service.name for service in config.services]
+    for label, kind in config.signals.region_labels.items():
+        if kind and kind not in kinds:
+            yield f"signals.region_labels.{label}", _unknown(kind, "kind of region", kinds)
+    if config.signals.service and config.signals.service not in services:
+        yield "signals.service", _unknown(config.signals.service, "service", services)
+    if config.signals.lapses_after <= ZERO:
+        yield "signals.lapses_after", "an alarm would lapse at once; expected more than Alertmanager's repeat_interval"
+
+
 RULES = (
     Rule(("server.listen", "server.metrics_listen"), _listens),
     Rule(("server.token_file",), _token_file),
@@ -435,6 +446,7 @@ RULES = (
     Rule(("regions.kinds", "regions.overlays"), _overlays),
     Rule(("sources", "services", "providers"), _names),
     Rule(("detection",), _detection),
+    Rule(("signals", "regions.kinds", "services"), _signals),
     Rule(("providers",), _providers),
     Rule(("providers", "delivery"), _delivery),
     Rule(("regions.country", "delivery.only_to"), _guests),
