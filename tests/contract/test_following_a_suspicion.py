@@ -107,3 +107,42 @@ async def test_a_restart_decides_the_same(desk: Desk) -> None:
     assert desk.incidents() == [(1, "94110", "dismissed"), (2, "94110", "suspected")]
     best = desk.rows("SELECT MAX(observed) AS most FROM evidence WHERE incident_id = 2")
     assert best[0]["most"] == 12
+
+
+# --- customers who name several services ----------------------------------------------------------------------------
+
+ALL = "|internet|power|water|"
+
+
+async def named(desk: Desk, *services: str, first: int, code: str = "95814") -> None:
+    for number, service in enumerate(services, first):
+        desk.clock.at += MINUTE
+        await desk.complain(f"{code}-{number}", service=service)
+        await desk.decide()
+
+
+async def test_a_quiet_suspicion_of_one_service_does_not_hide_what_customers_name_together(desk: Desk) -> None:
+    desk.place("95814", "Sacramento", households=40, services=ALL)
+    await named(desk, *["power"] * 8, first=1)
+    desk.clock.at += 5 * HOUR
+    await named(desk, "internet", "power", "water", "internet", first=11)
+    opened = desk.rows("SELECT service, state FROM incidents ORDER BY id")
+    assert [(row["service"], row["state"]) for row in opened] == [("power", "suspected"), ("internet", "suspected")]
+
+
+async def test_a_service_with_evidence_of_its_own_takes_over_a_guess_beside_a_quiet_suspicion(desk: Desk) -> None:
+    desk.place("95814", "Sacramento", households=40, services=ALL)
+    await named(desk, *["power"] * 8, first=1)
+    desk.clock.at += 5 * HOUR
+    await named(desk, "internet", "power", "water", "internet", "power", "power", "power", first=11)
+    opened = desk.rows("SELECT service, state FROM incidents ORDER BY id")
+    assert [(row["service"], row["state"]) for row in opened] == [("power", "dismissed"), ("power", "suspected")]
+
+
+async def test_a_quiet_guess_is_not_taken_over_by_another_outage(desk: Desk) -> None:
+    desk.place("95814", "Sacramento", households=40, services=ALL)
+    await named(desk, "internet", "power", "water", "internet", first=1)
+    desk.clock.at += 5 * HOUR
+    await named(desk, "power", "power", "power", first=11)
+    opened = desk.rows("SELECT service, state FROM incidents ORDER BY id")
+    assert [(row["service"], row["state"]) for row in opened] == [("internet", "suspected"), ("power", "suspected")]

@@ -75,10 +75,12 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
             detector.record_evidence(tx, _evidence(finding))
         return []
     standing, joins = _standing(tx, group, attaching)
-    quiet = standing if standing is not None and _is_another(tx, group, standing, attaching) else None
+    quiet = None
+    if standing is not None and _is_another(tx, group, standing, attaching):
+        quiet, standing = standing, None
     if standing is None:
-        standing = _taken_over(tx, group, attaching)
-    if standing is None or quiet is not None:
+        standing = _taken_over(tx, group, attaching, quiet)
+    if standing is None:
         opened = _open(tx, group, attaching, quiet)
         _attach(tx, opened.incident_id, findings, attaching.now)
         return [opened]
@@ -117,7 +119,7 @@ def _stands_of_one(tx: Transaction, group: Group, attaching: Attaching) -> bool:
     """Tell whether an incident of a single service stands where customers name several."""
     path = attaching.around.path(tx, group.regions)
     placings = (_placing(tx, group.findings, attaching, service) for service in attaching.surveillance.services)
-    return stands_of_one(tx, placings, group.findings[0].cell.region_id, path)
+    return stands_of_one(tx, placings, group.findings[0], path, subsides_after=attaching.playbook.subsides_after)
 
 
 def _follow_guess(tx: Transaction, incident_id: int, finding: Finding, attaching: Attaching) -> None:
@@ -130,8 +132,8 @@ def _follow_guess(tx: Transaction, incident_id: int, finding: Finding, attaching
         take_over(tx, incident_id, service=named, playbook=attaching.playbook, now=attaching.now)
 
 
-def _taken_over(tx: Transaction, group: Group, attaching: Attaching) -> int | None:
-    """Return the incident whose service was guessed and which this evidence has just named."""
+def _taken_over(tx: Transaction, group: Group, attaching: Attaching, quiet: int | None) -> int | None:
+    """Return the incident whose service was guessed and which this evidence has just named; a `quiet` one gives way."""
     finding = group.findings[0]
     if finding.cell.service == ANY or len(attaching.surveillance.services) == 1:
         return None
@@ -139,7 +141,12 @@ def _taken_over(tx: Transaction, group: Group, attaching: Attaching) -> int | No
     standing = placing.standing(finding.cell.region_id, attaching.around.path(tx, group.regions))
     if standing is None or not placing.may_be_placed(standing) or not is_guessed(tx, standing):
         return None
+    if is_another(tx, placing, standing, finding, subsides_after=attaching.playbook.subsides_after):
+        return None
     take_over(tx, standing, service=finding.cell.service, playbook=attaching.playbook, now=attaching.now)
+    if quiet is not None:
+        place = incidents.place_regions(tx, standing)
+        give_way(tx, _placing(tx, group.findings, attaching), quiet, to=standing, place=tuple(place))
     return standing
 
 
