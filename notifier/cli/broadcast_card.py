@@ -56,6 +56,7 @@ def show_broadcast(view: BroadcastView, moment: Moment, *, all_paused: bool = Fa
             ("made", _by(view.created_at, moment, "the daemon by itself" if view.automatic else view.created_by)),
             ("sent", _by(view.sent_at, moment, view.sent_by)),
             ("approved", f"by {view.approved_by}" if view.approved_by else ""),
+            ("alone", view.alone_reason),
             ("begins", _begins(view, moment, all_paused=all_paused)),
             ("began", _by(view.started_at, moment)),
             ("finished", _by(view.finished_at, moment)),

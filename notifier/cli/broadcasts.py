@@ -2,10 +2,18 @@
 
 import click
 
+from notifier.cli import alone as going_alone
 from notifier.cli import dialogue, printing
 from notifier.cli.broadcast_card import finished, show_broadcast
 from notifier.cli.client import Client
-from notifier.cli.options import approving_options, broadcast_argument, connect, json_option, sending_options
+from notifier.cli.options import (
+    alone_option,
+    approving_options,
+    broadcast_argument,
+    connect,
+    json_option,
+    sending_options,
+)
 from notifier.cli.preview import show_preview
 from notifier.cli.take_back import say_what_is_left
 from notifier.cli.unreached import show_unreached
@@ -51,14 +59,23 @@ def preview(broadcast_id: int, as_json: bool) -> None:
 
 @broadcasts.command()
 @broadcast_argument
+@alone_option
 @sending_options
 @json_option
-def send(broadcast_id: int, yes: bool, count: int | None, no_wait: bool, wake: str, as_json: bool) -> None:
+def send(
+    broadcast_id: int, alone: str | None, yes: bool, count: int | None, no_wait: bool, wake: str, as_json: bool
+) -> None:
     """Send a draft, after its count was typed.
+
+    With --alone, what waits for a second person who did not answer.
 
     Example: notifier broadcasts send 17 --count 1214
     """
-    _send(broadcast_id, dialogue.Sending(yes=yes, count=count, no_wait=no_wait, wake=wake, as_json=as_json), "send")
+    how = dialogue.Sending(yes=yes, count=count, no_wait=no_wait, wake=wake, alone=alone, as_json=as_json)
+    if alone is not None:
+        going_alone.send(connect(), broadcast_id, how)
+    else:
+        _send(broadcast_id, how, "send")
 
 
 @broadcasts.command()

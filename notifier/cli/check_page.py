@@ -13,7 +13,7 @@ from decimal import Decimal
 import click
 
 from notifier.cli import place_doubts, printing
-from notifier.cli.preview import not_told
+from notifier.cli.preview import not_told, second_person
 from notifier.cli.printing import BAD, STRONG, WARN, number, plural, safe
 from notifier.cli.times import Moment
 from notifier.storage.views import Preview
@@ -38,7 +38,7 @@ def show_check(preview: Preview, moment: Moment, checked: Checked) -> None:
     said: list[tuple[str, str | None]] = [(_who(preview, checked), STRONG)]
     said += [(each, None) for each in (_languages(preview), _now(preview), *_waits(preview, moment), _texts(preview))]
     done, fits = _done(preview, moment, checked)
-    said += [(done, None if fits else BAD), (_second_person(preview), None)]
+    said += [(done, None if fits else BAD), (f"Second person: {second_person(preview, moment)}", None)]
     said += [(f"! {moment.localised(warning)}", WARN) for warning in preview.warnings]
     said += [(f"! {place_doubts.said(each)}", WARN) for each in preview.doubts[: place_doubts.SHOWN]]
     if (more := len(preview.doubts) - place_doubts.SHOWN) > 0:
@@ -118,8 +118,3 @@ def _done(preview: Preview, moment: Moment, checked: Checked) -> tuple[str, bool
         return text, True
     fits = preview.fits and done_at <= due_at
     return f"{text}, promise {moment.clock(due_at)}: " + ("fits" if fits else "TOO LATE"), fits
-
-
-def _second_person(preview: Preview) -> str:
-    limit = f"limit {number(preview.audience_limit)}"
-    return f"Second person: YES, above the {limit}" if preview.needs_approval else f"Second person: no ({limit})"

@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from notifier.cli import alone as going_alone
 from notifier.cli import drafting, parts, printing
-from notifier.cli.options import connect, incident_argument, json_option, sending_options
+from notifier.cli.options import alone_option, connect, incident_argument, json_option, sending_options
 from notifier.cli.site_list import read_sites
 from notifier.cli.times import Moment
 from notifier.storage.views import IncidentView
@@ -62,17 +63,24 @@ def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options:
 )
 @drafting.what_options
 @drafting.facts_options
+@alone_option
 @sending_options
 @json_option
-def confirm(incident_id: int, service: str | None, regions: tuple[str, ...], **options: Any) -> None:
+def confirm(
+    incident_id: int, service: str | None, regions: tuple[str, ...], alone: str | None, **options: Any
+) -> None:
     """Confirm a suspected incident and tell those affected.
 
-    --regions and --service correct what the daemon proposes.
+    --regions and --service correct what the daemon proposes. --alone
+    sends what waits for a second person who did not answer.
 
     \b
     Example: notifier confirm 42 --cause equipment --eta 6:30
     """
     client = connect()
+    if alone is not None:
+        going_alone.of_incident(client, incident_id, alone, options, {"service": service, "regions": regions})
+        return
     corrected: dict[str, object] = {"service": service} if service else {}
     if regions:
         corrected["regions"] = drafting.split_codes(regions)
@@ -125,9 +133,7 @@ def eta(incident_id: int, when: tuple[str, ...], part: str, **options: Any) -> N
             coming = [one.id for one in incident.broadcasts if one.state == "sending" and one.started_at is None]
             heard = f"Broadcast {coming[-1]}, which has not begun, will tell them" if coming else "They were told"
             beside = _beside_what_was_told(told_eta, body["eta_at"], moment)
-            printing.line(
-                f"{heard} {moment.short(told_eta)}{beside}.", hang=4, style=printing.WARN if beside else None
-            )
+            printing.line(f"{heard} {moment.short(told_eta)}{beside}.", hang=4, style=printing.WARN if beside else None)
     drafting.tell(client, f"/v1/incidents/{incident_id}/eta", body, options)
 
 

@@ -9,6 +9,7 @@ where nobody can be asked, because there is no terminal; what was there before i
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 import click
 
@@ -34,6 +35,7 @@ class Sending:
     count: int | None = None
     no_wait: bool = False
     wake: str = ""  # why everyone is woken
+    alone: str | None = None  # why it goes without a second person
     as_json: bool = False
 
     @property
@@ -66,9 +68,9 @@ def send(
     if not how.as_json:
         page.show(preview, client.moment())
     if how.asks and (how.as_json or not is_terminal()):
-        raise _not_asked(client, preview, action, is_new=is_new)
+        raise _not_asked(client, preview, action, is_new=is_new, is_alone=how.alone is not None)
     if how.asks:
-        asking = _Asking(client, preview, action, how.wake, page)
+        asking = _Asking(client, preview, action, how.wake, page, alone=how.alone)
         view, preview = asking.sent(), asking.preview
     else:
         view = _send(client, preview, how, action, is_new=is_new)
@@ -76,7 +78,7 @@ def send(
         printing.answer(client.get(f"/v1/broadcasts/{view.id}").body)
         return None
     if view.state == "awaiting_approval":
-        _tell_who_approves(view, preview)
+        _tell_who_approves(client, view, preview)
         return None
     return tell_and_wait(client, view, watched=not how.no_wait and is_terminal())
 
@@ -87,7 +89,7 @@ class NotAsked(click.ClickException):
     exit_code = 2
 
 
-def _not_asked(client: Client, preview: Preview, action: str, *, is_new: bool) -> NotAsked:
+def _not_asked(client: Client, preview: Preview, action: str, *, is_new: bool, is_alone: bool) -> NotAsked:
     """Cancel the draft of this command, which nobody knows of, and say how it is sent."""
     said, count, ident = (
         "not sent: the count must be typed at a terminal",
@@ -100,7 +102,8 @@ def _not_asked(client: Client, preview: Preview, action: str, *, is_new: bool) -
             return NotAsked(
                 f"{said}. Nobody was told, the draft is cancelled; send it with the same command and {count}"
             )
-    return NotAsked(f"{said}. Broadcast {ident} waits; send it with: notifier broadcasts {action} {ident} {count}")
+    why = " --alone REASON" if is_alone else ""
+    return NotAsked(f"{said}. Broadcast {ident} waits; send it with: notifier broadcasts {action} {ident} {count}{why}")
 
 
 def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new: bool) -> BroadcastView:
@@ -115,7 +118,7 @@ def _send(client: Client, preview: Preview, how: Sending, action: str, *, is_new
         )
     count = preview.customers if how.count is None else how.count
     try:
-        return client.post(f"/v1/broadcasts/{ident}/{action}", _body(count, how.wake)).read(BroadcastView)
+        return client.post(f"/v1/broadcasts/{ident}/{action}", _body(count, how.wake, how.alone)).read(BroadcastView)
     except Problem as problem:
         if not is_new or problem.status != _CONFLICT:
             raise
@@ -133,6 +136,7 @@ class _Asking:
     wake: str
     page: Page
     left: int = _TRIES
+    alone: str | None = None
 
     def sent(self) -> BroadcastView:
         """Ask for the count until it is right, and send.
@@ -156,12 +160,14 @@ class _Asking:
                 continue
             try:
                 path = f"/v1/broadcasts/{self.preview.broadcast_id}/{self.action}"
-                return self.client.post(path, _body(self.preview.customers, self.wake)).read(BroadcastView)
+                return self.client.post(path, _body(self.preview.customers, self.wake, self.alone)).read(BroadcastView)
             except Problem as problem:
                 self.preview = _changed(self.client, self.preview, problem, self.page)
                 self.left -= 1
         if self.action == "approve":
             raise NotSent(f"Not approved. Broadcast {self.preview.broadcast_id} still waits; nobody was told.")
+        if self.alone is not None:
+            raise NotSent(f"Not sent. Broadcast {self.preview.broadcast_id} still waits for a second person.")
         _cancel_draft(self.client, self.preview.broadcast_id)
         raise NotSent("Not sent, nobody was told. The draft is cancelled.")
 
@@ -186,8 +192,9 @@ class _Asking:
         return True
 
 
-def _body(count: int, wake: str) -> dict[str, object]:
-    return {"count": count, "wake_reason": wake} if wake else {"count": count}
+def _body(count: int, wake: str, alone: str | None) -> dict[str, object]:
+    body: dict[str, object] = {"count": count}
+    return body | ({"wake_reason": wake} if wake else {}) | ({} if alone is None else {"alone": alone})
 
 
 def _texts(client: Client, preview: Preview, wake: str) -> None:
@@ -258,7 +265,7 @@ def _cancel_draft(client: Client, ident: int) -> None:
         ) from problem
 
 
-def _tell_who_approves(view: BroadcastView, preview: Preview) -> None:
+def _tell_who_approves(client: Client, view: BroadcastView, preview: Preview) -> None:
     printing.line(
         f"WAITS FOR APPROVAL: {plural(preview.customers, 'customer')} are more than the"
         f" {number(preview.audience_limit)} that one commander may have told alone. Nobody is told yet.",
@@ -269,3 +276,9 @@ def _tell_who_approves(view: BroadcastView, preview: Preview) -> None:
     )
     printing.line(f"How: notifier broadcasts approve {view.id}", hang=5)
     printing.line(f"     notifier broadcasts reject {view.id} --reason TEXT", hang=5)
+    if view.sent_at is None or not preview.second_person_wait_seconds:
+        return
+    asked = f"{printing.safe(preview.second_person)} is asked at once" if preview.second_person else "nobody is on call"
+    alone_from = view.sent_at + timedelta(seconds=preview.second_person_wait_seconds)
+    printing.line(f"Then: {asked}; without an answer you may send it alone from {client.moment().clock(alone_from)}:")
+    printing.line(f"     notifier broadcasts send {view.id} --alone REASON", hang=5)

@@ -87,6 +87,7 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
             ("assigned", card.assigned_to),
             ("affected", f"{plural(card.customers, 'customer')} at {sites}"),
             ("told", plural(card.told, "customer") if card.told else "nobody yet"),
+            ("sent alone", _alone(view)),
             ("they wrote", _wrote(view.replies)),
             ("service", words(card.part_state)),
             *parts.rows(view.parts, moment),
@@ -109,6 +110,15 @@ def _alarms(view: IncidentView, moment: Moment) -> str:
         shown.append(f"{number(len(view.signals) - ALARMS_SHOWN)} more: notifier signals list")
     people = max((each.distinct_customers for each in view.evidence), default=0)
     return "; ".join([*shown, plural(people, "person", "people")] if shown and people else shown)
+
+
+def _alone(view: IncidentView) -> str:
+    """Return which updates went without the second person they needed, by whom and why."""
+    return "; ".join(
+        f"broadcast {each.id} by {each.sent_by}, {plural(each.expected_customers, 'customer')}: {each.alone_reason}"
+        for each in view.broadcasts
+        if each.alone_reason
+    )
 
 
 def _looks_over(seen: LooksOverView | None, moment: Moment) -> str:

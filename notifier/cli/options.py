@@ -58,6 +58,15 @@ def sending_options(command: F) -> F:
     )(approving_options(command))
 
 
+def alone_option(command: F) -> F:
+    """Add how what waits for a second person goes without one."""
+    return click.option(
+        "--alone",
+        metavar="REASON",
+        help="Send what waits for a second person who had their time, and say why; every manager is told.",
+    )(command)
+
+
 def approving_options(command: F) -> F:
     """Add the options of a count that is typed."""
     for option in (

@@ -53,7 +53,7 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
             *_by_hour(preview, moment),
             ("texts", _texts(preview)),
             ("done", _done(preview, moment)),
-            ("2nd person", _approval(preview)),
+            ("2nd person", second_person(preview, moment)),
         ]
     )
     if preview.waits:
@@ -120,9 +120,16 @@ def _done(preview: Preview, moment: Moment) -> str:
     return f"{text}; promised by {moment.short(preview.promise_due_at)}: " + ("fits" if preview.fits else "TOO LATE")
 
 
-def _approval(preview: Preview) -> str:
-    limit = f"limit {number(preview.audience_limit)}"
-    return f"yes, above the {limit}" if preview.needs_approval else f"no ({limit})"
+def second_person(preview: Preview, moment: Moment) -> str:
+    """Say whether somebody else has to say yes, who is asked, and from when it may go without."""
+    limit = number(preview.audience_limit)
+    if not preview.needs_approval:
+        return f"no (limit {limit})"
+    asked = f"{safe(preview.second_person)} is asked at once" if preview.second_person else "nobody else is on call"
+    if preview.alone_from_at is not None and preview.second_person:
+        asked = f"{safe(preview.second_person)} was asked first"
+    alone_from = preview.alone_from_at or moment.now + timedelta(seconds=preview.second_person_wait_seconds)
+    return f"yes, above {limit}; {asked}; alone from {moment.clock(alone_from)}"
 
 
 def _warn(preview: Preview, moment: Moment) -> None:

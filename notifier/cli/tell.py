@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from notifier.cli import alone as going_alone
 from notifier.cli import dialogue, drafting, parts, questions
 from notifier.cli.client import Client
 from notifier.cli.keyboard import is_terminal
-from notifier.cli.options import connect, incident_argument, json_option, sending_options
+from notifier.cli.options import alone_option, connect, incident_argument, json_option, sending_options
 from notifier.cli.take_back import NotSent
 from notifier.cli.talk import Talk, part_state
 from notifier.storage.views import ChoicesView, IncidentView
@@ -30,9 +31,10 @@ from notifier.storage.views import ChoicesView, IncidentView
 @parts.part_option
 @drafting.facts_options
 @click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h, ISO, or none.")
+@alone_option
 @sending_options
 @json_option
-def tell(incident_id: int, **options: Any) -> None:
+def tell(incident_id: int, alone: str | None, **options: Any) -> None:
     """Tell customers about an incident, by four questions.
 
     What, cause, back by, and the check page: how many hear, who waits,
@@ -42,11 +44,15 @@ def tell(incident_id: int, **options: Any) -> None:
     After the number is typed, any key takes it back for a while.
 
     A fact given as an option is not asked for. With --yes or --count
-    nothing is asked.
+    nothing is asked. Above the playbook's limit a second person has to
+    say yes; when none has answered in time, --alone REASON sends it.
 
     Example: notifier tell 42
     """
     client = connect()
+    if alone is not None:
+        going_alone.of_incident(client, incident_id, alone, options)
+        return
     view = client.get(f"/v1/incidents/{incident_id}").read(IncidentView)
     how = dialogue.Sending(
         yes=options["yes"],

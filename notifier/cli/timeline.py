@@ -116,6 +116,14 @@ _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
         f"{who} sent {_update(d)} to {plural(d['customers'], 'customer')}; above {number(d['limit'])}"
         " a second person has to say yes"
     ),
+    "sent_alone": lambda who, d, _: (
+        f"{who} sent {_update(d)} to {plural(d['customers'], 'customer')} alone, above {number(d['limit'])}, because"
+        f" no second person answered: {d['reason']}; told: {', '.join(d['managers']) or 'nobody'}"
+    ),
+    "outgrown": lambda who, d, _: (
+        f"{who} said yes to {_update(d)} for {number(d['before'])}; it is for"
+        f" {plural(d['customers'], 'customer')} by now, so that it is asked again"
+    ),
     "rejected": lambda who, d, _: f"{who} said no to {_update(d)}" + (f": {d['reason']}" if d.get("reason") else ""),
     "wakes_everyone": lambda who, d, _: f"{who} wakes everyone with {_update(d)}: {d['reason']}",
     "part_cut": lambda who, d, _: (

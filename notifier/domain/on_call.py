@@ -44,9 +44,10 @@ class Route(StrEnum):
 class Verb(StrEnum):
     """What a person on call may answer."""
 
-    SEND = "send"  # suspected: confirm it and tell customers; approval: approve it
+    SEND = "send"  # suspected: confirm it and tell customers
+    YES = "yes"  # approval: approve it; SEND means the same there
     WAIT = "wait"  # I know; ask me again later
-    NO = "no"  # suspected: it is nothing
+    NO = "no"  # suspected: it is nothing; approval: reject it
 
 
 class Says(StrEnum):
@@ -94,7 +95,7 @@ def answers_of(reasons: Sequence[CallReason], *, may_approve: bool = True) -> tu
         case [CallReason.SUSPECTED]:
             return (Verb.SEND, Verb.WAIT, Verb.NO)
         case [CallReason.APPROVAL_WAITING] if may_approve:
-            return (Verb.SEND, Verb.WAIT)
+            return (Verb.YES, Verb.NO, Verb.WAIT)
         case _:
             return (Verb.WAIT,)
 

@@ -90,6 +90,12 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             ge=1,
         ),
     ] = 20_000
+    second_person_wait: Annotated[
+        timedelta,
+        Meta(
+            description="Above `audience_limit`: how long a second person has to answer before whoever sent the broadcast may send it alone, with a reason that every manager is told."
+        ),
+    ] = timedelta(minutes=10)
     channels: Annotated[
         tuple[Channel, ...],
         Meta(
@@ -103,6 +109,15 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Longest silence customers are promised where no ETA is known: the next update comes within this time; with an ETA there is none until it changes."
         ),
     ] = timedelta(minutes=60)
+    event_update_within: Annotated[
+        timedelta,
+        Meta(
+            description="Longest silence in a storm (`event`) within the first 24 h of an outage: the next update, or the first estimate, comes within this time."
+        ),
+    ] = timedelta(hours=6)
+    event_update_later_within: Annotated[
+        timedelta, Meta(description="Longest silence in a storm (`event`) after the first 24 h of an outage.")
+    ] = timedelta(hours=24)
     hold_before_restored: Annotated[
         timedelta, Meta(description="How long service must have been back before customers are told that it is.")
     ] = timedelta(minutes=10)
@@ -127,6 +142,18 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="How many automatic `delayed` may follow each other before only a person can go on.", ge=0, le=2
         ),
     ] = 2
+    planned_notice_lead: Annotated[
+        timedelta,
+        Meta(
+            description="Planned work: how long before it begins the last customer must have its notice; a notice that cannot be done by then is refused."
+        ),
+    ] = timedelta(hours=72)
+    planned_reminder: Annotated[
+        timedelta,
+        Meta(
+            description="Planned work: how long before it begins those who had the notice are reminded; 0 s = they are not."
+        ),
+    ] = timedelta(hours=24)
     eta_at_most: Annotated[
         timedelta, Meta(description="An ETA further away than this is refused as a slip of the hand.")
     ] = timedelta(hours=72)

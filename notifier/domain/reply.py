@@ -46,7 +46,7 @@ class Meaning(StrEnum):
     HELP = "help"
     LANGUAGE = "language"
     CHOICE = "choice"  # a number, of the sites that were offered
-    ON_CALL = "on_call"  # CODE SEND|WAIT|NO: of the company's own people
+    ON_CALL = "on_call"  # CODE SEND|YES|WAIT|NO: of the company's own people
     YES = "yes"  # to a question we never ask; for Twilio it means START
     NO = "no"
     COURTESY = "courtesy"  # thanks, or a thumb on one of our messages: nothing to do
@@ -63,7 +63,7 @@ class Reply:
     locale: str = ""  # language: the one asked for
     number: int = 0  # choice: from 1; out, on: the site that is named, from 1
     code: str = ""  # on_call
-    decision: str = ""  # on_call: "send", "wait" or "no"
+    decision: str = ""  # on_call: "send", "yes", "wait" or "no"
 
 
 class Reader:

@@ -74,7 +74,7 @@ COURTESY = re.compile(
     r"|infiniment)(?: |$)"
 )
 
-ON_CALL = re.compile(r"\W*([a-z0-9]{3,8})[\s,:.\-]+(send|wait|no)\W*", re.IGNORECASE)
+ON_CALL = re.compile(r"\W*([a-z0-9]{3,8})[\s,:.\-]+(send|yes|wait|no)\W*", re.IGNORECASE)
 """A one-time code, which has a digit and a letter, and what is decided: of the company's own people."""
 
 CHOICE = re.compile(

@@ -41,7 +41,7 @@ class Notice:
 def text_message(notice: Notice) -> tuple[str, Segments]:
     """Return the body of a text, at most two segments long: the line is cut where it must be, never the answers."""
     head = f"{NAME} {notice.text}".rstrip(". ")
-    tail = f". {_answers(notice)}" if notice.says is Says.CALL else "."
+    tail = f". {_answers(notice)}".rstrip() if notice.says is Says.CALL else "."
     return _fitted(to_gsm7(head), to_gsm7(tail))
 
 
@@ -96,7 +96,7 @@ def words_to_answer(code: str, verbs: Sequence[Verb]) -> str:
 def _answers(notice: Notice) -> str:
     """Return how to answer, and what happens when nobody does."""
     said = f"{words_to_answer(notice.code, notice.verbs)} " if notice.code and notice.verbs else ""
-    if notice.reason is CallReason.TEST:
+    if notice.reason is CallReason.TEST or not notice.verbs:  # nothing is asked
         return said.rstrip()
     minutes = max(1, round(notice.answer_within.total_seconds() / 60))
     then = "the next on call is woken" if notice.others else "you are called again"
@@ -107,6 +107,8 @@ def _by_hand(notice: Notice, where: str) -> Sequence[str]:
     """Return the lines that say what to do at a keyboard."""
     if notice.says is not Says.CALL:
         return ()
+    if not notice.verbs:
+        return (f"Look: notifier (at {where})",)
     return (
         f"Look: notifier (at {where})",
         f"You have it: notifier on-call ack {notice.id}",
@@ -126,7 +128,7 @@ def _pagerduty(notice: Notice, key: str, source: str) -> Mapping[str, object]:
         event["payload"] = {
             "summary": _shortened(f"{NAME} {notice.text}", SUMMARY_AT_MOST),
             "source": source,
-            "severity": "info" if notice.reason is CallReason.TEST else "critical",
+            "severity": "info" if notice.reason is CallReason.TEST or not notice.verbs else "critical",
             "timestamp": notice.at.isoformat(timespec="seconds"),
             "class": str(notice.reason),
             "custom_details": {"acknowledge": f"notifier on-call ack {notice.id}"},

@@ -419,7 +419,7 @@ async def test_an_update_that_waits_for_a_second_person_wakes_somebody_other_tha
     (text,) = desk.texts()
     code = desk.code(BEA_NUMBER)
     assert text.startswith("NOTIFIER #1 power 94110: acknowledged to 5 customers, sent by ann, waits for another key")
-    assert f"Reply {code} SEND or {code} WAIT." in text
+    assert f"Reply {code} YES, {code} NO or {code} WAIT." in text
 
 
 async def test_a_promise_in_danger_wakes_before_it_lapses(desk: Desk) -> None:

@@ -157,7 +157,7 @@ def test_one_suspected_incident_can_be_sent_and_dismissed_by_text() -> None:
 
 
 def test_an_approval_can_be_given_by_text_only_by_who_may() -> None:
-    assert answers_of([CallReason.APPROVAL_WAITING]) == (Verb.SEND, Verb.WAIT)
+    assert answers_of([CallReason.APPROVAL_WAITING]) == (Verb.YES, Verb.NO, Verb.WAIT)
     assert answers_of([CallReason.APPROVAL_WAITING], may_approve=False) == (Verb.WAIT,)
 
 

@@ -19,11 +19,19 @@ from notifier.domain.broadcast import (
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
 from notifier.domain.incident import Action, Changes, IncidentState, require_action
-from notifier.domain.on_call import identity
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import PromiseKind, PromiseState
+from notifier.domain.second_person import (
+    authors,
+    has_outgrown,
+    is_same,
+    reason_for_alone,
+    require_alone,
+    require_asked,
+)
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
+from notifier.stages.broadcasts import alone
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import Words
@@ -54,6 +62,7 @@ class Broadcasts:
         self._database, self._config, self._clock = around.database, around.config, around.clock
         self._queue, self._metrics, self._playbooks = around.queue, around.metrics, around.playbooks
         self._words = words
+        self._people = around.config.on_call.people
         self._keys = {person.name: person.key for person in around.config.on_call.people}  # who answers by text, too
 
     # --- looking ----------------------------------------------------------------------------------------------------
@@ -85,21 +94,31 @@ class Broadcasts:
 
     # --- what they do -----------------------------------------------------------------------------------------------
 
-    async def send(self, broadcast_id: int, count: int, actor: Actor, *, wake_reason: str = "") -> BroadcastView:
+    async def send(
+        self, broadcast_id: int, count: int, actor: Actor, *, wake_reason: str = "", alone_reason: str | None = None
+    ) -> BroadcastView:
         """Authorise a draft for the customers that were counted, or put it before a second person.
 
-        With a reason, the night holds nobody up. Raises `Refused` when the count is not the one of now.
+        With a reason to wake, the night holds nobody up. With one to send alone, what waits for a second person goes
+        without, once that person has had their time. Raises `Refused` when the count is not the one of now.
         """
+        why_alone = None if alone_reason is None else reason_for_alone(alone_reason)
         counted = await self._count(broadcast_id)
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
-            _require(found, BroadcastState.DRAFT, "sent")
+            if why_alone is not None:
+                self._require_alone(found, counted, actor, now)
+            else:
+                _require(found, BroadcastState.DRAFT, "sent")
             _require_count(found, count, counted)
             if wake_reason.strip():
                 found = replace(found, wake_reason=wake_reason.strip())
                 broadcasts.wake_everyone(tx, found.id, found.wake_reason)
             limit = self._playbook(found).audience_limit
-            if counted > limit:
+            if why_alone is not None:
+                self._authorise(tx, found, counted, actor, now, is_alone=True)
+                alone.stand(tx, found, actor, why_alone, customers=counted, limit=limit, people=self._people, now=now)
+            elif counted > limit:
                 self._require_possible(tx, found, now)
                 broadcasts.wait_for_approval(tx, found, customers=counted, by=actor.name, now=now)
                 detail = {"broadcast": found.id, "customers": counted, "limit": limit}
@@ -108,7 +127,11 @@ class Broadcasts:
                 self._authorise(tx, found, counted, actor, now)
 
         said = {"wake_reason": wake_reason.strip()} if wake_reason.strip() else {}
-        return await self._act("send", broadcast_id, actor, decide, detail={"count": count, **said})
+        if why_alone is not None:
+            said["alone"] = why_alone
+        view = await self._act("send", broadcast_id, actor, decide, detail={"count": count, **said})
+        self._queue.wake(Topic.ON_CALL)  # a second person is asked, or the managers are told
+        return view
 
     async def approve(self, broadcast_id: int, count: int, actor: Actor) -> BroadcastView:
         """Authorise what another key has sent; raises `Forbidden` for the key that sent it."""
@@ -116,12 +139,30 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             _require(found, BroadcastState.AWAITING_APPROVAL, "approved")
-            if found.sent_by and identity(actor.name, self._keys) == identity(found.sent_by, self._keys):
-                raise Forbidden(f"broadcast {found.id} was sent by '{actor.name}'; another key has to approve it")
+            self._require_second(found, actor)
             _require_count(found, count, counted)
             self._authorise(tx, found, counted, actor, now)
 
         return await self._act("approve", broadcast_id, actor, decide, detail={"count": count})
+
+    async def approve_as_shown(self, broadcast_id: int, actor: Actor) -> BroadcastView:
+        """Authorise what another person has sent, for the number that everybody was asked about.
+
+        Where far more would hear of it by now, nobody is told: the number is corrected, and it waits to be asked again.
+        """
+        counted = await self._count(broadcast_id)
+
+        def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
+            _require(found, BroadcastState.AWAITING_APPROVAL, "approved")
+            self._require_second(found, actor)
+            if has_outgrown(counted, shown=found.expected_customers):
+                broadcasts.set_expected(tx, found.id, counted)
+                detail = {"broadcast": found.id, "customers": counted, "before": found.expected_customers}
+                incidents.record(tx, found.incident_id, at=now, event="outgrown", actor=actor.name, detail=detail)
+            else:
+                self._authorise(tx, found, counted, actor, now)
+
+        return await self._act("approve", broadcast_id, actor, decide, detail={"count": counted})
 
     async def reject(self, broadcast_id: int, reason: str, actor: Actor) -> BroadcastView:
         """Say no to what another key has sent; the reason is for the timeline only."""
@@ -211,6 +252,23 @@ class Broadcasts:
 
         return await self._database.read(count)
 
+    def _require_second(self, found: StoredBroadcast, actor: Actor) -> None:
+        """Raise `Forbidden` when this person has drafted or sent it, whichever way they act now."""
+        for name in authors(found.created_by, found.sent_by):
+            if is_same(actor.name, name, self._keys):
+                done = "sent" if name == found.sent_by else "drafted"
+                raise Forbidden(f"broadcast {found.id} was {done} by '{name}'; another key has to approve it")
+
+    def _require_alone(self, found: StoredBroadcast, counted: int, actor: Actor, now: datetime) -> None:
+        """Raise `Refused` unless this may go without a second person now."""
+        playbook = self._playbook(found)
+        wait = playbook.second_person_wait
+        if found.state is BroadcastState.DRAFT:
+            require_asked(counted, limit=playbook.audience_limit, wait=wait)
+        _require(found, BroadcastState.AWAITING_APPROVAL, "sent alone")
+        assert found.sent_by is not None and found.sent_at is not None  # noqa: S101, PT018 - else it does not wait
+        require_alone(actor.name, sent_by=found.sent_by, asked_at=found.sent_at, wait=wait, now=now, keys=self._keys)
+
     def _playbook(self, found: StoredBroadcast) -> Playbook:
         playbook = self._playbooks.get(found.facts.service)
         if playbook is None:
@@ -245,7 +303,16 @@ class Broadcasts:
             )
         return incident, found.changes
 
-    def _authorise(self, tx: Transaction, found: StoredBroadcast, customers: int, actor: Actor, now: datetime) -> None:
+    def _authorise(
+        self,
+        tx: Transaction,
+        found: StoredBroadcast,
+        customers: int,
+        actor: Actor,
+        now: datetime,
+        *,
+        is_alone: bool = False,
+    ) -> None:
         """Apply the changes and let planning begin; the take-back time, or the hold, runs from now."""
         incident, changes = self._require_possible(tx, found, now)
         incident = cutting.cut(tx, incident, customers=customers, now=now, by=actor.name)
@@ -267,7 +334,7 @@ class Broadcasts:
                 hold_before_restored=playbook.hold_before_restored,
                 back_at=changes.at,
             ),
-            by=actor.name,
+            by=None if is_alone else actor.name,
             now=now,
         )
         if found.wake_reason:

@@ -53,7 +53,8 @@ class Deciding:
     dismiss: Callable[[int, Actor], Awaitable[Draft]]
     preview: Callable[[int], Awaitable[Preview]]
     send: Callable[[int, int, Actor], Awaitable[BroadcastView]]
-    approve: Callable[[int, int, Actor], Awaitable[BroadcastView]]
+    approve: Callable[[int, Actor], Awaitable[BroadcastView]]  # for the number that was shown
+    reject: Callable[[int, str, Actor], Awaitable[BroadcastView]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,11 @@ class Answers:
         if verb not in list(Verb):
             return _not_understood(call, code)
         wanted = Verb(verb)
-        if wanted is Verb.SEND and wanted not in call.verbs:
+        if wanted is Verb.SEND and Verb.YES in call.verbs:
+            wanted = Verb.YES
+        if wanted is Verb.YES and Verb.SEND in call.verbs:
+            return _not_understood(call, code)
+        if wanted in (Verb.SEND, Verb.YES) and wanted not in call.verbs:
             return (
                 f"This cannot be sent by text; use: notifier. If you have it, reply {code.upper()} WAIT."
                 " Until then the next on call is woken."
@@ -209,12 +214,15 @@ class Answers:
         match taken.verb:
             case Verb.SEND if is_one and alarm.reason is CallReason.SUSPECTED and alarm.incident_id is not None:
                 return await self._send_first(alarm.incident_id, taken.actor)
-            case Verb.SEND if is_one and alarm.broadcast_id is not None:
+            case Verb.YES if is_one and alarm.broadcast_id is not None:
                 return await self._approve(alarm.broadcast_id, taken)
+            case Verb.NO if is_one and alarm.broadcast_id is not None and Verb.NO in taken.call.verbs:
+                await self._deciding.reject(alarm.broadcast_id, "answered NO by text", taken.actor)
+                return f"Broadcast {alarm.broadcast_id} is rejected. Nobody is told; who sent it sees that."
             case Verb.NO if is_one and alarm.reason is CallReason.SUSPECTED and alarm.incident_id is not None:
                 await self._deciding.dismiss(alarm.incident_id, taken.actor)
                 return f"#{alarm.incident_id} is dismissed. Nobody was told."
-            case Verb.SEND:
+            case Verb.SEND | Verb.YES:
                 raise Refused("there is more than one thing now; use: notifier")
             case Verb.WAIT | Verb.NO:
                 again = min(asked_again_at(self._clock.now(), each.due_at) for each in taken.alarms)
@@ -249,16 +257,37 @@ class Answers:
 
     async def _approve(self, broadcast_id: int, taken: _Taken) -> str:
         await self._database.read(lambda tx: self._require_somebody_else(tx, broadcast_id, taken.call.person))
-        counted = (await self._deciding.preview(broadcast_id)).customers
-        view = await self._deciding.approve(broadcast_id, counted, taken.actor)
+        view = await self._deciding.approve(broadcast_id, taken.actor)
+        if view.state == BroadcastState.AWAITING_APPROVAL:
+            await self._database.write(lambda tx: self._ask_again(tx, taken))
+            return (
+                f"Not approved: it is for {view.expected_customers:,} customers by now, more than you were asked about."
+                " You are asked again in 2 min."
+            )
         return f"Approved: broadcast {broadcast_id} goes to {view.expected_customers:,} customers."
+
+    def _ask_again(self, tx: Transaction, taken: _Taken) -> None:
+        """End what everybody was asked and begin it anew with the number of now, this person first."""
+        now = self._clock.now()
+        for alarm in taken.alarms:
+            stored.end(tx, alarm.id, now=now)
+            again = stored.begin(
+                tx,
+                key=alarm.key,
+                reason=alarm.reason,
+                now=now,
+                incident_id=alarm.incident_id,
+                broadcast_id=alarm.broadcast_id,
+            )
+            stored.answer(tx, again.id, by=taken.actor.name, said=Verb.YES, rests_until=now, now=now)
+        self._count(sweep(tx, self._people, self._zone, now=now))
 
     def _require_somebody_else(self, tx: Transaction, broadcast_id: int, person: str) -> None:
         """Raise `Refused` unless it is known that this person is not the one who sent it."""
-        author = waking.author(tx, broadcast_id)
-        if self._people.is_same(person, author):
-            raise Refused("you sent it yourself; another person has to approve it")
-        if person_behind(author) is not None:
+        authors = waking.authors(tx, broadcast_id)
+        if any(self._people.is_same(person, author) for author in authors):
+            raise Refused("you drafted or sent it yourself; another person has to approve it")
+        if all(person_behind(author) is not None for author in authors):
             return
         known = {key.name.casefold() for key in keys.active(tx)}
         if identity(actor_name(person), self._people.keys) not in known:

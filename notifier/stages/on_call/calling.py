@@ -62,10 +62,13 @@ class Calling:
     def _next(self, tx: Transaction, alarm: StoredAlarm) -> NextCall | None:
         roster = self._people.roster
         if alarm.reason is CallReason.APPROVAL_WAITING:
-            author = waking.author(tx, alarm.broadcast_id)
-            roster = roster.without(name for name in roster.people if self._people.is_same(name, author))
+            roster = roster.without(name for name in roster.people if self._is_author(tx, name, alarm))
         first = self._people.behind(alarm.answered_by)
         return next_call(stored.turns(tx, alarm), roster, since=alarm.since, first=first)
+
+    def _is_author(self, tx: Transaction, name: str, alarm: StoredAlarm) -> bool:
+        """Tell whether a person has drafted or sent what waits for a second one."""
+        return any(self._people.is_same(name, author) for author in waking.authors(tx, alarm.broadcast_id))
 
     def _placing(
         self, tx: Transaction, person: str, alarms: Sequence[StoredAlarm], found: Mapping[str, Waking]
@@ -86,9 +89,7 @@ class Calling:
             if not alarms:
                 continue
             settled += _passed_on(tx, alarms)
-            may_approve = not any(
-                self._people.is_same(each.person, waking.author(tx, alarm.broadcast_id)) for alarm in alarms
-            )
+            may_approve = not any(self._is_author(tx, each.person, alarm) for alarm in alarms)
             self.place(
                 tx,
                 person=each.person,

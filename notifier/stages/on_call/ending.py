@@ -85,7 +85,7 @@ def _tell_over(
 
 def _knows(tx: Transaction, call: StoredCall, alarms: Sequence[StoredAlarm], people: People) -> bool:
     """Tell whether the person who was called has ended it themselves, by text or by key."""
-    if call.answer in (Verb.SEND, Verb.NO):
+    if call.answer in (Verb.SEND, Verb.YES, Verb.NO):
         return True
     return any(people.is_same(call.person, act.by) for act in _acts(tx, alarms))
 

@@ -1,7 +1,7 @@
 """Broadcasts as they are shown: one broadcast with its progress, and what a draft would do before it does it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import replace as revise
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,6 +14,7 @@ from notifier.domain.broadcast import (
     ONLY_TO_TOLD,
     BroadcastKind,
     BroadcastReason,
+    BroadcastState,
     Facts,
     not_before,
     time_to_finish,
@@ -26,10 +27,11 @@ from notifier.domain.night import Hours, Message, Reader, Verdict, as_told, deci
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
+from notifier.domain.second_person import alone_from, authors, first_asked
 from notifier.domain.segments import segments
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import place_doubts, rejections, sleepers, texts
+from notifier.storage.queries import alone, place_doubts, rejections, sleepers, texts
 from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.texts import Terms, Texts
 from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, parts, promises
@@ -87,6 +89,7 @@ class Outlook:
     terms: Terms
     caps: Caps
     basis: Basis = CONTRACT
+    people: Mapping[str, str] = field(default_factory=dict)  # on call, in order -> the name of their key
 
 
 def outlook(config: Config, playbook: Playbook, *, now: datetime, words: Words) -> Outlook:
@@ -106,6 +109,7 @@ def outlook(config: Config, playbook: Playbook, *, now: datetime, words: Words) 
         terms=texts.terms(config),
         basis=config.consent.covers(),
         caps=Caps(every=config.caps.every, sms_per_day=config.caps.sms_per_day),
+        people={person.name: person.key for person in config.on_call.people},
     )
 
 
@@ -203,7 +207,16 @@ def preview(
         texts_take_seconds=by_text.segments / seen_from.terms.per_second,
         wake_reason=found.wake_reason,
         doubts=place_doubts.standing(tx, scope.incident_id, scope.region_ids),
+        second_person=first_asked(seen_from.people, authors(found.created_by, found.sent_by), seen_from.people),
+        second_person_wait_seconds=seen_from.playbook.second_person_wait.total_seconds(),
+        alone_from_at=_alone_from(found, seen_from.playbook),
     )
+
+
+def _alone_from(found: StoredBroadcast, playbook: Playbook) -> datetime | None:
+    if found.state is not BroadcastState.AWAITING_APPROVAL or found.sent_at is None:
+        return None
+    return alone_from(found.sent_at, playbook.second_person_wait)
 
 
 def _texts(
@@ -305,7 +318,13 @@ def _view(tx: Transaction, row: Row) -> BroadcastView:
         progress=_progress(tx, row),
         rejected_by=by,
         rejected_because=why,
+        alone_reason=alone.reason(tx, row["incident_id"], row["id"]) if _may_be_alone(row) else "",
     )
+
+
+def _may_be_alone(row: Row) -> bool:
+    """Tell whether one person authorised a broadcast: only then it may be one that needed two."""
+    return row["not_before_at"] is not None and row["approved_by"] is None and not row["automatic"]
 
 
 def _progress(tx: Transaction, row: Row) -> Progress:

@@ -250,11 +250,14 @@ def authorise(
     changes: Changes | None,
     customers: int,
     not_before_at: datetime,
-    by: str,
+    by: str | None,
     now: datetime,
     reason: BroadcastReason = BroadcastReason.BY_PERSON,
 ) -> None:
-    """Let a broadcast send: planning may begin, nothing is claimed before it has started."""
+    """Let a broadcast send: planning may begin, nothing is claimed before it has started.
+
+    `by` is None when nobody approves it: who sent it goes on alone.
+    """
     _move(tx, found, BroadcastState.SENDING, reason)
     approved = found.state is BroadcastState.AWAITING_APPROVAL
     tx.run(

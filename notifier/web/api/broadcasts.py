@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from notifier.domain.actor import KeyRole
 from notifier.domain.broadcast import WAKE_REASON_LENGTH
+from notifier.domain.second_person import ALONE_REASON_LENGTH
 from notifier.storage.database import Transaction
 from notifier.storage.queries import unreached as queries
 from notifier.storage.views import UnreachedView
@@ -27,9 +28,10 @@ class Count(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sent(Count, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The number, and perhaps why everyone is woken."""
+    """The number, and perhaps why everyone is woken, and why it goes without the second person who did not answer."""
 
     wake_reason: Annotated[str, Meta(max_length=WAKE_REASON_LENGTH)] = ""
+    alone: Annotated[str, Meta(max_length=ALONE_REASON_LENGTH)] | None = None
 
 
 class Reason(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,9 +77,11 @@ def _details(broadcast_id: int, some: Sequence[queries.Place], tx: Transaction) 
 
 
 async def send(call: Call) -> web.StreamResponse:
-    """Send a draft to the customers that were counted."""
+    """Send a draft to the customers that were counted, or alone what waits for a second person."""
     body = await call.body(Sent)
-    sent = await call.parts.broadcasts.send(call.number(), body.count, call.actor, wake_reason=body.wake_reason)
+    sent = await call.parts.broadcasts.send(
+        call.number(), body.count, call.actor, wake_reason=body.wake_reason, alone_reason=body.alone
+    )
     return answer(sent)
 
 

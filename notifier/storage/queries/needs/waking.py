@@ -1,10 +1,11 @@
 """Which needs wake people on call, and what is said of each: one plain line, without personal data."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from notifier.domain import second_person
 from notifier.domain.evidence_words import seen
 from notifier.domain.incident import IncidentState
 from notifier.domain.on_call import CallReason, alarm_key, person_behind
@@ -50,7 +51,7 @@ def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[st
     due = [*promised.missed(tx, zone), *promised.in_danger(tx, now, zone, playbooks)]
     return [
         *(_waking(need) for need in due),
-        *(_waking(need) for need in updates.approvals(tx, "")),
+        *(_approval(tx, need, zone) for need in updates.approvals(tx, "")),
         *(
             Waking(
                 key=alarm_key(CallReason.SUSPECTED, incident.id), reason=CallReason.SUSPECTED, incident_id=incident.id
@@ -100,9 +101,26 @@ def label(tx: Transaction, incident_id: int | None) -> str:
     return "" if incident_id is None else _label(incidents.load(tx, incident_id))
 
 
-def author(tx: Transaction, broadcast_id: int | None) -> str:
-    """Return who sent what waits for a second person."""
-    return "" if broadcast_id is None else broadcasts.load(tx, broadcast_id).sent_by or ""
+def authors(tx: Transaction, broadcast_id: int | None) -> tuple[str, ...]:
+    """Return who sent and who drafted what waits for a second person, the sender first."""
+    if broadcast_id is None:
+        return ()
+    found = broadcasts.load(tx, broadcast_id)
+    return second_person.authors(found.created_by, found.sent_by)
+
+
+def _approval(tx: Transaction, need: Need, zone: ZoneInfo) -> Waking:
+    """Return what is asked of a second person: what the update says, and how it is answered at a keyboard."""
+    asked, which = _waking(need), need.broadcast_id
+    assert which is not None  # noqa: S101 - it waits
+    facts = broadcasts.load(tx, which).facts
+    says = (
+        f"cause {facts.cause}" if facts.cause else "",
+        f"back by {clock(facts.eta_at, zone)}" if facts.eta_at else "",
+        f"next update by {clock(facts.next_update_by, zone)}" if facts.next_update_by else "",
+    )
+    said = ", ".join(filter(None, says))
+    return replace(asked, text=f"{asked.text}{f' ({said})' if said else ''}: notifier broadcasts approve {which}")
 
 
 def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
