@@ -12,7 +12,6 @@ Formulas, parameters and what was tried: docs/detection.md.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
 from math import log, sqrt
 from typing import NamedTuple, Protocol
 
@@ -60,9 +59,8 @@ class Rhythm(Protocol):
         """Return the clock of the hours."""
         ...
 
-    @property
-    def hours_of_day(self) -> Sequence[float]:
-        """Return the mean day, hour by hour; 1 on average."""
+    def of_hour(self, hour: int) -> float:
+        """Return what an hour of the mean day weighs; 1 on average."""
         ...
 
     def integral(self, at_us: int) -> float:
@@ -208,7 +206,7 @@ class Cell:
         first = bisect_right(times, begins_us)
         observed = len(times) - first
         hour = self.shape.local.hour(at_us) % 24
-        expected = self.daily_mean / 24 * self.shape.hours_of_day[hour]
+        expected = self.daily_mean / 24 * self.shape.of_hour(hour)
         score = COMPANION_WEIGHT * (observed - expected) / sqrt(max(expected, COMPANION_VARIANCE_AT_LEAST))
         if score < at_least or score <= window.score:
             return window
@@ -234,7 +232,7 @@ class Cell:
     def last_hour(self, at_us: int) -> Window:
         """Return what the companion for slow rises says, the most surprising window or not."""
         first, end = bisect_right(self.times, at_us - LAST_HOUR_US), bisect_right(self.times, at_us)
-        expected = self.daily_mean / 24 * self.shape.hours_of_day[self.shape.local.hour(at_us) % 24]
+        expected = self.daily_mean / 24 * self.shape.of_hour(self.shape.local.hour(at_us) % 24)
         z = (end - first - expected) / sqrt(max(expected, COMPANION_VARIANCE_AT_LEAST))
         score = max(COMPANION_WEIGHT * z, 0.0)
         return Window(score, at_us - LAST_HOUR_US, end - first, expected, self._verified.count(1, first, end))

@@ -14,6 +14,8 @@ US_PER_SECOND = 1_000_000
 US_PER_HOUR = 3600 * US_PER_SECOND
 US_PER_DAY = 24 * US_PER_HOUR
 HOURS_PER_DAY = 24
+HOURS_PER_WEEK = 168
+EPOCH_HOUR_OF_WEEK = 3 * 24  # 1970-01-01 was a Thursday; Monday 00:00 is hour 0
 _ZONES_FROM, _ZONES_UNTIL = datetime(1999, 12, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,6 +59,13 @@ class LocalTime:
     def hour(self, at_us: int) -> int:
         """Return the local hour, counted from 1970-01-01 00:00; the hour that clocks repeat is one hour."""
         return self.local_us(at_us) // US_PER_HOUR
+
+    def of_week(self, at_us: int) -> tuple[int, int, int, float]:
+        """Return (which of `offsets`, week, hour of the week, part of that hour) as the wall clock shows an instant."""
+        segment = self.segment(at_us)
+        hour, rest = divmod(at_us + self.offsets[segment], US_PER_HOUR)
+        week, of_week = divmod(hour + EPOCH_HOUR_OF_WEEK, HOURS_PER_WEEK)
+        return segment, week, of_week, rest / US_PER_HOUR
 
     def instant(self, local_us: int) -> int:
         """Return the first instant at which the wall clock shows a local time, or skips it."""

@@ -7,10 +7,8 @@ changed, and over which nothing is expected while the feed was broken. Formulas:
 from bisect import bisect_right
 from collections.abc import Container, Mapping, Sequence
 
-from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR, LocalTime
+from notifier.domain.local_time import EPOCH_HOUR_OF_WEEK, HOURS_PER_DAY, HOURS_PER_WEEK, US_PER_HOUR, LocalTime
 
-HOURS_PER_WEEK = 168
-EPOCH_HOUR_OF_WEEK = 3 * 24  # 1970-01-01 was a Thursday; Monday 00:00 is hour 0
 PSEUDO_HOURS = 2.0  # of the mean, in every hour of the week
 WEEKS_FOR_WEEKDAYS = 4  # before, only the hour of the day is told apart
 WINSORISED_RANK = 166  # of the 168 sorted hours of a week: the 99.5th percentile
@@ -55,6 +53,16 @@ class Shape:
         segment = self.local.segment(at_us)
         whole = self._integral_of_wall_clock(at_us + self.local.offsets[segment]) + self._corrections[segment]
         return whole if at_us <= self._silent_from else whole - self._not_heard(at_us, whole)
+
+    def integral_at(self, at_us: int, clock: tuple[int, int, int, float]) -> float:
+        """Return `integral` at an instant of which `LocalTime.of_week` is known, to the last digit the same."""
+        segment, week, of_week, passed = clock
+        whole = week * self._week + self._until[of_week] + self.weights[of_week] * passed + self._corrections[segment]
+        return whole if at_us <= self._silent_from else whole - self._not_heard(at_us, whole)
+
+    def of_hour(self, hour: int) -> float:
+        """Return what an hour of the mean day weighs; 1 on average."""
+        return self.hours_of_day[hour]
 
     def until_hour(self, hour: int) -> float:
         """Return the integral up to the beginning of a local hour; every night asks for the same ones again."""

@@ -7,6 +7,7 @@ the store, a backtest from a file; both decide the same because there is nothing
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -98,9 +99,10 @@ class Surveillance:
         self._hear(counts, watched)
         self._give_levels(counts, watched)
         findings = self.detector.feed(watched)
-        if self._any is not None and watched.verified:
-            self._any.take_in(watched)
-            findings += self._of_any_service(counts, self._any, watched)
+        if self._any is not None:
+            several = self._any.take_in(watched)
+            if several:
+                findings += self._of_any_service(counts, self._any, several, watched.position)
         return findings
 
     def without_level(self, counts: Counts, complaints: Iterable[CountedComplaint]) -> list[CellKey]:
@@ -283,6 +285,8 @@ class Surveillance:
         if was_listened and self._is_empty(counts, service, silence):
             self.changes.silences.append((service, silence))
         self.detector.set_shape(service, shape.without(silences))
+        if self._any is not None:
+            self._any.expect_anew()
 
     def _is_empty(self, counts: Counts, service: str, silence: Silence) -> bool:
         """Tell whether no complaint of a silence is known by now: one that came as history was heard, too."""
@@ -298,17 +302,13 @@ class Surveillance:
                 self.changes.levels[key] = level
             self.detector.set_level(key, day, level)
 
-    def _of_any_service(self, counts: Counts, any_service: AnyService, complaint: CountedComplaint) -> list[Finding]:
-        """Return the cells of any service that have something to tell with a complaint, narrow before wide."""
-        found = []
-        for region_id in complaint.regions:
-            if region_id in complaint.named_before or not any_service.may_tell(region_id):
-                continue
-            parts = self.parts(counts, region_id)
-            finding = any_service.look(region_id, parts, self.baseline.day, complaint.position)
-            if finding is not None:
-                found.append(finding)
-        return found
+    def _of_any_service(
+        self, counts: Counts, any_service: AnyService, regions: Iterable[int], position: int
+    ) -> list[Finding]:
+        """Return the cells of any service that have something to tell, of regions given narrow before wide."""
+        parts, day = partial(self.parts, counts), self.baseline.day
+        found = (any_service.look(region_id, parts, day, position) for region_id in regions)
+        return [finding for finding in found if finding is not None]
 
     def parts(self, counts: Counts, region_id: int) -> list[Part]:
         """Return what is expected in a region on this day, service by service; what was never heard is not expected."""
