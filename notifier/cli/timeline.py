@@ -5,6 +5,7 @@ what is with it.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -15,7 +16,9 @@ from notifier.cli.incident_card import happened
 from notifier.cli.options import connect, incident_argument, json_option
 from notifier.cli.printing import DIM, number, plural, words
 from notifier.cli.times import Moment, instant
+from notifier.domain.evidence_words import seen
 from notifier.domain.on_call import person_behind
+from notifier.domain.text import expectation
 from notifier.storage.views import IncidentView, TimelineEntry
 
 _PROMISES = {"eta": "ETA", "next_update": "next update"}
@@ -76,10 +79,10 @@ def _update(detail: Detail) -> str:
 
 
 def _evidence(_: str, detail: Detail, __: Moment) -> str:
-    return (
-        f"{detail['region']} complains: {plural(detail['observed'], 'complaint')},"
-        f" {number(detail['expected'])} expected ({detail['grade']})"
-    )
+    where = printing.region(detail["region"])
+    if "seconds" in detail:
+        return f"{where}: {seen(detail['observed'], timedelta(seconds=detail['seconds']), detail['expected'], detail['grade'])}"
+    return f"{where}: {plural(detail['observed'], 'customer')}, {expectation(detail['expected'])} expected: {detail['grade']}"
 
 
 def _promise(said: str) -> Callable[[str, Detail, Moment], str]:
@@ -91,12 +94,26 @@ def _promise(said: str) -> Callable[[str, Detail, Moment], str]:
     return say
 
 
+def _alarm(_: str, detail: Detail, moment: Moment) -> str:
+    since = instant(detail["since"])
+    began = f" since {moment.clock(since)}" if since else ""
+    beside = f", beside {plural(detail['people'], 'person', 'people')}" if detail["people"] else ""
+    return f"alarm {detail['alarm']}{began} is evidence of it{beside}"
+
+
+def _alarm_over(_: str, detail: Detail, moment: Moment) -> str:
+    if detail["state"] != "resolved":
+        return f"alarm {detail['alarm_over']} is not reported any more"
+    since = instant(detail["since"])
+    return f"alarm {detail['alarm_over']} is over" + (f" since {moment.clock(since)}" if since else "")
+
+
 _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
     "opened": lambda who, d, _: f"{who} opened it: {d['place'] or 'no place yet'} ({d['state']})",
     "evidence": _evidence,
     "place": lambda _, d, __: f"the place is {d['place']}" + (f", because {d['because']}" if d.get("because") else ""),
     "now_also": lambda _, d, __: (
-        f"{d['now_also']} complains now, too: {plural(d['distinct'], 'customer')}, {number(d['expected'])} expected"
+        f"{d['now_also']} complains now, too: {plural(d['distinct'], 'customer')}, {expectation(d['expected'])} expected"
     ),
     "drafted": lambda who, d, _: f"{who} drafted {_update(d)}",
     "confirm_sent": lambda who, d, _: f"{who} confirmed it and sent {_update(d)}",
@@ -140,15 +157,8 @@ _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
     "merged_in": lambda who, d, _: f"{who} took in #{d['incident']}",
     "left_to_a_person": lambda _, d, __: f"left to a person: {d['because']}",
     "confirmed_by_itself": lambda who, *_: f"{who} confirmed it by itself",
-    "alarm": lambda _, d, m: (
-        f"alarm {d['alarm']} since {m.clock(instant(d['since']))} is evidence of it"
-        + (f", beside {plural(d['people'], 'person', 'people')}" if d["people"] else "")
-    ),
-    "alarm_over": lambda _, d, m: (
-        f"alarm {d['alarm_over']} is over since {m.clock(instant(d['since']))}"
-        if d["state"] == "resolved"
-        else f"alarm {d['alarm_over']} is not reported any more"
-    ),
+    "alarm": _alarm,
+    "alarm_over": _alarm_over,
     "looks_over": lambda _, d, __: f"it looks over ({d['chance']:.0%})",
     "looks_over_withdrawn": lambda *_: "it does not look over any more",
     "tells_for_another": lambda _, d, __: f"who heard of #{d['incident']} hears from this one that it is back",

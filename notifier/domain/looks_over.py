@@ -31,7 +31,7 @@ MOMENTS = 120  # at which it may have ended, between its beginning and now
 ON_WEIGHT = log(4)  # someone may be back, and others not
 ON_AT_MOST = 4  # who count: people who live next to each other are back together
 OUT_WEIGHT = log(20)
-ALARM_WEIGHT = log(20)  # a machine sees its own link, not every home behind it
+ALARM_WEIGHT = log(100)  # a machine knows its own link, if not every home behind it
 ALARM_NOTICES = timedelta(minutes=15)  # the end, so much later at most
 SUGGESTED_FROM = 0.9  # the chance that it is over
 WITHDRAWN_BELOW = 0.6  # lower, so that a single complaint does not make a suggestion flicker

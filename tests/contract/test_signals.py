@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from notifier.domain.errors import InvalidInput
+from notifier.stages.detection import Explaining
+from notifier.stages.looks_over import LooksOver
 from notifier.stages.signals import Signals
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import signals as shown
 from notifier.storage.repositories import incidents
+from notifier.storage.repositories import signals as stored
 from notifier.storage.views import SignalView
 from tests.complaint_desk import NOON, Desk
-from tests.signals import alert, body, stage
+from tests.signals import alert, around, body, stage
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "contracts" / "webhooks"
@@ -326,6 +329,13 @@ async def test_an_alarm_in_an_open_incident_belongs_to_it_and_calls_nobody(desk:
     assert timeline(desk)[-1][0] == "alarm_over"
 
 
+async def test_what_complaints_suspect_by_themselves_names_the_alarm_at_once(desk: Desk, signals: Signals) -> None:
+    await signals.take(body(alert()))
+    await complain(desk, 1, 2, 3)
+    assert [event for event, _ in timeline(desk) if event == "alarm"] == ["alarm"]
+    assert [each.name for each in desk.database.read_now(lambda tx: shown.of_incident(tx, 1))] == ["OLT-7"]
+
+
 async def test_an_incident_opened_by_hand_takes_the_alarm_that_is_there(desk: Desk, signals: Signals) -> None:
     await signals.take(body(alert()))
     region = desk.rows("SELECT id FROM regions WHERE code = 'San Francisco'")[0]["id"]
@@ -388,3 +398,60 @@ async def test_one_that_stays_calls_when_the_hour_is_over(desk: Desk, signals: S
     assert calls() == 0
     desk.clock.at = NOON + HOUR
     assert calls() == 1
+
+
+# --- explained --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_incident_and_a_cell_explain_the_alarm(database: Database) -> None:
+    desk = Desk(database, customers=20)
+    desk.place(households=8)
+    await stage(desk).take(body(alert()))
+    explaining = Explaining(database, desk.config, desk.clock, dict.fromkeys(("power",), desk.playbook))
+    cell = await explaining.cell("postal_code:94110", "power", named=False)
+    assert "Alarm OLT-7 is open here for" in " ".join(cell.words)
+    await complain(desk, 1, 2, 3)
+    incident = await explaining.incident(1, named=False)
+    assert any(
+        each.startswith("Alarm OLT-7 is evidence of it, too: it went off 3 min before") for each in incident.words
+    )
+    assert "3 verified customers beyond those normal there" in incident.words[-1]
+
+
+# --- over -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_resolved_alarm_suggests_that_it_is_over_sooner(desk: Desk, signals: Signals) -> None:
+    looks = LooksOver(around(desk))
+    await signals.take(body(alert()))
+    await complain(desk, *range(1, 9))
+    desk.clock.at = NOON + 45 * MINUTE
+    await looks.look()
+    assert not [event for event, _ in timeline(desk) if event == "looks_over"]
+    await signals.take(body(alert(until=NOON + 30 * MINUTE)))
+    await looks.look()
+    (detail,) = [detail for event, detail in timeline(desk) if event == "looks_over"]
+    assert detail["alarms_over"] == ["OLT-7"]
+
+
+async def test_an_open_alarm_speaks_against_it(desk: Desk, signals: Signals) -> None:
+    looks = LooksOver(around(desk))
+    await complain(desk, *range(1, 9))
+    await signals.take(body(alert()))
+    desk.clock.at = NOON + 100 * MINUTE
+    await looks.look()
+    assert not [event for event, _ in timeline(desk) if event == "looks_over"]
+
+
+# --- retention --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_long_over_is_removed_but_not_under_an_open_incident(desk: Desk, signals: Signals) -> None:
+    await complain(desk, 1, 2, 3)
+    until = desk.clock.at
+    await signals.take(body(alert(until=None), alert("94112", fingerprint="2", name="OLT-8")))
+    await signals.take(body(alert(until=until), alert("94112", fingerprint="2", name="OLT-8", until=until)))
+    await signals.take(body(alert(fingerprint="3", name="OLT-9", since=until)))
+    before = NOON + 400 * 24 * HOUR
+    assert desk.database.write_now(lambda tx: stored.remove(tx, before=before, at_most=100)) == 1
+    assert [each.name for each in kept(desk)] == ["OLT-9", "OLT-7"]

@@ -19,6 +19,7 @@ from notifier.domain.receipt import ReceiptStatus
 from notifier.domain.segments import segments
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, SetEta
 from notifier.stages.on_call.carriers import own_providers
+from notifier.stages.signals import Signals
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import call_routes, control, incidents
 from notifier.storage.repositories.evidence import UNJUDGED
@@ -534,3 +535,22 @@ async def test_a_test_calls_everybody_at_once_and_is_over_with_the_answer(desk: 
     assert desk.outcomes() == [("Ann", "answered"), ("Bea", "unanswered"), ("Cem", "unanswered")]
     assert len(desk.texts()) == 3
     assert desk.metric("calls_open") == 0
+
+
+# --- alarms of machines ----------------------------------------------------------------------------------------------
+
+
+async def test_an_alarm_alone_calls_once_and_is_quiet_when_it_is_over(desk: Desk) -> None:
+    signals = Signals(desk.room.around)
+    own = {"id": "olt-7", "name": "OLT-7", "service": "power", "region": "94110"}
+    await signals.take(own)
+    await desk.watch()
+    (text,) = desk.texts(ANN_NUMBER)
+    assert "alarm OLT-7 since" in text
+    assert "no incident is open there" in text
+    assert "WAIT" in text
+    await signals.take(own)  # reported again
+    await signals.take({**own, "status": "resolved"})
+    await desk.watch(60)
+    assert len([each for each in desk.called() if each == "Ann"]) == 1
+    assert desk.texts(BEA_NUMBER) == []

@@ -5,7 +5,7 @@ anything more. What they bring is attached and stored as all evidence is, in the
 and with it the alarm becomes evidence of that incident. An alarm that comes after the complaints is looked at as well.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,6 +57,13 @@ class Alarms:
         """Yield what the alarms and the complaints decided so far say together."""
         for key, here in self._by_cell.items():
             yield from self._look_at(tx, surveillance, key, here, position, ())
+
+    def of(self, findings: Iterable[Finding]) -> Iterator[Alarmed]:
+        """Yield the alarms that are open where complaints are evidence by themselves."""
+        if self._by_cell:
+            for finding in findings:
+                for signal in self._by_cell.get(finding.cell, ()):
+                    yield Alarmed(signal_id=signal.id, finding=finding)
 
     def beside(
         self, tx: Transaction, surveillance: Surveillance, complaint: CountedComplaint

@@ -21,6 +21,7 @@ from notifier.domain.local_time import US_PER_HOUR
 from notifier.domain.playbook import Mode, Playbook
 from notifier.domain.region import RegionKinds, label
 from notifier.domain.text import lasting
+from notifier.stages.detection import alarm_words
 from notifier.stages.detection.moments import Moment, Moments
 from notifier.storage.database import Database, Row, Transaction
 from notifier.storage.explained import (
@@ -85,6 +86,9 @@ class Explaining:
         moment = moments.at(CellKey(region.id, service), region.label, at_us, row.position)
         view = self._view(tx, moment, until_us=at_us, named=named)
         words = [*view.words, *self._never(region, service)]
+        if at is None:
+            reports = self._config.signals.reports
+            words += alarm_words.of_cell(tx, region.id, service, to_instant(now_us), reports=reports)
         behind = detector.newest_position(tx) - row.position
         if behind > 0 and at_us == now_us:
             words.append(f"The detector has not looked at the newest {behind} complaints yet.")
@@ -132,6 +136,8 @@ class Explaining:
             ]
             if moment.found.best is None:
                 words.append("The complaints of then are not stored any more: these are the figures of that time.")
+        opened_at = to_instant(row["opened_at"])
+        words += alarm_words.of_incident(tx, incident_id, opened_at=opened_at, reports=self._config.signals.reports)
         return Explanation(
             words=words,
             incident=_incident(row, since),

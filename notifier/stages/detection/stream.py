@@ -146,6 +146,7 @@ class Detection:
             findings = self._surveillance.observe(counts, streamed.counted)
             for alike in apart(findings):
                 batch.groups.append(Group(alike, streamed.correlation_id, streamed.counted.regions))
+            batch.alarmed += self._alarms.of(findings)
             self._add(batch, self._alarms.beside(tx, self._surveillance, streamed.counted))
             begun = self._surveillance.baseline.day
         batch.changes = self._surveillance.take_changes()
