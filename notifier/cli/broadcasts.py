@@ -176,9 +176,10 @@ def _require_may(client: Client, view: BroadcastView, action: str) -> None:
     if asker.role not in _MAY_SEND:
         expected = " or ".join(_MAY_SEND)
         raise click.ClickException(f"key '{asker.name}' has the role {asker.role}; to {action} needs {expected}")
-    if action == "approve" and asker.name == view.sent_by:
+    done = {view.created_by.casefold(): "drafted", (view.sent_by or "").casefold(): "sent"}.get(asker.name.casefold())
+    if action == "approve" and done:
         raise click.ClickException(
-            f"broadcast {view.id} was sent by '{asker.name}', your own key; another one has to approve it"
+            f"broadcast {view.id} was {done} by '{asker.name}', your own key; another one has to approve it"
         )
 
 

@@ -10,9 +10,11 @@ from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.errors import Forbidden, InvalidInput, Refused
 from notifier.domain.playbook import Playbook
 from notifier.domain.segments import segments
+from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.incidents import ConfirmIncident
 from notifier.storage.database import Database
 from notifier.storage.repositories import keys
-from tests.control_room import ANN, BOB, MINUTE
+from tests.control_room import ANN, BOB, MINUTE, FakeMessages
 from tests.on_call_desk import ANN_NUMBER, BEA_NUMBER, CEM_NUMBER, Desk
 
 PLAN = Playbook(name="standard", services=("power",), audience_limit=3, second_person_wait=timedelta(minutes=10))
@@ -115,11 +117,11 @@ async def test_the_second_person_does_not_send_alone_what_they_may_approve(desk:
 async def test_a_yes_and_alone_at_one_moment_send_it_once(desk: Desk) -> None:
     which = await asked(desk)
     desk.clock.go_on(11 * MINUTE)
-    broadcasts = desk.room.broadcasts
+    here, there = desk.room.broadcasts, Broadcasts(desk.room.around, FakeMessages())  # two processes on one store
     done = await asyncio.gather(
-        broadcasts.send(which, 5, ANN, alone_reason=WHY),
-        broadcasts.approve(which, 5, BOB),
-        broadcasts.send(which, 5, ANN, alone_reason=WHY),
+        here.send(which, 5, ANN, alone_reason=WHY),
+        there.approve(which, 5, BOB),
+        there.send(which, 5, ANN, alone_reason=WHY),
         return_exceptions=True,
     )
     assert sum(isinstance(each, Refused) for each in done) == 2
@@ -165,6 +167,18 @@ async def test_where_nobody_is_known_as_a_manager_everybody_else_is_told(desk: D
     assert desk.texts(ANN_NUMBER) == []
 
 
+async def test_whoever_was_called_for_a_yes_hears_that_it_went_alone(desk: Desk) -> None:
+    which = await asked(desk)
+    await desk.watch(11)
+    await desk.room.broadcasts.send(which, 5, ANN, alone_reason=WHY)
+    await desk.watch(30)
+    over = [text for text in desk.texts(BEA_NUMBER) if "over (sent alone by ann at" in text]
+    assert len(over) == 1
+    assert desk.called().count("Bea") == 2  # for a yes, and once as the one who answers for it
+    said = await desk.on_call.answer(desk.code(BEA_NUMBER), "yes", BEA_NUMBER)
+    assert said == "This is over. Nothing was done."
+
+
 # --- who is a second person -----------------------------------------------------------------------------------------
 
 
@@ -187,16 +201,10 @@ async def test_who_drafted_it_does_not_approve_it_either(desk: Desk) -> None:
 
 async def test_an_update_that_was_drafted_anew_is_not_what_was_approved(desk: Desk) -> None:
     first = await asked(desk)
-    second = (await desk.room.send(await desk.room.incidents.confirm(1, _confirm(), ANN))).id
+    second = (await desk.room.send(await desk.room.incidents.confirm(1, ConfirmIncident(cause="storm"), ANN))).id
     with pytest.raises(Refused, match="superseded"):
         await desk.room.broadcasts.approve(first, 5, BOB)
     assert (await desk.room.broadcasts.approve(second, 5, BOB)).facts["cause"] == "storm"
-
-
-def _confirm() -> object:
-    from notifier.stages.incidents import ConfirmIncident
-
-    return ConfirmIncident(cause="storm")
 
 
 # --- by text --------------------------------------------------------------------------------------------------------
