@@ -16,6 +16,7 @@ from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plura
 from notifier.cli.signals import said as said_of_alarm
 from notifier.cli.times import Moment, instant
 from notifier.domain.evidence_words import seen
+from notifier.domain.text import expectation
 from notifier.storage.views import (
     BroadcastView,
     EvidenceView,
@@ -295,7 +296,7 @@ def _now_also(timeline: Sequence[TimelineEntry]) -> str:
 def _grown(entry: TimelineEntry) -> str:
     """Return which region has begun to complain, and what shows it: `94110: 6 distinct, 0.4 expected`."""
     detail = entry.detail
-    said = f"{detail['now_also']}: {detail['distinct']} distinct, {detail['expected']} expected"
+    said = f"{detail['now_also']}: {detail['distinct']} distinct, {expectation(detail['expected'])} expected"
     return said + (f" (incident {detail['incident']})" if "incident" in detail else "")
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from notifier.cli import printing
-from notifier.cli.printing import WARN, number, plural
+from notifier.cli.printing import WARN, plural
+from notifier.domain.text import expectation
 from notifier.storage.views import DoubtView
 
 SHOWN = 6
@@ -24,7 +25,7 @@ def said(doubt: DoubtView) -> str:
         if doubt.named:
             return f"{where}: told although nobody of {_sites(doubt)} called; too few to say. Leave out with --regions"
         return f"{where}: not told; nobody of {_sites(doubt)} called, too few to say. Take in with --regions"
-    seen = f"{plural(doubt.callers, 'caller')} of {_sites(doubt)}, {number(float(f'{doubt.expected:.2g}'))} expected"
+    seen = f"{plural(doubt.callers, 'caller')} of {_sites(doubt)}, {expectation(doubt.expected)} expected"
     if doubt.named:
         return f"{where}: told with weak support: {seen}. Leave out with --regions"
     return f"{where}: not told; {seen}: it may be out. Take in with --regions"

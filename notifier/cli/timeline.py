@@ -79,10 +79,12 @@ def _update(detail: Detail) -> str:
 
 
 def _evidence(_: str, detail: Detail, __: Moment) -> str:
-    where = printing.region(detail["region"])
+    where, observed, expected, grade = (detail[key] for key in ("region", "observed", "expected", "grade"))
     if "seconds" in detail:
-        return f"{where}: {seen(detail['observed'], timedelta(seconds=detail['seconds']), detail['expected'], detail['grade'])}"
-    return f"{where}: {plural(detail['observed'], 'customer')}, {expectation(detail['expected'])} expected: {detail['grade']}"
+        said = seen(observed, timedelta(seconds=detail["seconds"]), expected, grade)
+    else:
+        said = f"{plural(observed, 'customer')}, {expectation(expected)} expected: {grade}"
+    return f"{printing.region(where)}: {said}"
 
 
 def _promise(said: str) -> Callable[[str, Detail, Moment], str]:
@@ -113,7 +115,8 @@ _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
     "evidence": _evidence,
     "place": lambda _, d, __: f"the place is {d['place']}" + (f", because {d['because']}" if d.get("because") else ""),
     "now_also": lambda _, d, __: (
-        f"{d['now_also']} complains now, too: {plural(d['distinct'], 'customer')}, {expectation(d['expected'])} expected"
+        f"{d['now_also']} complains now, too: {plural(d['distinct'], 'customer')},"
+        f" {expectation(d['expected'])} expected"
     ),
     "drafted": lambda who, d, _: f"{who} drafted {_update(d)}",
     "confirm_sent": lambda who, d, _: f"{who} confirmed it and sent {_update(d)}",

@@ -39,8 +39,22 @@ def said(one: TimelineEntry) -> str:
         (entry("wakes_everyone", broadcast=17, reason="gas"), "anna wakes everyone with update 17: gas"),
         (
             entry("evidence", "daemon", region="postal_code 94110", observed=20, expected=1.3, grade="certain"),
-            "postal_code 94110 complains: 20 complaints, 1.3 expected (certain)",
+            "postal code 94110: 20 customers, 1.3 expected: certain",
         ),
+        (
+            entry(
+                "evidence",
+                "daemon",
+                region="postal_code 94110",
+                observed=4,
+                expected=0.00053,
+                grade="certain",
+                seconds=900,
+            ),
+            "postal code 94110: 4 people in 15 min, under 0.1 expected: certain",
+        ),
+        (entry("unjudged", "daemon", because="nobody looked"), "it was never judged: nobody looked"),
+        (entry("followed", "daemon", incident=2), "hours after its last evidence #2 began in its place"),
         (
             entry("promise_due_soon", "daemon", kind="next_update", due_at=NOON.isoformat()),
             f"the promise of next update by {Moment(NOON).clock(NOON)} falls due soon",

@@ -13,6 +13,7 @@ from math import inf
 from notifier.domain.causes import causes
 from notifier.domain.cell import SPAN_US
 from notifier.domain.surveillance import Surveillance
+from notifier.domain.text import expectation
 from notifier.domain.where import Excess, Explained, Explanation, weigh
 from notifier.stages.detection.doubting import doubts_about
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
@@ -255,7 +256,7 @@ class Placing:
             )
         said = (
             f"{self._around.label(self._tx, explained.region_id)}: {explained.callers:,} distinct, "
-            f"{explained.expected:.2g} expected, {explained.sites:,} sites"
+            f"{expectation(explained.expected)} expected, {explained.sites:,} sites"
         )
         if explained.within is not None:
             return f"{said}, the rest of {self._around.label(self._tx, explained.within)} does not complain"
