@@ -133,7 +133,9 @@ class Signals:
     def place(self, tx: Transaction, report: Report) -> Place:
         """Return where an alarm is; one that names no known place is nowhere, never everywhere."""
         service = report.service or self._settings.service or (self._services[0] if len(self._services) == 1 else "")
-        regions, sites, why_not = [], (), ""
+        regions: list[int] = []
+        sites: tuple[int, ...] = ()
+        why_not = ""
         for kind, code in report.regions:
             try:
                 named = f"{kind}:{code}" if kind else code

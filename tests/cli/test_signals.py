@@ -51,7 +51,7 @@ def test_alarms_are_cards_of_72_columns(notifier: Run, daemon: FakeDaemon) -> No
     assert daemon.last("GET", "/v1/signals").query == {"all": "1"}
     assert max(map(len, text.splitlines())) <= 72
     assert "\x1b" not in text
-    for said in ("7 OLT-7", "open", "node OLT-7", "#42", "12 times, last 03:39", "No light on the uplink", "3 sites"):
+    for said in ("7 OLT-7", "OPEN", "node OLT-7", "#42", "12 times, last 03:39", "No light on the uplink", "3 sites"):
         assert said in text
     assert "no evidence: it names no region and no site" in text
     assert "cut off 3 alerts behind it" in text
@@ -75,8 +75,8 @@ def test_the_card_of_an_incident_names_the_alarm_and_the_people(notifier: Run, d
 
 def test_the_timeline_says_it_in_words() -> None:
     moment = Moment(NOON, Zone(ZoneInfo("America/Los_Angeles")))
-    began = {"alarm": "OLT-7", "since": (NOON - 50 * MINUTE).isoformat(), "people": 3}
-    over = {"alarm_over": "OLT-7", "since": NOON.isoformat(), "state": "resolved"}
+    began: dict[str, object] = {"alarm": "OLT-7", "since": (NOON - 50 * MINUTE).isoformat(), "people": 3}
+    over: dict[str, object] = {"alarm_over": "OLT-7", "since": NOON.isoformat(), "state": "resolved"}
     entries = [
         TimelineEntry(at=NOON, event=event, actor="daemon", detail=detail)
         for event, detail in (("alarm", began), ("alarm_over", over), ("alarm_over", {**over, "state": "lapsed"}))

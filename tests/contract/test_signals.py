@@ -1,5 +1,6 @@
 """What alarms promise on every database: kept once, placed or shown as unplaced, never a complaint."""
 
+import asyncio
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from notifier.domain.errors import InvalidInput
+from notifier.domain.incident import IncidentState
 from notifier.stages.detection import Explaining
 from notifier.stages.looks_over import LooksOver
 from notifier.stages.signals import Signals
@@ -82,6 +84,13 @@ async def test_the_same_group_again_and_from_a_twin_is_one_alarm(desk: Desk, sig
     (signal,) = kept(desk)
     assert (signal.times, signal.state) == (6, "open")
     assert len(await signals.every()) == 1
+
+
+async def test_twins_at_the_same_moment_are_one_alarm(desk: Desk, signals: Signals) -> None:
+    desk.clock.at = NOON + MINUTE
+    alerts = [alert(fingerprint=str(number)) for number in range(20)]
+    await asyncio.gather(*(each.take(body(*alerts)) for each in (signals, stage(desk), stage(desk))))
+    assert [each.times for each in kept(desk)] == [3] * 20
 
 
 async def test_it_is_over_once_however_often_that_is_said(desk: Desk, signals: Signals) -> None:
@@ -346,7 +355,7 @@ async def test_an_incident_opened_by_hand_takes_the_alarm_that_is_there(desk: De
             service="power",
             impact="down",
             playbook="standard",
-            state=incidents.IncidentState.CONFIRMED,
+            state=IncidentState.CONFIRMED,
             region_ids=[region],
             started_at=NOON,
             now=NOON,
