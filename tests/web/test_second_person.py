@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.served import Served
 WHY = "nobody answers"
 
 
-async def waiting(folder: Path, template: Path, wait: str) -> AsyncIterator[Served]:
+async def waiting(folder: Path, template: Path, wait: timedelta) -> AsyncIterator[Served]:
     shutil.copyfile(template, folder / "notifier.db")
     async with Served(folder, playbook={"audience_limit": 2, "second_person_wait": wait}) as served:
         await served.import_customers()
@@ -23,14 +24,14 @@ async def waiting(folder: Path, template: Path, wait: str) -> AsyncIterator[Serv
 
 @pytest.fixture
 async def town(template: Path, tmp_path: Path) -> AsyncIterator[Served]:
-    async for served in waiting(tmp_path, template, "10 min"):
+    async for served in waiting(tmp_path, template, timedelta(minutes=10)):
         yield served
 
 
 @pytest.fixture
 async def hasty(template: Path, tmp_path: Path) -> AsyncIterator[Served]:
     """A town that waits for nobody."""
-    async for served in waiting(tmp_path, template, "0 s"):
+    async for served in waiting(tmp_path, template, timedelta()):
         yield served
 
 
