@@ -53,16 +53,21 @@ class Plain(AnyService):
         return self._find(region_id, cell, newest_us, wanted, position)
 
 
-def stream(seed: int) -> Iterator[CountedComplaint]:
-    """Yield five weeks: a background, bursts of one service and of several, calls that come late, strangers, silences."""
+def stream(seed: int, every: int = 40) -> Iterator[CountedComplaint]:
+    """Yield five weeks: a background, bursts of one service and of several, late calls, strangers, silences."""
     random, reporters = Random(seed), Reporters()  # noqa: S311  # the same stream every time
-    calls, at_us = [], FEBRUARY
+    at_us = FEBRUARY
+    calls = [  # one service is named later than others on the first day
+        (at_us + n * MINUTE, "water" if n > 6 else random.choice(("internet", "power")), place)
+        for place in range(3)
+        for n in range(10)
+    ]
     while at_us < FEBRUARY + 38 * US_PER_DAY:
-        at_us += int(random.expovariate(1 / 100) * MINUTE)
-        if random.random() < 0.002:
-            at_us += 20 * US_PER_HOUR  # nothing is heard: a feed is broken
+        at_us += int(random.expovariate(1 / every) * MINUTE)
+        if random.random() < every / 10_000:
+            at_us += 9 * US_PER_HOUR  # nothing is heard: a feed is broken
         calls.append((at_us, random.choice(tuple(SERVICES)), random.randrange(3)))
-        if random.random() < 0.08:
+        if random.random() < 0.05:
             place, only = random.randrange(3), random.choice((*SERVICES, "", "", "", ""))
             for _ in range(random.randrange(2, 9)):
                 then_us = at_us + random.randrange(50 * MINUTE)
@@ -72,7 +77,7 @@ def stream(seed: int) -> Iterator[CountedComplaint]:
         where, verified = PLACES[place], random.random() < 0.9
         regions, named_before = [region.id for region in where], ()
         if verified:
-            counting = reporters.count(random.randrange(90), service, then_us, whereabouts(where), several=True)
+            counting = reporters.count(random.randrange(900), service, then_us, whereabouts(where), several=True)
             regions, named_before = list(counting.regions), tuple(counting.named_before)
         if regions:
             yield CountedComplaint(
@@ -106,6 +111,13 @@ def test_it_decides_as_if_every_cell_were_made_anew(seed: int, thresholds: Thres
     findings = found(complaints, thresholds, plain=False)
     assert findings == found(complaints, thresholds, plain=True)
     assert len([finding for finding in findings if finding.cell.service == ANY]) >= 5
+
+
+def test_it_hears_that_a_feed_was_broken() -> None:
+    """A shape changes in the middle of a day, and with it what is expected in cells that were made before."""
+    thresholds = Thresholds(likely=1.5, certain=6.0)
+    complaints = list(stream(5, every=10))
+    assert found(complaints, thresholds, plain=False) == found(complaints, thresholds, plain=True)
 
 
 def test_where_one_service_is_named_nothing_is_kept_but_its_name() -> None:
