@@ -1,9 +1,8 @@
 """Causality, complaint by complaint: nothing that is opened depends on what stands after it in the file.
 
-The benchmark cuts a file at the first complaint of the second in which an incident was found. One that was found by a
-later complaint of the same second then vanishes, although nothing after it was used: `detected_at` is to the second, as
-the file is. Here the file is cut right after the line that opened the incident; such ties first, because they are the
-hard ones. For `bench.detection`.
+The benchmark cuts a file at the first complaint at or after the time at which an incident was found. Here it is cut
+right after the line that opened the incident; those that were opened by a later line of their second first, because
+they are the hard ones. For `bench.detection`.
 """
 
 from collections.abc import Sequence

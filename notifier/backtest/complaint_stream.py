@@ -73,6 +73,16 @@ class ComplaintStream:
         """Return when a complaint was made, on the wall clock of its row."""
         return self.on_the_wall(self.at_us[index], index)
 
+    def known_by(self, index: int) -> datetime:
+        """Return when a complaint and all before it were there: the end of its second, if others of it stand before.
+
+        A file in whole seconds does not say when within a second a complaint came, only that it did not come before
+        those above it.
+        """
+        at_us = self.at_us[index]
+        in_a_row = at_us % _SECOND == 0 and index > 0 and self.at_us[index - 1] == at_us
+        return self.on_the_wall(at_us + _SECOND if in_a_row else at_us, index)
+
     def on_the_wall(self, at_us: int, index: int) -> datetime:
         """Return an instant on the wall clock of a row."""
         return from_us(at_us).astimezone(timezone(timedelta(seconds=self.offset_s[index])))

@@ -20,7 +20,7 @@ class Opening:
     number: int  # 1, 2, ... in the order of opening
     region: str  # as the file writes it; of the narrowest cell
     service: str  # of several that its customers name, the one that most do
-    detected_at: datetime  # time of the complaint that opened it
+    detected_at: datetime  # when the complaint that opened it was there (`ComplaintStream.known_by`)
     line: int  # of that complaint in the file
     window_from: datetime
     observed: int  # counted complaints in the window, each of another customer

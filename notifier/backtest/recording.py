@@ -163,7 +163,7 @@ def _opening(
         number=number,
         region=stream.regions[finding.cell.region_id].code,
         service=finding.cell.service,
-        detected_at=stream.moment(index),
+        detected_at=stream.known_by(index),
         line=stream.line[index],
         window_from=stream.on_the_wall(window.from_us, index),
         observed=window.observed,

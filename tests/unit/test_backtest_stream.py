@@ -26,6 +26,14 @@ def test_a_row_has_its_instant_and_shows_its_wall_clock() -> None:
     assert stream.services == ["power"]
 
 
+def test_a_complaint_is_known_at_the_end_of_its_second_when_others_of_it_stand_before() -> None:
+    first, second = MONDAY + timedelta(seconds=1), MONDAY + timedelta(seconds=2)
+    parts = first + timedelta(microseconds=250)
+    stream = stream_of([past(at, "94110", str(n)) for n, at in enumerate([first, first, parts, parts, second])])
+    known = [stream.known_by(index) for index in range(len(stream))]
+    assert known == [first, second, parts, parts, second]
+
+
 @pytest.mark.parametrize("text", ["2024-03-01T18:30:00Z", "2024-03-01 18:30:00+00:00", "2024-03-01T18:30+0000"])
 def test_times_may_be_written_in_every_way_of_the_standard(text: str) -> None:
     stream = stream_of([(text, "94110", "power", "7")])
