@@ -129,6 +129,26 @@ async def test_a_yes_and_alone_at_one_moment_send_it_once(desk: Desk) -> None:
     assert len(events(desk, "sent_alone")) == (not isinstance(done[0], Refused)) + (not isinstance(done[2], Refused))
 
 
+async def test_who_sent_it_is_told_from_when_it_may_go_alone_and_how(desk: Desk) -> None:
+    await asked(desk)
+    (need,) = desk.room.needs("ann")
+    assert need.text.endswith("sent by you, waits for another key; you may send it alone from 14:10 UTC")
+    assert need.next == ["notifier broadcasts preview 1", "notifier broadcasts cancel 1"]
+    desk.clock.go_on(10 * MINUTE)
+    (need,) = desk.room.needs("ann")
+    assert need.text.endswith("; you may send it alone now")
+    assert need.next[-1] == "notifier broadcasts send 1 --alone REASON"
+    (need,) = desk.room.needs("bob")
+    assert need.next[1:] == ["notifier broadcasts approve 1", "notifier broadcasts reject 1"]
+
+
+async def test_who_only_drafted_it_is_not_offered_to_approve_it(desk: Desk) -> None:
+    draft = await desk.room.open()  # by Ann
+    await desk.room.broadcasts.send(draft.broadcast.id, 5, BOB)  # type: ignore[union-attr]
+    (need,) = desk.room.needs("ann")
+    assert need.next == ["notifier broadcasts preview 1", "notifier broadcasts reject 1"]
+
+
 # --- the managers ---------------------------------------------------------------------------------------------------
 
 

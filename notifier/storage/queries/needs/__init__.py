@@ -53,7 +53,7 @@ def needs(
     found = [
         *_paused_all(tx, zone),
         *due,
-        *updates.approvals(tx, reader),
+        *updates.approvals(tx, reader, now, zone, playbooks),
         *updates.rejected(tx, reader),
         *updates.nobody_told(tx),
         *updates.cut_short(tx),

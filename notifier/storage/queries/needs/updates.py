@@ -1,14 +1,17 @@
 """Updates that do not go on by themselves: unapproved, rejected, paused, cut short, held in doubt, or never sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.incident import IncidentState
+from notifier.domain.playbook import Playbook
+from notifier.domain.second_person import alone_from
 from notifier.storage.database import Transaction
-from notifier.storage.instants import to_micros
+from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import rejections
-from notifier.storage.queries.needs.subject import Subject, customers, messages, of_part, waiting, words
+from notifier.storage.queries.needs.subject import Subject, clock, customers, messages, of_part, waiting, words
 from notifier.storage.queries.rejections import Rejection
 from notifier.storage.repositories import broadcasts, incidents, late_joiners
 from notifier.storage.views import Need
@@ -17,21 +20,30 @@ DRAFT_LEFT_AFTER = timedelta(minutes=5)  # younger ones are being looked at
 _AGAIN = {BroadcastKind.RESTORED: "restored", BroadcastKind.REOPENED: "reopen", BroadcastKind.CORRECTION: "dismiss"}
 
 
-def approvals(tx: Transaction, reader: str) -> Iterator[Need]:
+def approvals(
+    tx: Transaction, reader: str, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]
+) -> Iterator[Need]:
+    """Updates that wait for a second person; to who sent one it is said from when it may go alone."""
     rows = tx.rows(
-        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.expected_customers, b.sent_by
+        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.expected_customers, b.sent_by, b.sent_at,
+                  b.created_by
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
            WHERE b.state = 'awaiting_approval' ORDER BY b.id"""
     )
     for row in rows:
         which = row["broadcast_id"]
-        own = row["sent_by"] == reader
-        answers = ("cancel",) if own else ("approve", "reject")
+        own, drafted, playbook = row["sent_by"] == reader, row["created_by"] == reader, playbooks.get(row["service"])
+        answers = ("cancel",) if own else ("reject",) if drafted else ("approve", "reject")
+        alone, commands = "", [f"broadcasts {action} {which}" for action in ("preview", *answers)]
+        if own and playbook is not None:
+            at = alone_from(to_instant(row["sent_at"]), playbook.second_person_wait)
+            alone = f"; you may send it alone {'now' if now >= at else f'from {clock(at, zone)}'}"
+            commands += [f"broadcasts send {which} --alone REASON"] if now >= at else []
         yield Subject.of(row).need(
             "approval",
             f"{words(row['kind'])} to {customers(row['expected_customers'])}, sent by "
-            f"{'you' if own else row['sent_by']}, waits for another key",
-            *(f"broadcasts {action} {which}" for action in ("preview", *answers)),
+            f"{'you' if own else row['sent_by']}, waits for another key{alone}",
+            *commands,
             broadcast_id=which,
         )
 

@@ -51,7 +51,7 @@ def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[st
     due = [*promised.missed(tx, zone), *promised.in_danger(tx, now, zone, playbooks)]
     return [
         *(_waking(need) for need in due),
-        *(_approval(tx, need, zone) for need in updates.approvals(tx, "")),
+        *(_approval(tx, need, zone) for need in updates.approvals(tx, "", now, zone, playbooks)),
         *(
             Waking(
                 key=alarm_key(CallReason.SUSPECTED, incident.id), reason=CallReason.SUSPECTED, incident_id=incident.id
