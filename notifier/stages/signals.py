@@ -152,7 +152,8 @@ class Signals:
         elif not why_not:
             why_not = "it names no region and no site"
         if service not in self._services:
-            why_not = f"there is no service '{service}'" if service else "it names no service"
+            unknown = f"there is no service '{service}'" if service else "it names no service"
+            why_not = f"{why_not}; {unknown}" if why_not else unknown
         return Place(service=service, regions=tuple(dict.fromkeys(regions)), sites=sites, why_not=why_not)
 
     def _count(self, source: SignalSource, result: SignalResult) -> None:

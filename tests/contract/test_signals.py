@@ -16,10 +16,11 @@ from notifier.stages.signals import Signals
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import signals as shown
+from notifier.storage.queries.needs import needs
 from notifier.storage.repositories import incidents
 from notifier.storage.repositories import signals as stored
 from notifier.storage.views import SignalView
-from tests.complaint_desk import NOON, Desk
+from tests.complaint_desk import NOON, SERVICES, Desk
 from tests.signals import alert, around, body, stage
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -234,6 +235,9 @@ async def test_an_alarm_and_three_customers_suspect_an_incident(database: Databa
     assert desk.incidents() == [(1, "94110", "suspected")]
     events = timeline(desk)
     assert ("alarm", {"alarm": "OLT-7", "since": NOON.isoformat(), "people": 3}) in events
+    (need,) = database.read_now(lambda tx: needs(tx, desk.clock.now(), dict.fromkeys(SERVICES, desk.playbook)))
+    assert need.kind == "suspected"
+    assert "3 verified - alarm OLT-7 since 20:00 UTC - " in need.text
     (evidence,) = desk.rows("SELECT * FROM evidence")
     assert (evidence["incident_id"], evidence["observed"], evidence["verified"]) == (1, 3, 3)
     assert desk.database.read_now(lambda tx: list(shown.unattended(tx, desk.clock.now()))) == []

@@ -1,13 +1,15 @@
 """What alarms have to do with a cell or an incident, in sentences for `detection explain`."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.domain.text import lasting
 from notifier.storage.database import Transaction
 from notifier.storage.queries import signals as shown
 from notifier.storage.repositories import signals
 from notifier.storage.views import SignalView
+
+MINUTE = timedelta(minutes=1)
 
 
 def of_incident(tx: Transaction, incident_id: int, *, opened_at: datetime, reports: int) -> list[str]:
@@ -25,8 +27,9 @@ def of_cell(tx: Transaction, region_id: int, service: str, now: datetime, *, rep
 
 
 def _said(signal: SignalView, opened_at: datetime) -> str:
-    apart = lasting(abs(opened_at - signal.started_at))
-    when = f"{apart} before" if signal.started_at <= opened_at else f"{apart} after"
+    apart = abs(opened_at - signal.started_at)
+    length = lasting(apart) if apart >= MINUTE else "less than a minute"
+    when = f"{length} before" if signal.started_at <= opened_at else f"{length} after"
     over = "" if signal.state == "open" else " and is over" if signal.state == "resolved" else " and is silent now"
     return f"Alarm {signal.name} is evidence of it, too: it went off {when} the incident was opened{over}."
 

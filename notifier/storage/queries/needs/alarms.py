@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from notifier.domain.signal import SignalState
 from notifier.domain.text import lasting
 from notifier.storage.database import Transaction
 from notifier.storage.queries import signals
@@ -29,6 +30,15 @@ def unplaced(tx: Transaction) -> Iterator[Need]:
         first = found[0]
         more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
         yield _need(f"alarm {first.name}{more}: evidence nowhere, for {first.why_not}", "")
+
+
+def of_incident(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
+    """Return the open alarms of an incident: `alarm OLT-7 since 02:49 PST and 2 more`; "" where there is none."""
+    found = [each for each in signals.of_incident(tx, incident_id) if each.state == SignalState.OPEN]
+    if not found:
+        return ""
+    more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
+    return f"alarm {found[0].name} since {clock(found[0].started_at, zone)}{more}"
 
 
 def said(signal: SignalView, now: datetime, zone: ZoneInfo) -> str:

@@ -10,7 +10,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import heard
 from notifier.storage.queries import incidents as shown
-from notifier.storage.queries.needs import beside
+from notifier.storage.queries.needs import alarms, beside
 from notifier.storage.queries.needs.subject import Subject, clock, customers, of_part
 from notifier.storage.repositories import audience, incidents, named_sites, parts
 from notifier.storage.repositories.incidents import StoredIncident, service_pattern
@@ -41,6 +41,8 @@ def suspected(tx: Transaction, zone: ZoneInfo, now: datetime) -> Iterator[Need]:
             parts.append(f"- {said}, {best.verified} verified")
         else:
             parts.append(f"- opened by {incident.opened_by}")
+        if alarm := alarms.of_incident(tx, incident.id, zone):
+            parts.append(f"- {alarm}")
         parts.append(f"- {customers(card.customers)}, nobody told")
         yield Need(
             kind="suspected",
