@@ -42,6 +42,7 @@ from notifier.stages.credits import Credits
 from notifier.stages.delivery import Asking, Delivery, Doubts, Held, Letters, Receipts, Suppressions
 from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
+from notifier.stages.events import Events
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incidents
 from notifier.stages.incidents.briefs import Briefing
@@ -307,6 +308,7 @@ class App:
             held=Held(database, clock, queue, metrics),
             letters=letters,
             suppressions=suppressions,
+            events=Events(around),
             receipts=receipts,
             consents=consents,
             own_preferences=OwnPreferences(database, config, clock, queue, consents),

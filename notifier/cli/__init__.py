@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "split": ("notifier.cli.reshape:split", "Let sites leave as an incident of their own."),
             "merge": ("notifier.cli.reshape:merge", "Let an incident go over to another one."),
             "note": ("notifier.cli.notes:note", "Write something down; customers never see it."),
+            "event": ("notifier.cli.event:event", "A storm: incidents under one commander."),
             "assign": ("notifier.cli.notes:assign", "Say who has an incident."),
             "close": ("notifier.cli.decide:close", "Close a resolved incident; tells nobody."),
             "reopen": ("notifier.cli.decide:reopen", "Tell that service went out again."),

@@ -110,6 +110,12 @@ def _alarm_over(_: str, detail: Detail, moment: Moment) -> str:
     return f"alarm {detail['alarm_over']} is over" + (f" since {moment.clock(since)}" if since else "")
 
 
+def _estimate_by(who: str, detail: Detail, moment: Moment) -> str:
+    by = instant(detail["by"])
+    when = f"by {moment.clock(by)}" if by else "at no known time"
+    return f"{who}: storm {detail['number']} ({detail['name']}) promises a first estimate {when}"
+
+
 _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
     "opened": lambda who, d, _: f"{who} opened it: {d['place'] or 'no place yet'} ({d['state']})",
     "evidence": _evidence,
@@ -125,6 +131,11 @@ _SENTENCES: Mapping[str, Callable[[str, Detail, Moment], str]] = {
     "reopen_sent": lambda who, d, _: f"{who} says it is out again and sent {_update(d)}",
     "dismiss_sent": lambda who, d, _: f"{who} says it was nothing and sent {_update(d)}",
     "extend_sent": lambda who, d, _: f"{who} added sites and sent {_update(d)}",
+    "joined_event": lambda _, d, __: f"it is in storm {d['number']} ({d['name']}); {d['to']} has it",
+    "left_event": lambda who, d, _: f"{who} took it out of storm {d['number']} ({d['name']})",
+    "event_closed": lambda who, d, _: f"{who} closed storm {d['number']} ({d['name']}); what was promised stands",
+    "assessed": lambda who, _, __: f"{who} says it is assessed: customers may be given a time",
+    "estimate_by": _estimate_by,
     "split_off": lambda who, d, _: f"{who} let sites leave as #{d['incident']}",
     "split_from": lambda who, d, _: f"{who} let it leave from #{d['incident']}",
     "telling": lambda _, d, __: f"customers are being told: {_update(d)}",

@@ -31,6 +31,7 @@ from notifier.domain.complaint import NotCounted
 from notifier.domain.consent import ConsentState, Purpose
 from notifier.domain.credit import CreditReason, CreditState
 from notifier.domain.customer import ContactKind, Role, SiteStatus, SuppressionReason
+from notifier.domain.event import EventKind
 from notifier.domain.incident import (
     DismissReason,
     Impact,
@@ -443,9 +444,21 @@ events = Table(  # storms: incidents under one commander
     _id(),
     Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("commander", Text, nullable=False),
+    Column("estimate_by_at", Instant),  # by when customers are promised a first estimate
     Column("opened_at", Instant, nullable=False),
     Column("opened_by", Text, nullable=False),
     Column("closed_at", Instant),
+    Column("closed_by", Text),
+    _one_of("kind", EventKind),
+)
+
+event_regions = Table(  # where an event is; without any it is everywhere
+    "event_regions",
+    metadata,
+    Column("event_id", BigInteger, ForeignKey("events.id"), primary_key=True),
+    Column("region_id", BigInteger, ForeignKey("regions.id"), primary_key=True),
 )
 
 incidents = Table(
@@ -469,6 +482,7 @@ incidents = Table(
     Column("dismiss_reason", Text),
     Column("merged_into", BigInteger, ForeignKey("incidents.id")),
     Column("event_id", BigInteger, ForeignKey("events.id")),
+    Column("assessed_at", Instant),  # in an event: from when on customers may be given a time
     Column("assigned_to", Text),
     Column("window_from_at", Instant),  # planned work
     Column("window_until_at", Instant),
@@ -479,6 +493,12 @@ incidents = Table(
     _one_of("state", IncidentState),
     _one_of("dismiss_reason", DismissReason),
     Index("ix_incidents_state", "state", "service"),
+    Index(
+        "ix_incidents_event_id",
+        "event_id",
+        sqlite_where=text("event_id IS NOT NULL"),
+        postgresql_where=text("event_id IS NOT NULL"),
+    ),
     Index(  # what ended in the last hours is asked for many times a minute
         "ix_incidents_dismissed_at",
         "dismissed_at",

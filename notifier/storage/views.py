@@ -809,3 +809,33 @@ class CreditBatchView(View, frozen=True, kw_only=True):
     currency: str
     loaded_at: datetime | None
     loaded_by: str
+
+
+class EventCard(View, frozen=True, kw_only=True):
+    """One event: incidents under one commander."""
+
+    id: int
+    kind: str  # storm
+    name: str
+    service: str
+    regions: list[str]  # "postal_code 94110"; nothing = everywhere
+    commander: str
+    opened_at: datetime
+    opened_by: str
+    closed_at: datetime | None
+    closed_by: str | None
+    estimate_by: datetime | None  # by when customers are promised a first estimate
+    incidents: dict[str, int]  # state -> how many
+    not_assessed: int  # of those that are out: nobody may give them a time
+    customers: int  # out now, each once
+    told: int  # of them: told of one of its incidents, or may have been
+    next_promise_at: datetime | None  # the first open one
+    next_promise_of: int | None  # of this incident
+
+
+class EventView(View, frozen=True, kw_only=True):
+    """One event, whole."""
+
+    card: EventCard
+    incidents: list[IncidentCard]  # oldest first
+    assessed: list[int]  # those of them that may be given a time

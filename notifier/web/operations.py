@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from notifier.domain.directory import DirectoryRow
+from notifier.stages import events as storms
 from notifier.stages.credits import requests as asked
 from notifier.stages.directory import Reach
 from notifier.stages.incidents import (
@@ -59,7 +60,7 @@ def _of(takes: Any, gives: Any, *statuses: int, **query: str) -> Operation:
 
 
 _I, _B, _N, _C = "/v1/incidents/{id}", "/v1/broadcasts/{id}", "/v1/notifications/{id}", "/v1/customers/{reference}"
-_P, _L = "/v1/contact-points/{id}", "/v1/credits/{id}"
+_P, _L, _E = "/v1/contact-points/{id}", "/v1/credits/{id}", "/v1/events/{id}"
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
     {
@@ -120,6 +121,14 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
         ("POST", f"{_I}/assign"): _of(Assign, views.IncidentCard),
         ("GET", _B): _of(None, views.BroadcastView),
         ("GET", f"{_B}/preview"): _of(None, views.Preview, wake_reason=TEXT, every_text=FLAG),
+        ("GET", "/v1/events"): _of(None, list[views.EventCard], all=FLAG),
+        ("POST", "/v1/events"): _of(storms.OpenStorm, views.EventView, 201),
+        ("GET", _E): _of(None, views.EventView),
+        ("POST", f"{_E}/add"): _of(storms.OfIncident, views.EventView),
+        ("POST", f"{_E}/remove"): _of(storms.OfIncident, views.EventView),
+        ("POST", f"{_E}/estimate-by"): _of(storms.EstimateBy, views.EventView),
+        ("POST", f"{_E}/assessed"): _of(storms.Assessed, views.EventView),
+        ("POST", f"{_E}/close"): _of(Nothing, views.EventView),
         ("GET", f"{_B}/unreached"): Operation(answer_type=LINES),
         ("POST", f"{_B}/send"): _of(broadcasts.Sent, views.BroadcastView),
         ("POST", f"{_B}/approve"): _of(broadcasts.Count, views.BroadcastView),

@@ -16,6 +16,7 @@ from notifier.stages.credits import Credits
 from notifier.stages.delivery import Held, Letters, Receipts, Suppressions
 from notifier.stages.detection import Detection, Explaining
 from notifier.stages.directory import Directory
+from notifier.stages.events import Events
 from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import Incidents
 from notifier.stages.incidents.briefs import Briefing
@@ -58,6 +59,7 @@ class Parts:
     notes: Notes
     broadcasts: Broadcasts
     held: Held
+    events: Events
     letters: Letters
     suppressions: Suppressions
     receipts: Receipts

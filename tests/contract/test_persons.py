@@ -58,6 +58,7 @@ NOT_PERSONAL = {
     "credit_totals": "sums",
     "detector": "a position",
     "editions": "wording for everyone",
+    "event_regions": "places of many",
     "events": "of storms",
     "evidence": "counts",
     "guests": "from the configuration",

@@ -158,9 +158,14 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("commander", sa.Text(), nullable=False),
+        sa.Column("estimate_by_at", sa.BigInteger(), nullable=True),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("opened_by", sa.Text(), nullable=False),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_by", sa.Text(), nullable=True),
+        sa.CheckConstraint("kind = 'storm'", name=op.f("ck_events_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
     op.create_table(
@@ -431,6 +436,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contact_point_id", "purpose", name=op.f("pk_consents")),
     )
     op.create_table(
+        "event_regions",
+        sa.Column("event_id", sa.BigInteger(), nullable=False),
+        sa.Column("region_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_event_regions_event_id")),
+        sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_event_regions_region_id")),
+        sa.PrimaryKeyConstraint("event_id", "region_id", name=op.f("pk_event_regions")),
+    )
+    op.create_table(
         "incidents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.Text(), server_default="unplanned", nullable=False),
@@ -450,13 +463,15 @@ def upgrade() -> None:
         sa.Column("dismiss_reason", sa.Text(), nullable=True),
         sa.Column("merged_into", sa.BigInteger(), nullable=True),
         sa.Column("event_id", sa.BigInteger(), nullable=True),
+        sa.Column("assessed_at", sa.BigInteger(), nullable=True),
         sa.Column("assigned_to", sa.Text(), nullable=True),
         sa.Column("window_from_at", sa.BigInteger(), nullable=True),
         sa.Column("window_until_at", sa.BigInteger(), nullable=True),
         sa.Column("last_evidence_at", sa.BigInteger(), nullable=True),
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "dismiss_reason = 'by_person' OR dismiss_reason = 'subsided'", name=op.f("ck_incidents_dismiss_reason")
+            "dismiss_reason = 'by_person' OR dismiss_reason = 'subsided' OR dismiss_reason = 'never_sent'",
+            name=op.f("ck_incidents_dismiss_reason"),
         ),
         sa.CheckConstraint(
             "impact = 'down' OR impact = 'degraded' OR impact = 'intermittent'", name=op.f("ck_incidents_impact")
@@ -477,6 +492,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("dismissed_at IS NOT NULL"),
         postgresql_where=sa.text("dismissed_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_incidents_event_id",
+        "incidents",
+        ["event_id"],
+        unique=False,
+        sqlite_where=sa.text("event_id IS NOT NULL"),
+        postgresql_where=sa.text("event_id IS NOT NULL"),
     )
     op.create_index(
         "ix_incidents_resolved_at",
@@ -1335,12 +1358,19 @@ def downgrade() -> None:
         postgresql_where=sa.text("resolved_at IS NOT NULL"),
     )
     op.drop_index(
+        "ix_incidents_event_id",
+        table_name="incidents",
+        sqlite_where=sa.text("event_id IS NOT NULL"),
+        postgresql_where=sa.text("event_id IS NOT NULL"),
+    )
+    op.drop_index(
         "ix_incidents_dismissed_at",
         table_name="incidents",
         sqlite_where=sa.text("dismissed_at IS NOT NULL"),
         postgresql_where=sa.text("dismissed_at IS NOT NULL"),
     )
     op.drop_table("incidents")
+    op.drop_table("event_regions")
     op.drop_table("consents")
     op.drop_index("ix_consent_log_contact_point_id", table_name="consent_log")
     op.drop_index("ix_consent_log_address_hash", table_name="consent_log")
