@@ -57,9 +57,9 @@ class Parts:
     choices: Choices
     briefing: Briefing
     notes: Notes
+    events: Events
     broadcasts: Broadcasts
     held: Held
-    events: Events
     letters: Letters
     suppressions: Suppressions
     receipts: Receipts

@@ -24,8 +24,8 @@ from notifier.domain.incident import (
 from notifier.domain.promise import PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
-
 from notifier.storage.repositories import events
+
 PLACE_NAMES_AT_MOST = 4  # regions named in `place`; more are counted
 LEFT = "left_to_a_person"  # in the timeline: the daemon never confirms it by itself
 
@@ -162,6 +162,10 @@ def open_incident(
         _name_place(tx, incident_id)
     place = tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
     record(tx, incident_id, at=now, event="opened", actor=by, detail={"state": str(state), "place": place})
+    if (event := events.to_join(tx, incident_id, service)) is not None:
+        events.put_in(tx, event, incident_id)
+        detail = {"number": event.id, "name": event.name, "to": event.commander}
+        record(tx, incident_id, at=now, event="joined_event", actor="daemon", detail=detail)
     return incident_id
 
 
@@ -179,10 +183,6 @@ def set_place(tx: Transaction, incident_id: int, region_ids: Sequence[int]) -> N
 def extend_place(tx: Transaction, incident_id: int, region_ids: Sequence[int], *, listed_by: int | None = None) -> None:
     """Let regions, and the sites that a part lists, belong to the place of an incident, too."""
     tx.run_many(
-    if (event := events.to_join(tx, incident_id, service)) is not None:
-        events.put_in(tx, event, incident_id)
-        detail = {"number": event.id, "name": event.name, "to": event.commander}
-        record(tx, incident_id, at=now, event="joined_event", actor="daemon", detail=detail)
         """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:incident, :region, :role)
            ON CONFLICT (incident_id, region_id) DO UPDATE SET role = excluded.role""",
         ({"incident": incident_id, "region": region, "role": RegionRole.PLACE} for region in region_ids),
