@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "eta": ("notifier.cli.decide:eta", "Tell when service will be back, or that nobody knows."),
             "restored": ("notifier.cli.decide:restored", "Tell that service is believed back."),
             "oops": ("notifier.cli.oops:oops", "Stop what is not sent, correct those who heard."),
+            "planned": ("notifier.cli.planned:planned", "Announce planned work, move it, call it off."),
             "extend": ("notifier.cli.reshape:extend", "Add sites to an incident, and tell their customers."),
             "split": ("notifier.cli.reshape:split", "Let sites leave as an incident of their own."),
             "merge": ("notifier.cli.reshape:merge", "Let an incident go over to another one."),
@@ -74,6 +75,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "keys": ("notifier.cli.keys:keys", "Create, list or revoke API keys."),
         },
         "Rehearse": {
+            "rehearse": ("notifier.cli.rehearse:rehearse", "What past tickets would have opened, and told."),
             "demo": ("notifier.cli.demo:demo", "Play an outage from first complaint to restoration."),
             "simulate": ("notifier.cli.simulate:simulate", "Generate a town, its complaints and its outages."),
             "sandbox": ("notifier.cli.sandbox:sandbox", "Run receivers that stand in for real carriers."),

@@ -21,6 +21,7 @@ from notifier.stages.incidents import (
     SetEta,
 )
 from notifier.stages.incidents.notes import AddNote, Assign
+from notifier.stages.incidents.planned import ChangePlanned, OpenPlanned
 from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident, SplitIncident
 from notifier.stages.intake import Accepted, ComplaintRequest
 from notifier.stages.mail_reports import Understood
@@ -28,6 +29,7 @@ from notifier.stages.signals import SignalsTaken
 from notifier.stages.test_sends import TestSend
 from notifier.storage import views
 from notifier.storage.explained import Explanation
+from notifier.storage.queries.place_reach import PlaceReach
 from notifier.web.api import broadcasts, consents, keys, notifications, on_call, persons
 from notifier.web.route import Nothing
 
@@ -91,6 +93,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
         ("POST", f"{_C}/release"): _of(persons.WithReason, views.HeldPersonView),
         ("POST", f"{_C}/forget"): _of(persons.Forget, views.ForgottenView),
         ("GET", "/v1/reach"): _of(None, Reach),
+        ("GET", "/v1/reach/place"): _of(None, PlaceReach, service=TEXT, region=TEXT),
         ("GET", f"{_P}/consents"): _of(None, views.ConsentsView),
         ("POST", f"{_P}/consents"): _of(consents.Said, views.ConsentsView),
         ("POST", f"{_P}/suppress"): _of(consents.Stop, views.ConsentsView),
@@ -114,6 +117,9 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
         ("POST", f"{_I}/split"): _of(SplitIncident, views.IncidentView, 201),
         ("POST", f"{_I}/merge"): _of(MergeIncident, views.IncidentView),
         ("POST", f"{_I}/close"): _of(Nothing, views.Draft),
+        ("POST", "/v1/planned"): _of(OpenPlanned, views.Draft, 201),
+        ("POST", "/v1/planned/{id}/change"): _of(ChangePlanned, views.Draft),
+        ("POST", "/v1/planned/{id}/cancel"): _of(DismissIncident, views.Draft),
         ("GET", f"{_I}/choices"): _of(None, views.ChoicesView),
         ("GET", f"{_I}/words"): _of(None, views.WordsView, all=FLAG),
         ("GET", f"{_I}/brief"): Operation(gives=views.BriefView, query={"for": TEXT}),

@@ -143,3 +143,19 @@ async def test_a_list_without_full_ends_nothing_and_knows_no_last_line(served: S
     answer = await served.ndjson("/v1/customers/bulk", ROWS[0], compact(COMPLETE))
     assert "absent" not in answer.lines[-1]
     assert answer.lines[-1]["rejected"] == 1
+
+
+async def test_reach_of_a_place_counts_whom_an_outage_there_would_concern(served: Served) -> None:
+    await served.import_customers()
+    other = ROWS[0] | {"customer_id": "C-9", "email": "", "phone": "+14155550109", "services": "power"}
+    await served.ndjson("/v1/customers/bulk", other, ROWS[1] | {"status": "ended"})
+    place = (await served.get("/v1/reach/place?service=power&region=postal_code:94110", role=KeyRole.VIEWER)).json
+    counts = {"sites": 5, "customers": 5, "reached": 5, "emails": 4, "mobiles": 1}
+    assert place == {"region": "postal_code 94110", **counts}
+    assert (await served.get("/v1/reach/place?service=internet&region=94110")).json["customers"] == 4
+    assert (await served.get("/v1/reach/place?service=power&region=94199")).json["region"] == ""
+
+
+@pytest.mark.parametrize("query", ["", "?service=power", "?service=gas&region=94110", "?service=power&region=%20"])
+async def test_reach_of_a_place_needs_a_service_and_a_region(served: Served, query: str) -> None:
+    assert (await served.get(f"/v1/reach/place{query}")).status == 422

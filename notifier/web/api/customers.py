@@ -13,6 +13,7 @@ from notifier.stages import customer_search
 from notifier.stages.absent_sites import Absent, FullList
 from notifier.stages.directory import DirectoryRow, LoadResult, RejectedRow, RowWarning
 from notifier.storage.queries import customers
+from notifier.storage.queries.place_reach import place_reach
 from notifier.storage.views import ToldView
 from notifier.web.ndjson import Answers, Line, lines, too_long
 from notifier.web.problem import Rejected, shown
@@ -62,6 +63,23 @@ async def reach(call: Call) -> web.StreamResponse:
     """Say how many customers can be reached by which channel, and how many by none."""
     call.query()
     return answer(await call.parts.directory.reach())
+
+
+async def reach_of_place(call: Call) -> web.StreamResponse:
+    """Say how many an outage of a service in a region would concern, and how many of them could be told."""
+    query = call.query("service", "region")
+    for name, expected in (("service", "such as power"), ("region", "such as postal_code:94110, or 94110")):
+        if not query.get(name, "").strip():
+            raise Rejected(422, f"the query parameter '{name}' is missing", field=name, expected=expected)
+    config = call.parts.config
+    service, region = query["service"].strip(), query["region"].strip()
+    if service not in {each.name for each in config.services}:
+        expected = ", ".join(each.name for each in config.services)
+        raise Rejected(422, f"'{service}' is not configured", field="service", value=service, expected=expected)
+    kind, colon, code = region.partition(":")
+    kinds = (kind,) if colon and kind in config.regions.kinds else config.regions.kinds
+    found = code if len(kinds) == 1 and colon else region
+    return answer(await call.parts.database.read(lambda tx: place_reach(tx, service, kinds, found)))
 
 
 async def load(call: Call) -> web.StreamResponse:
@@ -181,4 +199,5 @@ ROUTES = (
     get("/v1/customers", KeyRole.AGENT, find),
     get("/v1/customers/{reference}", KeyRole.AGENT, show),
     get("/v1/reach", KeyRole.VIEWER, reach),
+    get("/v1/reach/place", KeyRole.VIEWER, reach_of_place),
 )
