@@ -48,6 +48,7 @@ from notifier.stages.incidents import ConfirmIncident, DismissIncident, Incident
 from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
+from notifier.stages.incidents.planned import PlannedWork
 from notifier.stages.incidents.reshaping import Reshaping
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
@@ -55,6 +56,7 @@ from notifier.stages.looks_over import LooksOver
 from notifier.stages.mail_reports import MailReports
 from notifier.stages.on_call import Deciding, OnCall
 from notifier.stages.persons import Persons
+from notifier.stages.planned import Calendar
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.stages.reloading import NotReloaded, Read, Reading, Reloading
@@ -79,6 +81,7 @@ LEDGER_AT = time(3, 10)
 RETENTION_AT = time(3, 40)
 BACKTEST_AT = time(4, 10)
 PROMISES_EVERY = timedelta(seconds=10)
+PLANNED_EVERY = timedelta(seconds=10)
 ON_CALL_EVERY = timedelta(seconds=10)
 SUBSIDED_EVERY = timedelta(minutes=1)
 LOOKS_OVER_EVERY = timedelta(minutes=1)
@@ -301,6 +304,7 @@ class App:
             explaining=Explaining(database, config, clock, playbooks),
             incidents=incidents,
             reshaping=Reshaping(around, messages),
+            planned=PlannedWork(around, messages),
             choices=Choices(around, messages),
             briefing=Briefing(around, Briefs(messages)),
             notes=Notes(around),
@@ -339,6 +343,7 @@ class App:
             Course(around),
             planning,
             promises,
+            Calendar(around),
             LooksOver(around),
             Automatic(around, acting),
             OwnBacktest(database, config, clock, tuple(playbooks.values())),
@@ -428,6 +433,7 @@ def build_scheduler(
     course: Course,
     planning: Planning,
     promises: Promises,
+    calendar: Calendar,
     looks_over: LooksOver,
     automatic: Automatic,
     backtest: OwnBacktest,
@@ -454,6 +460,7 @@ def build_scheduler(
                 topic=Topic.BROADCASTS,
             ),
             Poller(name="promises", every=PROMISES_EVERY, run=promises.watch),
+            Poller(name="planned", every=PLANNED_EVERY, run=calendar.watch),
             Poller(name="on_call", every=ON_CALL_EVERY, run=parts.on_call.watch, topic=Topic.ON_CALL),
             Poller(name="replies", every=timedelta(seconds=POLL_SECONDS), run=parts.inbox.handle, topic=Topic.REPLIES),
             Poller(name="reporters", every=REPORTERS_EVERY, run=parts.inbox.tell_reporters),

@@ -14,7 +14,9 @@ from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts, Course
 from notifier.stages.incidents import Incidents, OpenIncident
+from notifier.stages.incidents.planned import PlannedWork
 from notifier.stages.incidents.reshaping import Reshaping
+from notifier.stages.planned import Calendar
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
 from notifier.storage.database import Database, Row
@@ -106,6 +108,7 @@ class ControlRoom:
         )
         self.incidents = Incidents(around, messages)
         self.reshaping = Reshaping(around, messages)
+        self.planned, self.calendar = PlannedWork(around, messages), Calendar(around)
         self.broadcasts = Broadcasts(around, messages)
         self.course = Course(around)
         self.planning = Planning(*common)

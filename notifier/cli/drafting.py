@@ -108,6 +108,20 @@ def said(client: Client, options: dict[str, Any]) -> dict[str, object]:
     return found
 
 
+def window(client: Client, options: dict[str, Any]) -> dict[str, object]:
+    """Return when planned work begins and ends, echoed in full, and whether it may be said to take longer."""
+    moment = client.moment()
+    found: dict[str, object] = {"may_delay": False} if options["no_delay"] else {}
+    for option, typed, field, label in (
+        ("--from", options["from_"], "from_at", "It begins"),
+        ("--until", options["until"], "until_at", "It ends"),
+    ):
+        found[field] = instant = _read(times.future, typed, moment, option)
+        if not options["as_json"]:
+            printing.line(f"{label} {moment.in_full(instant)}.", hang=4)
+    return found
+
+
 def _name(option: str) -> str:
     is_argument = option == "eta" and click.get_current_context().command.name == "eta"
     return "TIME" if is_argument else f"--{option.replace('_', '-')}"

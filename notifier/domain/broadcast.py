@@ -44,8 +44,21 @@ NEEDS_EARLIER_MESSAGE = frozenset(
 )
 """Kinds that refer to something told before: whoever was not told gets the first-contact wording."""
 
-ONLY_TO_TOLD = frozenset({BroadcastKind.CORRECTION})
+ONLY_TO_TOLD = frozenset(
+    {
+        BroadcastKind.CORRECTION,
+        BroadcastKind.PLANNED_REMINDER,
+        BroadcastKind.PLANNED_CANCELLED,
+        BroadcastKind.PLANNED_OVERRUN,
+    }
+)
 """Kinds that go to nobody but those whose earlier message was handed over or is in doubt."""
+
+SAYS_BACK = frozenset({BroadcastKind.RESTORED, BroadcastKind.PLANNED_RESTORED})
+"""Kinds that say that service is believed back: held before they leave, and only while it is."""
+
+ANNOUNCES = frozenset({BroadcastKind.PLANNED_NOTICE, BroadcastKind.PLANNED_REMINDER, BroadcastKind.PLANNED_CHANGED})
+"""Kinds that announce planned work: true until it begins."""
 
 
 class BroadcastState(StrEnum):
@@ -152,10 +165,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     window_until_at: datetime | None = None
     previous_window_from_at: datetime | None = None  # planned_changed: as it was announced
     previous_window_until_at: datetime | None = None
+    upcoming: bool = False  # it announces planned work that has not begun
 
 
 def is_overtaken(facts: Facts, now: datetime) -> bool:
     """Tell whether a time that an update gives has passed, so that it is not true any more."""
+    if facts.upcoming and facts.window_from_at is not None and facts.window_from_at <= now:
+        return True
     return any(at is not None and at <= now for at in (facts.eta_at, facts.next_update_by, facts.assessment_by))
 
 
@@ -198,6 +214,13 @@ def update_kind(
     if new_eta < told_eta or new_cause or new_crew:
         return BroadcastKind.ETA_CHANGED
     raise Refused(f"customers have been told {new_eta:%Y-%m-%d %H:%M} UTC already, and nothing else is new")
+
+
+def overrun_kind(kind: BroadcastKind) -> BroadcastKind:
+    """Return what an update of the estimate is for planned work under way; raise `Refused` for an earlier time."""
+    if kind is BroadcastKind.ETA_CHANGED:
+        raise Refused("planned work that ends earlier needs no other time: say `restored` when it is done")
+    return BroadcastKind.PLANNED_OVERRUN
 
 
 def check_eta(
@@ -265,7 +288,7 @@ def not_before(
 ) -> datetime:
     """Return when an authorised broadcast may start: after the take-back time; `restored` only when it has held."""
     start = now + take_back
-    if kind is BroadcastKind.RESTORED:
+    if kind in SAYS_BACK:
         return max(start, (back_at or now) + hold_before_restored)
     return start
 

@@ -17,6 +17,9 @@ NEVER_CAPPED = frozenset(
         BroadcastKind.RESTORED,
         BroadcastKind.OVERNIGHT,
         BroadcastKind.CORRECTION,
+        BroadcastKind.PLANNED_NOTICE,  # it has to be there in time
+        BroadcastKind.PLANNED_CHANGED,
+        BroadcastKind.PLANNED_CANCELLED,
         BroadcastKind.PLANNED_RESTORED,
     }
 )

@@ -85,6 +85,7 @@ class DismissReason(StrEnum):
 
     BY_PERSON = "by_person"  # a commander judged it to be nothing
     SUBSIDED = "subsided"  # complaints fell back and stayed low
+    NEVER_SENT = "never_sent"  # planned work whose notice nobody had sent when it was to begin
 
 
 class RegionRole(StrEnum):
@@ -123,6 +124,8 @@ class Action(StrEnum):
     EXTEND = "extend"  # sites join
     SPLIT = "split"  # sites leave, as an incident of their own
     MERGE = "merge"  # all of them go over to another incident
+    ANNOUNCE = "announce"  # planned work: its notice
+    CHANGE = "change"  # planned work that has not begun: another time
 
 
 _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
@@ -130,6 +133,7 @@ _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
     Action.DISMISS: {
         IncidentState.SUSPECTED: frozenset(PartState),
         IncidentState.CONFIRMED: frozenset(PartState),
+        IncidentState.SCHEDULED: frozenset(PartState),  # planned work that is called off
     },
     Action.ETA: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
     Action.RESTORED: {
@@ -145,6 +149,8 @@ _ALLOWED: Mapping[Action, Mapping[IncidentState, frozenset[PartState]]] = {
     Action.EXTEND: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
     Action.SPLIT: {IncidentState.CONFIRMED: frozenset({PartState.OUT})},
     Action.MERGE: {IncidentState.SUSPECTED: frozenset(PartState), IncidentState.CONFIRMED: frozenset(PartState)},
+    Action.ANNOUNCE: {IncidentState.SCHEDULED: frozenset({PartState.OUT})},
+    Action.CHANGE: {IncidentState.SCHEDULED: frozenset({PartState.OUT})},
 }
 
 _LEADS_TO: Mapping[Action, IncidentState] = {
@@ -184,6 +190,8 @@ def may_start(action: Action | None, state: IncidentState) -> bool:
     """Tell whether what was authorised for an incident may still be told; None is an update of the daemon's own."""
     if action is Action.DISMISS:
         return INCIDENT.may(state, IncidentState.DISMISSED)
+    if action in (Action.ANNOUNCE, Action.CHANGE):
+        return state is IncidentState.SCHEDULED
     return state is IncidentState.CONFIRMED
 
 
@@ -226,6 +234,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     eta_at: datetime | None = None
     at: datetime | None = None  # restored, reopened: when service came back or failed again
     next_update_given: bool = False  # a person chose the time of the next update
+    window_from_at: datetime | None = None  # planned work: its new time
+    window_until_at: datetime | None = None
     unknown: tuple[str, ...] = ()  # lines of a site list that nobody knows; for the preview
     outside: int = 0  # listed sites that are no affected sites of the incident; for the preview
     elsewhere: int = 0  # named sites of a part with which this cannot be done any more; for the preview

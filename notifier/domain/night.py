@@ -178,6 +178,14 @@ def rule_of(night: Night, impact: str) -> NightDecision:
             return night.down
 
 
+def rule_for(night: Night, facts: Facts) -> NightDecision:
+    """Return what is done at night with an update: planned work wakes nobody, whatever is done in an outage."""
+    decision = rule_of(night, facts.impact)
+    if facts.window_from_at is None:
+        return decision
+    return NightDecision(rule=NightRule.HOLD if decision.rule is NightRule.WAKE else decision.rule)
+
+
 def _waits(why: Why, until: datetime) -> Decision:
     return Decision(Verdict.WAITS, why, until)
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
+from msgspec.structs import replace
 
 from notifier.clock import Clock
 from notifier.config import Config
@@ -175,6 +176,9 @@ class Promises:
             automatic=True,
             late=late,
         )
+        if told.facts.window_until_at is not None:  # planned work that goes on after its end
+            window = (told.facts.window_from_at, told.facts.window_until_at)
+            facts = replace(facts, window_from_at=window[0], window_until_at=window[1])
         _send(tx, facts, part_id=promise.part_id, now=now, automatic_in_row=promise.automatic_in_row + 1)
 
     # --- mornings
@@ -252,7 +256,7 @@ def _send(tx: Transaction, facts: Facts, *, part_id: int, now: datetime, automat
         tx,
         incident_id=incident.id,
         part_id=part_id,
-        kind=BroadcastKind.DELAYED,
+        kind=BroadcastKind.PLANNED_OVERRUN if incident.is_planned else BroadcastKind.DELAYED,
         facts=facts,
         changes=None,
         now=now,

@@ -142,6 +142,9 @@ class IncidentCard(View, frozen=True, kw_only=True):
     grade: str  # best evidence so far, or ""
     part_state: str
     assigned_to: str = ""  # who has it; "" = nobody was named
+    kind: str = "unplanned"  # or planned: announced work
+    window_from_at: datetime | None = None  # of planned work
+    window_until_at: datetime | None = None
 
 
 class PartView(View, frozen=True, kw_only=True):
@@ -262,6 +265,7 @@ class Preview(View, frozen=True, kw_only=True):
     finishes_in_seconds: float  # at the configured rates, after the take-back time
     promise_due_at: datetime | None  # the open promise this must not miss
     fits: bool  # finishes before it
+    done_at: datetime | None = None  # when its last message leaves, also of those that wait for the morning
     audience_limit: int
     needs_approval: bool
     warnings: list[str]  # for people, e.g. phrases without a wording

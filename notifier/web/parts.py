@@ -22,6 +22,7 @@ from notifier.stages.incidents import Incidents
 from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
+from notifier.stages.incidents.planned import PlannedWork
 from notifier.stages.incidents.reshaping import Reshaping
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
@@ -54,6 +55,7 @@ class Parts:
     explaining: Explaining
     incidents: Incidents
     reshaping: Reshaping
+    planned: PlannedWork
     choices: Choices
     briefing: Briefing
     notes: Notes

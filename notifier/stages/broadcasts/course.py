@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from notifier.clock import Clock
-from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, is_overtaken
+from notifier.domain.broadcast import SAYS_BACK, BroadcastReason, BroadcastState, is_overtaken
 from notifier.domain.incident import PartState, may_start
 from notifier.domain.notification import NotificationReason, NotificationState
 from notifier.domain.promise import PromiseKind, PromiseState
@@ -89,7 +89,7 @@ class Course:
         found, now = broadcasts.load(tx, broadcast_id), self._clock.now()
         if control.is_paused(tx) or found.state is not BroadcastState.SENDING or found.started_at is not None:
             return None
-        if found.kind is BroadcastKind.RESTORED and not _is_believed_back(tx, found):
+        if found.kind in SAYS_BACK and not _is_believed_back(tx, found):
             broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
             return None
         state = incidents.load(tx, found.incident_id).state

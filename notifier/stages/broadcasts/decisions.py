@@ -19,6 +19,7 @@ from notifier.domain.broadcast import (
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
 from notifier.domain.incident import Action, Changes, IncidentState, require_action
+from notifier.domain.planned import require_lead
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.domain.second_person import (
@@ -244,13 +245,23 @@ class Broadcasts:
         return view
 
     async def _count(self, broadcast_id: int) -> int:
-        """Count the audience of now, beside the writer: it may be large."""
+        """Count the audience of now, beside the writer: it may be large. Refuse a notice that would come too late."""
 
         def count(tx: Transaction) -> int:
             found = broadcasts.load(tx, broadcast_id)
+            if found.facts.upcoming:
+                self._require_in_time(tx, found)
             return audience.customers(tx, shown.scope_of(tx, found, self._playbook(found)))
 
         return await self._database.read(count)
+
+    def _require_in_time(self, tx: Transaction, found: StoredBroadcast) -> None:
+        """Raise `Refused` when the last customer would hear of planned work too late, with the time that would do."""
+        playbook = self._playbook(found)
+        outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
+        seen = shown.preview(tx, found.id, outlook)
+        if not seen.fits and seen.done_at is not None and found.facts.window_from_at is not None:
+            require_lead(found.facts.window_from_at, done_at=seen.done_at, lead=playbook.planned_notice_lead)
 
     def _require_second(self, found: StoredBroadcast, actor: Actor) -> None:
         """Raise `Forbidden` when this person has drafted or sent it, whichever way they act now."""

@@ -61,6 +61,8 @@ class Hearings:
         now: datetime,
     ) -> dict[int, Hearing]:
         """Return what becomes of each notification."""
+        if broadcast.kind == BroadcastKind.PLANNED_CHANGED:
+            personal = {id_: _first_notice(each) for id_, each in personal.items()}
         if channel is Channel.EMAIL:
             hearings = {id_: Hearing(personal=_as_mail(one, personal[id_])) for id_, one in found.items()}
         else:
@@ -202,6 +204,11 @@ def _heard(decision: Decision, personal: NotificationFacts, mail: Sequence[NextS
             return Hearing(personal=personal, ends_as=NotificationReason.QUIET_HOURS, mail=mail)
 
 
+def _first_notice(personal: NotificationFacts) -> NotificationFacts:
+    """Let who was not told of planned work before hear of it as everybody did, not that its time has changed."""
+    return replace(personal, kind=str(BroadcastKind.PLANNED_NOTICE)) if personal.first_contact else personal
+
+
 def _as_mail(one: Candidate, personal: NotificationFacts) -> NotificationFacts:
     return replace(personal, kind=str(BroadcastKind.OVERNIGHT)) if one.is_overnight else personal
 
@@ -212,7 +219,7 @@ def _message(broadcast: SendingBroadcast, facts: Facts, channel: Channel, playbo
 
 
 def _rule(playbook: Playbook | None, facts: Facts) -> NightDecision:
-    return night.rule_of(playbook.night if playbook else Night(), facts.impact)
+    return night.rule_for(playbook.night if playbook else Night(), facts)
 
 
 def _reader(sleeper: Sleeper, zones: str, broadcast: SendingBroadcast, *, has_mail: bool) -> Reader:

@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Protocol
 
 from notifier.domain.actor import DAEMON, Actor, KeyRole
-from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState, check_started, update_kind
+from notifier.domain.broadcast import (
+    BroadcastKind,
+    BroadcastReason,
+    BroadcastState,
+    check_started,
+    overrun_kind,
+    update_kind,
+)
 from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState, require_action
 from notifier.domain.region import RegionKinds
@@ -179,9 +186,8 @@ class Incidents:
                 )
             if broadcasts.was_told(tx, incident_id):
                 changes = Changes(action=Action.DISMISS)
-                self._drafts.make(
-                    tx, incident, BroadcastKind.CORRECTION, changes, actor, wake_reason=request.wake_reason
-                )
+                kind = BroadcastKind.PLANNED_CANCELLED if incident.is_planned else BroadcastKind.CORRECTION
+                self._drafts.make(tx, incident, kind, changes, actor, wake_reason=request.wake_reason)
                 return
             every = [part.id for part in parts.of_incident(tx, incident_id)]
             for unsent in [each for part in every for each in broadcasts.of_part(tx, part, incident_id, *_UNSENT)]:
@@ -214,13 +220,15 @@ class Incidents:
             )
             told = self._drafts.last_told(tx, incident)
             kind = update_kind(
-                None if told is None else told.eta_at,
+                None if told is None else told.eta_at or told.window_until_at,
                 eta_at,
                 is_first=told is None,
                 new_cause=bool(told and request.cause is not None and request.cause != told.cause)
                 or bool(told and request.impact is not None and request.impact != told.impact),
                 new_crew=bool(told and request.crew is not None and request.crew != told.crew),
             )
+            if incident.is_planned:
+                kind = overrun_kind(kind)
             next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
             self._drafts.make(
                 tx,
@@ -242,7 +250,8 @@ class Incidents:
             at = past(request.restored_at, "restored_at", now=now, after=incident.started_at)
             self._checks.may_be_restored(incident, at)
             changes = Changes(action=Action.RESTORED, at=at)
-            self._drafts.make(tx, incident, BroadcastKind.RESTORED, changes, actor, wake_reason=request.wake_reason)
+            kind = BroadcastKind.PLANNED_RESTORED if incident.is_planned else BroadcastKind.RESTORED
+            self._drafts.make(tx, incident, kind, changes, actor, wake_reason=request.wake_reason)
 
         return await self._act(Action.RESTORED, incident_id, actor, decide, request)
 
@@ -307,6 +316,8 @@ class Incidents:
             part_id = self._parts.draft(tx, incident_id, action, chosen, now=now)
             incident = incidents.load(tx, incident_id, part_id)
             require_action(action, incident.state, incident.part_state, which=incident_id)
+            if incident.is_planned and chosen.choice is not None:
+                raise Refused(f"incident {incident_id} is planned work: it is told as a whole, not in parts")
             decide(tx, incident, now)
             if (choice := chosen.choice) is not None:
                 self._drafts.leave_out(

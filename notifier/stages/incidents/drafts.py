@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from notifier.domain.actor import Actor
-from notifier.domain.broadcast import BroadcastKind, BroadcastState, Facts, is_blink
+from notifier.domain.broadcast import ANNOUNCES, BroadcastKind, BroadcastState, Facts, is_blink
 from notifier.domain.incident import Action, Changes
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.stages import Surroundings
@@ -54,7 +54,7 @@ class Drafts:
             now=now,
             by=actor.name,
             correlation_id=incident.correlation_id,
-            may_delay=may_delay and (facts.next_update_by is not None or facts.eta_at is not None),
+            may_delay=may_delay and _gives_a_time(facts),
             wake_reason=wake_reason.strip(),
         )
         detail = {"broadcast": broadcast_id, "kind": str(kind)}
@@ -124,17 +124,19 @@ class Drafts:
             crew=incident.crew if changes.crew is None else changes.crew,
             eta_at=changes.eta_at,
             next_update_by=next_update_by,
-            previous_eta_at=None if told is None else told.eta_at,
+            previous_eta_at=None if told is None else told.eta_at or told.window_until_at,
             previous_update_by=next(  # of the newest: an older one may be open while its answer goes out
                 (promise.due_at for promise in reversed(still_open) if promise.kind is PromiseKind.NEXT_UPDATE), None
             ),
         )
+        if incident.is_planned:
+            facts = _of_work(facts, incident, kind, changes)
         match kind:
-            case BroadcastKind.RESTORED:
+            case BroadcastKind.RESTORED | BroadcastKind.PLANNED_RESTORED:
                 back_at = changes.at or self._clock.now()
                 missed = self._missed_eta(tx, incident, back_at)
                 after = self._checks.playbook(facts.service).tell_after
-                blink = is_blink(incident.started_at, back_at, tell_after=after)
+                blink = not incident.is_planned and is_blink(incident.started_at, back_at, tell_after=after)
                 return msgspec.structs.replace(facts, restored_at=changes.at, missed_eta_at=missed, blink=blink)
             case BroadcastKind.REOPENED:
                 told_at = broadcasts.last_told_at(tx, incident.part_id, BroadcastKind.RESTORED)
@@ -154,3 +156,22 @@ class Drafts:
             if promise.kind is PromiseKind.ETA and promise.state is not PromiseState.VOID
         )
         return min((due_at for due_at in told if due_at < back_at), default=None)
+
+
+def _gives_a_time(facts: Facts) -> bool:
+    return facts.next_update_by is not None or facts.eta_at is not None or facts.upcoming
+
+
+def _of_work(facts: Facts, incident: StoredIncident, kind: BroadcastKind, changes: Changes) -> Facts:
+    """Return the facts of an update of planned work, with its time, and the one that was announced where it moves."""
+    moves = kind is BroadcastKind.PLANNED_CHANGED
+    return msgspec.structs.replace(
+        facts,
+        window_from_at=changes.window_from_at or incident.window_from_at,
+        window_until_at=changes.window_until_at or incident.window_until_at,
+        previous_window_from_at=incident.window_from_at if moves else None,
+        previous_window_until_at=incident.window_until_at if moves else None,
+        previous_eta_at=None if kind in ANNOUNCES else facts.previous_eta_at,
+        started_at=changes.window_from_at or incident.started_at,
+        upcoming=kind in ANNOUNCES,
+    )

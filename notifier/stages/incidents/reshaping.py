@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind
-from notifier.domain.errors import InvalidInput
+from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.incident import Action, Changes, require_action
 from notifier.domain.region import RegionKinds
 from notifier.queue.embedded import Topic
@@ -70,6 +70,7 @@ class Reshaping:
             now = self._clock.now()
             incident = incidents.load(tx, incident_id)
             require_action(Action.EXTEND, incident.state, incident.part_state, which=incident_id)
+            _require_outage(incident)
             names, unknown = self._names(tx, request)
             places.require_free(tx, incident.service, names.region_ids, names.site_ids, but=incident_id)
             part_id = joining.name_joining(tx, incident, names, now=now)
@@ -92,6 +93,7 @@ class Reshaping:
             part_id = self._parts.draft(tx, incident_id, Action.SPLIT, chosen, now=now)
             incident = incidents.load(tx, incident_id, part_id)
             require_action(Action.SPLIT, incident.state, incident.part_state, which=incident_id)
+            _require_outage(incident)
             incident = cutting.cut(tx, incident, customers=0, now=now, by=actor.name)
             new_id = moving.split(tx, incident, now=now, by=actor.name, correlation_id=secrets.token_hex(8))
             detail = {"incident": new_id, "part": incident.part_name}
@@ -109,6 +111,8 @@ class Reshaping:
 
         def save(tx: Transaction) -> list[tuple[str, str]]:
             now = self._clock.now()
+            for each in (incident_id, request.into):
+                _require_outage(incidents.load(tx, each))
             ended = moving.merge(tx, incident_id, into=request.into, now=now, by=actor.name)
             detail = {"into": request.into}
             audit.record(
@@ -171,3 +175,9 @@ class Reshaping:
 
     def _is_ahead(self, at: datetime, now: datetime) -> bool:
         return at > now + self._take_back + timedelta(minutes=1)
+
+
+def _require_outage(incident: StoredIncident) -> None:
+    """Raise `Refused` for planned work: those affected by it were told days before."""
+    if incident.is_planned:
+        raise Refused(f"incident {incident.id} is planned work: its sites stay as they were announced")

@@ -23,7 +23,7 @@ from notifier.domain.caps import Caps
 from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotifierError
-from notifier.domain.night import Hours, Message, Reader, Verdict, as_told, decide, hours_of, rule_of, told_by
+from notifier.domain.night import Hours, Message, Reader, Verdict, as_told, decide, hours_of, rule_for, told_by
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
@@ -34,7 +34,7 @@ from notifier.storage.instants import from_json, to_instant
 from notifier.storage.queries import alone, place_doubts, rejections, sleepers, texts
 from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.texts import Terms, Texts
-from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, parts, promises
+from notifier.storage.repositories import audience, broadcasts, claims, incidents, neighbours, parts, planned, promises
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast, noticed_since, part_told_by
 from notifier.storage.views import BroadcastView, Preview, Progress, Sample, Waits
@@ -174,7 +174,10 @@ def preview(
     going = _going(messages, by_text, capped)
     takes = _time_to_finish(going, by_text, seen_from)
     starts_at = max(found.not_before_at or seen_from.now, _starts_at(found, seen_from))
+    done_at = max([starts_at + takes, *(until + takes for until in by_text.waits)])
     due_at = min((promise.due_at for promise in _open_promises(tx, found)), default=None)
+    if found.facts.upcoming:
+        due_at = planned.notice_due_at(tx, found, seen_from.playbook.planned_notice_lead)
     customers = told + sum(counted["outcome"].values())
     warnings = _warnings(found, messages, seen_from, customers=customers, told=told)
     warnings += seen_from.words.unworded(found.facts, counted["locale"])
@@ -191,7 +194,8 @@ def preview(
         first_contact=counted["first"].get("", 0),
         finishes_in_seconds=takes.total_seconds(),
         promise_due_at=due_at,
-        fits=due_at is None or starts_at + takes <= due_at,
+        fits=due_at is None or (done_at if found.facts.upcoming else starts_at + takes) <= due_at,
+        done_at=done_at,
         audience_limit=seen_from.playbook.audience_limit,
         needs_approval=customers > seen_from.playbook.audience_limit,
         warnings=warnings + failed,
@@ -260,7 +264,7 @@ def _lately(found: StoredBroadcast, outlook: Outlook) -> Lately:
     return Lately(
         kind=found.kind,
         facts=found.facts,
-        is_safety=rule_of(outlook.playbook.night, found.facts.impact).safety,
+        is_safety=rule_for(outlook.playbook.night, found.facts).safety,
         caps=outlook.caps,
         wrote_within=outlook.terms.wrote_within,
         now=outlook.now,
@@ -495,7 +499,7 @@ def _promised(
     if facts.next_update_by is None:
         return personal
     night = outlook.playbook.night
-    message = Message(channel=channel, hours=hours_of(night), rule=rule_of(night, facts.impact))
+    message = Message(channel=channel, hours=hours_of(night), rule=rule_for(night, facts))
     by = told_by(facts.next_update_by, message, _reader(row, personal))
     return personal if by == facts.next_update_by else replace(personal, next_update_by=by)
 
@@ -506,7 +510,7 @@ def _is_awake(row: Row, personal: NotificationFacts, found: StoredBroadcast, out
     message = Message(
         channel=Channel(row["channel"]),
         hours=hours_of(night),
-        rule=rule_of(night, found.facts.impact),
+        rule=rule_for(night, found.facts),
         wakes_all=found.wake_reason != "",
     )
     return decide(outlook.now, message, _reader(row, personal)).verdict is Verdict.GOES

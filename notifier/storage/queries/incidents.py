@@ -184,6 +184,9 @@ def _card(tx: Transaction, row: Row) -> IncidentCard:
         grade=grade or "",  # "certain" comes before "likely" in the alphabet
         part_state=owed.state if owed else row["part_state"],
         assigned_to=row["assigned_to"] or "",
+        kind=row["kind"],
+        window_from_at=to_instant(row["window_from_at"]),
+        window_until_at=to_instant(row["window_until_at"]),
     )
 
 

@@ -90,7 +90,7 @@ def count(
     message = Message(
         channel=Channel.SMS,
         hours=night.hours_of(nights),
-        rule=night.rule_of(nights, facts.impact),
+        rule=night.rule_for(nights, facts),
         wakes_all=wakes_all,
     )
     told = Texts()

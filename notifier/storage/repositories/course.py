@@ -7,12 +7,12 @@ promises, in one transaction. Shared by the stage of broadcasts and that of the 
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, BroadcastReason, BroadcastState
+from notifier.domain.broadcast import ANNOUNCES, ONLY_TO_TOLD, SAYS_BACK, BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.incident import Action, DismissReason, IncidentState, PartState
 from notifier.domain.promise import PromiseKind, PromiseState, ended_by_restoration, ended_by_update
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, incidents, joining, parts, promises, updates
+from notifier.storage.repositories import broadcasts, incidents, joining, parts, planned, promises, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -47,12 +47,13 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
     ):
         # what a person has authorised and has not started yet is news to come, not an older update of the daemon's
         is_older = other.started_at is not None or (other.id < found.id and not found.automatic)
+        is_older = is_older and found.kind is not BroadcastKind.PLANNED_REMINDER  # who has no notice yet gets that
         if other.id != found.id and is_older:
             broadcasts.end(tx, other, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
         elif other.id != found.id and is_dismissal:  # there is no news to come of what was nothing
             broadcasts.end(tx, other, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
     ended = []
-    back_at = (incident.believed_back_at or now) if found.kind is BroadcastKind.RESTORED else None
+    back_at = (incident.believed_back_at or now) if found.kind in SAYS_BACK else None
     for promise in promises.open_in(
         [each for part_id in concerned for each in promises.of_part(tx, found.incident_id, part_id)]
     ):
@@ -68,9 +69,11 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
         incidents.dismiss(
             tx, incident.id, now=now, reason=DismissReason.BY_PERSON, actor=found.sent_by or found.created_by
         )
-    elif found.kind is BroadcastKind.RESTORED:
+    elif found.kind in SAYS_BACK:
         _restore(tx, incident, now=now)
     else:
+        if found.changes is not None and found.changes.action is Action.CHANGE:
+            planned.set_window(tx, incident.id, found.facts.window_from_at, found.facts.window_until_at)
         _promise(tx, found, now=now, automatic_in_row=automatic_in_row)
         if found.changes is not None and found.changes.action is Action.EXTEND:
             joining.join_first(tx, found.incident_id, found.part_id, now=now)
@@ -151,7 +154,8 @@ def resolve_when_over(tx: Transaction, incident_id: int, *, now: datetime) -> No
 
 def _promise(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_in_row: int) -> None:
     """Store every time that the broadcast gives."""
-    times = ((PromiseKind.ETA, found.facts.eta_at), (PromiseKind.NEXT_UPDATE, found.facts.next_update_by))
+    work_ends = found.facts.window_until_at if found.kind in ANNOUNCES else None
+    times = ((PromiseKind.ETA, found.facts.eta_at or work_ends), (PromiseKind.NEXT_UPDATE, found.facts.next_update_by))
     for kind, due_at in times:
         if due_at is not None:
             promises.make(

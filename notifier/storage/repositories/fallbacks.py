@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.broadcast import BroadcastKind, BroadcastState, is_overtaken
+from notifier.domain.broadcast import SAYS_BACK, BroadcastKind, BroadcastState, is_overtaken
 from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.incident import IncidentState
 from notifier.domain.notification import Channel, NotificationReason
@@ -21,7 +21,8 @@ from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, S
 from notifier.storage.repositories.broadcasts import StoredBroadcast, noticed_since, part_told_by
 
 _GOES_ON = (BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.COMPLETED)
-_SAYS_THE_END = (BroadcastKind.RESTORED, BroadcastKind.CORRECTION)
+_SAYS_THE_END = SAYS_BACK | {BroadcastKind.CORRECTION, BroadcastKind.PLANNED_CANCELLED}
+_GOES_ON_IN = (IncidentState.CONFIRMED, IncidentState.SCHEDULED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _is_still_true(tx: Transaction, found: StoredBroadcast, now: datetime) -> bo
         return False
     if doubts.newer_update(tx, found.id) is not None:
         return False
-    return found.kind in _SAYS_THE_END or incidents.load(tx, found.incident_id).state is IncidentState.CONFIRMED
+    return found.kind in _SAYS_THE_END or incidents.load(tx, found.incident_id).state in _GOES_ON_IN
 
 
 def _after(channels: tuple[Channel, ...], failed: Channel) -> tuple[Channel, ...]:

@@ -17,6 +17,7 @@ from notifier.domain.incident import (
     PART,
     DismissReason,
     Impact,
+    IncidentKind,
     IncidentState,
     PartState,
     RegionRole,
@@ -57,11 +58,19 @@ class StoredIncident:
     part_name: str = ""  # of a part that was cut off; "" = the first
     cut_from: int | None = None  # the part that its sites belonged to; None: the first
     cut_at: datetime | None = None  # None of one that is cut off: only a draft names it
+    kind: IncidentKind = IncidentKind.UNPLANNED
+    window_from_at: datetime | None = None  # of planned work
+    window_until_at: datetime | None = None
 
     @property
     def is_draft_part(self) -> bool:
         """Tell whether the part is named by a draft only, and stands for sites of the one it is cut from."""
         return self.cut_from is not None and self.cut_at is None
+
+    @property
+    def is_planned(self) -> bool:
+        """Tell whether it is announced work."""
+        return self.kind is IncidentKind.PLANNED
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
@@ -130,15 +139,23 @@ def open_incident(
     now: datetime,
     by: str,
     correlation_id: str,
+    window: tuple[datetime, datetime] | None = None,
 ) -> int:
-    """Store a new incident with its first part and the timeline entry `opened`; return its id."""
+    """Store a new incident with its first part and the timeline entry `opened`; return its id.
+
+    With a window it is planned work.
+    """
     confirmed = state is IncidentState.CONFIRMED
     incident_id = int(
         tx.scalar(
-            """INSERT INTO incidents (service, impact, state, playbook, started_at, opened_at, opened_by,
-                                      confirmed_at, confirmed_by, correlation_id)
-               VALUES (:service, :impact, :state, :playbook, :started, :now, :by, :confirmed_at, :confirmed_by, :corr)
+            """INSERT INTO incidents (kind, service, impact, state, playbook, started_at, opened_at, opened_by,
+                                      confirmed_at, confirmed_by, window_from_at, window_until_at, correlation_id)
+               VALUES (:kind, :service, :impact, :state, :playbook, :started, :now, :by, :confirmed_at, :confirmed_by,
+                       :from_at, :until_at, :corr)
                RETURNING id""",
+            kind=IncidentKind.UNPLANNED if window is None else IncidentKind.PLANNED,
+            from_at=None if window is None else to_micros(window[0]),
+            until_at=None if window is None else to_micros(window[1]),
             service=service,
             impact=impact,
             state=state,
@@ -359,7 +376,8 @@ def cancel_drafts(tx: Transaction, incident_id: int, *, now: datetime, reason: B
 _SELECT = """SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
                     i.resolved_at, i.closed_at, i.correlation_id, p.id AS part_id,
                     p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by, p.believed_back_at,
-                    p.restored_at, p.name AS part_name, p.cut_from, p.cut_at
+                    p.restored_at, p.name AS part_name, p.cut_from, p.cut_at,
+                    i.kind, i.window_from_at, i.window_until_at
              FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
 
 
@@ -388,6 +406,9 @@ def _incident(row: Row) -> StoredIncident:
         part_name=row["part_name"],
         cut_from=row["cut_from"],
         cut_at=to_instant(row["cut_at"]),
+        kind=IncidentKind(row["kind"]),
+        window_from_at=to_instant(row["window_from_at"]),
+        window_until_at=to_instant(row["window_until_at"]),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from notifier.domain.broadcast import (
     ONLY_TO_TOLD,
-    BroadcastKind,
+    SAYS_BACK,
     BroadcastState,
     is_overtaken,
     may_be_joined_by,
@@ -41,7 +41,7 @@ class Joined:
 
 def is_any_incident_told(tx: Transaction) -> bool:
     """Tell whether there is an incident at all that somebody could join."""
-    return tx.scalar("SELECT 1 FROM incidents WHERE state = 'confirmed' LIMIT 1") is not None
+    return tx.scalar("SELECT 1 FROM incidents WHERE state IN ('confirmed', 'scheduled') LIMIT 1") is not None
 
 
 def join(
@@ -72,17 +72,17 @@ def join(
 
 
 def _touched(tx: Transaction, site_ids: Sequence[int]) -> list[int]:
-    """Return the confirmed incidents in whose place some of the sites lie."""
+    """Return the confirmed incidents and the planned work in whose place some of the sites lie."""
     if not site_ids:
         return []
     ids = audience.numbers(site_ids)
     rows = tx.tuples(
         f"""SELECT i.id FROM site_regions AS sr CROSS JOIN incident_regions AS ir CROSS JOIN incidents AS i
             WHERE sr.site_id IN ({ids}) AND ir.region_id = sr.region_id AND ir.role = 'place'
-              AND i.id = ir.incident_id AND i.state = 'confirmed'
+              AND i.id = ir.incident_id AND i.state IN ('confirmed', 'scheduled')
             UNION
             SELECT i.id FROM incident_sites AS t CROSS JOIN incidents AS i
-            WHERE t.site_id IN ({ids}) AND i.id = t.incident_id AND i.state = 'confirmed' ORDER BY 1"""
+            WHERE t.site_id IN ({ids}) AND i.id = t.incident_id AND i.state IN ('confirmed', 'scheduled') ORDER BY 1"""
     )
     return [int(row[0]) for row in rows]
 
@@ -104,7 +104,7 @@ def _told_now(tx: Transaction, incident: StoredIncident, now: datetime) -> list[
         each
         for each in started[-1:]
         if is_out
-        and each.kind is not BroadcastKind.RESTORED
+        and each.kind not in SAYS_BACK
         and not is_overtaken(each.facts, now)
         and each.state in (BroadcastState.SENDING, BroadcastState.PAUSED, BroadcastState.COMPLETED)
     ]

@@ -6,7 +6,7 @@ and for the watcher of promises that says them afresh.
 
 from datetime import datetime
 
-from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind, BroadcastState, is_overtaken
+from notifier.domain.broadcast import ANNOUNCES, ONLY_TO_TOLD, SAYS_BACK, BroadcastState, is_overtaken
 from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.notification import Channel, NotificationReason
 from notifier.storage.database import Transaction
@@ -25,7 +25,7 @@ def may_say_afresh(tx: Transaction, broadcast_id: int) -> bool:
     found = broadcasts.load(tx, broadcast_id)
     incident = incidents.load(tx, found.incident_id, found.part_id)
     is_out = incident.state is IncidentState.CONFIRMED and incident.part_state is PartState.OUT
-    says_so = found.kind not in ONLY_TO_TOLD and found.kind is not BroadcastKind.RESTORED
+    says_so = found.kind not in ONLY_TO_TOLD | SAYS_BACK | ANNOUNCES
     if not (is_out and says_so and found.may_delay and found.state is BroadcastState.SENDING):
         return False
     to_come = broadcasts.of_part(tx, found.part_id, found.incident_id, BroadcastState.SENDING, BroadcastState.PAUSED)

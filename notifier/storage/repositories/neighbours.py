@@ -39,12 +39,12 @@ NONE = Neighbours()
 
 def of(tx: Transaction, incident: StoredIncident, kind: BroadcastKind) -> Neighbours:
     """Return the neighbours that matter to an update of an incident."""
-    if kind in ONLY_TO_TOLD:
+    if kind in ONLY_TO_TOLD or incident.is_planned:
         return NONE
     others = [
         each
         for each in incidents.with_state(tx, IncidentState.CONFIRMED)
-        if each.id != incident.id and each.service == incident.service
+        if each.id != incident.id and each.service == incident.service and not each.is_planned
     ]
     if others:  # what was split off lies there and is another's, which tells its sites
         family = {*parts.kin(tx, incident.id), *parts.split_off(tx, incident.id)}

@@ -74,7 +74,7 @@ def require_free(
 ) -> None:
     """Raise `Refused` when another confirmed incident than `but` is told about in this place already."""
     for other in incidents.with_state(tx, IncidentState.CONFIRMED):
-        if other.id == but or other.service != service:
+        if other.id == but or other.service != service or other.is_planned:  # the work is none of the outage
             continue
         scope = Scope(
             incident_id=other.id,

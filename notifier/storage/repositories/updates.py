@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from notifier.domain.actor import DAEMON
-from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
+from notifier.domain.broadcast import SAYS_BACK, BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.incident import (
     INCIDENT,
     PART,
@@ -57,6 +57,8 @@ def apply(
         case Action.EXTEND:
             listed_by = None if changes.regions else incident.part_id
             incidents.extend_place(tx, incident.id, changes.regions, listed_by=listed_by)
+        case Action.ANNOUNCE | Action.CHANGE:
+            pass  # it begins by itself; another time holds from when it is told
         case Action.CLOSE | Action.SPLIT | Action.MERGE:
             pass
     if changes.action is not Action.DISMISS:
@@ -143,7 +145,7 @@ def out_again(tx: Transaction, incident_id: int, part_id: int, *, now: datetime,
     incident = incidents.load(tx, incident_id, part_id)
     incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     for held in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
-        if held.kind is BroadcastKind.RESTORED and held.started_at is None:
+        if held.kind in SAYS_BACK and held.started_at is None:
             broadcasts.end(tx, held, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
             if held.changes is not None and held.changes.before is not None:  # what was promised before it holds again
                 resume_older(tx, held.changes.before)

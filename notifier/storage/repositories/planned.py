@@ -1,0 +1,95 @@
+"""Planned work as it is stored: its window, what is due of it by now, and which other work shares sites with it.
+
+Functions of an open transaction. Planned work is an incident of its own kind; what is said about it are broadcasts.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from notifier.domain.broadcast import ANNOUNCES, BroadcastKind, BroadcastState
+from notifier.domain.errors import Refused
+from notifier.domain.incident import IncidentState
+from notifier.domain.planned import needs_notice
+from notifier.storage.database import Transaction
+from notifier.storage.instants import to_micros
+from notifier.storage.repositories import broadcasts, incidents, overlaps, places
+from notifier.storage.repositories.audience import Scope
+from notifier.storage.repositories.broadcasts import StoredBroadcast
+from notifier.storage.repositories.incidents import StoredIncident
+
+_COMING = (BroadcastState.SENDING, BroadcastState.PAUSED)
+
+
+def set_window(tx: Transaction, incident_id: int, from_at: datetime | None, until_at: datetime | None) -> None:
+    """Give planned work another time; it counts as failed service from when it begins."""
+    tx.run(
+        """UPDATE incidents SET window_from_at = :from_at, window_until_at = :until_at, started_at = :from_at
+           WHERE id = :id""",
+        from_at=to_micros(from_at),
+        until_at=to_micros(until_at),
+        id=incident_id,
+    )
+
+
+def scheduled(tx: Transaction) -> list[StoredIncident]:
+    """Return the planned work that has not begun, oldest first."""
+    return incidents.with_state(tx, IncidentState.SCHEDULED)
+
+
+def announced_by(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None:
+    """Return the newest announcement that has started; None when nobody is told of the work."""
+    told = broadcasts.of_part(tx, incident.part_id, incident.id, *_COMING, BroadcastState.COMPLETED)
+    return next((each for each in reversed(told) if each.kind in ANNOUNCES and each.started_at is not None), None)
+
+
+def has_news_to_come(tx: Transaction, incident: StoredIncident) -> bool:
+    """Tell whether a person has authorised something about the work that has not started."""
+    coming = broadcasts.of_part(tx, incident.part_id, incident.id, *_COMING)
+    return any(each.started_at is None for each in coming)
+
+
+def is_reminded(tx: Transaction, incident: StoredIncident) -> bool:
+    """Tell whether a reminder of the work was sent, or called off, since its newest time was announced."""
+    every = broadcasts.of_part(tx, incident.part_id, incident.id, *BroadcastState)
+    said = [each.kind for each in every if each.kind in ANNOUNCES and each.started_at is not None]
+    return bool(said) and said[-1] is BroadcastKind.PLANNED_REMINDER
+
+
+def notice_due_at(tx: Transaction, found: StoredBroadcast, lead: timedelta) -> datetime | None:
+    """Return by when an announcement must have been handed over; None where its time lies inside the one told."""
+    from_at, until_at = found.facts.window_from_at, found.facts.window_until_at
+    if from_at is None or until_at is None or found.changes is None:
+        return None
+    incident = incidents.load(tx, found.incident_id)
+    told = None
+    is_told = announced_by(tx, incident) is not None
+    if is_told and incident.window_from_at is not None and incident.window_until_at is not None:
+        told = incident.window_from_at, incident.window_until_at
+    return from_at - lead if needs_notice(from_at, until_at, told) else None
+
+
+def require_no_other(
+    tx: Transaction,
+    service: str,
+    region_ids: Sequence[int],
+    site_ids: Sequence[int],
+    *,
+    from_at: datetime,
+    until_at: datetime,
+    but: int = 0,
+) -> None:
+    """Raise `Refused` when other planned work of the service shares a site and part of its time."""
+    for state in (IncidentState.SCHEDULED, IncidentState.CONFIRMED):
+        for other in incidents.with_state(tx, state):
+            is_other = other.is_planned and other.id != but and other.service == service
+            if not is_other or other.window_from_at is None or other.window_until_at is None:
+                continue
+            if other.window_from_at >= until_at or other.window_until_at <= from_at:
+                continue
+            there = tuple(incidents.place_regions(tx, other.id))
+            scope = Scope(incident_id=other.id, service=service, region_ids=there, channels=())
+            if overlaps.overlaps(tx, other.id, service, region_ids) or places.is_any_in_place(tx, site_ids, scope):
+                raise Refused(
+                    f"planned work {other.id} ({service}, {other.place}) is from {other.window_from_at:%Y-%m-%d %H:%M}"
+                    f" UTC to {other.window_until_at:%Y-%m-%d %H:%M} UTC and shares sites: change that one"
+                )

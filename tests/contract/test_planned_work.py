@@ -1,0 +1,357 @@
+"""Planned work: announced in time or refused, reminded, moved, called off; it begins by itself and its end is a promise."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from notifier.domain.errors import Forbidden, InvalidInput, Refused
+from notifier.domain.planned import first_beginning
+from notifier.domain.playbook import Playbook
+from notifier.stages.incidents import DismissIncident, ReopenIncident, RestoreIncident, SetEta
+from notifier.stages.incidents.planned import ChangePlanned, OpenPlanned
+from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident
+from notifier.storage.database import Database
+from notifier.storage.repositories import control, late_joiners
+from notifier.storage.views import Draft
+from tests.control_room import AGENT, ANN, MINUTE, ControlRoom
+from tests.incident_town import MORNING
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+FROM, UNTIL = MORNING + 5 * DAY, MORNING + 5 * DAY + 4 * HOUR
+PLAYBOOK = Playbook(name="standard", services=("power", "internet"), audience_limit=50)
+
+
+@pytest.fixture
+def room(database: Database) -> ControlRoom:
+    room = ControlRoom(database, playbook=PLAYBOOK)
+    room.homes(3)
+    return room
+
+
+async def announced(room: ControlRoom, from_at: datetime = FROM, until_at: datetime = UNTIL, **more: object) -> Draft:
+    where = {} if "sites" in more else {"regions": ("94110",)}
+    request = OpenPlanned(service="power", from_at=from_at, until_at=until_at, **where, **more)  # type: ignore[arg-type]
+    return await room.planned.open(request, ANN)
+
+
+async def at(room: ControlRoom, time: datetime) -> None:
+    """Let it be a time, and everything happen that it asks for."""
+    room.clock.time = time
+    await room.calendar.watch()
+    await room.promises.watch()
+    await room.work()
+
+
+def kinds(room: ControlRoom) -> list[tuple[str, str]]:
+    return [(row["kind"], row["state"]) for row in room.rows("SELECT kind, state FROM broadcasts ORDER BY id")]
+
+
+def told(room: ControlRoom, kind: str) -> list[str]:
+    rows = room.rows(
+        """SELECT c.address FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
+           JOIN contact_points AS c ON c.id = n.contact_point_id
+           WHERE b.kind = :kind AND n.state = 'sent' ORDER BY c.address""",
+        kind=kind,
+    )
+    return [str(row["address"]).partition("@")[0] for row in rows]
+
+
+async def state(room: ControlRoom, which: int = 1) -> str:
+    return (await room.incidents.show(which)).card.state
+
+
+# --- the notice
+
+
+async def test_a_notice_is_a_draft_with_its_time_and_a_count(room: ControlRoom) -> None:
+    draft = await announced(room, cause="storm")
+    assert draft.broadcast is not None
+    assert draft.preview is not None
+    assert (draft.broadcast.kind, draft.preview.customers, draft.preview.fits) == ("planned_notice", 3, True)
+    assert draft.preview.promise_due_at == FROM - PLAYBOOK.planned_notice_lead
+    card = draft.incident.card
+    assert (card.kind, card.state, card.window_from_at, card.window_until_at) == ("planned", "scheduled", FROM, UNTIL)
+    assert card.started_at == FROM
+    assert room.rows("SELECT 1 FROM notifications") == []
+
+
+async def test_sending_it_tells_everybody_and_promises_its_end(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    assert told(room, "planned_notice") == ["94110-0", "94110-1", "94110-2"]
+    assert await state(room) == "scheduled"
+    due = room.rows("SELECT kind, due_at, state FROM promises")
+    assert [(row["kind"], row["state"]) for row in due] == [("eta", "open")]
+    assert (await room.incidents.show(1)).promises[0].due_at == UNTIL
+
+
+@pytest.mark.parametrize(
+    ("from_at", "until_at", "field"),
+    [
+        (MORNING - HOUR, UNTIL, "from_at"),
+        (FROM, FROM, "until_at"),
+        (FROM, FROM + 8 * DAY, "until_at"),
+        (MORNING + 400 * DAY, MORNING + 401 * DAY, "from_at"),
+        (FROM.replace(tzinfo=None), UNTIL, "from_at"),
+    ],
+)
+async def test_a_time_that_cannot_be_meant_is_refused(
+    room: ControlRoom, from_at: datetime, until_at: datetime, field: str
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await announced(room, from_at, until_at)
+    assert refused.value.field == field
+    assert room.rows("SELECT 1 FROM incidents") == []
+
+
+async def test_a_notice_that_comes_too_late_is_refused_with_the_time_that_would_do(room: ControlRoom) -> None:
+    with pytest.raises(Refused, match=r"has to be 72 h before .* it can begin from 2026-.* UTC on"):
+        await announced(room, MORNING + 3 * DAY, MORNING + 3 * DAY + HOUR)
+    assert room.rows("SELECT 1 FROM incidents") == []
+
+
+async def test_a_draft_that_grew_old_is_refused_when_it_is_sent(room: ControlRoom) -> None:
+    draft = await announced(room)
+    room.clock.time = FROM - 3 * DAY
+    with pytest.raises(Refused, match="can begin from"):
+        await room.send(draft)
+    assert kinds(room) == [("planned_notice", "draft")]
+
+
+async def test_the_time_that_all_messages_take_counts(database: Database) -> None:
+    room = ControlRoom(database, playbook=PLAYBOOK, rate=0.001)  # 1,000 s for each of them
+    room.homes(3)
+    draft = await announced(room, MORNING + 3 * DAY + 40 * MINUTE, MORNING + 3 * DAY + 2 * HOUR)
+    assert draft.preview is not None
+    assert not draft.preview.fits
+    with pytest.raises(Refused, match="the notice would be done by"):
+        await room.send(draft)
+
+
+def test_the_first_beginning_is_on_full_five_minutes() -> None:
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    assert first_beginning(noon, HOUR) == noon + HOUR
+    assert first_beginning(noon + timedelta(seconds=1), HOUR) == noon + HOUR + 5 * MINUTE
+
+
+async def test_work_at_the_same_sites_and_time_is_refused_at_another_time_it_is_not(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    with pytest.raises(Refused, match=r"planned work 1 .* shares sites"):
+        await announced(room, FROM + HOUR, UNTIL + HOUR)
+    with pytest.raises(Refused, match=r"planned work 1 .* shares sites"):
+        await announced(room, FROM, UNTIL, sites=("94110-0",))
+    assert (await announced(room, UNTIL, UNTIL + HOUR)).incident.card.id == 2
+
+
+async def test_an_agent_may_not_announce(room: ControlRoom) -> None:
+    with pytest.raises(Forbidden):
+        await room.planned.open(OpenPlanned(service="power", regions=("94110",), from_at=FROM, until_at=UNTIL), AGENT)
+
+
+async def test_an_outage_there_is_told_all_the_same(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await room.deliver(await room.open())
+    assert told(room, "acknowledged") == ["94110-0", "94110-1", "94110-2"]
+    await at(room, FROM)
+    assert await state(room) == "confirmed"
+    await room.deliver(await room.incidents.restored(2, RestoreIncident(), ANN))
+    assert told(room, "restored") == ["94110-0", "94110-1", "94110-2"]
+
+
+# --- the reminder
+
+
+async def test_the_reminder_goes_out_by_itself_once(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await at(room, FROM - DAY - MINUTE)
+    assert kinds(room) == [("planned_notice", "completed")]
+    for minutes in range(3):
+        await at(room, FROM - DAY + minutes * MINUTE)
+    assert kinds(room) == [("planned_notice", "completed"), ("planned_reminder", "completed")]
+    assert told(room, "planned_reminder") == ["94110-0", "94110-1", "94110-2"]
+    assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
+
+
+async def test_only_those_told_are_reminded_and_who_comes_later_gets_the_notice(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    region = room.town.region("94110")
+    await at(room, FROM - DAY)
+    room.town.household("late", region)
+    sites = [row["id"] for row in room.rows("SELECT id FROM sites ORDER BY id DESC LIMIT 1")]
+    room.database.write_now(lambda tx: late_joiners.join(tx, sites, {"power": PLAYBOOK}, now=room.clock.now()))
+    await room.work()
+    assert told(room, "planned_notice") == ["94110-0", "94110-1", "94110-2", "late"]
+    assert told(room, "planned_reminder") == ["94110-0", "94110-1", "94110-2"]
+
+
+async def test_nobody_is_reminded_while_everything_is_paused_or_of_what_has_begun(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    room.database.write_now(lambda tx: control.put(tx, control.PAUSED, "test", now=room.clock.now(), actor=ANN))
+    await at(room, FROM - HOUR)
+    assert len(kinds(room)) == 1
+    room.database.write_now(lambda tx: control.clear(tx, control.PAUSED))
+    await at(room, FROM)
+    assert len(kinds(room)) == 1
+    assert await state(room) == "confirmed"
+
+
+# --- another time
+
+
+async def test_another_time_is_told_with_the_one_before(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    draft = await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "planned_changed"
+    assert draft.incident.card.window_from_at == FROM  # until it is told
+    await room.deliver(draft)
+    card = (await room.incidents.show(1)).card
+    assert (card.window_from_at, card.window_until_at, card.started_at) == (FROM + DAY, UNTIL + DAY, FROM + DAY)
+    facts = (await room.broadcasts.show(2)).facts
+    assert datetime.fromisoformat(str(facts["previous_window_from_at"])) == FROM
+    assert room.promise_states() == [("eta", "revised"), ("eta", "open")]
+    await at(room, FROM)
+    assert await state(room) == "scheduled"
+    await at(room, FROM + DAY)
+    assert await state(room) == "confirmed"
+    assert [kind for kind, _ in kinds(room)] == ["planned_notice", "planned_changed", "planned_reminder"]
+
+
+async def test_a_reminder_follows_the_new_time_though_the_old_one_was_reminded_of(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await at(room, FROM - DAY)
+    await room.deliver(
+        await room.planned.change(1, ChangePlanned(from_at=FROM + 4 * DAY, until_at=UNTIL + 4 * DAY), ANN)
+    )
+    await at(room, FROM + 3 * DAY)
+    assert [kind for kind, _ in kinds(room)].count("planned_reminder") == 2
+
+
+async def test_a_new_time_needs_the_lead_unless_it_lies_inside_the_old_one(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    room.clock.time = FROM - 2 * DAY
+    with pytest.raises(Refused, match="can begin from"):
+        await room.planned.change(1, ChangePlanned(from_at=FROM, until_at=UNTIL + HOUR), ANN)
+    await room.deliver(await room.planned.change(1, ChangePlanned(from_at=FROM + HOUR, until_at=UNTIL), ANN))
+    with pytest.raises(Refused, match="announced for that time already"):
+        await room.planned.change(1, ChangePlanned(from_at=FROM + HOUR, until_at=UNTIL), ANN)
+
+
+async def test_before_anybody_was_told_another_time_is_a_new_notice(room: ControlRoom) -> None:
+    await announced(room)
+    draft = await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "planned_notice"
+    assert kinds(room) == [("planned_notice", "superseded"), ("planned_notice", "draft")]
+    assert draft.incident.card.window_from_at == FROM + DAY
+
+
+async def test_a_change_that_is_taken_back_changes_nothing(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    view = await room.send(await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN))
+    with pytest.raises(Refused, match="has not begun"):
+        await room.planned.change(1, ChangePlanned(from_at=FROM + 2 * DAY, until_at=UNTIL + 2 * DAY), ANN)
+    await room.broadcasts.cancel(view.id, ANN)
+    card = (await room.incidents.show(1)).card
+    assert (card.window_from_at, card.started_at) == (FROM, FROM)
+
+
+# --- called off
+
+
+async def test_work_that_nobody_was_told_of_is_called_off_at_once(room: ControlRoom) -> None:
+    await announced(room)
+    draft = await room.incidents.dismiss(1, DismissIncident(), ANN)
+    assert (draft.incident.card.state, draft.broadcast) == ("dismissed", None)
+
+
+async def test_those_who_were_told_hear_that_it_is_called_off_and_nobody_else(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    room.town.household("new", room.town.region("94110"))
+    draft = await room.incidents.dismiss(1, DismissIncident(), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "planned_cancelled"
+    await room.deliver(draft)
+    assert told(room, "planned_cancelled") == ["94110-0", "94110-1", "94110-2"]
+    assert await state(room) == "dismissed"
+    assert room.promise_states() == [("eta", "void")]
+    await at(room, FROM - DAY)
+    assert "planned_reminder" not in [kind for kind, _ in kinds(room)]
+
+
+# --- it begins, and ends
+
+
+async def test_it_begins_by_itself_and_tells_nobody(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await at(room, FROM - DAY)
+    await at(room, FROM)
+    shown = await room.incidents.show(1)
+    assert (shown.card.state, shown.confirmed_by, shown.confirmed_at) == ("confirmed", "daemon", FROM)
+    assert len(shown.broadcasts) == 2
+    with pytest.raises(Refused):
+        await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN)
+
+
+async def test_what_nobody_sent_is_over_when_it_was_to_begin(room: ControlRoom) -> None:
+    await announced(room)
+    await at(room, FROM)
+    shown = await room.incidents.show(1)
+    assert (shown.card.state, shown.dismiss_reason) == ("dismissed", "never_sent")
+    assert shown.broadcasts[0].state == "cancelled"
+
+
+async def test_before_its_end_lapses_those_told_hear_that_it_takes_longer_without_a_new_time(
+    room: ControlRoom,
+) -> None:
+    await room.deliver(await announced(room))
+    for time in (FROM - DAY, FROM, UNTIL - 4 * MINUTE):
+        await at(room, time)
+    facts = (await room.broadcasts.show(3)).facts
+    assert kinds(room)[2] == ("planned_overrun", "completed")
+    assert "eta_at" not in facts
+    assert datetime.fromisoformat(str(facts["next_update_by"])) == room.clock.now() + HOUR
+    assert told(room, "planned_overrun") == ["94110-0", "94110-1", "94110-2"]
+    assert room.promise_states() == [("eta", "revised"), ("eta", "revised"), ("next_update", "open")]
+
+
+async def test_a_person_gives_a_later_time_and_no_earlier_one(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await at(room, FROM)
+    with pytest.raises(Refused, match="say `restored`"):
+        await room.incidents.eta(1, SetEta(eta_at=UNTIL - HOUR), ANN)
+    draft = await room.incidents.eta(1, SetEta(eta_at=UNTIL + HOUR), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "planned_overrun"
+    await room.deliver(draft)
+    assert (await room.incidents.show(1)).card.eta_at == UNTIL + HOUR
+
+
+async def test_when_it_is_done_everybody_hears_and_the_promise_is_kept(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await at(room, FROM)
+    room.clock.time = UNTIL - HOUR
+    draft = await room.incidents.restored(1, RestoreIncident(), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "planned_restored"
+    await room.send(draft)
+    await at(room, UNTIL - HOUR + MINUTE)
+    assert told(room, "planned_restored") == []  # it is held
+    await at(room, UNTIL - HOUR + PLAYBOOK.hold_before_restored)
+    assert told(room, "planned_restored") == ["94110-0", "94110-1", "94110-2"]
+    assert (await state(room), room.promise_states()) == ("resolved", [("eta", "kept")])
+    await room.deliver(await room.incidents.reopen(1, ReopenIncident(), ANN))
+    assert await state(room) == "confirmed"
+
+
+async def test_it_is_told_as_a_whole(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await at(room, FROM)
+    room.homes(2, "94112")
+    with pytest.raises(Refused, match="is planned work"):
+        await room.reshaping.extend(1, ExtendIncident(regions=("94112",)), ANN)
+    await room.open("94112")
+    with pytest.raises(Refused, match="is planned work"):
+        await room.reshaping.merge(2, MergeIncident(into=1), ANN)
+    with pytest.raises(Refused, match="not in parts"):
+        await room.incidents.restored(1, RestoreIncident(part_sites=("94110-0",)), ANN)
