@@ -146,3 +146,16 @@ async def test_a_quiet_guess_is_not_taken_over_by_another_outage(desk: Desk) -> 
     await named(desk, "power", "power", "power", first=11)
     opened = desk.rows("SELECT service, state FROM incidents ORDER BY id")
     assert [(row["service"], row["state"]) for row in opened] == [("internet", "suspected"), ("power", "suspected")]
+
+
+async def test_a_first_place_that_is_wide_takes_no_certain_suspicion_away(desk: Desk) -> None:
+    await outage(desk)
+    desk.clock.at += 5 * HOUR
+    for number in range(11, 13):  # the city is evidence before any postal code is
+        for code in ("94110", "94112"):
+            desk.clock.at += MINUTE
+            await desk.complain(f"{code}-{number}")
+            await desk.decide()
+    assert desk.incidents() == [(1, "94110", "suspected"), (2, "San Francisco", "suspected")]
+    await outage(desk, "94112", first=13, customers=14)
+    assert desk.incidents()[0] == (1, "94110", "suspected")

@@ -53,7 +53,11 @@ def standing(database: Database, region: int, *, service: str = "power") -> int 
     around = Surroundings(Regions(), kinds)
     surveillance = Surveillance(LocalTime("UTC"), Thresholds(likely=8.5, certain=17.5), {service: 3}, kinds)
     suspicion = Suspicion(service=service, since_us=to_micros(MORNING), until_us=to_micros(MORNING), position=0)
-    return database.read_now(lambda tx: Placing(tx, around, surveillance, suspicion, now=MORNING).standing(region))
+    return database.read_now(
+        lambda tx: Placing(tx, around, surveillance, suspicion, quiet_after=timedelta(hours=2), now=MORNING).standing(
+            region
+        )
+    )
 
 
 def events(database: Database, incident_id: int) -> list[str]:

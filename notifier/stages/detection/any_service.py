@@ -6,12 +6,11 @@ service there with evidence of its own takes the incident over, instead of openi
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from notifier.domain.any_service import ANY
 from notifier.domain.detection import Finding
 from notifier.domain.playbook import Playbook
-from notifier.stages.detection.following import is_another
 from notifier.stages.detection.placing import Placing
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import incidents, surroundings
@@ -43,18 +42,14 @@ def is_guessed(tx: Transaction, incident_id: int) -> bool:
     return is_of_any(tx, incident_id) and not _has_evidence(tx, incident_id, "service <> :any")
 
 
-def stands_of_one(
-    tx: Transaction, placings: Iterable[Placing], finding: Finding, path: tuple[int, ...], *, subsides_after: timedelta
-) -> bool:
+def stands_of_one(tx: Transaction, placings: Iterable[Placing], finding: Finding, path: tuple[int, ...]) -> bool:
     """Tell whether an incident of a single service has a site of a region; one placing for each service.
 
     A suspicion that has long been quiet is of another outage, and stands in nobody's way.
     """
     standing = ((placing, placing.standing(finding.cell.region_id, path)) for placing in placings)
     return any(
-        each is not None
-        and not is_of_any(tx, each)
-        and not is_another(tx, placing, each, finding, subsides_after=subsides_after)
+        each is not None and not is_of_any(tx, each) and not placing.has_gone_quiet(each, finding.window.from_us)
         for placing, each in standing
     )
 

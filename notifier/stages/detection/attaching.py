@@ -23,7 +23,7 @@ from notifier.stages.detection.any_service import (
     stands_of_one,
     take_over,
 )
-from notifier.stages.detection.following import give_way, is_another
+from notifier.stages.detection.following import give_way
 from notifier.stages.detection.placing import Placing, Split
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
@@ -75,13 +75,10 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
             detector.record_evidence(tx, _evidence(finding))
         return []
     standing, joins = _standing(tx, group, attaching)
-    quiet = None
-    if standing is not None and _is_another(tx, group, standing, attaching):
-        quiet, standing = standing, None
     if standing is None:
-        standing = _taken_over(tx, group, attaching, quiet)
+        standing = _taken_over(tx, group, attaching)
     if standing is None:
-        opened = _open(tx, group, attaching, quiet)
+        opened = _open(tx, group, attaching)
         _attach(tx, opened.incident_id, findings, attaching.now)
         return [opened]
     _follow_guess(tx, standing, findings[0], attaching)
@@ -91,35 +88,35 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
         return []
     placing = _placing(tx, findings, attaching, ANY if is_of_any(tx, standing) else None)
     placing.note_beside(standing, [finding.cell.region_id for finding in findings], likely=attaching.likely)
-    return [_open_second(tx, split, placing, attaching) for split in placing.place_anew(standing)]
+    splits = placing.place_anew(standing)
+    if (began_us := placing.began_us(standing)) is not None:
+        give_way(tx, placing, to=standing, place=incidents.place_regions(tx, standing), began_us=began_us)
+    return [_open_second(tx, split, placing, attaching) for split in splits]
 
 
 def _standing(tx: Transaction, group: Group, attaching: Attaching) -> tuple[int | None, bool]:
     """Return the incident that evidence belongs to, and whether it joins it from outside its place.
 
     It is one that shares a site with the narrowest cell. Else it is a suspected one that lies beside it and began or
-    grew shortly before.
+    grew shortly before. A suspicion that had long been quiet when this began is of another outage.
     """
     finding, placing = group.findings[0], _placing(tx, group.findings, attaching)
     region_id = finding.cell.region_id
     path = attaching.around.path(tx, group.regions)
     standing = placing.standing(region_id, path)
+    if standing is not None and placing.has_gone_quiet(standing, finding.window.from_us):
+        return None, False
     if standing is not None:
         return standing, False
     beside = placing.beside(path, region_id, finding.window.from_us, may_be_placed=True)
     return (None, False) if beside is None else (beside.id, True)
 
 
-def _is_another(tx: Transaction, group: Group, incident_id: int, attaching: Attaching) -> bool:
-    placing, finding = _placing(tx, group.findings, attaching), group.findings[0]
-    return is_another(tx, placing, incident_id, finding, subsides_after=attaching.playbook.subsides_after)
-
-
 def _stands_of_one(tx: Transaction, group: Group, attaching: Attaching) -> bool:
     """Tell whether an incident of a single service stands where customers name several."""
     path = attaching.around.path(tx, group.regions)
     placings = (_placing(tx, group.findings, attaching, service) for service in attaching.surveillance.services)
-    return stands_of_one(tx, placings, group.findings[0], path, subsides_after=attaching.playbook.subsides_after)
+    return stands_of_one(tx, placings, group.findings[0], path)
 
 
 def _follow_guess(tx: Transaction, incident_id: int, finding: Finding, attaching: Attaching) -> None:
@@ -132,8 +129,8 @@ def _follow_guess(tx: Transaction, incident_id: int, finding: Finding, attaching
         take_over(tx, incident_id, service=named, playbook=attaching.playbook, now=attaching.now)
 
 
-def _taken_over(tx: Transaction, group: Group, attaching: Attaching, quiet: int | None) -> int | None:
-    """Return the incident whose service was guessed and which this evidence has just named; a `quiet` one gives way."""
+def _taken_over(tx: Transaction, group: Group, attaching: Attaching) -> int | None:
+    """Return the incident whose service was guessed and which this evidence has just named."""
     finding = group.findings[0]
     if finding.cell.service == ANY or len(attaching.surveillance.services) == 1:
         return None
@@ -141,12 +138,12 @@ def _taken_over(tx: Transaction, group: Group, attaching: Attaching, quiet: int 
     standing = placing.standing(finding.cell.region_id, attaching.around.path(tx, group.regions))
     if standing is None or not placing.may_be_placed(standing) or not is_guessed(tx, standing):
         return None
-    if is_another(tx, placing, standing, finding, subsides_after=attaching.playbook.subsides_after):
+    if placing.has_gone_quiet(standing, finding.window.from_us):
         return None
     take_over(tx, standing, service=finding.cell.service, playbook=attaching.playbook, now=attaching.now)
-    if quiet is not None:
-        place = incidents.place_regions(tx, standing)
-        give_way(tx, _placing(tx, group.findings, attaching), quiet, to=standing, place=tuple(place))
+    place = incidents.place_regions(tx, standing)
+    own = _placing(tx, group.findings, attaching)
+    give_way(tx, own, to=standing, place=place, began_us=finding.window.from_us)
     return standing
 
 
@@ -157,12 +154,10 @@ def _attach(tx: Transaction, incident_id: int, findings: Sequence[Finding], now:
         updates.doubt_restoration(tx, incident_id, evidence, now=now)
 
 
-def _open(tx: Transaction, group: Group, attaching: Attaching, quiet: int | None) -> Opened:
-    """Open a suspected incident; one beside it whose place people have settled is told, a `quiet` one gives way."""
+def _open(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
+    """Open a suspected incident; one beside it whose place people have settled is told, a quiet one gives way."""
     narrowest = group.findings[0]
     placing = _placing(tx, group.findings, attaching)
-    if quiet is not None:
-        placing.without(quiet)
     place = placing.first_place([finding.cell.region_id for finding in group.findings])
     opened = _open_suspected(
         tx,
@@ -173,8 +168,7 @@ def _open(tx: Transaction, group: Group, attaching: Attaching, quiet: int | None
         correlation_id=group.correlation_id,
     )
     placing.note_doubts(opened.incident_id, place)
-    if quiet is not None:
-        give_way(tx, placing, quiet, to=opened.incident_id, place=place)
+    give_way(tx, placing, to=opened.incident_id, place=place, began_us=narrowest.window.from_us)
     path = attaching.around.path(tx, group.regions)
     settled = placing.beside(path, narrowest.cell.region_id, narrowest.window.from_us, may_be_placed=False)
     if settled is not None:
@@ -239,7 +233,14 @@ def _placing(tx: Transaction, findings: Sequence[Finding], attaching: Attaching,
         until_us=max(finding.at_us for finding in findings),
         position=narrowest.position,
     )
-    return Placing(tx, attaching.around, attaching.surveillance, suspicion, now=attaching.now)
+    return Placing(
+        tx,
+        attaching.around,
+        attaching.surveillance,
+        suspicion,
+        quiet_after=attaching.playbook.subsides_after,
+        now=attaching.now,
+    )
 
 
 def _is_first_of_minute(tx: Transaction, incident_id: int, at_us: int) -> bool:

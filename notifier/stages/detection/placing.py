@@ -47,10 +47,12 @@ class Placing:
         surveillance: Surveillance,
         suspicion: Suspicion,
         *,
+        quiet_after: timedelta,
         now: datetime,
     ) -> None:
+        """`quiet_after`: what begins so long after the newest evidence of a suspicion is another outage."""
         self._tx, self._around, self._surveillance = tx, around, surveillance
-        self._suspicion, self.now = suspicion, now
+        self._suspicion, self._quiet_after, self.now = suspicion, quiet_after, now
         self._service = suspicion.service
         self._known = surroundings.open_incidents(tx, self._service, resolved_since=now - RESOLVED_LATELY)
         self._open = [each for each in self._known if not each.is_over]
@@ -75,13 +77,36 @@ class Placing:
         """Tell whether an open incident is the daemon's own suspicion, and nobody has begun on it."""
         return any(each.id == incident_id and each.may_be_placed for each in self._open)
 
-    def touches(self, incident_id: int, place: Sequence[int]) -> bool:
-        """Tell whether regions meet the place of an open incident."""
-        return any(each.id == incident_id and self._touches(each.place, place) for each in self._known)
+    def has_gone_quiet(self, incident_id: int, began_us: int) -> bool:
+        """Tell whether an open incident is a suspicion that has been quiet for long when something began."""
+        return any(each.id == incident_id and self._is_quiet(each, to_instant(began_us)) for each in self._open)
 
-    def without(self, incident_id: int) -> None:
-        """Explain nothing by an open incident any more."""
-        self._open = [each for each in self._open if each.id != incident_id]
+    def gone_quiet_in(self, place: Sequence[int], began_us: int) -> list[int]:
+        """Return the suspicions that had long been quiet when something began, and whose place is as wide or wider.
+
+        A wider one says nothing of them: where it is a first place it may soon be a narrow one elsewhere.
+        """
+        return [
+            each.id
+            for each in self._open
+            if self._is_quiet(each, to_instant(began_us))
+            and any(
+                self._around.rank(self._tx, new) <= self._around.rank(self._tx, old)
+                and self._around.meet(self._tx, self._service, new, old)
+                for new in place
+                for old in each.place
+            )
+        ]
+
+    def began_us(self, incident_id: int) -> int | None:
+        """Return when the evidence of an open suspicion began; None when nobody may place it."""
+        if not self.may_be_placed(incident_id):
+            return None
+        return surroundings.regions_with_evidence(self._tx, incident_id)[1] or None
+
+    def _is_quiet(self, incident: OpenIncident, began_at: datetime) -> bool:
+        last = incident.evidence_at
+        return incident.may_be_placed and last is not None and began_at > last + self._quiet_after
 
     def _shares_a_site(self, incident: OpenIncident, region_id: int) -> bool:
         if any(self._around.meeting(self._tx, self._service, region_id, each) > 0 for each in incident.place):
@@ -101,7 +126,9 @@ class Placing:
 
         It is what has one cause with the narrowest of them; another cause shows itself by its own evidence.
         """
-        explained, excess = self._explain(self._suspicion.since_us, region_ids, self._open)
+        since = to_instant(self._suspicion.since_us)
+        others = [each for each in self._open if not self._is_quiet(each, since)]
+        explained, excess = self._explain(self._suspicion.since_us, region_ids, others)
         by_id = {each.region_id: each for each in explained}
         mine = [cause for cause in self._causes(by_id, excess) if self._touches(region_ids[:1], cause)]
         return tuple(sorted(region_id for cause in mine for region_id in cause)) or (region_ids[0],)
@@ -125,10 +152,9 @@ class Placing:
         if own is None or not own.may_be_placed:
             return []
         evidence, began_us = surroundings.regions_with_evidence(self._tx, own.id)
-        rivals = [
-            each for each in self._open if each.id != own.id and each.may_be_placed and self._began_with(own, each)
-        ]
-        fixed = [each for each in self._open if each.id != own.id and each not in rivals]
+        others = [each for each in self._open if each.id != own.id and not self._is_quiet(each, to_instant(began_us))]
+        rivals = [each for each in others if each.may_be_placed and self._began_with(own, each)]
+        fixed = [each for each in others if each not in rivals]
         explained, excess = self._explain(began_us, evidence, fixed)
         if not explained:
             return []

@@ -55,12 +55,6 @@ def is_certain(tx: Transaction, incident_id: int) -> bool:
     return tx.scalar(certain, id=incident_id, grade=Grade.CERTAIN) is not None
 
 
-def last_evidence_us(tx: Transaction, incident_id: int) -> int | None:
-    """Return when the newest evidence of an incident was, in microseconds."""
-    last: int | None = tx.scalar("SELECT last_evidence_at FROM incidents WHERE id = :id", id=incident_id)
-    return last
-
-
 def _insert(tx: Transaction, incident_id: int, evidence: Evidence) -> None:
     tx.run(
         """INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score, grade,

@@ -28,6 +28,7 @@ class OpenIncident:
     may_be_placed: bool  # suspected, by the daemon, and without a draft: what people look at stays as it is
     began_at: datetime
     extended_at: datetime  # when its place grew last, or when it began
+    evidence_at: datetime | None = None  # the newest
 
 
 def callers_since(
@@ -118,7 +119,8 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
                              WHERE t.incident_id = i.id AND t.event = 'now_also'), i.started_at),
                   (SELECT COUNT(*) FROM (SELECT 1 FROM incident_sites AS l WHERE l.incident_id = i.id LIMIT 1) AS a),
                   CASE WHEN EXISTS (SELECT 1 FROM broadcasts AS b WHERE b.incident_id = i.id
-                                    AND b.state IN ('draft', 'awaiting_approval')) THEN 1 ELSE 0 END
+                                    AND b.state IN ('draft', 'awaiting_approval')) THEN 1 ELSE 0 END,
+                  i.last_evidence_at
            FROM incidents AS i
            WHERE {of_service}
              AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
@@ -146,8 +148,9 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
             may_be_placed=state == IncidentState.SUSPECTED and opened_by == "daemon" and not drafted,
             began_at=to_instant(began),
             extended_at=to_instant(extended),
+            evidence_at=None if evidence is None else to_instant(evidence),
         )
-        for incident_id, state, opened_by, began, extended, listed, drafted in rows
+        for incident_id, state, opened_by, began, extended, listed, drafted, evidence in rows
     ]
 
 
