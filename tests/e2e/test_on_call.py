@@ -70,7 +70,7 @@ def test_somebody_is_woken_and_with_one_word_customers_are_told(rehearsal, store
     rehearsal.start_daemon()
     (first,) = until(lambda: read_by(rehearsal, ANN))
     assert re.match(
-        r"NOTIFIER #1 power 94110: \d+ people in \d+ min \(.* expected\), \d+ verified, 40 customers", first
+        r"NOTIFIER #1 power 94110: \d+ people in \d+ min, .* expected: certain, \d+ verified, 40 customers", first
     )
     (second,) = until(lambda: read_by(rehearsal, BEA))
     code = re.search(r"Reply (\w{3}) SEND", second)[1]

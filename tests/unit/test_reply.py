@@ -308,6 +308,8 @@ def test_a_language_is_named_in_any_language() -> None:
 def test_an_answer_of_somebody_on_call_has_a_code_with_a_digit_and_a_letter() -> None:
     reply = READER.read("k7q, Send")
     assert (reply.code, reply.decision) == ("K7Q", "send")
+    assert READER.read("K7Q yes.").decision == "yes"
+    assert READER.read("yes").meaning is Meaning.YES
     assert READER.read("power no").meaning is not Meaning.ON_CALL
     assert READER.read("123 no").meaning is not Meaning.ON_CALL
 
