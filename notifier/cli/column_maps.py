@@ -43,6 +43,11 @@ def load(named: str) -> ColumnMap | None:
     return read(path)
 
 
+def is_shipped(named: str) -> bool:
+    """Tell whether a shipped map is meant."""
+    return not Path(named).exists() and named in presets()
+
+
 def read(path: Path) -> ColumnMap:
     """Return the map of a file; raise `UsageError` with every mistake in it."""
     from notifier.settings.conversion import Reader

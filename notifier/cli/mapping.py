@@ -24,6 +24,7 @@ from notifier.cli.upload import is_stdin
 from notifier.domain.column_guess import Guess, guess
 from notifier.domain.column_map import ColumnMap, folded, missing, problems, reader, unused
 from notifier.domain.contact import mask
+from notifier.domain.directory import REQUIRED_COLUMNS
 from notifier.domain.errors import nearest
 from notifier.domain.text import clean_line
 
@@ -113,12 +114,25 @@ def _encoding(data: bytes) -> str:
 
 
 def _known(mapping: ColumnMap, head: Head, source: str) -> ColumnMap:
-    """Check a map that was made before against the file, and say what is left out."""
-    column_maps.check(mapping, source)
+    """Check a map that was made before against the file, and say what is left out.
+
+    A column that is gone from one's own export would empty what is known of everybody, and is refused. A shipped map
+    names what such exports may have.
+    """
     names = [folded(name) for name in head.names]
-    if gone := missing(mapping, names):
-        near = nearest(folded(gone[0]), names)
-        raise click.UsageError(f"the file has no column '{gone[0]}', which {source} names{near}")
+    gone = missing(mapping, names)
+    if gone and column_maps.is_shipped(source):
+        kept = {ours: theirs for ours, theirs in mapping.columns.items() if ours not in gone}
+        mapping = replace(mapping, columns=kept)
+        for ours, theirs in gone.items():
+            if ours in REQUIRED_COLUMNS and ours not in mapping.same:
+                raise click.UsageError(f"the file has no column '{theirs}' for {ours}{nearest(folded(theirs), names)}")
+        printing.note(f"the file has nothing for: {', '.join(gone)}")
+    elif gone:
+        ours, theirs = next(iter(gone.items()))
+        hint = nearest(folded(theirs), names) or f"; without it: --set {ours}="
+        raise click.UsageError(f"the file has no column '{theirs}', which {source} names{hint}")
+    column_maps.check(mapping, source)
     if left := unused(mapping, head.names):
         printing.note(f"not used: {', '.join(map(printing.safe, left))}")
     return mapping if mapping.encoding else replace(mapping, encoding=head.encoding)

@@ -87,17 +87,17 @@ def folded(name: str) -> str:
     return clean_line(name).lower()
 
 
-def missing(mapping: ColumnMap, names: Sequence[str]) -> list[str]:
-    """Return the columns that a map names and a file with these (folded) names lacks.
+def missing(mapping: ColumnMap, names: Sequence[str]) -> dict[str, str]:
+    """Return by ours the columns that a map names and a file with these (folded) names lacks.
 
     Of several columns for one of ours, one is enough.
     """
     there = set(names)
-    return [
-        " or ".join(theirs)
-        for theirs in mapping.columns.values()
+    return {
+        ours: " or ".join(theirs)
+        for ours, theirs in mapping.columns.items()
         if theirs and not there & {folded(name) for name in theirs}
-    ]
+    }
 
 
 def unused(mapping: ColumnMap, names: Sequence[str]) -> list[str]:

@@ -86,8 +86,8 @@ def test_a_shipped_map_is_used_by_its_name(
     ("said", "words"),
     [
         (("--map", "splinx"), "'splinx' is no shipped map; did you mean 'splynx'?"),
-        (("--map", "freshdesk"), "nothing says what services is"),
-        (("--map", "splynx"), "the file has no column 'ID', which splynx names"),
+        (("--map", "freshdesk"), "the file has no column 'Unique external ID or External ID or Contact ID or ID'"),
+        (("--map", "splynx"), "the file has no column 'ID' for customer_id"),
         (("--map", "{map}"), "own.yaml:2: columns.mail: is no column"),
         (("--set", "mail=E-Mail"), "--set 'mail=E-Mail' is not such as phone=Mobile"),
         (("--yes", "--same", "services="), "nothing says what services is"),
@@ -100,6 +100,26 @@ def test_a_map_that_does_not_fit_is_wrong_usage(
     result = notifier("customers", "import", str(written(tmp_path, TEXT)), *(each.format(map=own) for each in said))
     assert (result.exit_code, customers.rows) == (2, {})
     assert words.replace("own.yaml:2: ", "") in " ".join(result.stderr.split())
+
+
+def test_a_column_gone_from_an_export_is_refused_and_one_that_a_shipped_map_may_have_is_said(
+    notifier: Run, customers: Bulk, tmp_path: Path
+) -> None:
+    own = written(
+        tmp_path, "columns: {customer_id: [No], email: [Mail]}\nsame: {site_id: '1', services: power}\n", "o.yaml"
+    )
+    file = str(written(tmp_path, "No;Name\n1;Ana\n"))
+    refused = notifier("customers", "import", file, "--map", str(own))
+    assert (refused.exit_code, customers.rows) == (2, {})  # it would empty every mail address that is known
+    assert "the file has no column 'Mail'" in refused.stderr
+    assert "without it: --set email=" in " ".join(refused.stderr.split())
+    assert notifier("customers", "import", file, "--map", str(own), "--set", "email=").exit_code == 0
+    contacts = str(written(tmp_path, "Full name,Email,ID\nAna,ana@example.net,1\n", "f.csv"))
+    assert "nothing says what services is" in notifier("customers", "import", contacts, "--map", "freshdesk").stderr
+    less = str(written(tmp_path, "ID,Full name,Email\n1,Ana,ana@example.net\n", "s.csv"))
+    result = notifier("customers", "import", less, "--map", "splynx")
+    assert result.exit_code == 0
+    assert "the file has nothing for: address, status" in " ".join(result.stderr.split())
 
 
 def test_a_mistake_in_a_map_is_said_with_its_line(notifier: Run, customers: Bulk, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_map_says_what_a_file_lacks() -> None:
         columns={"customer_id": ("No", "Id"), "email": ("Mail",)}, same={"site_id": "1", "services": "power"}
     )
     assert problems(mapping) == []
-    assert missing(mapping, ["id"]) == ["Mail"]
+    assert missing(mapping, ["id"]) == {"email": "Mail"}
 
 
 def test_what_is_wrong_with_a_map_is_said() -> None:
