@@ -86,6 +86,7 @@ def calibrate(
     scored = Scored(run.run, stream, windows or Windows(()), from_us=exposed.from_us)
     try:
         passed = Passed(scored, from_us=exposed.from_us, until_us=exposed.until_us, judged=exposed.between)
+        asked = more
         if wanted < passed.most < more:
             more = passed.most
         found = {
@@ -102,6 +103,9 @@ def calibrate(
     )
     printing.line()
     _print_thresholds(found, {"likely": settings.likely, "certain": settings.certain})
+    if more < asked:
+        most = f"likely: the file makes {number(more)} a month at the lowest score looked at, not {number(asked)}."
+        printing.line(most, hang=2)
     printing.line()
     _print_prices(dict(zip(found, prices(run, [one.threshold.value for one in found.values()]), strict=True)))
     printing.line()

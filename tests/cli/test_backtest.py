@@ -275,6 +275,12 @@ def test_calibrate_writes_a_snippet_that_the_configuration_takes(folder: Path) -
     assert "if every incident of the file was false" not in told.stdout
 
 
+def test_calibrate_says_where_a_file_makes_fewer_than_were_wanted(folder: Path) -> None:
+    more = ("--false-incidents-per-month", "1", "--likely-per-month", "100000")
+    done = run(folder, "calibrate", "past.csv", *more)
+    assert "a month at the lowest score looked at, not 100,000." in done.stdout.replace("\n  ", " ")
+
+
 def test_calibrate_on_too_little_says_how_much_it_takes(tmp_path: Path) -> None:
     (tmp_path / "past.csv").write_text(written(background(days=40, regions=REGIONS)))
     done = run(tmp_path, "calibrate", "past.csv", "--false-incidents-per-month", "2")
