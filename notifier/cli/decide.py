@@ -66,9 +66,7 @@ def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options:
 @alone_option
 @sending_options
 @json_option
-def confirm(
-    incident_id: int, service: str | None, regions: tuple[str, ...], alone: str | None, **options: Any
-) -> None:
+def confirm(incident_id: int, service: str | None, regions: tuple[str, ...], alone: str | None, **options: Any) -> None:
     """Confirm a suspected incident and tell those affected.
 
     --regions and --service correct what the daemon proposes. --alone
