@@ -12,11 +12,13 @@ from typing import NewType
 
 from msgspec.structs import replace
 
+from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.playbook import Playbook
 
 EventId = NewType("EventId", int)
 
+_WITHOUT_A_TIME = (BroadcastKind.ACKNOWLEDGED, BroadcastKind.DELAYED)
 FIRST_DAY = timedelta(hours=24)
 NAME_LENGTH = 100
 
@@ -78,6 +80,17 @@ def estimate_ahead(event: OpenEvent, *, now: datetime, within: timedelta, take_b
     """Return by when customers are promised the first estimate, unless that has passed or is no next word any more."""
     by = event.estimate_by
     return by if by is not None and now + take_back < by <= now + within else None
+
+
+def kind_in_event(kind: BroadcastKind, facts: Facts, *, is_assessed: bool) -> BroadcastKind:
+    """Return what an update is in an event: while nobody has assessed it, one without a time says that we assess.
+
+    Unless customers have a time from before that holds no more: that is `delayed`.
+    """
+    says_no_time = facts.eta_at is None and facts.previous_eta_at is None
+    if kind in _WITHOUT_A_TIME and says_no_time and not is_assessed:
+        return BroadcastKind.ASSESSING
+    return kind
 
 
 def require_assessed(event: OpenEvent, incident_id: int, *, is_assessed: bool) -> None:

@@ -20,7 +20,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_json
 from notifier.storage.queries import incidents as shown
 from notifier.storage.repositories import automatic as stored
-from notifier.storage.repositories import control, incidents
+from notifier.storage.repositories import control, events, incidents
 from notifier.storage.views import BroadcastView, Draft
 
 BY_ITSELF = Actor(name=DAEMON.name, role=KeyRole.COMMANDER)
@@ -115,6 +115,8 @@ class Automatic:
 
     def _left_because(self, tx: Transaction, incident_id: int, plan: Playbook) -> str:
         now = self._clock.now()
+        if (event := events.of_incident(tx, incident_id)) is not None:
+            return f"it is in {event.kind} {event.id} ({event.name}), in which a person decides"
         return left_because(
             stored.candidate(
                 tx,

@@ -23,7 +23,17 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.repositories import broadcasts, control, course, incidents, mornings, named_sites, parts, promises
+from notifier.storage.repositories import (
+    broadcasts,
+    control,
+    course,
+    events,
+    incidents,
+    mornings,
+    named_sites,
+    parts,
+    promises,
+)
 from notifier.storage.repositories.course import Ended
 from notifier.storage.repositories.promises import Watched
 
@@ -158,6 +168,7 @@ class Promises:
     ) -> None:
         """Send the `delayed` that was authorised with the promise: it starts at once and supersedes what is older."""
         told = broadcasts.load(tx, promise.broadcast_id)
+        playbook = _in_force(tx, promise.incident_id, playbook, now)
         eta = _told_eta(tx, promise)
         stands = promise.kind is not PromiseKind.ETA and eta is not None and _stands(eta, promise, playbook, now)
         standing = eta if stands else None  # a person's word: it is kept
@@ -196,6 +207,7 @@ class Promises:
         playbook = self._playbooks.get(told.facts.service)
         if playbook is None or control.is_paused(tx) or not mornings.may_say_afresh(tx, broadcast_id):
             return False
+        playbook = _in_force(tx, told.incident_id, playbook, now)
         was_told = broadcasts.was_told_by(tx, broadcast_id)  # by mail: then its promises were read, and lapsed
         eta = told.facts.eta_at
         stands = eta is not None and eta > now + playbook.warn_before
@@ -278,6 +290,11 @@ def _send(tx: Transaction, facts: Facts, *, part_id: int, now: datetime, automat
     )
     incidents.set_times(tx, part_id, eta_at=facts.eta_at, next_update_by=facts.next_update_by)
     course.start(tx, broadcasts.load(tx, broadcast_id), now=now, automatic_in_row=automatic_in_row)
+
+
+def _in_force(tx: Transaction, incident_id: int, playbook: Playbook, now: datetime) -> Playbook:
+    """Return the playbook with the cadence of the event that an incident is in."""
+    return events.in_force(tx, incident_id, incidents.load(tx, incident_id).started_at, playbook, now=now)
 
 
 def _told_eta(tx: Transaction, promise: Promise) -> datetime | None:

@@ -9,8 +9,9 @@ from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.errors import Forbidden, InvalidInput, NotFound, Refused
 from notifier.domain.playbook import Playbook
 from notifier.stages.events import Assessed, EstimateBy, Events, OfIncident, OpenStorm
-from notifier.stages.incidents import DismissIncident, OpenIncident
+from notifier.stages.incidents import ConfirmIncident, DismissIncident, OpenIncident
 from notifier.storage.database import Database
+from notifier.storage.views import Draft
 from tests.control_room import AGENT, ANN, ControlRoom
 from tests.incident_town import MORNING
 
@@ -86,16 +87,14 @@ async def test_an_incident_joins_by_a_site_where_the_storm_is_though_its_region_
 async def test_the_card_counts_each_customer_once_and_names_the_first_promise(room: Room) -> None:
     await room.storm()
     west, _ = await room.both()
-    await room.deliver(await _again(room, west))
+    await room.deliver(await confirmed(room, west))
     card = (await room.storms.show(1)).card
     assert (card.incidents, card.customers, card.told) == ({"confirmed": 1, "suspected": 1}, 6, 4)
     assert (card.commander, card.not_assessed, card.next_promise_of) == ("Ann Lee", 2, west)
     assert card.next_promise_at is not None
 
 
-async def _again(room: Room, incident_id: int):  # type: ignore[no-untyped-def]
-    from notifier.stages.incidents import ConfirmIncident
-
+async def confirmed(room: Room, incident_id: int) -> Draft:
     return await room.incidents.confirm(incident_id, ConfirmIncident(), ANN)
 
 
@@ -153,9 +152,9 @@ async def test_a_closed_storm_takes_nothing_in_and_nothing_more_is_done_with_it(
 async def test_dismissing_one_incident_never_drops_the_promise_of_another(room: Room) -> None:
     await room.storm()
     west = (await room.open(WEST)).incident.card.id
-    await room.deliver(await _again(room, west))
+    await room.deliver(await confirmed(room, west))
     east = (await room.open(EAST)).incident.card.id
-    await room.deliver(await _again(room, east))
+    await room.deliver(await confirmed(room, east))
     await room.deliver(await room.incidents.dismiss(east, DismissIncident(), ANN))
     assert room.promised(west) == [("next_update", "open")]
     assert room.promised(east) == [("next_update", "void")]
@@ -164,7 +163,7 @@ async def test_dismissing_one_incident_never_drops_the_promise_of_another(room: 
 async def test_closing_leaves_every_promise_standing(room: Room) -> None:
     await room.storm(estimate_by=MORNING + 3 * HOUR)
     west = (await room.open(WEST)).incident.card.id
-    await room.deliver(await _again(room, west))
+    await room.deliver(await confirmed(room, west))
     await room.storms.close(1, ANN)
     assert room.promised(west) == [("next_update", "open")]
     assert (await room.incidents.show(west)).card.state == "confirmed"

@@ -18,6 +18,7 @@ from notifier.domain.broadcast import (
     not_possible,
 )
 from notifier.domain.errors import Forbidden, NotifierError, Refused
+from notifier.domain.event import require_assessed
 from notifier.domain.incident import Action, Changes, IncidentState, require_action
 from notifier.domain.planned import require_lead
 from notifier.domain.playbook import Playbook
@@ -42,6 +43,7 @@ from notifier.storage.repositories import (
     broadcasts,
     course,
     cutting,
+    events,
     incidents,
     parts,
     places,
@@ -286,6 +288,9 @@ class Broadcasts:
             raise NotifierError(f"service '{found.facts.service}' has no playbook any more")
         return playbook
 
+    def _in_force(self, tx: Transaction, found: StoredBroadcast, incident: StoredIncident, now: datetime) -> Playbook:
+        return events.in_force(tx, incident.id, incident.started_at, self._playbook(found), now=now)
+
     def _require_possible(
         self, tx: Transaction, found: StoredBroadcast, now: datetime
     ) -> tuple[StoredIncident, Changes]:
@@ -302,7 +307,10 @@ class Broadcasts:
             if found.changes.action is Action.EXTEND:
                 there, listed = list(found.changes.regions), parts.listed_site_ids(tx, incident.part_id)
             places.require_free(tx, found.facts.service, there, listed, but=incident.id)
-        playbook, take_back = self._playbook(found), self._config.delivery.take_back
+        playbook, take_back = self._in_force(tx, found, incident, now), self._config.delivery.take_back
+        event = events.of_incident(tx, incident.id)
+        if event is not None and found.facts.eta_at is not None and found.changes.action is not Action.EXTEND:
+            require_assessed(event, incident.id, is_assessed=events.is_assessed(tx, incident.id))
         started_at = found.facts.reopened_at or found.facts.started_at or incident.started_at
         if found.facts.eta_at is not None:
             check_eta(
@@ -327,7 +335,7 @@ class Broadcasts:
         """Apply the changes and let planning begin; the take-back time, or the hold, runs from now."""
         incident, changes = self._require_possible(tx, found, now)
         incident = cutting.cut(tx, incident, customers=customers, now=now, by=actor.name)
-        playbook = self._playbook(found)
+        playbook = self._in_force(tx, found, incident, now)
         facts = revise(found.facts, customers=customers)
         if facts.next_update_by is not None and not changes.next_update_given:
             facts = revise(facts, next_update_by=now + playbook.next_update_within)

@@ -9,6 +9,7 @@ import msgspec
 
 from notifier.domain.actor import Actor
 from notifier.domain.broadcast import ANNOUNCES, BroadcastKind, BroadcastState, Facts, is_blink
+from notifier.domain.event import OpenEvent, cadence, estimate_ahead, kind_in_event, require_assessed
 from notifier.domain.incident import Action, Changes
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.stages import Surroundings
@@ -17,7 +18,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown_broadcasts
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.broadcasts import Words
-from notifier.storage.repositories import broadcasts, incidents, promises
+from notifier.storage.repositories import broadcasts, events, incidents, promises
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft
 
@@ -44,6 +45,9 @@ class Drafts:
         """Store a draft in place of an older one of the part."""
         now = self._clock.now()
         facts = self._facts(tx, incident, kind, changes, next_update_by)
+        event = events.of_incident(tx, incident.id)
+        if event is not None and changes.action is not Action.EXTEND:  # who joins hears what the others were told
+            kind, facts, changes = self._in_event(tx, event, incident, kind, facts, changes, now)
         broadcast_id = broadcasts.create(
             tx,
             incident_id=incident.id,
@@ -59,6 +63,31 @@ class Drafts:
         )
         detail = {"broadcast": broadcast_id, "kind": str(kind)}
         incidents.record(tx, incident.id, at=now, event="drafted", actor=actor.name, detail=detail)
+
+    def _in_event(
+        self,
+        tx: Transaction,
+        event: OpenEvent,
+        incident: StoredIncident,
+        kind: BroadcastKind,
+        facts: Facts,
+        changes: Changes,
+        now: datetime,
+    ) -> tuple[BroadcastKind, Facts, Changes]:
+        """Return what an update is and says in an event; raise `Refused` for a time that nobody can stand behind."""
+        is_assessed = events.is_assessed(tx, incident.id)
+        if facts.eta_at is not None:
+            require_assessed(event, incident.id, is_assessed=is_assessed)
+        kind = kind_in_event(kind, facts, is_assessed=is_assessed)
+        if facts.next_update_by is None or changes.next_update_given:
+            return kind, facts, changes
+        playbook = self._checks.playbook(facts.service)
+        within = cadence(playbook, started_at=incident.started_at, now=now)
+        by = None
+        if kind is BroadcastKind.ASSESSING:
+            by = estimate_ahead(event, now=now, within=within, take_back=self._config.delivery.take_back)
+        facts = msgspec.structs.replace(facts, next_update_by=by or now + within, assessment_by=by)
+        return kind, facts, msgspec.structs.replace(changes, next_update_given=by is not None)
 
     def leave_out(
         self, tx: Transaction, incident: StoredIncident, *, unknown: tuple[str, ...], outside: int, elsewhere: int

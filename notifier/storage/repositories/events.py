@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from notifier.domain.errors import NotFound, Refused
-from notifier.domain.event import EventKind, OpenEvent
+from notifier.domain.event import EventKind, OpenEvent, in_event
+from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 
@@ -43,6 +44,13 @@ def of_incident(tx: Transaction, incident_id: int) -> OpenEvent | None:
 def is_assessed(tx: Transaction, incident_id: int) -> bool:
     """Tell whether somebody has assessed an incident since it came into its event."""
     return tx.scalar("SELECT assessed_at FROM incidents WHERE id = :id", id=incident_id) is not None
+
+
+def in_force(tx: Transaction, incident_id: int, started_at: datetime, playbook: Playbook, *, now: datetime) -> Playbook:
+    """Return the playbook by which an incident is told now: with the cadence of the open event that it is in."""
+    if of_incident(tx, incident_id) is None:
+        return playbook
+    return in_event(playbook, started_at=started_at, now=now)
 
 
 def region_ids(tx: Transaction, event_id: int) -> tuple[int, ...]:

@@ -1,0 +1,143 @@
+"""What customers of a storm hear: that we assess, no time before it, and never a longer silence than promised."""
+
+from datetime import datetime
+
+import pytest
+
+from notifier.domain.errors import InvalidInput, Refused
+from notifier.stages.events import Assessed, EstimateBy, Events, OpenStorm
+from notifier.stages.incidents import ConfirmIncident, SetEta
+from notifier.storage.database import Database
+from tests.automatic_room import Room as AutomaticRoom
+from tests.contract.test_events import EAST, HOUR, WEST, Room
+from tests.control_room import ANN, MINUTE, TAKE_BACK
+from tests.incident_town import MORNING
+
+
+@pytest.fixture
+def room(database: Database) -> Room:
+    return Room(database)
+
+
+def kinds(room: Room, incident_id: int = 1) -> list[str]:
+    rows = room.rows("SELECT kind FROM broadcasts WHERE incident_id = :i ORDER BY id", i=incident_id)
+    return [row["kind"] for row in rows]
+
+
+async def test_the_first_message_says_that_we_assess_and_promises_the_first_estimate(room: Room) -> None:
+    await room.storm(estimate_by=MORNING + 4 * HOUR)
+    await room.open(WEST)
+    draft = await room.incidents.confirm(1, ConfirmIncident(), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "assessing"
+    assert datetime.fromisoformat(draft.broadcast.facts["assessment_by"]) == MORNING + 4 * HOUR
+    await room.deliver(draft)
+    (promise,) = (await room.incidents.show(1)).promises
+    assert (promise.kind, promise.due_at) == ("next_update", MORNING + 4 * HOUR)
+
+
+async def test_without_an_estimate_the_next_word_is_within_six_hours_and_after_a_day_within_a_day(room: Room) -> None:
+    await room.storm()
+    await room.open(WEST)
+    await room.deliver(await room.incidents.confirm(1, ConfirmIncident(), ANN))
+    assert (await room.incidents.show(1)).promises[0].due_at == MORNING + 6 * HOUR
+    room.clock.go_on(25 * HOUR)
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=None), ANN))
+    assert kinds(room) == ["assessing", "assessing", "assessing"]
+    assert (await room.incidents.show(1)).promises[-1].due_at == MORNING + TAKE_BACK + 25 * HOUR + 24 * HOUR
+
+
+async def test_a_time_is_refused_until_somebody_has_assessed_it_and_is_told_what_to_do(room: Room) -> None:
+    await room.storm()
+    with pytest.raises(Refused, match="event assessed 1"):
+        await room.open(WEST, eta_at=MORNING + 3 * HOUR)
+    which = (await room.open(WEST)).incident.card.id
+    await room.deliver(await room.incidents.confirm(which, ConfirmIncident(), ANN))
+    for part in ((), (WEST,)):
+        with pytest.raises(Refused, match=f"event assessed 1 {which}"):
+            await room.incidents.eta(which, SetEta(eta_at=MORNING + 3 * HOUR, part=part), ANN)
+    await room.storms.assessed(1, Assessed(incidents=(which,)), ANN)
+    await room.deliver(await room.incidents.eta(which, SetEta(eta_at=MORNING + 3 * HOUR), ANN))
+    assert kinds(room, which)[-1] == "eta"
+    assert room.promised(which) == [("next_update", "kept"), ("eta", "open")]
+
+
+async def test_a_time_drafted_before_the_storm_is_not_sent_in_it(room: Room) -> None:
+    draft = await room.open(WEST, eta_at=MORNING + 3 * HOUR)
+    await room.storm()
+    with pytest.raises(Refused, match="nobody has assessed it"):
+        await room.send(draft)
+
+
+async def test_parts_have_times_of_their_own_once_assessed(room: Room) -> None:
+    await room.storm()
+    await room.open(WEST, EAST)
+    await room.deliver(await room.incidents.confirm(1, ConfirmIncident(), ANN))
+    await room.storms.assessed(1, Assessed(), ANN)
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=MORNING + 3 * HOUR, part=(WEST,)), ANN))
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=MORNING + 9 * HOUR, part=("rest",)), ANN))
+    parts = (await room.incidents.show(1)).parts
+    assert {part.name: part.eta_at for part in parts} == {WEST: MORNING + 3 * HOUR, "rest": MORNING + 9 * HOUR}
+
+
+async def test_a_time_that_was_told_before_the_storm_stands(room: Room) -> None:
+    await room.deliver(await room.open(WEST, eta_at=MORNING + 3 * HOUR))
+    await room.storm()
+    assert room.promised(1) == [("eta", "open")]
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=None), ANN))
+    assert kinds(room)[-1] == "delayed"  # customers have a time that holds no more
+
+
+async def test_the_daemon_keeps_the_cadence_by_itself_and_invents_no_time(room: Room) -> None:
+    await room.storm(estimate_by=MORNING + 4 * HOUR)
+    await room.open(WEST)
+    await room.deliver(await room.incidents.confirm(1, ConfirmIncident(), ANN))
+    room.clock.time = MORNING + 4 * HOUR - 15 * MINUTE
+    await room.promises.watch()  # a person is called before
+    assert [need.kind for need in room.needs() if need.incident_id == 1] == ["promise"]
+    room.clock.time = MORNING + 4 * HOUR - 5 * MINUTE
+    await room.promises.watch()
+    await room.work()
+    told = room.rows("SELECT kind, automatic, facts FROM broadcasts ORDER BY id DESC LIMIT 1")[0]
+    assert (told["kind"], told["automatic"]) == ("delayed", 1)
+    assert "eta_at" not in told["facts"]
+    assert room.promised(1) == [("next_update", "kept"), ("next_update", "open")]
+    assert (await room.incidents.show(1)).promises[-1].due_at == MORNING + 10 * HOUR - 5 * MINUTE
+
+
+async def test_an_estimate_further_away_than_the_cadence_or_past_is_refused(room: Room) -> None:
+    for wrong in (MORNING + 7 * HOUR, MORNING - HOUR, MORNING):
+        with pytest.raises(InvalidInput, match="event_update_within"):
+            await room.storm(estimate_by=wrong)
+    await room.storm()
+    with pytest.raises(InvalidInput, match="up to"):
+        await room.storms.estimate_by(1, EstimateBy(estimate_by=MORNING + 7 * HOUR), ANN)
+
+
+async def test_a_later_estimate_is_promised_by_the_next_update(room: Room) -> None:
+    await room.storm(estimate_by=MORNING + 2 * HOUR)
+    await room.open(WEST)
+    await room.deliver(await room.incidents.confirm(1, ConfirmIncident(), ANN))
+    await room.storms.estimate_by(1, EstimateBy(estimate_by=MORNING + 5 * HOUR), ANN)
+    assert room.promised(1) == [("next_update", "open")]
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=None), ANN))
+    assert room.promised(1) == [("next_update", "kept"), ("next_update", "open")]
+    assert (await room.incidents.show(1)).promises[-1].due_at == MORNING + 5 * HOUR
+
+
+async def test_outside_a_storm_and_after_it_is_closed_everything_is_as_ever(room: Room) -> None:
+    await room.storm()
+    await room.open(WEST)
+    await room.storms.close(1, ANN)
+    draft = await room.incidents.confirm(1, ConfirmIncident(eta_at=MORNING + 3 * HOUR), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "eta"
+
+
+async def test_mode_automatic_leaves_what_is_in_a_storm_to_a_person_and_says_why(database: Database) -> None:
+    room = AutomaticRoom(database).ready()
+    which = room.propose()
+    await Events(room.around).open(OpenStorm(name="Ada", service="power"), ANN)
+    await room.automatic.step()
+    assert room.state(which) == "suspected"
+    assert "storm 1 (Ada), in which a person decides" in room.left(which)
