@@ -143,16 +143,18 @@ class AnyService:
 
         Return its regions where several services are named and its customer is a new one, narrow before wide.
         """
-        service, verified, before = complaint.service, complaint.verified, complaint.named_before
-        regions, several = self._named, []
+        service, verified, before, regions = complaint.service, complaint.verified, complaint.named_before, self._named
+        several: list[int] = []
         for region_id in complaint.regions:
             known = regions.get(region_id)
+            if known == service:  # as nearly always
+                continue
             if known is None:
                 if verified:
                     regions[region_id] = service
                 continue
             if isinstance(known, str):
-                if known == service or not verified:
+                if not verified:
                     continue
                 known = regions[region_id] = self._several(region_id, {known, service})
             elif service not in known.cells:
@@ -163,9 +165,8 @@ class AnyService:
                     several.append(region_id)
                     if known.cell is not None:
                         known.cell.add(complaint.at_us, verified=True)
-        if verified:
-            for region_id in before:
-                self._again.setdefault(CellKey(region_id, service), []).append(complaint.at_us)
+        for region_id in before if verified else ():
+            self._again.setdefault(CellKey(region_id, service), []).append(complaint.at_us)
         return several
 
     def mark_recorded(self, region_id: int, at_us: int, grade: str) -> None:
