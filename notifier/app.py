@@ -281,7 +281,7 @@ class App:
             provider_states=worker.provider_states,
         )
         consents = Consents(database, config, clock, queue, metrics, link_secret)
-        intake = Intake(database, config, clock, queue, metrics)
+        intake = Intake(database, config, clock, queue, metrics, playbooks)
         inbox = Inbox(
             around,
             messages.reply_words(),

@@ -55,7 +55,8 @@ class Desk:
         )
         self.metrics = Metrics(services=SERVICES, sources=("api", "web"))
         self.playbook = Playbook(name="standard", services=SERVICES, mode=mode, minimum_customers=customers)
-        self.intake = Intake(database, self.config, self.clock, self.queue, self.metrics)
+        playbooks = dict.fromkeys(SERVICES, self.playbook)
+        self.intake = Intake(database, self.config, self.clock, self.queue, self.metrics, playbooks)
         self.detection = self.new_detection()
 
     def new_detection(self, database: Database | None = None) -> Detection:

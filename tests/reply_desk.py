@@ -46,7 +46,7 @@ class ReplyDesk(ControlRoom):
             metrics=self.metrics,
             playbooks=playbooks,
         )
-        self.intake = Intake(database, self.config, self.clock, self.queue, self.metrics)
+        self.intake = Intake(database, self.config, self.clock, self.queue, self.metrics, playbooks)
         messages = Messages(self.config, playbooks)
         self.consents = Consents(database, self.config, self.clock, self.queue, self.metrics, "a secret")
         self.inbox = Inbox(

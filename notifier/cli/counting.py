@@ -7,6 +7,7 @@ _WHY_NOT = {
     "late": "over 15 minutes old: baseline only",
     "repeat": "the same reporter counted there within 24 hours",
     "unverified_cap": "strangers count only up to a cap",
+    "planned_work": "planned work explains it",
     "no_region": "nobody knows where: no region is named or on file",
     "not_served": "no active site of theirs has this service",
     "ambiguous_customer": "several customers share the address",

@@ -39,6 +39,7 @@ class NotCounted(StrEnum):
     NO_REGION = "no_region"  # neither the customer nor the request says where
     NOT_SERVED = "not_served"  # the reporter is on file, but no active site of theirs has the service
     AMBIGUOUS_CUSTOMER = "ambiguous_customer"  # several customers share the address and it does not say which
+    PLANNED_WORK = "planned_work"  # announced work explains it: neither evidence nor what is usual
 
 
 class ComplaintRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -134,6 +134,7 @@ _NOT_COUNTED: Mapping[str, tuple[str, str]] = {
     NotCounted.HISTORY: ("imported as history", "imported as history"),
     "duplicate": ("sent twice", "sent twice"),
     NotCounted.UNVERIFIED_CAP: ("by a stranger over the cap", "by strangers over the cap"),
+    NotCounted.PLANNED_WORK: ("explained by planned work", "explained by planned work"),
 }
 
 

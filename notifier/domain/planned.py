@@ -54,6 +54,11 @@ def require_lead(from_at: datetime, *, done_at: datetime, lead: timedelta) -> No
     )
 
 
+def is_more_than_the_work(distinct: int, sites: int, share: float) -> bool:
+    """Tell whether so many have complained during work at so many sites that the work alone does not explain it."""
+    return distinct > share * sites
+
+
 def reminded_at(from_at: datetime, before: timedelta) -> datetime | None:
     """Return when those who had the notice are reminded; None: they are not."""
     return from_at - before if before > timedelta() else None

@@ -148,6 +148,14 @@ class Playbook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Planned work: how long before it begins the last customer must have its notice; a notice that cannot be done by then is refused."
         ),
     ] = timedelta(hours=72)
+    planned_share: Annotated[
+        float,
+        Meta(
+            description="Planned work: share of its sites up to which complaints from them are explained by the work; those of more customers count as always.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.1
     planned_reminder: Annotated[
         timedelta,
         Meta(

@@ -190,6 +190,8 @@ def _answers(kind: AnswerKind, full: Facts) -> Iterator[tuple[str, Facts | None]
             yield "with a time", replace(full, eta_at=AT + timedelta(hours=3), next_update_by=None)
             yield "no time yet", replace(full, assessment_by=AT + timedelta(hours=6), cause="", crew="")
             yield "over", replace(full, next_update_by=None, restored_at=AT - timedelta(minutes=11))
+            work = {"window_from_at": AT - timedelta(hours=1), "window_until_at": AT + timedelta(hours=3)}
+            yield "planned work", replace(full, eta_at=None, next_update_by=None, crew="", **work)
         case (
             AnswerKind.OPTED_OUT
             | AnswerKind.OPTED_IN

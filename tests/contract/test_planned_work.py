@@ -1,4 +1,4 @@
-"""Planned work: announced in time or refused, reminded, moved, called off; it begins by itself and its end is a promise."""
+"""Planned work: announced in time or refused, reminded, moved, called off; begins by itself, its end is a promise."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -105,6 +105,8 @@ def _refreshed(tx: Transaction, answer: Answer, now: datetime) -> Answer | None:
 def _without_past(facts: Facts, now: datetime) -> Facts:
     """Leave out the times that have passed: nobody stands behind them any more."""
     eta, next_update = facts.eta_at, facts.next_update_by
+    if facts.window_until_at is not None and facts.window_until_at <= now:  # planned work that goes on after its end
+        facts = replace(facts, window_from_at=None, window_until_at=None)
     return replace(
         facts,
         eta_at=eta if eta is not None and eta > now else None,

@@ -6,7 +6,7 @@ answered with its error and leaves the others alone.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,6 +15,7 @@ from notifier.config import Config
 from notifier.domain.complaint import (
     NO_STRANGERS,
     ComplaintRequest,
+    Counting,
     NotCounted,
     Region,
     Whereabouts,
@@ -25,10 +26,13 @@ from notifier.domain.complaint import (
 )
 from notifier.domain.errors import InvalidInput, NotifierError
 from notifier.domain.local_time import LocalTime
+from notifier.domain.planned import is_more_than_the_work
+from notifier.domain.playbook import Playbook
 from notifier.domain.region import RegionKinds
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries import reporters
+from notifier.storage.repositories import works
 from notifier.storage.repositories.complaint_batch import Batch, Claim
 from notifier.storage.repositories.complaints import OpenIncidents, StoredComplaint
 
@@ -75,6 +79,7 @@ class _Known(msgspec.Struct, kw_only=True):
     """What batches have read and may use again."""
 
     incidents: OpenIncidents
+    works: list[works.Work]  # announced work, to which the batches add who complained of it
     regions: dict[int, Region] = {}
     written: object = None  # the mark of the database at the end of the last batch
 
@@ -82,8 +87,8 @@ class _Known(msgspec.Struct, kw_only=True):
 class Storing:
     """Stores complaints in an open transaction, one batch at a time."""
 
-    def __init__(self, config: Config, kinds: RegionKinds) -> None:
-        self._config, self._kinds = config, kinds
+    def __init__(self, config: Config, kinds: RegionKinds, playbooks: Mapping[str, Playbook] | None = None) -> None:
+        self._config, self._kinds, self._playbooks = config, kinds, playbooks or {}
         self._local = LocalTime(config.regions.time_zone)
         self._known: _Known | None = None
 
@@ -102,7 +107,8 @@ class Storing:
             ],
         )
         references = [request.customer_id for request in requests if request.customer_id]
-        known = self._still_known(tx)
+        known = self._still_known(tx, now)
+        self._known = None  # where this fails, what it has added is not so
         served = reporters.Served(tx, references, known.regions)
         placed = [self._try_to_place(tx, one, served, now, history=history) for one in prepared]
         batch.expect(one.claim for one in placed if isinstance(one, _Placed) and one.where.regions)
@@ -117,7 +123,7 @@ class Storing:
                 elif isinstance(place, NotifierError):
                     results.append(place)
                 else:
-                    complaint = self._decide(batch, one, place, now)
+                    complaint = self._decide(batch, one, place, now, known.works)
                     batch.add(complaint, len(prepared) - len(results))
                     results.append(_answer(tx, complaint, place.where, None if history else incidents))
             except InvalidInput as error:
@@ -127,11 +133,11 @@ class Storing:
         self._known = known
         return results
 
-    def _still_known(self, tx: Transaction) -> _Known:
+    def _still_known(self, tx: Transaction, now: datetime) -> _Known:
         """Return what earlier batches have read, or nothing when anything but complaints was written since."""
         if self._known is not None and self._known.written == tx.written():
             return self._known
-        return _Known(incidents=OpenIncidents(tx))
+        return _Known(incidents=OpenIncidents(tx), works=works.told(tx, now))
 
     def _try_to_place(
         self, tx: Transaction, one: Prepared, served: reporters.Served, now: datetime, *, history: bool
@@ -164,7 +170,9 @@ class Storing:
             return served.of(request.customer_id, request.service, named, kinds)
         return reporters.of_address(tx, one.address, request.service, named, kinds)
 
-    def _decide(self, batch: Batch, one: Prepared, place: _Placed, now: datetime) -> StoredComplaint:
+    def _decide(
+        self, batch: Batch, one: Prepared, place: _Placed, now: datetime, under_way: Sequence[works.Work]
+    ) -> StoredComplaint:
         request, where, claim = one.request, place.where, place.claim
         strangers, written_from, again = NO_STRANGERS, None, one.again or not where.regions
         if where.regions and not claim.verified and place.feeds_only is None:
@@ -181,6 +189,8 @@ class Storing:
             per_address_at_most=self._config.detection.unverified_per_address_at_most,
             feeds=may_feed(place.effective_at, now, verified=claim.verified, feeds_only=place.feeds_only),
         )
+        if under_way and counting.regions and self._is_explained(place, request.service, under_way):
+            counting = Counting(regions=(), not_counted=NotCounted.PLANNED_WORK, feeds=False)
         if counting.regions and counting.feeds:
             source = "" if place.feeds_only is NotCounted.HISTORY else request.source
             day, hour = self._local.day(claim.at), self._local.hour(claim.at)
@@ -208,6 +218,21 @@ class Storing:
             answer_to=one.address if one.hears_back and claim.verified else None,
             written_from=written_from,
         )
+
+    def _is_explained(self, place: _Placed, service: str, under_way: Sequence[works.Work]) -> bool:
+        """Tell whether planned work explains a complaint: it comes from there, and not too many do."""
+        if place.feeds_only is NotCounted.HISTORY:
+            return False
+        work = next((each for each in under_way if each.explains(service, place.where, place.claim.at)), None)
+        playbook = self._playbooks.get(service)
+        if work is None or playbook is None:
+            return False
+        reporter = place.claim.reporter
+        distinct = len(work.reporters) + (reporter not in work.reporters)
+        if is_more_than_the_work(distinct, work.sites, playbook.planned_share):
+            return False
+        work.reporters.add(reporter)
+        return True
 
 
 def _digest(address: str) -> str:

@@ -8,7 +8,7 @@ here decides about incidents.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 import msgspec
@@ -21,6 +21,7 @@ from notifier.domain.complaint import NAME_AT_MOST, ComplaintRequest, check
 from notifier.domain.contact import normalise_email, normalise_phone
 from notifier.domain.errors import InvalidInput, NotifierError, Overloaded, StoreUnavailable, nearest
 from notifier.domain.numbering import NumberingPlan
+from notifier.domain.playbook import Playbook
 from notifier.domain.region import RegionKinds
 from notifier.logs import correlation_id, new_correlation_id
 from notifier.metrics import Metrics
@@ -40,15 +41,22 @@ class Intake:
     """Stores complaints and says what they count for."""
 
     def __init__(
-        self, database: Database, config: Config, clock: Clock, queue: EmbeddedQueue, metrics: Metrics
+        self,
+        database: Database,
+        config: Config,
+        clock: Clock,
+        queue: EmbeddedQueue,
+        metrics: Metrics,
+        playbooks: Mapping[str, Playbook] | None = None,
     ) -> None:
+        """Keep the parts; `playbooks` are by service."""
         self._database, self._config, self._clock = database, config, clock
         self._queue, self._metrics = queue, metrics
         self._services = tuple(service.name for service in config.services)
         self._trusted = {source.name: source.trusted for source in config.sources}
         self._plan = NumberingPlan((overlay.name, overlay.codes) for overlay in config.regions.overlays)
         self._kinds = RegionKinds(config.regions.kinds, country=config.regions.country, plan=self._plan)
-        self._store = Storing(config, self._kinds)
+        self._store = Storing(config, self._kinds, playbooks)
         self._waiting: list[tuple[Prepared, asyncio.Future[Accepted]]] = []
         self._storing: asyncio.Task[None] | None = None
         self._stored: Callable[[str, str], Counter] = cache(metrics.complaints.labels)

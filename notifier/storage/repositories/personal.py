@@ -66,7 +66,7 @@ def told_at(tx: Transaction, site_ids: Sequence[int], service: str) -> ToldIncid
               AND (EXISTS (SELECT 1 FROM incident_regions AS r JOIN site_regions AS s ON s.region_id = r.region_id
                            WHERE r.incident_id = i.id AND r.role = 'place' AND s.site_id IN ({ids}))
                    OR EXISTS (SELECT 1 FROM incident_sites AS t WHERE t.incident_id = i.id AND t.site_id IN ({ids})))
-            ORDER BY i.id DESC""",
+            ORDER BY CASE i.kind WHEN 'planned' THEN 1 ELSE 0 END, i.id DESC""",
         service=service,
     )
     found = (_told(tx, int(row[0]), site_ids) for row in rows)

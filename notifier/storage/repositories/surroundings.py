@@ -124,6 +124,7 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
            FROM incidents AS i
            WHERE {of_service}
              AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
+             AND i.kind = 'unplanned'
            ORDER BY i.id""",
         service=service,
         since=to_micros(resolved_since),
@@ -134,6 +135,7 @@ def open_incidents(tx: Transaction, service: str, *, resolved_since: datetime) -
            JOIN incident_regions AS r ON r.incident_id = i.id AND r.role = 'place'
            WHERE {of_service}
              AND (i.state IN ('suspected', 'confirmed') OR (i.state = 'resolved' AND i.resolved_at >= :since))
+             AND i.kind = 'unplanned'
            ORDER BY r.incident_id, r.region_id""",
         service=service,
         since=to_micros(resolved_since),

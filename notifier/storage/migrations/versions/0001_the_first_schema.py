@@ -66,7 +66,7 @@ def upgrade() -> None:
             name=op.f("ck_calls_outcome"),
         ),
         sa.CheckConstraint(
-            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'alarm' OR reason = 'source_silent' OR reason = 'test'",
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'event' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'alarm' OR reason = 'source_silent' OR reason = 'test'",
             name=op.f("ck_calls_reason"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
@@ -344,7 +344,7 @@ def upgrade() -> None:
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.Column("written_from", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "not_counted = 'history' OR not_counted = 'late' OR not_counted = 'repeat' OR not_counted = 'unverified_cap' OR not_counted = 'no_region' OR not_counted = 'not_served' OR not_counted = 'ambiguous_customer'",
+            "not_counted = 'history' OR not_counted = 'late' OR not_counted = 'repeat' OR not_counted = 'unverified_cap' OR not_counted = 'no_region' OR not_counted = 'not_served' OR not_counted = 'ambiguous_customer' OR not_counted = 'planned_work'",
             name=op.f("ck_complaints_not_counted"),
         ),
         sa.CheckConstraint("verified IN (0, 1)", name=op.f("ck_complaints_verified")),
@@ -935,7 +935,7 @@ def upgrade() -> None:
         sa.Column("rests_until", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'alarm' OR reason = 'source_silent' OR reason = 'test'",
+            "reason = 'promise_in_danger' OR reason = 'approval_waiting' OR reason = 'event' OR reason = 'suspected' OR reason = 'confirmed_by_itself' OR reason = 'provider_stopped' OR reason = 'alarm' OR reason = 'source_silent' OR reason = 'test'",
             name=op.f("ck_alarms_reason"),
         ),
         sa.ForeignKeyConstraint(["broadcast_id"], ["broadcasts.id"], name=op.f("fk_alarms_broadcast_id")),
