@@ -25,6 +25,7 @@ class CallReason(StrEnum):
 
     PROMISE_IN_DANGER = "promise_in_danger"  # customers were given a time, and it lapses or has lapsed without a word
     APPROVAL_WAITING = "approval_waiting"  # an update waits for a second person
+    EVENT = "event"  # incidents of a storm are suspected: its commander is called, once for all of them
     SUSPECTED = "suspected"  # complaints are evidence of an outage, and nobody has been told
     CONFIRMED_BY_ITSELF = "confirmed_by_itself"  # the daemon has confirmed an incident, and customers are told
     PROVIDER_STOPPED = "provider_stopped"  # nothing goes out on a channel
@@ -82,6 +83,13 @@ class CallOutcome(StrEnum):
 def alarm_key(reason: CallReason, *which: object) -> str:
     """Return what makes an alarm the same as before: its reason, and the incident, broadcast or name it is about."""
     return " ".join((str(reason), *map(str, which)))
+
+
+def event_of(key: str) -> int | None:
+    """Return the event that an alarm is about, or None when it is about no event."""
+    words = key.split(" ")
+    at = words.index(CallReason.EVENT) if CallReason.EVENT in words[:2] else len(words)
+    return int(words[at + 1]) if at + 1 < len(words) and words[at + 1].isdecimal() else None
 
 
 def most_urgent(reasons: Iterable[CallReason]) -> CallReason:

@@ -55,15 +55,16 @@ class Calling:
     def _due(self, tx: Transaction, found: Mapping[str, Waking], now: datetime) -> list[Placing]:
         """Return whom to call about what; the texts are made here, beside the writer: they count customers."""
         alarms = {alarm.key: alarm for alarm in stored.open_alarms(tx) if alarm.key in found}  # a test is no need
-        waiting = {key: each for key, alarm in alarms.items() if (each := self._next(tx, alarm)) is not None}
+        following = {key: self._next(tx, alarm, found[key]) for key, alarm in alarms.items()}
+        waiting = {key: each for key, each in following.items() if each is not None}
         calls = gathered(waiting, stored.last_called(tx, since=now - GATHER), now=now) if waiting else {}
         return [self._placing(tx, person, [alarms[key] for key in keys], found) for person, keys in calls.items()]
 
-    def _next(self, tx: Transaction, alarm: StoredAlarm) -> NextCall | None:
+    def _next(self, tx: Transaction, alarm: StoredAlarm, need: Waking) -> NextCall | None:
         roster = self._people.roster
         if alarm.reason is CallReason.APPROVAL_WAITING:
             roster = roster.without(name for name in roster.people if self._is_author(tx, name, alarm))
-        first = self._people.behind(alarm.answered_by)
+        first = self._people.behind(alarm.answered_by) or need.person
         return next_call(stored.turns(tx, alarm), roster, since=alarm.since, first=first)
 
     def _is_author(self, tx: Transaction, name: str, alarm: StoredAlarm) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Verb, person_behind
+from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Verb, event_of, person_behind
 from notifier.stages.on_call.people import People
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs import waking
@@ -44,9 +44,12 @@ def _rests(alarm: StoredAlarm, now: datetime) -> bool:
 
 def _acts(tx: Transaction, alarms: Sequence[StoredAlarm]) -> list[Act]:
     """Return what people did last with the incidents of these alarms since they began."""
-    found = (
-        waking.acted(tx, alarm.incident_id, since=alarm.opened_at) for alarm in alarms if alarm.incident_id is not None
-    )
+    found = []
+    for alarm in alarms:
+        if alarm.incident_id is not None:
+            found.append(waking.acted(tx, alarm.incident_id, since=alarm.opened_at))
+        elif (event_id := event_of(alarm.key)) is not None:
+            found.append(waking.acted_in_event(tx, event_id, since=alarm.opened_at))
     return [act for act in found if act is not None]
 
 
@@ -94,6 +97,8 @@ def _over(tx: Transaction, alarms: Sequence[StoredAlarm], zone: ZoneInfo) -> str
     if len(alarms) > 1:
         return f"{len(alarms)} things you were called about are over. Nothing more to do"
     alarm = alarms[0]
+    if (event_id := event_of(alarm.key)) is not None:
+        return f"{waking.event_label(tx, event_id)}: over. Nothing more to do"
     if alarm.incident_id is None:
         name = alarm.key.partition(" ")[2]
         what = "works again" if alarm.reason is CallReason.PROVIDER_STOPPED else "speaks again"

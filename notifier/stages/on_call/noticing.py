@@ -137,11 +137,17 @@ class Noticing:
 
     def _note_act(self, tx: Transaction, alarm: StoredAlarm, need: Waking, now: datetime, *, write: bool) -> int:
         """Let an alarm rest while somebody works on its incident; return 1 when that is new."""
-        if alarm.incident_id is None or alarm.reason is CallReason.APPROVAL_WAITING:
+        if alarm.reason is CallReason.APPROVAL_WAITING:
             return 0
-        is_suspected = alarm.reason is CallReason.SUSPECTED
-        since = incidents.load(tx, alarm.incident_id).opened_at if is_suspected else alarm.opened_at - TOUCHED_BEFORE
-        act = waking.acted(tx, alarm.incident_id, since=since)
+        if need.event_id is not None:
+            act = waking.acted_in_event(tx, need.event_id, since=alarm.opened_at - TOUCHED_BEFORE)
+        elif alarm.incident_id is None:
+            return 0
+        else:
+            is_suspected = alarm.reason is CallReason.SUSPECTED
+            opened_at = incidents.load(tx, alarm.incident_id).opened_at
+            since = opened_at if is_suspected else alarm.opened_at - TOUCHED_BEFORE
+            act = waking.acted(tx, alarm.incident_id, since=since)
         if act is None or (alarm.answered_at is not None and act.at <= alarm.answered_at):
             return 0
         until = asked_again_at(act.at, need.due_at)

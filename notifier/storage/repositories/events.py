@@ -41,6 +41,12 @@ def of_incident(tx: Transaction, incident_id: int) -> OpenEvent | None:
     return None if row is None else _event(row)
 
 
+def by_incident(tx: Transaction) -> dict[int, OpenEvent]:
+    """Return the open event of each incident that is in one; of all of them."""
+    found = {event.id: event for event in open_ones(tx)}
+    return {which: event for event in found.values() for which in incident_ids(tx, event.id)}
+
+
 def is_assessed(tx: Transaction, incident_id: int) -> bool:
     """Tell whether somebody has assessed an incident since it came into its event."""
     return tx.scalar("SELECT assessed_at FROM incidents WHERE id = :id", id=incident_id) is not None

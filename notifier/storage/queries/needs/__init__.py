@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.queries.needs import alarms, feeds, owed, promised, suspicions, updates
+from notifier.storage.queries.needs import alarms, feeds, owed, promised, storms, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, waiting
 from notifier.storage.repositories import automatic, control
 from notifier.storage.views import Need
@@ -25,6 +25,7 @@ _URGENCY = (
     "paused",
     "delayed",
     "late_joiners",
+    "event",
     "suspected",
     "alarm",
     "complaints_again",
@@ -61,6 +62,7 @@ def needs(
         *updates.paused(tx),
         *(need for need in promised.delayed(tx, zone) if need.incident_id not in named),
         *updates.left_out(tx),
+        *storms.needs(tx),
         *suspicions.suspected(tx, zone, now),
         *(need for _, need in alarms.open_alarms(tx, now, zone)),
         *alarms.unplaced(tx),

@@ -12,7 +12,7 @@ from notifier.storage.queries import heard
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.needs import alarms, beside
 from notifier.storage.queries.needs.subject import Subject, clock, customers, of_part
-from notifier.storage.repositories import audience, incidents, named_sites, parts
+from notifier.storage.repositories import audience, events, incidents, named_sites, parts
 from notifier.storage.repositories.incidents import StoredIncident, service_pattern
 from notifier.storage.views import Need
 
@@ -28,7 +28,10 @@ def undecided(tx: Transaction) -> Iterator[StoredIncident]:
 
 
 def suspected(tx: Transaction, zone: ZoneInfo, now: datetime) -> Iterator[Need]:
+    inside = events.by_incident(tx)
     for incident in undecided(tx):
+        if incident.id in inside:  # its event has a need for all of them
+            continue
         card = shown.card(tx, incident.id)
         evidence = shown.newest_evidence(tx, incident.id)
         parts = [f"#{incident.id} suspected {incident.service}, {beside.where(tx, incident)}"]

@@ -14,9 +14,9 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries import signals
-from notifier.storage.queries.needs import alarms, promised, suspicions, updates
+from notifier.storage.queries.needs import alarms, promised, storms, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, customers
-from notifier.storage.repositories import automatic, broadcasts, incidents
+from notifier.storage.repositories import automatic, broadcasts, events, incidents
 from notifier.storage.repositories.evidence import UNJUDGED
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Need
@@ -29,6 +29,9 @@ _REASONS = {
 }
 """The kinds of need that wake people; the rest waits until somebody looks."""
 
+
+_CALLED_ONCE = (CallReason.SUSPECTED, CallReason.PROMISE_IN_DANGER)
+"""Of what in an event the commander is called once for all of its incidents."""
 
 _DONE = {"confirm_sent": "confirmed", "telling": "customers told", "eta_sent": "a new time"}
 """Events of the timeline in the words of a text, where their own are not."""
@@ -44,12 +47,14 @@ class Waking:
     incident_id: int | None = None
     broadcast_id: int | None = None
     due_at: datetime | None = None
+    event_id: int | None = None  # of which it is about several incidents
+    person: str = ""  # who is called first; "" = the first of the list
 
 
 def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> list[Waking]:
     """Return what wakes people, by what is stored. Called every few seconds: it counts no customers."""
     due = [*promised.missed(tx, zone), *promised.in_danger(tx, now, zone, playbooks)]
-    return [
+    found = [
         *(_waking(need) for need in due),
         *(_approval(tx, need, zone) for need in updates.approvals(tx, "", now, zone, playbooks)),
         *(
@@ -71,6 +76,32 @@ def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[st
             for key, signal in signals.unattended(tx, now)
         ),
     ]
+    return _once_per_event(tx, found, zone)
+
+
+def _once_per_event(tx: Transaction, found: Sequence[Waking], zone: ZoneInfo) -> list[Waking]:
+    """Return what wakes, with one call of the commander in the place of those about single incidents of an event."""
+    inside = events.by_incident(tx)
+    alone = [each for each in found if each.incident_id not in inside or each.reason not in _CALLED_ONCE]
+    by_event: dict[tuple[int, CallReason], list[Waking]] = {}
+    for each in found:
+        if each.reason in _CALLED_ONCE and each.incident_id is not None and each.incident_id in inside:
+            by_event.setdefault((inside[each.incident_id].id, each.reason), []).append(each)
+    of_id = {event.id: event for event in inside.values()}
+    for (which, reason), several in by_event.items():
+        due_at = min((each.due_at for each in several if each.due_at is not None), default=None)
+        once = Waking(
+            key=alarm_key(CallReason.EVENT, which),
+            reason=CallReason.EVENT,
+            event_id=which,
+            person=of_id[which].commander,
+        )
+        if reason is CallReason.PROMISE_IN_DANGER and due_at is not None:
+            key = alarm_key(reason, "event", which, to_micros(due_at))
+            text = storms.due(of_id[which], len({each.incident_id for each in several}), clock(due_at, zone))
+            once = replace(once, key=key, reason=reason, text=text, due_at=due_at)
+        alone.append(once)
+    return alone
 
 
 def key_of(need: Need) -> str | None:
@@ -89,6 +120,8 @@ def key_of(need: Need) -> str | None:
 
 def describe(tx: Transaction, found: Waking) -> str:
     """Return what is said of a need that somebody is called about now."""
+    if found.event_id is not None:
+        return found.text or storms.undecided(tx, found.event_id)
     if found.text or found.incident_id is None:
         return found.text
     if found.reason is CallReason.CONFIRMED_BY_ITSELF:
@@ -99,6 +132,12 @@ def describe(tx: Transaction, found: Waking) -> str:
 def label(tx: Transaction, incident_id: int | None) -> str:
     """Return how an incident is named, or nothing where there is none."""
     return "" if incident_id is None else _label(incidents.load(tx, incident_id))
+
+
+def event_label(tx: Transaction, event_id: int) -> str:
+    """Return how an event is named, open or not."""
+    row = tx.row("SELECT kind, name, service FROM events WHERE id = :id", id=event_id)
+    return "" if row is None else f"{row['kind']} {event_id} {row['name']} ({row['service']})"
 
 
 def authors(tx: Transaction, broadcast_id: int | None) -> tuple[str, ...]:
@@ -149,6 +188,18 @@ def acted(tx: Transaction, incident_id: int, *, since: datetime) -> Act | None:
     """Return what a person did last with an incident, when that was not before `since`."""
     last = _acts(tx, incident_id)
     return last if last is not None and last.at >= since else None
+
+
+def acted_in_event(tx: Transaction, event_id: int, *, since: datetime) -> Act | None:
+    """Return what a person did last with an incident of an event, when that was not before `since`."""
+    row = tx.row(
+        """SELECT t.event, t.actor, t.at FROM timeline AS t JOIN incidents AS i ON i.id = t.incident_id
+           WHERE i.event_id = :event AND t.actor <> 'daemon' AND t.event NOT IN ('note', 'assigned') AND t.at >= :since
+           ORDER BY t.id DESC LIMIT 1""",
+        event=event_id,
+        since=to_micros(since),
+    )
+    return None if row is None else Act(event=row["event"], by=row["actor"], at=to_instant(row["at"]))
 
 
 def _acts(tx: Transaction, incident_id: int) -> Act | None:
