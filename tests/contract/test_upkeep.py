@@ -160,6 +160,22 @@ def test_the_ledger_of_an_incident_that_is_not_long_over_stays(database: Databas
     assert [count(database, table) for table in LEDGER] == [1, 1, 1, 1]
 
 
+def test_the_ledger_of_an_incident_that_went_over_to_an_open_one_stays(database: Database) -> None:
+    """What its customers were told and promised is theirs there: also of one that went over in two steps."""
+
+    def fill(tx: Transaction) -> None:
+        for state in ("merged", "closed", "confirmed"):
+            incident(tx, state=state, at=LONG_AGO)
+        tx.run("UPDATE parts SET became = id + 1 WHERE id < 3")
+
+    before = NOW - timedelta(days=400)
+    database.write_now(fill)
+    assert database.write_now(lambda tx: upkeep.remove_ledger(tx, before=before)) == 0
+    over = "UPDATE incidents SET state = 'closed', closed_at = :at WHERE state = 'confirmed'"
+    database.write_now(lambda tx: tx.run(over, at=LONG_AGO))
+    assert database.write_now(lambda tx: upkeep.remove_ledger(tx, before=before)) == 3
+
+
 def test_a_healthy_ledger_agrees_with_its_audience(database: Database) -> None:
     database.write_now(incident)
     assert database.read_now(lambda tx: ledger.disagreements(tx, since=NOW)) == {}

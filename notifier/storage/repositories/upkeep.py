@@ -15,9 +15,15 @@ from notifier.storage.repositories import persons
 
 ROWS_AT_MOST = 5_000  # in one transaction
 _ENDED = "('closed', 'dismissed', 'merged')"
+# what a part was told is needed as long as what it became, split off or merged, in one step or several, is not over
+_NEEDED_ELSEWHERE = (
+    f"WITH RECURSIVE needed (id) AS (SELECT id FROM incidents WHERE state NOT IN {_ENDED}"
+    " UNION SELECT p.incident_id FROM needed JOIN parts n ON n.incident_id = needed.id JOIN parts p ON p.became = n.id)"
+    " SELECT id FROM needed"
+)
 _OVER = (
     "SELECT b.id FROM broadcasts b JOIN incidents i ON i.id = b.incident_id"
-    f" WHERE i.state IN {_ENDED}"
+    f" WHERE i.state IN {_ENDED} AND i.id NOT IN ({_NEEDED_ELSEWHERE})"
     " AND COALESCE(i.closed_at, i.dismissed_at, i.resolved_at, i.opened_at) < :before"
     " AND NOT EXISTS (SELECT 1 FROM promises p WHERE p.incident_id = i.id AND p.state = 'open')"
     " AND NOT EXISTS (SELECT 1 FROM credit_lines l WHERE l.incident_id = i.id"
