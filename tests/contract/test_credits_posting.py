@@ -9,9 +9,10 @@ import pytest
 from notifier.config import Posting, PostingKind
 from notifier.domain.errors import Forbidden, NotFound, Refused
 from notifier.stages.credits import Because, Grant, Loaded, Post
+from notifier.storage.backup import mark_restored
 from notifier.storage.database import Database
 from notifier.storage.queries import credits as shown
-from notifier.storage.repositories import credit_posting
+from notifier.storage.repositories import control, credit_posting
 from notifier.storage.views import CreditBatchView, CreditLineView, CreditsDecidedView
 from tests.biller import SECRET, Biller
 from tests.credit_desk import ANN, HOUR, MIA, CreditDesk
@@ -68,6 +69,16 @@ async def test_what_is_approved_is_booked_once_with_what_it_is(desk: CreditDesk,
     assert await post(desk) == 0
     await desk.credits.posting.step()
     assert len(biller.asked) == 3
+
+
+async def test_while_all_is_paused_as_after_a_restore_nothing_goes_to_billing(desk: CreditDesk, biller: Biller) -> None:
+    await post(desk)
+    desk.database.write_now(lambda tx: mark_restored(tx, now=desk.clock.now(), revision="0001"))
+    await desk.credits.posting.step()
+    assert biller.asked == []
+    desk.database.write_now(lambda tx: control.clear(tx, control.PAUSED))
+    await desk.credits.posting.step()
+    assert len(biller.booked) == 3
 
 
 async def test_what_the_biller_cannot_take_now_is_tried_again_later(desk: CreditDesk, biller: Biller) -> None:

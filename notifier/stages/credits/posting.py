@@ -23,7 +23,7 @@ from notifier.stages.credits.biller import Biller, BillersAnswer, Taken
 from notifier.stages.credits.requests import Loaded, Post
 from notifier.storage.database import Transaction
 from notifier.storage.queries import credits as shown
-from notifier.storage.repositories import audit, credit_posting
+from notifier.storage.repositories import audit, control, credit_posting
 from notifier.storage.repositories.credit_posting import ToPost
 from notifier.storage.views import CreditBatchView, CreditsDecidedView
 
@@ -81,8 +81,10 @@ class Posting:
         return view
 
     async def step(self) -> bool:
-        """Hand over the lines that are due; return whether there may be more."""
+        """Hand over the lines that are due; return whether there may be more. While all is paused nothing leaves."""
         if not self._enabled or self._settings.kind is not PostingKind.WEBHOOK:
+            return False
+        if await self._database.read(control.is_paused):
             return False
         if self._settings.by_itself:
             await self._ask_all(Post())
