@@ -77,7 +77,8 @@ def show_incident(view: IncidentView, moment: Moment) -> None:
     )
     printing.fields(
         [
-            ("since", moment.short(card.started_at)),
+            ("since", "" if card.window_from_at else moment.short(card.started_at)),
+            ("planned", _window(card, moment)),
             ("opened", f"{moment.short(card.opened_at)} by {card.opened_by}"),
             ("confirmed", _when(view.confirmed_at, moment, view.confirmed_by)),
             ("resolved", _when(view.resolved_at, moment)),
@@ -319,7 +320,20 @@ def _value(value: object, moment: Moment) -> str:
     return number(value) if isinstance(value, int | float) else str(value)
 
 
+def _window(card: IncidentCard, moment: Moment) -> str:
+    """Return the time of planned work: `27 Jun 09:00 to 13:00, begins in 2 h`."""
+    if card.window_from_at is None or card.window_until_at is None:
+        return ""
+    if card.state == "scheduled":
+        said = f", begins {moment.distance(card.window_from_at)}"
+    else:
+        said = f", ends {moment.distance(card.window_until_at)}" if card.window_until_at > moment.now else ", over"
+    return f"{moment.clock(card.window_from_at)} to {moment.clock(card.window_until_at)}{said}"
+
+
 def _due(card: IncidentCard, moment: Moment) -> str:
+    if card.state == "scheduled" and card.window_from_at is not None:
+        return f"begins {moment.clock(card.window_from_at)}, {moment.distance(card.window_from_at)}"
     if card.part_state == "believed_back":
         return "believed back"
     due = min((at for at in (card.eta_at, card.next_update_by) if at), default=None)

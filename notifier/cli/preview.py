@@ -24,7 +24,7 @@ _REASONS = {
     "duplicate_contact_point": "told at a shared address",
     "hears_of_another": "hear of another incident there",
 }
-_FIRST_KINDS = ("acknowledged", "eta")
+_FIRST_KINDS = ("acknowledged", "eta", "planned_notice")
 
 
 def not_told(reasons: dict[str, int]) -> str:
@@ -117,6 +117,9 @@ def _done(preview: Preview, moment: Moment) -> str:
     text = f"{duration(length)} after it begins" if length >= timedelta(seconds=1) else "at once when it begins"
     if preview.promise_due_at is None:
         return text
+    if preview.kind in ("planned_notice", "planned_changed"):
+        fits = "fits" if preview.fits else "TOO LATE"
+        return f"{text}; has to be there by {moment.short(preview.promise_due_at)}: {fits}"
     return f"{text}; promised by {moment.short(preview.promise_due_at)}: " + ("fits" if preview.fits else "TOO LATE")
 
 

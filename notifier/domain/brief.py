@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from notifier.domain.broadcast import BroadcastKind, Facts
+from notifier.domain.broadcast import SAYS_BACK, BroadcastKind, Facts
 
 
 class BriefFor(StrEnum):
@@ -44,8 +44,8 @@ class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 def standing_of(kind: BroadcastKind | None, *, is_restored: bool, is_dismissed: bool) -> Standing:
     """Return how a part stands, by the newest update for it (None: there is none) and by what became of it."""
-    if is_dismissed or kind is BroadcastKind.CORRECTION:
+    if is_dismissed or kind in (BroadcastKind.CORRECTION, BroadcastKind.PLANNED_CANCELLED):
         return Standing.NOTHING
-    if kind is BroadcastKind.RESTORED or is_restored:
+    if kind in SAYS_BACK or is_restored:
         return Standing.BACK
     return Standing.OUT

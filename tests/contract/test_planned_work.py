@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from notifier.domain.brief import BriefFor
 from notifier.domain.errors import Forbidden, InvalidInput, Refused
 from notifier.domain.planned import first_beginning
 from notifier.domain.playbook import Playbook
 from notifier.stages.incidents import DismissIncident, ReopenIncident, RestoreIncident, SetEta
+from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.planned import ChangePlanned, OpenPlanned
 from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident
 from notifier.storage.database import Database
@@ -355,3 +357,51 @@ async def test_it_is_told_as_a_whole(room: ControlRoom) -> None:
         await room.reshaping.merge(2, MergeIncident(into=1), ANN)
     with pytest.raises(Refused, match="not in parts"):
         await room.incidents.restored(1, RestoreIncident(part_sites=("94110-0",)), ANN)
+
+
+async def test_a_notice_that_was_stopped_on_its_way_is_sent_again(room: ControlRoom) -> None:
+    view = await room.send(await announced(room))
+    room.clock.time = view.not_before_at or room.clock.time
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    room.database.write_now(
+        lambda tx: tx.run(
+            "UPDATE notifications SET state = 'sent', facts = '{}' WHERE id = (SELECT MIN(id) FROM notifications)"
+        )
+    )
+    await room.broadcasts.cancel(view.id, ANN)
+    await room.course.sweep()
+    draft = await room.planned.change(1, ChangePlanned(from_at=FROM, until_at=UNTIL), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "planned_notice"
+    draft = await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN)
+    assert draft.broadcast is not None
+    assert draft.broadcast.kind == "planned_changed"
+
+
+# --- what people are shown
+
+
+async def test_it_is_named_before_it_begins_and_when_its_notice_is_almost_late(room: ControlRoom) -> None:
+    draft = await announced(room)
+    assert [need.kind for need in room.needs()] == []
+    room.clock.time = FROM - 3 * DAY - HOUR
+    assert "the notice has to be there by" in next(each.text for each in room.needs() if each.kind == "planned")
+    room.clock.time = FROM - 3 * DAY + MINUTE
+    assert "it is too late" in next(each.text for each in room.needs() if each.kind == "planned")
+    room.clock.time = MORNING
+    await room.deliver(draft)
+    room.clock.time = FROM - HOUR
+    (need,) = room.needs()
+    assert (need.kind, need.next) == ("planned", ["notifier incidents 1", "notifier planned cancel 1"])
+    assert "planned work begins at" in need.text
+    await at(room, FROM)
+    assert "planned" not in [each.kind for each in room.needs()]
+
+
+async def test_there_is_no_brief_of_work_that_has_not_begun(room: ControlRoom) -> None:
+    await announced(room)
+    briefing = Briefing(room.around, None)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="has not begun"):
+        await briefing.brief(1, BriefFor.AGENT)

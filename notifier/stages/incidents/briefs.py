@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from notifier.domain.brief import BriefFor, PartFacts, standing_of
 from notifier.domain.broadcast import BroadcastState, Facts
+from notifier.domain.errors import Refused
 from notifier.domain.incident import IncidentState, PartState
 from notifier.messages.briefs import Briefs
 from notifier.stages import Surroundings
@@ -43,6 +44,10 @@ class Briefing:
         now = self._clock.now()
 
         def look(tx: Transaction) -> tuple[IncidentView, list[PartFacts]]:
+            if incidents.load(tx, incident_id).state is IncidentState.SCHEDULED:
+                raise Refused(
+                    f"incident {incident_id} is planned work that has not begun: its notice says all there is"
+                )
             return shown.view(tx, incident_id, self._playbooks), _parts(tx, incident_id)
 
         view, told = await self._database.read(look)

@@ -19,7 +19,7 @@ from notifier.stages.incidents.decisions import Messages
 from notifier.stages.incidents.drafts import Drafts
 from notifier.stages.incidents.requests import Telling
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audit, incidents, places, planned
+from notifier.storage.repositories import audit, broadcasts, incidents, places, planned
 from notifier.storage.views import Draft
 
 
@@ -120,20 +120,22 @@ class PlannedWork:
             before = (incident.window_from_at, incident.window_until_at)
             if planned.has_news_to_come(tx, incident):
                 raise Refused(f"incident {incident_id} has an update that has not begun: take it back, or wait for it")
-            announced = planned.announced_by(tx, incident)
+            announced, same = planned.announced_by(tx, incident), before == (from_at, until_at)
+            is_known = announced is not None or broadcasts.was_told(tx, incident_id)  # to some, where it was stopped
             told = None if announced is None or None in before else (before[0], before[1])
-            if told == (from_at, until_at) and request.cause in (None, incident.cause):
+            if announced is not None and same and request.cause in (None, incident.cause):
                 raise Refused(f"incident {incident_id} is announced for that time already")
             self._require_lead(from_at, until_at, self._checks.playbook(incident.service), now, told)  # type: ignore[arg-type]
             there, listed = incidents.place_regions(tx, incident_id), incidents.listed_site_ids(tx, incident_id)
             planned.require_no_other(
                 tx, incident.service, there, listed, from_at=from_at, until_at=until_at, but=incident_id
             )
-            if announced is None:
+            if not is_known:
                 planned.set_window(tx, incident_id, from_at, until_at)
                 incident = incidents.load(tx, incident_id)
-            action = Action.ANNOUNCE if announced is None else Action.CHANGE
-            kind = BroadcastKind.PLANNED_NOTICE if announced is None else BroadcastKind.PLANNED_CHANGED
+            moves = is_known and not (announced is None and same)
+            action = Action.CHANGE if moves else Action.ANNOUNCE
+            kind = BroadcastKind.PLANNED_CHANGED if moves else BroadcastKind.PLANNED_NOTICE
             self._drafts.make(
                 tx,
                 incident,

@@ -171,7 +171,7 @@ def open_incidents(tx: Transaction, contact_point_id: int) -> list[OpenIncident]
                 FROM (SELECT b.incident_id AS id FROM notifications AS n JOIN broadcasts AS b ON b.id = n.broadcast_id
                       WHERE n.contact_point_id = :id AND b.state NOT IN ({_OVER})
                       UNION SELECT incident_id FROM pauses WHERE contact_point_id = :id) AS heard
-                JOIN incidents AS i ON i.id = heard.id AND i.state IN ('suspected', 'confirmed')
+                JOIN incidents AS i ON i.id = heard.id AND i.state IN ('scheduled', 'suspected', 'confirmed')
                 LEFT JOIN pauses AS z ON z.contact_point_id = :id AND z.incident_id = i.id
                 ORDER BY i.id""",
             id=contact_point_id,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.queries.needs import alarms, feeds, owed, promised, storms, suspicions, updates
+from notifier.storage.queries.needs import alarms, feeds, owed, promised, storms, suspicions, updates, works
 from notifier.storage.queries.needs.subject import clock, waiting
 from notifier.storage.repositories import automatic, control
 from notifier.storage.views import Need
@@ -27,6 +27,7 @@ _URGENCY = (
     "late_joiners",
     "event",
     "suspected",
+    "planned",
     "alarm",
     "complaints_again",
     "looks_over",
@@ -64,6 +65,7 @@ def needs(
         *updates.left_out(tx),
         *storms.needs(tx),
         *suspicions.suspected(tx, zone, now),
+        *works.needs(tx, now, zone, playbooks),
         *(need for _, need in alarms.open_alarms(tx, now, zone)),
         *alarms.unplaced(tx),
         *suspicions.complaints_again(tx, now),
