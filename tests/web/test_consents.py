@@ -73,8 +73,9 @@ async def test_a_list_of_the_unreached_is_streamed_and_ends_with_its_number(town
         )
         tx.run("INSERT INTO parts (id, incident_id) VALUES (1, 1)")
         tx.run(
-            """INSERT INTO broadcasts (incident_id, part_id, kind, state, facts, created_at, created_by, correlation_id)
-               VALUES (1, 1, 'eta', 'sending', '{"service":"power"}', 1, 'test', 'c')"""
+            """INSERT INTO broadcasts
+                   (incident_id, part_id, kind, state, facts, created_at, started_at, created_by, correlation_id)
+               VALUES (1, 1, 'eta', 'sending', '{"service":"power"}', 1, 1, 'test', 'c')"""
         )
         tx.run(
             """INSERT INTO notifications (broadcast_id, contact_point_id, channel, state, reason, due_at, planned_at)
