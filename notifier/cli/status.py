@@ -25,6 +25,7 @@ _LABELS = {
     "ledger": ("LEDGER", BAD),
     "approval": ("APPROVAL", WARN),
     "rejected": ("REJECTED", BAD),
+    "event": ("STORM", WARN),
     "suspected": ("SUSPECTED", WARN),
     "held": ("IN DOUBT", WARN),
     "credits": ("CREDITS", WARN),
