@@ -258,6 +258,16 @@ async def test_yes_by_text_approves_once(desk: Desk, word: str) -> None:
         await desk.room.broadcasts.send(which, 5, ANN, alone_reason=WHY)
 
 
+@pytest.mark.parametrize("role", [KeyRole.VIEWER, KeyRole.AGENT, KeyRole.SYSTEM])
+async def test_a_text_approves_no_more_than_the_key_of_its_author(desk: Desk, role: KeyRole) -> None:
+    make_key(desk, "bea", role)
+    which = await asked(desk)
+    await desk.watch()
+    said = await desk.on_call.answer(desk.code(BEA_NUMBER), "yes", BEA_NUMBER)
+    assert said.startswith(f"Not done: your key is one of a {role}")
+    assert (await desk.room.broadcasts.show(which)).state == "awaiting_approval"
+
+
 async def test_no_by_text_rejects_and_the_sender_is_told(desk: Desk) -> None:
     which = await asked(desk)
     await desk.watch()

@@ -283,14 +283,20 @@ class Answers:
         self._count(sweep(tx, self._people, self._zone, now=now))
 
     def _require_somebody_else(self, tx: Transaction, broadcast_id: int, person: str) -> None:
-        """Raise `Refused` unless it is known that this person is not the one who sent it."""
+        """Raise `Refused` unless it is known that this person is not the one who sent it, and may approve by key."""
         authors = waking.authors(tx, broadcast_id)
         if any(self._people.is_same(person, author) for author in authors):
             raise Refused("you drafted or sent it yourself; another person has to approve it")
+        known = [
+            key for key in keys.active(tx) if key.name.casefold() == identity(actor_name(person), self._people.keys)
+        ]
+        if known and not any(key.role in (KeyRole.COMMANDER, KeyRole.MANAGER) for key in known):
+            raise Refused(
+                f"your key is one of a {known[0].role}: it approves nothing, and neither does a text of yours"
+            )
         if all(person_behind(author) is not None for author in authors):
             return
-        known = {key.name.casefold() for key in keys.active(tx)}
-        if identity(actor_name(person), self._people.keys) not in known:
+        if not known:
             raise Refused(
                 "nobody can tell that you are not who sent it: your key is not named in on_call.people[].key."
                 f" Use: notifier broadcasts approve {broadcast_id}"
