@@ -153,7 +153,7 @@ class Events:
             for which in shown.out(tx, event.id):
                 _record(tx, which, "estimate_by", event, actor, now, by=by)
 
-        said: dict[str, object] = {"estimate_by": None if request.estimate_by is None else request.estimate_by.isoformat()}
+        said: dict[str, object] = {"estimate_by": request.estimate_by and request.estimate_by.isoformat()}
         return await self._act("estimate_by", event_id, actor, decide, said)
 
     async def assessed(self, event_id: int, request: Assessed, actor: Actor) -> EventView:

@@ -10,6 +10,7 @@ from notifier.domain.errors import Forbidden, InvalidInput, NotFound, Refused
 from notifier.domain.playbook import Playbook
 from notifier.stages.events import Assessed, EstimateBy, Events, OfIncident, OpenStorm
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, OpenIncident
+from notifier.stages.incidents.reshaping import SplitIncident
 from notifier.storage.database import Database
 from notifier.storage.views import Draft
 from tests.control_room import AGENT, ANN, ControlRoom
@@ -182,3 +183,22 @@ async def test_everything_is_in_the_audit_log(room: Room) -> None:
         f"events.{each}" for each in ("open", "remove", "add", "estimate_by", "assessed", "close")
     ]
     assert rows[-1]["actor"] == "bob"
+
+
+async def test_what_is_split_off_is_in_the_storm_and_assessed_as_before(room: Room) -> None:
+    await room.storm()
+    which = (await room.open(WEST, EAST)).incident.card.id
+    await room.deliver(await confirmed(room, which))
+    await room.storms.assessed(1, Assessed(), ANN)
+    new = await room.reshaping.split(which, SplitIncident(part=(EAST,)), ANN)
+    view = await room.storms.show(1)
+    assert view.assessed == [which, new.card.id]
+    assert (view.card.customers, view.card.told) == (6, 6)
+
+
+async def test_each_customer_is_counted_by_the_service_of_the_incident(room: Room) -> None:
+    await room.storm()
+    which = (await room.open(WEST)).incident.card.id
+    await room.open(EAST)
+    room.database.write_now(lambda tx: tx.run("UPDATE incidents SET service = 'gas' WHERE id = :id", id=which))
+    assert (await room.storms.show(1)).card.customers == 3

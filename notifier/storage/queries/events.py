@@ -1,6 +1,7 @@
 """Events as they are shown: cards for lists, and one event with its incidents."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from notifier.domain.errors import NotFound
 from notifier.domain.incident import PartState
@@ -8,7 +9,6 @@ from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant
 from notifier.storage.queries import incidents as shown
 from notifier.storage.repositories import audience, incidents, named_sites, parts
-from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.incidents import service_pattern
 from notifier.storage.views import EventCard, EventView
 
@@ -48,7 +48,7 @@ def out(tx: Transaction, event_id: int) -> list[int]:
 
 
 def customers(tx: Transaction, incident_ids: Sequence[int]) -> int:
-    """Return how many customers are affected by these incidents of one service, each counted once."""
+    """Return how many customers are affected by these incidents, each counted once."""
     return _distinct(tx, incident_ids, told=False)
 
 
@@ -114,20 +114,17 @@ def _distinct(tx: Transaction, incident_ids: Sequence[int], *, told: bool) -> in
 
 
 def _union(tx: Transaction, incident_ids: Sequence[int], *, told: bool) -> tuple[str, dict[str, object]]:
-    """Return the SQL of (site_id, customer_id) of several incidents of one service; each names itself by its number."""
+    """Return the SQL of (site_id, customer_id) of several incidents, and its values: a pattern of the service each."""
     values: dict[str, object] = {}
     selects = []
     for which in incident_ids:
         incident = incidents.load(tx, which)
         own = [part for part in parts.own(tx, which) if part.state is PartState.OUT]
-        for scope in [named_sites.scope(tx, incident, part.id) for part in own]:
-            sql = f"SELECT site_id, customer_id FROM ({_told(scope) if told else audience.affected(scope)}) AS f"
-            selects.append(sql.replace(":incident", str(int(which))))
-        values["pattern"] = service_pattern(incident.service)
-    if told:
-        values = {}
+        for part in own:
+            scope = replace(named_sites.scope(tx, incident, part.id), kin=parts.kin(tx, which))
+            rows = audience.told_before(scope) if told else audience.affected(scope)
+            sql = f"SELECT site_id, customer_id FROM ({rows}) AS f"
+            selects.append(sql.replace(":incident", str(int(which))).replace(":pattern", f":pattern_{int(which)}"))
+        if own and not told:
+            values[f"pattern_{int(which)}"] = service_pattern(incident.service)
     return " UNION ALL ".join(selects) or "SELECT 0 AS site_id, 0 AS customer_id WHERE 1 = 0", values
-
-
-def _told(scope: Scope) -> str:
-    return audience.told_before(scope)

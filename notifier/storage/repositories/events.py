@@ -134,6 +134,16 @@ def put_in(tx: Transaction, event: OpenEvent, incident_id: int) -> None:
     )
 
 
+def inherit_assessment(tx: Transaction, source: int, *, to: int) -> None:
+    """Let what leaves an incident for one of its own in the same event be assessed as that was."""
+    tx.run(
+        """UPDATE incidents SET assessed_at = (SELECT s.assessed_at FROM incidents AS s WHERE s.id = :source)
+           WHERE id = :to AND event_id = (SELECT s.event_id FROM incidents AS s WHERE s.id = :source)""",
+        source=source,
+        to=to,
+    )
+
+
 def take_out(tx: Transaction, incident_id: int) -> None:
     """Take an incident out of its event; who has it, goes on having it."""
     tx.run("UPDATE incidents SET event_id = NULL, assessed_at = NULL WHERE id = :id", id=incident_id)

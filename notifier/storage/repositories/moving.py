@@ -12,7 +12,7 @@ from notifier.domain.incident import Action, IncidentState, require_action
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import audience, broadcasts, course, incidents, named_sites, parts
+from notifier.storage.repositories import audience, broadcasts, course, events, incidents, named_sites, parts
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.parts import StoredPart
 from notifier.storage.repositories.promises import STANDS_OR_MISSED
@@ -43,6 +43,7 @@ def split(tx: Transaction, incident: StoredIncident, *, now: datetime, by: str, 
         by=by,
         correlation_id=correlation_id,
     )
+    events.inherit_assessment(tx, incident.id, to=new_id)
     if is_whole:
         incidents.take_from_place(tx, incident.id, regions, listed_by=part.id)
     else:
