@@ -102,6 +102,8 @@ def _windows(cell: CellExplained, moment: Moment) -> None:
             for each in cell.windows
         ],
     )
+    for each in cell.nothing_normal:
+        printing.line(moment.localised(each), indent=2, hang=2)
     usual = f"{_few(cell.normal_per_day)} a day are normal here"
     printing.line(f"longer than {_minutes(SPAN_US / 1_000_000)} decides nothing", indent=2)
     printing.line(

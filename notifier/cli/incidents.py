@@ -12,11 +12,26 @@ _OPEN = "scheduled,suspected,confirmed"
 CARDS_AT_MOST = 200  # what the daemon lists at once
 
 
-@click.group(invoke_without_command=True, short_help="List incidents, or show one whole.")
+class _Incidents(click.Group):
+    """A group that takes the number of an incident for `show` and that number."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed."""
+        number = args[0].removeprefix("#")
+        is_number = number.isascii() and number.isdecimal()
+        return super().resolve_command(ctx, ["show", number, *args[1:]] if is_number else args)
+
+
+@click.group(cls=_Incidents, invoke_without_command=True, short_help="List incidents, or show one whole.")
 @json_option
 @click.pass_context
 def incidents(ctx: click.Context, /, *, as_json: bool) -> None:
-    """List incidents, or show one whole; alone it lists those that are open."""
+    """List incidents, or show one whole.
+
+    Alone it lists those that are open; with a number it shows that one.
+    """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_, as_json=as_json)
 

@@ -149,6 +149,8 @@ def _alarm(alarm: AlarmView, moment: Moment) -> str:
     said += f", assigned to {alarm.assigned_to}" if alarm.assigned_to else ""
     if alarm.answered_at is None:
         return f"{said}: nobody has answered"
+    if alarm.rests_until is not None and alarm.rests_until <= moment.now:
+        return f"{said}: {alarm.answered_by} had it until {moment.clock(alarm.rests_until)}; asked again since"
     again = f", asked again at {moment.clock(alarm.rests_until)}" if alarm.rests_until else ""
     return f"{said}: {alarm.answered_by} has it{again}"
 

@@ -23,9 +23,10 @@ class InvalidInput(NotifierError):
 class NotFound(NotifierError):
     """The thing asked for does not exist (HTTP 404)."""
 
-    def __init__(self, what: str, key: object) -> None:
+    def __init__(self, what: str, key: object, *, instead: str = "") -> None:
+        """Build the message; `instead` is what the caller may have meant."""
         self.what, self.key = what, key
-        super().__init__(f"there is no {what} {key}")
+        super().__init__(f"there is no {what} {key}" + (f"; {instead}" if instead else ""))
 
 
 class Refused(NotifierError):

@@ -16,6 +16,7 @@ from notifier.domain.cell import BEGINNING_US, NOTHING, SPAN_US, Cell, Rhythm, W
 from notifier.domain.complaint import NotCounted
 from notifier.domain.detection import Grade, Thresholds
 from notifier.domain.evidence_words import callers, opening_words, usual
+from notifier.domain.feed import Silence
 from notifier.domain.local_time import US_PER_HOUR
 from notifier.domain.surge import WEIGHT
 from notifier.domain.text import figure
@@ -153,6 +154,16 @@ def now_words(then: Surprise, now: Surprise, thresholds: Thresholds) -> list[str
     """Return how a cell is now, when that differs from then: `Now: certain, score 52.8.`"""
     said = _now(now, thresholds)
     return [] if said == _now(then, thresholds) else [said]
+
+
+def unheard_words(service: str, silence: Silence, first_heard_us: int | None) -> str:
+    """Return why windows of different lengths have the same normal number: in a silence nothing was to be expected."""
+    if first_heard_us is not None and silence.until_us <= first_heard_us:
+        began = f"{service} was first heard live at {_utc(first_heard_us)}; before it nothing counts as normal"
+    else:
+        when = f"From {_utc(silence.from_us)} to {_utc(silence.until_us)}"
+        began = f"{when} nothing was heard of {service}: nothing counts as normal then"
+    return f"{began}, and windows that reach further back show the same NORMAL."
 
 
 def left_out(not_counted: Mapping[str, int]) -> list[str]:

@@ -26,7 +26,7 @@ from notifier.domain.seen_sites import SeenSites
 from notifier.messages.links import address_hash
 from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import directory, directory_wishes, late_joiners
+from notifier.storage.repositories import directory, directory_wishes, late_joiners, renaming
 from notifier.storage.repositories.late_joiners import Joined
 
 __all__ = ["Directory", "DirectoryRow", "LoadResult", "Reach", "RejectedRow", "RowWarning", "rules_of"]
@@ -76,6 +76,7 @@ class Directory:
         self._rules, self._basis = rules_of(config), config.consent.covers()
         self._rows_at_once = ROWS_AT_LEAST * 2
         self._region_ids: dict[RegionKey, int] = {}
+        self._renamed: Mapping[RegionKey, RegionKey] | None = None  # read once: none is renamed while the daemon runs
 
     async def load(
         self,
@@ -93,7 +94,9 @@ class Directory:
         repeating it changes nothing. Raises `Overloaded` when the writer's queue is full.
         """
         lines = range(first_line, first_line + len(rows)) if lines is None else lines
-        checked = await asyncio.to_thread(_check, self._rules, rows, lines, seen or SeenSites())
+        if self._renamed is None:
+            self._renamed = await self._database.read(renaming.renamed)
+        checked = await asyncio.to_thread(_check, self._rules, rows, lines, seen or SeenSites(), self._renamed)
         start = 0
         while not dry_run and start < len(checked.entries):
             part = checked.entries[start : start + self._rows_at_once]
@@ -159,7 +162,13 @@ class _Checked(msgspec.Struct, frozen=True):
     warnings: list[RowWarning]
 
 
-def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], lines: Sequence[int], seen: SeenSites) -> _Checked:
+def _check(
+    rules: DirectoryRules,
+    rows: Sequence[DirectoryRow],
+    lines: Sequence[int],
+    seen: SeenSites,
+    renamed: Mapping[RegionKey, RegionKey],
+) -> _Checked:
     entries: list[SiteEntry] = []
     rejected: list[RejectedRow] = []
     warnings: dict[tuple[str, str, str], RowWarning] = {}
@@ -171,6 +180,10 @@ def _check(rules: DirectoryRules, rows: Sequence[DirectoryRow], lines: Sequence[
             rejected.append(result)
             continue
         entries.append(result)
+        for old in [region.key for region in result.regions if region.key in renamed] if renamed else ():
+            reason = f"{old.code} was renamed to {renamed[old].code}; the old code is a new region, without its history"
+            warning = RowWarning(line=line, column=old.kind, value=old.code, reason=reason)
+            warnings.setdefault((warning.column, warning.value, warning.reason), warning)
         first = seen.first_line(result.customer, result.site, line)
         if first < line:
             reason = f"line {first} is for the same site; this row holds"

@@ -128,6 +128,15 @@ def test_what_was_seen_is_said_first(notifier: Run, daemon: FakeDaemon) -> None:
     assert lines[3].startswith("Since then (40 min) 8 more counted")
 
 
+def test_why_windows_have_the_same_normal_is_said_under_them(notifier: Run, daemon: FakeDaemon) -> None:
+    why = "power was first heard live at 2026-11-21 10:01 UTC; before it nothing counts as normal."
+    daemon.on("GET", PATH, incident(cell=cell(nothing_normal=[why])))
+    lines = notifier("detection", "explain", "42").stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("  power was first heard live at "))
+    assert "which decides" in lines[at - 1]
+    assert "UTC" not in lines[at]
+
+
 @pytest.mark.parametrize("width", [40, 60, 72, 200])
 def test_nothing_is_wider_than_the_terminal_and_nothing_is_coloured(
     notifier: Run, width: int, monkeypatch: pytest.MonkeyPatch

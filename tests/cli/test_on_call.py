@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from notifier.storage.views import AlarmView, CallRouteView, CallView, Need, OnCallPerson, OnCallView
 from tests.cli.conftest import Run
@@ -120,6 +121,14 @@ def test_it_shows_who_is_woken_what_stands_and_what_became_of_each_call(notifier
         "      sms     handed over, delivered",
         "      email   handed over",
     ]
+
+
+def test_who_had_it_until_it_was_asked_again_is_not_said_to_have_it(notifier: Run, daemon: FakeDaemon) -> None:
+    first = replace(view().alarms[0], answered_at=NOON - 31 * MINUTE, rests_until=NOON - MINUTE)
+    daemon.on("GET", "/v1/on-call", view(alarms=[first], calls=[]))
+    said = " ".join(notifier("on-call").stdout.split())
+    assert "on-call:Bea via sms had it until 03:38; asked again since" in said
+    assert "has it" not in said
 
 
 def test_where_nobody_is_on_call_it_says_where_to_name_them(notifier: Run, daemon: FakeDaemon) -> None:

@@ -41,6 +41,8 @@ COMMANDS = {
     "incidents": "/v1/incidents",
     "incidents list": "/v1/incidents",
     "incidents show 42": "/v1/incidents/42",
+    "incidents 42": "/v1/incidents/42",
+    "incidents #42": "/v1/incidents/42",
     "broadcasts show 17": "/v1/broadcasts/17",
     "broadcasts preview 17": "/v1/broadcasts/17/preview",
     "notifications show 90210": "/v1/notifications/90210",

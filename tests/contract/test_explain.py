@@ -133,8 +133,48 @@ async def test_figures_outlive_the_complaints_they_are_made_from(desk: Desk) -> 
 
 
 async def test_an_incident_that_does_not_exist_is_not_found(desk: Desk) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"there is no incident 9$"):
         await of_incident(desk, 9)
+
+
+async def test_a_number_that_is_a_region_and_no_incident_is_said_to_be_one(desk: Desk) -> None:
+    with pytest.raises(NotFound) as caught:
+        await of_incident(desk, 94110)
+    assert str(caught.value) == (
+        "there is no incident 94110; postal_code 94110 is a region: "
+        "notifier detection explain 94110 SERVICE (internet, power, water)"
+    )
+
+
+async def test_a_region_whose_code_begins_with_a_nought_is_known_as_it_was_typed(desk: Desk) -> None:
+    desk.place("02139")
+    with pytest.raises(NotFound, match="notifier detection explain 02139 SERVICE"):
+        await explaining(desk).incident(2139, named=True, typed="02139")
+
+
+async def test_why_long_windows_expect_no_more_is_said_until_the_service_has_been_heard_for_long(desk: Desk) -> None:
+    """Before the first live complaint nothing could be heard, so nothing counts as normal there."""
+    desk.place("94114", households=60)
+    times = [NOON - n * HOUR / 2 for n in range(2, 60 * 24)]
+    rows = [request(customer_id=f"94114-{1 + n % 60}", occurred_at=at) for n, at in enumerate(times)]
+    await desk.import_history(rows)
+    await desk.detection.refresh_baseline()
+    await outage(desk, "94114", customers=1)
+    desk.clock.at += 30 * MINUTE
+    cell = the_cell(await of_cell(desk, "94114"))
+    hour, four = (
+        next(each.expected for each in cell.windows if each.kind == "last" and each.until_at - each.from_at == length)
+        for length in (HOUR, 4 * HOUR)
+    )
+    assert hour == pytest.approx(four)
+    (said,) = cell.nothing_normal
+    first = (NOON + MINUTE).strftime("%Y-%m-%d %H:%M UTC")
+    assert said == (
+        f"power was first heard live at {first}; before it nothing counts as normal, "
+        "and windows that reach further back show the same NORMAL."
+    )
+    desk.clock.at += 6 * HOUR
+    assert the_cell(await of_cell(desk, "94114")).nothing_normal == []
 
 
 # --- a cell ---------------------------------------------------------------------------------------------------------

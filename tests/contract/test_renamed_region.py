@@ -7,9 +7,12 @@ import pytest
 from notifier.domain.actor import DAEMON
 from notifier.domain.errors import InvalidInput
 from notifier.domain.region import RegionKey
+from notifier.queue.embedded import EmbeddedQueue
+from notifier.stages.directory import Directory, DirectoryRow
 from notifier.storage.database import Database
 from notifier.storage.repositories import directory
 from notifier.storage.repositories.renaming import rename
+from notifier.storage.repositories.renaming import renamed as given_up
 from tests.complaint_desk import Desk
 
 OLD, NEW = RegionKey("postal_code", "94110"), RegionKey("postal_code", "94199")
@@ -25,6 +28,10 @@ def desk(database: Database) -> Desk:
 
 def renamed(desk: Desk, old: RegionKey = OLD, new: RegionKey = NEW) -> int:
     return desk.database.write_now(lambda tx: rename(tx, old, new, now=desk.clock.at, actor=DAEMON))
+
+
+def importer(desk: Desk) -> Directory:
+    return Directory(desk.database, desk.config, desk.clock, EmbeddedQueue(), {})
 
 
 async def complain(desk: Desk, *numbers: int) -> None:
@@ -84,3 +91,25 @@ async def test_what_cannot_be_renamed_stays(desk: Desk, old: RegionKey, new: Reg
         "94110",
         "94112",
     ]
+
+
+async def test_an_import_that_still_brings_the_old_code_is_warned_of_the_new_one(desk: Desk) -> None:
+    renamed(desk)
+    given = [
+        DirectoryRow(customer_id=f"C-{n}", site_id="1", services="power", regions={"postal_code": code})
+        for n, code in enumerate(("94110", "94112", "94199"))
+    ]
+    for dry_run in (True, False):  # told before anything is stored, too
+        result = await importer(desk).load(given, dry_run=dry_run)
+        (warning,) = result.warnings
+        assert (warning.line, warning.column, warning.value) == (1, "postal_code", "94110")
+        assert warning.reason == ("94110 was renamed to 94199; the old code is a new region, without its history")
+
+
+def test_a_code_that_was_given_back_is_no_old_one_any_more(desk: Desk) -> None:
+    third = RegionKey("postal_code", "94198")
+    for old, new in ((OLD, NEW), (NEW, third)):
+        renamed(desk, old, new)
+    assert desk.database.read_now(given_up) == {OLD: third, NEW: third}
+    renamed(desk, third, OLD)
+    assert desk.database.read_now(given_up) == {NEW: OLD, third: OLD}

@@ -20,6 +20,7 @@ from notifier.domain.segments import segments
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, SetEta
 from notifier.stages.on_call.carriers import own_providers
 from notifier.stages.signals import Signals
+from notifier.storage.instants import to_micros
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import call_routes, control, incidents
 from notifier.storage.repositories.evidence import UNJUDGED
@@ -109,6 +110,20 @@ async def test_calls_are_listed_by_time_whoever_was_called_first(desk: Desk) -> 
     assert desk.called() == ["Ann", "Bea", "Cem", "Ann"]
     said = (await desk.on_call.called())["suspected 1"]
     assert said == ("Bea called 06:10 PST, no answer; Cem called 06:20 PST, no answer; Ann called 06:30 PST, no answer")
+
+
+async def test_who_took_it_long_ago_is_not_said_to_have_it_when_others_are_called_again(desk: Desk) -> None:
+    taken = "UPDATE alarms SET answered_at = :at, answered_by = 'bob', answer = 'acted', rests_until = :until"
+    desk.suspect()
+    await desk.watch()
+    desk.room.database.write_now(
+        lambda tx: tx.run("UPDATE calls SET called_at = :at", at=to_micros(MORNING + 40 * MINUTE))
+    )
+    until = MORNING + 30 * MINUTE
+    desk.room.database.write_now(lambda tx: tx.run(taken, at=to_micros(MORNING), until=to_micros(until)))
+    assert (await desk.on_call.called())["suspected 1"] == "Ann called 06:40 PST, no answer; bob has it since 06:00 PST"
+    desk.clock.go_on(until - desk.clock.now())
+    assert (await desk.on_call.called())["suspected 1"] == "bob had it until 06:30 PST; Ann called 06:40 PST, no answer"
 
 
 async def test_next_to_nothing_is_said_so_in_the_call_and_in_the_list(desk: Desk) -> None:

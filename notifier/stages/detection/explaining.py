@@ -69,9 +69,13 @@ class Explaining:
             )
         return await self._database.read(lambda tx: self._explain_cell(tx, region, service, at, named=named))
 
-    async def incident(self, incident_id: int, *, named: bool) -> Explanation:
-        """Explain an incident: what opened it, what brought each region in, and how they are now; raise `NotFound`."""
-        return await self._database.read(lambda tx: self._explain_incident(tx, incident_id, named=named))
+    async def incident(self, incident_id: int, *, named: bool, typed: str = "") -> Explanation:
+        """Explain an incident: what opened it, what brought each region in, and how they are now.
+
+        Raises `NotFound`; where the number, as it was typed, is the code of a region, the error says so.
+        """
+        typed = typed or str(incident_id)
+        return await self._database.read(lambda tx: self._explain_incident(tx, incident_id, typed, named=named))
 
     # --- a cell -----------------------------------------------------------------------------------------------------
 
@@ -110,10 +114,10 @@ class Explaining:
 
     # --- an incident ------------------------------------------------------------------------------------------------
 
-    def _explain_incident(self, tx: Transaction, incident_id: int, *, named: bool) -> Explanation:
+    def _explain_incident(self, tx: Transaction, incident_id: int, typed: str, *, named: bool) -> Explanation:
         row = explain.incident_row(tx, incident_id)
         if row is None:
-            raise NotFound("incident", incident_id)
+            raise NotFound("incident", incident_id, instead=self._as_region(tx, typed))
         first = explain.first_evidence(tx, incident_id)
         now_us, position = to_micros(self._clock.now()), detector.load(tx).position
         leading = first[0] if first and first[0].evidence is not None else None
@@ -147,6 +151,16 @@ class Explaining:
             customers_named=named,
         )
 
+    def _as_region(self, tx: Transaction, typed: str) -> str:
+        """Return how the cells of a region are asked for, where a number that is no incident is the code of one."""
+        try:
+            region = reporters.region_named(tx, typed, self._kinds)
+        except InvalidInput:
+            return ""
+        service = self._services[0] if len(self._services) == 1 else "SERVICE"
+        which = "" if len(self._services) == 1 else f" ({', '.join(self._services)})"
+        return f"{region.label} is a region: notifier detection explain {typed} {service}{which}"
+
     # --- for people ---------------------------------------------------------------------------------------------------
 
     def _view(
@@ -179,6 +193,9 @@ class Explaining:
             customers_at_least=moment.needed.customers_at_least,
             normal_per_day=moment.per_hour * 24,
             windows=[_window(each.kind, each.window, at_us) for each in found.windows],
+            nothing_normal=[
+                explanation.unheard_words(moment.key.service, each, moment.first_heard_us) for each in moment.unheard
+            ],
             period_from=to_instant(period.since_us),
             counted=counted,
             not_counted=tally,

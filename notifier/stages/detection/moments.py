@@ -13,7 +13,8 @@ from notifier.domain import explanation
 from notifier.domain.any_service import ANY, HANDICAP, Part, together
 from notifier.domain.cell import BEGINNING_US, KEEP_US, SPAN_US, Cell
 from notifier.domain.detection import CellKey, CountedComplaint, Thresholds
-from notifier.domain.explanation import Needed, Surprise
+from notifier.domain.explanation import WINDOWS_MINUTES, Needed, Surprise
+from notifier.domain.feed import Silence
 from notifier.domain.local_time import US_PER_HOUR, LocalTime
 from notifier.domain.playbook import Playbook
 from notifier.domain.surge import SURGE_US
@@ -24,6 +25,8 @@ from notifier.storage.instants import to_instant
 from notifier.storage.queries import explain
 from notifier.storage.queries.explain import Stretch
 from notifier.storage.repositories import baselines, detector
+
+SHOWN_US = max(WINDOWS_MINUTES) * US_PER_HOUR // 60  # the longest window that is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class Moment:
     per_hour: float  # expected complaints per hour of average weight
     needed: Needed
     found: Surprise
+    unheard: tuple[Silence, ...] = ()  # stretches of the windows in which nothing was to be expected, oldest first
+    first_heard_us: int | None = None  # when the service was first heard live; None: not yet, or of several services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,16 @@ class Moments:
             per_hour=level.per_hour,
             needed=needed,
             found=explanation.surprise(cell, at_us, needed),
+            unheard=self._unheard(key.service, day, at_us),
+            first_heard_us=self._stored.state.listened.get(key.service),
         )
+
+    def _unheard(self, service: str, day: int, at_us: int) -> tuple[Silence, ...]:
+        """Return the silences in the windows that end at an instant of the day whose baseline is in force."""
+        if self._stored.baseline_day != day:
+            return ()
+        known = self._stored.state.silences.get(service, ())
+        return tuple(sorted(each for each in known if each.from_us < at_us and each.until_us > at_us - SHOWN_US))
 
     def _of_any_service(self, key: CellKey, label: str, at_us: int, position: int) -> Moment:
         """Return the cell of a region and any service; what is needed is that of the service most named lately."""

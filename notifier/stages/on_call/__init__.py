@@ -147,7 +147,7 @@ class OnCall:
 
     async def called(self) -> dict[str, str]:
         """Return, by key of the alarm, who was called about it and what they answered."""
-        return await self._database.read(lambda tx: shown.called(tx, self._zone))
+        return await self._database.read(lambda tx: shown.called(tx, self._zone, now=self._clock.now()))
 
     def wrong_clocks(self) -> Mapping[str, Skew]:
         """Return the intake sources whose clock is ahead or behind."""

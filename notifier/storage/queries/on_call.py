@@ -52,7 +52,7 @@ def alarms(tx: Transaction) -> list[AlarmView]:
     ]
 
 
-def called(tx: Transaction, zone: ZoneInfo) -> dict[str, str]:
+def called(tx: Transaction, zone: ZoneInfo, *, now: datetime) -> dict[str, str]:
     """Return, by key of the alarm, who was called about it and what they answered, in one line."""
     found = {}
     for alarm in stored.open_alarms(tx):
@@ -61,13 +61,13 @@ def called(tx: Transaction, zone: ZoneInfo) -> dict[str, str]:
                WHERE l.alarm_id = :id ORDER BY c.id""",
             id=alarm.id,
         )
-        if said := _line(alarm, rows, zone):
+        if said := _line(alarm, rows, zone, now):
             found[alarm.key] = said
     return found
 
 
-def _line(alarm: StoredAlarm, rows: Sequence[Row], zone: ZoneInfo) -> str:
-    """Return one line: the last call of each person, by time, and who has it."""
+def _line(alarm: StoredAlarm, rows: Sequence[Row], zone: ZoneInfo, now: datetime) -> str:
+    """Return one line: the last call of each person, by time, and who has it, or had it until it was asked again."""
     last: dict[str, Row] = {}
     for row in rows:
         last.pop(row["person"], None)
@@ -77,7 +77,11 @@ def _line(alarm: StoredAlarm, rows: Sequence[Row], zone: ZoneInfo) -> str:
         for person, row in last.items()
     ]
     if alarm.answered_at is not None and not any(row["answered_at"] for row in last.values()):
-        parts.append(f"{alarm.answered_by} has it since {clock(alarm.answered_at, zone)}")
+        if alarm.rests_until is None or alarm.rests_until > now:
+            parts.append(f"{alarm.answered_by} has it since {clock(alarm.answered_at, zone)}")
+        elif alarm.rests_until > alarm.answered_at:  # else nobody ever had it: it was asked again at once
+            before = sum(to_instant(row["called_at"]) < alarm.rests_until for row in last.values())
+            parts.insert(before, f"{alarm.answered_by} had it until {clock(alarm.rests_until, zone)}")
     return "; ".join(parts)
 
 

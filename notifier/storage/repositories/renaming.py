@@ -4,6 +4,7 @@ The region keeps its id, and with it its counts and levels, complaints, sites an
 memory meanwhile: the daemon does not run.
 """
 
+import json
 from datetime import datetime
 
 from notifier.domain.actor import Actor
@@ -12,6 +13,8 @@ from notifier.domain.incident import IncidentState
 from notifier.domain.region import RegionKey
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import audit, directory, incidents
+
+ACTION = "regions.rename"
 
 
 def rename(tx: Transaction, old: RegionKey, new: RegionKey, *, now: datetime, actor: Actor) -> int:
@@ -39,5 +42,22 @@ def rename(tx: Transaction, old: RegionKey, new: RegionKey, *, now: datetime, ac
         confirmed=IncidentState.CONFIRMED,
     ):
         incidents.set_place(tx, incident_id, incidents.place_regions(tx, incident_id))
-    audit.record(tx, at=now, actor=actor, action="regions.rename", target=str(old), detail={"to": str(new)})
+    audit.record(tx, at=now, actor=actor, action=ACTION, target=str(old), detail={"to": str(new)})
     return int(tx.scalar("SELECT COUNT(*) FROM site_regions WHERE region_id = :region", region=region_id))
+
+
+def renamed(tx: Transaction) -> dict[RegionKey, RegionKey]:
+    """Return the codes that were given up, each with the one its region has now."""
+    found: dict[RegionKey, RegionKey] = {}
+    rows = tx.rows("SELECT target, detail FROM audit WHERE action = :action ORDER BY id", action=ACTION)
+    for row in rows:
+        old, new = _key(row["target"]), _key(json.loads(row["detail"])["to"])
+        found = {each: new if now == old else now for each, now in found.items()}
+        found[old] = new
+        found.pop(new, None)  # in use again
+    return found
+
+
+def _key(text: str) -> RegionKey:
+    kind, _, code = text.partition(":")
+    return RegionKey(kind, code)

@@ -10,6 +10,7 @@ from notifier.web.problem import Rejected
 from notifier.web.route import Call, answer, get
 
 ID_DIGITS = 18
+SHOWN = 40  # characters of what was given, in the sentence that refuses it
 
 
 async def explain(call: Call) -> web.StreamResponse:
@@ -20,7 +21,8 @@ async def explain(call: Call) -> web.StreamResponse:
         if len(query) > 1:
             expected = "incident alone, or region and service"
             raise Rejected(422, "an incident says where and what itself", field="incident", expected=expected)
-        return answer(await explaining.incident(_incident(query["incident"]), named=named))
+        given = query["incident"]
+        return answer(await explaining.incident(_incident(given), named=named, typed=given))
     if not query.get("region") or not query.get("service"):
         missing = "region" if not query.get("region") else "service"
         expected = "incident, or region and service"
@@ -38,8 +40,12 @@ def _may_read_customers(call: Call) -> bool:
 
 
 def _incident(given: str) -> int:
-    if not (given.isascii() and given.isdecimal() and len(given) <= ID_DIGITS):
-        raise Rejected(422, "incident is none", field="incident", value=given, expected="the number of an incident")
+    wrong = "is no number" if not (given.isascii() and given.isdecimal()) else ""
+    if not wrong and len(given) > ID_DIGITS:
+        wrong = f"has {len(given):,} digits, and no incident has more than {ID_DIGITS}"
+    if wrong:
+        expected = "the number of an incident"
+        raise Rejected(422, f"'{given[:SHOWN]}' {wrong}", field="incident", value=given, expected=expected)
     return int(given)
 
 
