@@ -141,3 +141,13 @@ async def test_mode_automatic_leaves_what_is_in_a_storm_to_a_person_and_says_why
     await room.automatic.step()
     assert room.state(which) == "suspected"
     assert "storm 1 (Ada), in which a person decides" in room.left(which)
+
+
+async def test_a_person_may_promise_the_next_word_within_the_cadence(room: Room) -> None:
+    await room.storm()
+    await room.open(WEST)
+    draft = await room.incidents.confirm(1, ConfirmIncident(next_update_by=MORNING + 5 * HOUR), ANN)
+    await room.deliver(draft)
+    assert (await room.incidents.show(1)).promises[0].due_at == MORNING + 5 * HOUR
+    with pytest.raises(InvalidInput, match="next_update_within"):
+        await room.incidents.eta(1, SetEta(eta_at=None, next_update_by=MORNING + 7 * HOUR), ANN)

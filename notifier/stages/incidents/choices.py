@@ -6,9 +6,12 @@ Comes in: an incident. Goes out: the answers that a commander chooses from. It d
 from typing import Protocol
 
 from notifier.domain.incident import Impact
+from notifier.domain.playbook import Playbook
 from notifier.stages import Surroundings
 from notifier.stages.incidents.checks import Checks
-from notifier.storage.repositories import incidents
+from notifier.storage.database import Transaction
+from notifier.storage.repositories import events, incidents
+from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import ChoicesView, PhraseView
 
 
@@ -28,15 +31,14 @@ class Choices:
     """Says what may be said."""
 
     def __init__(self, around: Surroundings, phrases: Phrasebook) -> None:
-        self._database, self._phrases = around.database, phrases
+        self._database, self._clock, self._phrases = around.database, around.clock, phrases
         self._take_back = around.config.delivery.take_back
         self._checks = Checks(around.playbooks, phrases.phrase_codes, self._take_back)
         self._on_call = [person.name for person in around.config.on_call.people]
 
     async def of(self, incident_id: int) -> ChoicesView:
         """Return what may be said about an incident; raise `NotFound`."""
-        incident = await self._database.read(lambda tx: incidents.load(tx, incident_id))
-        playbook = self._checks.playbook(incident.service)
+        incident, playbook = await self._database.read(lambda tx: self._load(tx, incident_id))
         return ChoicesView(
             impacts=[str(impact) for impact in Impact],
             causes=self._group("causes", incident.service),
@@ -47,6 +49,12 @@ class Choices:
             warn_before_seconds=playbook.warn_before.total_seconds(),
             on_call=self._on_call,
         )
+
+    def _load(self, tx: Transaction, incident_id: int) -> tuple[StoredIncident, Playbook]:
+        """Return an incident with the playbook by which it is told now."""
+        incident = incidents.load(tx, incident_id)
+        playbook = self._checks.playbook(incident.service)
+        return incident, events.in_force(tx, incident_id, incident.started_at, playbook, now=self._clock.now())
 
     def _group(self, group: str, service: str) -> list[PhraseView]:
         codes = self._phrases.phrase_codes(group, service)

@@ -34,7 +34,17 @@ from notifier.stages.incidents.requests import (
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries.broadcasts import Words
-from notifier.storage.repositories import audit, automatic, broadcasts, incidents, parts, places, promises, updates
+from notifier.storage.repositories import (
+    audit,
+    automatic,
+    broadcasts,
+    events,
+    incidents,
+    parts,
+    places,
+    promises,
+    updates,
+)
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft, IncidentCard, IncidentView
 
@@ -138,6 +148,7 @@ class Incidents:
             playbook = self._checks.playbook(service)
             self._checks.words(request.cause, request.crew, service)
             started_at = check_started(request.started_at or incident.started_at, now=now)
+            playbook = events.in_force(tx, incident_id, started_at, playbook, now=now)
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=started_at)
             region_ids = () if request.regions is None else places.regions(tx, request.regions, self._kinds)
             there = region_ids or incidents.place_regions(tx, incident_id)
@@ -208,6 +219,7 @@ class Incidents:
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             playbook = self._checks.playbook(incident.service)
+            playbook = events.in_force(tx, incident_id, incident.started_at, playbook, now=now)
             self._checks.words(request.cause, request.crew, incident.service)
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=incident.started_at)
             changes = Changes(
@@ -263,6 +275,7 @@ class Incidents:
                 updates.out_again(tx, incident_id, incident.part_id, now=now, by=actor.name, why="a person says so")
                 return
             playbook = self._checks.playbook(incident.service)
+            playbook = events.in_force(tx, incident_id, incident.started_at, playbook, now=now)
             self._checks.words(request.cause, request.crew, incident.service)
             at = past(request.reopened_at, "reopened_at", now=now, after=incident.restored_at or incident.started_at)
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=at)
