@@ -387,6 +387,13 @@ class Sms(Settings, frozen=True):
     currency: Annotated[
         str, Meta(description="Currency of price_per_segment, three letters.", pattern="^[A-Z]{3}$")
     ] = "USD"
+    registration: Annotated[
+        str,
+        Meta(
+            description="What carriers know your number by: the id of its campaign or of its verification, or `exempt` where no registration is asked for. Empty = not said; `notifier go-live` asks for it.",
+            pattern="^[A-Za-z0-9._:/-]{0,80}$",
+        ),
+    ] = ""
 
 
 class Inbound(Settings, frozen=True):

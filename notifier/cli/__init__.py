@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "serve": ("notifier.cli.serve:serve", "Run the daemon."),
             "reload": ("notifier.cli.reload:reload", "Let the daemon read its configuration anew."),
             "check": ("notifier.cli.check:check", "Check configuration, playbooks and templates offline."),
+            "go-live": ("notifier.cli.go_live:go_live", "What is missing before customers hear from you."),
             "templates": ("notifier.cli.templates:templates", "Show and check every message, offline."),
             "test-send": ("notifier.cli.test_send:test_send", "Send every kind of message to one address, as a test."),
             "db": ("notifier.cli.db:db", "Upgrade, back up or restore the database."),

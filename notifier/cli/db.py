@@ -75,18 +75,29 @@ def backup(target: Path, file: Path | None) -> None:
 
     The copy is one moment of the database, and it is read whole before
     it gets its name. It holds names, addresses and keys' hashes: only
-    you may read it. On PostgreSQL it is pg_dump that does it.
+    you may read it. On PostgreSQL it is pg_dump that does it. The
+    database notes when it was copied: `notifier go-live` asks for that.
 
     Example: notifier db backup /var/backups/notifier-monday
     """
+    from datetime import UTC, datetime
+
     from notifier.cli import printing
     from notifier.domain.errors import NotifierError
+    from notifier.storage import migrate
 
     try:
-        copy = _store(file).back_up(target)
+        store = _store(file)
+        copy = store.back_up(target)
     except NotifierError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{copy.path}: {printing.number(copy.bytes)} bytes, whole, schema {copy.revision}")
+    if copy.revision != migrate.revisions()[-1]:
+        return  # a store of another release is read, and not written to
+    try:
+        store.note_copy(copy, now=datetime.now(UTC))
+    except NotifierError as error:
+        click.echo(f"warning: the copy is made, but the database could not note it: {error}", err=True)
 
 
 @db.command("restore")

@@ -46,25 +46,7 @@ class Record:
 
 def closed_because(backtest: Backtested | None, record: Record, *, now: datetime) -> list[str]:
     """Return why the daemon may not confirm by itself yet; nothing when it may."""
-    reasons = []
-    if backtest is None:
-        reasons.append("no backtest over your own complaints has been run yet; one is run every night")
-    elif now - backtest.ran_at > BACKTEST_AGE_AT_MOST:
-        reasons.append(f"the last backtest was {(now - backtest.ran_at).days} days ago")
-    elif backtest.cut:
-        reasons.append(f"{BACKTEST_DAYS} days hold more complaints than a backtest replays, so it says too little")
-    elif backtest.days < BACKTEST_DAYS:
-        reasons.append(f"the backtest needs {BACKTEST_DAYS} days of your own complaints, and there are {backtest.days}")
-    elif backtest.complaints < COMPLAINTS_AT_LEAST:
-        reasons.append(
-            f"the backtest needs {COMPLAINTS_AT_LEAST} complaints within {BACKTEST_DAYS} days, and there are"
-            f" {backtest.complaints}"
-        )
-    elif backtest.would_confirm > (most := WOULD_CONFIRM_PER_DAY_AT_MOST * BACKTEST_DAYS):
-        reasons.append(
-            f"the backtest would have confirmed {backtest.would_confirm:,} incidents within {BACKTEST_DAYS} days, and"
-            f" more than {most} are not believed: raise detection.certain"
-        )
+    reasons = [why] if (why := backtest_lacks(backtest, now)) else []
     judged, confirmed = len(record.confirmed), sum(record.confirmed)
     since = f" since it wrongly confirmed #{record.taken_back}" if record.taken_back is not None else ""
     if judged < JUDGED_AT_LEAST:
@@ -74,6 +56,29 @@ def closed_because(backtest: Backtested | None, record: Record, *, now: datetime
             f"of the last {judged} judged proposals {confirmed} were confirmed, and {CONFIRMED_AT_LEAST} are needed"
         )
     return reasons
+
+
+def backtest_lacks(backtest: Backtested | None, now: datetime) -> str:
+    """Return why a backtest says too little, or "" when it says enough."""
+    if backtest is None:
+        return "no backtest over your own complaints has been run yet; one is run every night"
+    if now - backtest.ran_at > BACKTEST_AGE_AT_MOST:
+        return f"the last backtest was {(now - backtest.ran_at).days} days ago"
+    if backtest.cut:
+        return f"{BACKTEST_DAYS} days hold more complaints than a backtest replays, so it says too little"
+    if backtest.days < BACKTEST_DAYS:
+        return f"the backtest needs {BACKTEST_DAYS} days of your own complaints, and there are {backtest.days}"
+    if backtest.complaints < COMPLAINTS_AT_LEAST:
+        return (
+            f"the backtest needs {COMPLAINTS_AT_LEAST} complaints within {BACKTEST_DAYS} days, and there are"
+            f" {backtest.complaints}"
+        )
+    if backtest.would_confirm > (most := WOULD_CONFIRM_PER_DAY_AT_MOST * BACKTEST_DAYS):
+        return (
+            f"the backtest would have confirmed {backtest.would_confirm:,} incidents within {BACKTEST_DAYS} days, and"
+            f" more than {most} are not believed: raise detection.certain"
+        )
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

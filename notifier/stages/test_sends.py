@@ -70,6 +70,8 @@ class Plan:
     messages: tuple[Shown, ...]
     first_number: int
     unsubscribe_url: str
+    actor: Actor
+    to_guest: bool
 
 
 class TestSends:
@@ -129,20 +131,37 @@ class TestSends:
             messages=tuple(found.values()),
             first_number=NOBODYS + number * NUMBERS_EACH,
             unsubscribe_url=self._composer.unsubscribe_url(point),
+            actor=actor,
+            to_guest=address in config.delivery.only_to,
         )
 
     async def send(self, plan: Plan) -> AsyncGenerator[Tried, None]:
         """Send one after the other and yield what became of each; stop where the next would fail as well."""
-        provider = self._providers[plan.channel]
+        provider, accepted = self._providers[plan.channel], 0
         async with self._one_at_a_time:
             for place, shown in enumerate(plan.messages):
                 message = self._made(plan, shown, plan.first_number + place)
                 outcome = await self._handed_over(plan.channel, message)
+                accepted += outcome.result is Result.ACCEPTED
+                if place + 1 == len(plan.messages) or outcome.result is Result.OURS:
+                    await self._around.database.write(lambda tx: self._note_end(tx, plan, accepted))  # noqa: B023
                 yield _tried(plan, place, shown, message, outcome)
                 if outcome.result is Result.OURS:
                     return
                 if provider.settings.rate and place + 1 < len(plan.messages):
                     await sleep(1 / provider.settings.rate, asyncio.Event())
+
+    def _note_end(self, tx: Transaction, plan: Plan, accepted: int) -> None:
+        """Note what the provider took; whoever leaves in the middle has tried nothing."""
+        detail = {
+            "channel": plan.channel,
+            "provider": self._providers[plan.channel].settings.name,
+            "accepted": accepted,
+            "of": len(plan.messages),
+            "guest": plan.to_guest,
+        }
+        now = self._around.clock.now()
+        audit.record(tx, at=now, actor=plan.actor, action=audit.TEST_SENT, target="one address", detail=detail)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from notifier.domain.actor import DAEMON
 from notifier.domain.errors import NotifierError
+from notifier.domain.text import clean_line
 from notifier.storage import migrate
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import audit, control
 
+BACKED_UP = "db.backup"  # in the audit log
 _OURS = re.compile(r"[0-9]{4}")
 
 
@@ -82,6 +84,12 @@ def usable(revision: str | None, name: object) -> str:
     if revision not in known:
         raise NotifierError(f"{name} is no backup of Notifier: its schema {revision} is not one of {', '.join(known)}")
     return revision
+
+
+def note_copy(tx: Transaction, copy: Copy, *, now: datetime) -> None:
+    """Note that a copy was made: when, and its name without the folder."""
+    detail = {"file": clean_line(copy.path.name), "bytes": copy.bytes, "schema": copy.revision}
+    audit.record(tx, at=now, actor=DAEMON, action=BACKED_UP, target="store", detail=detail)
 
 
 def mark_restored(tx: Transaction, *, now: datetime, revision: str) -> None:

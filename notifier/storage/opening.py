@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from notifier.domain.errors import NotifierError
 from notifier.storage import migrate
-from notifier.storage.backup import Copy, Restored
+from notifier.storage.backup import Copy, Restored, note_copy
 from notifier.storage.database import Database
 from notifier.storage.postgresql.address import is_postgresql, shown
 from notifier.storage.sqlite_file import exclusive, sqlite_path
@@ -44,6 +44,10 @@ class Store(Protocol):
 
     def back_up(self, target: Path) -> Copy:
         """Copy it into a new file, beside a daemon if need be; raise `NotifierError` when that fails."""
+        ...
+
+    def note_copy(self, copy: Copy, *, now: datetime) -> None:
+        """Note in it that a copy was made, beside a daemon if need be; raise `NotifierError` when that fails."""
         ...
 
     def restore(self, source: Path, *, now: datetime) -> Restored:
@@ -102,6 +106,20 @@ class SqliteStore:
 
         return back_up(self.path, target)
 
+    def note_copy(self, copy: Copy, *, now: datetime) -> None:
+        """Take the turn to write once."""
+        import sqlite3
+
+        from notifier.storage.sqlite import SqliteTransaction
+
+        try:
+            connection = sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=TRY_SECONDS)
+            with contextlib.closing(connection), connection:
+                connection.execute("BEGIN IMMEDIATE")
+                note_copy(SqliteTransaction(connection), copy, now=now)
+        except sqlite3.Error as error:
+            raise NotifierError(f"{self.name} takes no writes: {error}") from error
+
     def restore(self, source: Path, *, now: datetime) -> Restored:
         """Put the copy in the place of the file."""
         from notifier.storage.sqlite_backup import restore
@@ -154,6 +172,11 @@ class PostgresStore:
         from notifier.storage.postgresql.dump import back_up
 
         return back_up(self._url, target)
+
+    def note_copy(self, copy: Copy, *, now: datetime) -> None:
+        """Write one row of the audit log."""
+        with self._open(sole=False) as database:
+            database.write_now(lambda tx: note_copy(tx, copy, now=now))
 
     def restore(self, source: Path, *, now: datetime) -> Restored:
         """Let pg_restore fill a new schema."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from notifier.domain.directory import DirectoryRow
+from notifier.domain.go_live import GoLiveView
 from notifier.stages import events as storms
 from notifier.stages.credits import requests as asked
 from notifier.stages.directory import Reach
@@ -99,6 +100,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
         ("POST", f"{_P}/suppress"): _of(consents.Stop, views.ConsentsView),
         ("POST", f"{_P}/unsuppress"): _of(consents.Resume, views.ConsentsView),
         ("GET", "/v1/status"): _of(None, views.StatusView),
+        ("GET", "/v1/go-live"): _of(None, GoLiveView),
         ("GET", "/v1/needs"): _of(None, list[views.Need]),
         ("GET", "/v1/me"): _of(None, views.AskerView),
         ("GET", "/v1/detection/cells"): _of(None, list[views.CellScore], limit=NUMBER),

@@ -8,6 +8,7 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_json, to_micros
 
 NOTHING: Mapping[str, object] = {}
+TEST_SENT = "test_send.end"  # what a provider took of a test send
 
 
 def record(
