@@ -56,7 +56,7 @@ class CellExplained(View, frozen=True, kw_only=True):
     customers_at_least: int  # verified ones, before anything is opened
     normal_per_day: float  # expected complaints on an average day
     windows: list[WindowView]
-    nothing_normal: list[str] = []  # a sentence per stretch of the windows in which nothing counts as normal
+    nothing_normal: list[str]  # a sentence per stretch of the windows in which nothing counts as normal
     period_from: datetime  # of the counts and callers
     counted: int
     not_counted: dict[str, int]  # reason -> complaints of this cell

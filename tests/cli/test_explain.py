@@ -69,6 +69,7 @@ def cell(**changes: Any) -> CellExplained:
             window("companion", 60, 6, 9.9),
             window("most_surprising", 12, 6, 22.3),
         ],
+        "nothing_normal": [],
         "period_from": OPENED - 240 * MINUTE,
         "counted": 20,
         "not_counted": {"late": 1, "repeat": 9},

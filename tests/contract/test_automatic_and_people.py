@@ -12,7 +12,7 @@ from notifier.config import Detection
 from notifier.domain.automatic import Backtested
 from notifier.domain.errors import Refused
 from notifier.stages.automatic import BY_ITSELF
-from notifier.stages.detection.attaching import Attaching, _open_second
+from notifier.stages.detection.opening import Attaching, open_second
 from notifier.stages.detection.placing import Split
 from notifier.stages.incidents import ConfirmIncident, DismissIncident
 from notifier.storage.database import Database
@@ -55,7 +55,7 @@ async def test_what_comes_out_of_an_incident_left_to_a_person_is_left_too(ready:
     attaching = Attaching(around=None, surveillance=None, playbook=PLAN, likely=8.5, now=ready.clock.now())  # type: ignore[arg-type]
     split = Split(incident_id=which, region_ids=(other,), evidence=(other,))
     placing: Any = SimpleNamespace(note_doubts=lambda *_: None)
-    opened = ready.database.write_now(lambda tx: _open_second(tx, split, placing, attaching))
+    opened = ready.database.write_now(lambda tx: open_second(tx, split, placing, attaching))
     await ready.automatic.step()
     assert ready.state(opened.incident_id) == "suspected"
     assert ready.left(opened.incident_id) == f"#{which} is a person's"

@@ -12,7 +12,7 @@ from datetime import datetime
 from notifier.domain.detection import CellKey, CountedComplaint, Finding
 from notifier.domain.signal import begins_us, supported
 from notifier.domain.surveillance import Surveillance
-from notifier.stages.detection.attaching import Group
+from notifier.stages.detection.opening import Group
 from notifier.stages.detection.surroundings import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.queries import alarmed

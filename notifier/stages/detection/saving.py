@@ -8,7 +8,8 @@ from notifier.domain.playbook import Playbook
 from notifier.domain.surveillance import Changes, Surveillance
 from notifier.stages.detection.alarms import Alarmed
 from notifier.stages.detection.any_service import service_of
-from notifier.stages.detection.attaching import Attaching, Group, Opened, attach_or_open
+from notifier.stages.detection.attaching import attach_or_open
+from notifier.stages.detection.opening import Attaching, Group, Opened
 from notifier.stages.detection.surroundings import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import baselines, detector

@@ -25,8 +25,9 @@ from notifier.queue.embedded import EmbeddedQueue, Topic
 from notifier.stages.detection import alarms, people
 from notifier.stages.detection.alarms import Alarmed, Alarms
 from notifier.stages.detection.any_service import apart
-from notifier.stages.detection.attaching import SPAN, Group, Opened
+from notifier.stages.detection.attaching import SPAN
 from notifier.stages.detection.counts import Regions, StoredCounts
+from notifier.stages.detection.opening import Group, Opened
 from notifier.stages.detection.rebuilding import rebuild
 from notifier.stages.detection.saving import Batch, save, save_changes
 from notifier.stages.detection.surroundings import Surroundings
