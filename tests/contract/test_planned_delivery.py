@@ -1,4 +1,4 @@
-"""Messages about planned work on their way: the night holds them whatever it does in an outage, and counts for the lead."""
+"""Messages about planned work on their way: the night holds them whatever it does in an outage and counts."""
 
 from datetime import UTC, datetime, timedelta
 
