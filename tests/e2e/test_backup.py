@@ -62,6 +62,8 @@ def test_a_backup_made_while_the_daemon_writes_can_be_restored(daemon: Daemon) -
     assert done.returncode == 0, done.stderr
     assert "whole, schema 0001" in done.stdout
     assert copy.stat().st_mode & 0o777 == 0o600
+    ((detail,),) = daemon.store.query("SELECT detail FROM audit WHERE action = 'db.backup'")
+    assert ('"file":"copy"' in detail.replace(" ", ""), str(daemon.folder) in detail) == (True, False)
     refused = daemon.run("db", "restore", str(copy))
     assert (refused.returncode, "in use" in refused.stderr or "daemon" in refused.stderr) == (1, True)
     assert complaints(daemon.store) == written[0] + 1
