@@ -5,7 +5,7 @@ detector reads beside the complaints. An alarm that names no known place is kept
 No alarm is ever a complaint, and none feeds the baseline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import structlog
@@ -82,7 +82,9 @@ class Signals:
         unplaced = 0
         for start in range(0, len(good), AT_ONCE):
             chunk = good[start : start + AT_ONCE]
-            taken = await self._database.write(lambda tx, chunk=chunk: self._store(tx, chunk))  # type: ignore[misc]
+            # looked at beside the writer, because many alarms and many incidents come on the same night
+            met = await self._database.read(lambda tx, chunk=chunk: self._meeting(tx, chunk))  # type: ignore[misc]
+            taken = await self._database.write(lambda tx, chunk=chunk, met=met: self._store(tx, chunk, met))  # type: ignore[misc]
             for signal_id, result, place in taken:
                 ids.append(signal_id)
                 results[result] = results.get(result, 0) + 1
@@ -108,8 +110,22 @@ class Signals:
             left_out=left_out,
         )
 
-    def _store(self, tx: Transaction, reports: Sequence[Report]) -> list[tuple[int, SignalResult, Place]]:
-        taken, now, fresh = [], self._clock.now(), False
+    def _meeting(self, tx: Transaction, reports: Sequence[Report]) -> dict[Place, list[int]]:
+        """Return, by the place of each alarm that goes off, the open incidents that it meets."""
+        now, met = self._clock.now(), dict[Place, list[int]]()
+        open_now = incidents.with_state(tx, IncidentState.SUSPECTED, IncidentState.CONFIRMED)
+        for report in reports if open_now else ():
+            found = change(report, stored.known(tx, report.source, report.alarm), now)
+            place = self.place(tx, report) if found.result is SignalResult.OPENED else None
+            if place is not None and not place.why_not and place not in met:
+                met[place] = [incident.id for incident in open_now if stored.is_in(tx, place, incident)]
+        return met
+
+    def _store(
+        self, tx: Transaction, reports: Sequence[Report], met: Mapping[Place, Sequence[int]]
+    ) -> list[tuple[int, SignalResult, Place]]:
+        """Store reports; what belongs to an incident that was open a moment ago calls nobody by itself."""
+        taken, now = [], self._clock.now()
         for report in reports:
             place = self.place(tx, report)
             earlier = stored.known(tx, report.source, report.alarm)
@@ -123,11 +139,10 @@ class Signals:
                 calls_at=calls_from(earlier, now, every=self._settings.calls_every),
                 correlation_id=correlation_id(),
             )
-            fresh = fresh or found.result is SignalResult.OPENED
             taken.append((signal_id, found.result, place))
-        if fresh:  # what belongs to an incident calls nobody by itself
-            for incident_id, signal_id in self._unlinked(tx):
-                stored.link(tx, incident_id, signal_id, now=now)
+            for incident_id in met.get(place, ()) if found.result is SignalResult.OPENED else ():
+                if incidents.load(tx, incident_id).state in (IncidentState.SUSPECTED, IncidentState.CONFIRMED):
+                    stored.link(tx, incident_id, signal_id, now=now)
         return taken
 
     def place(self, tx: Transaction, report: Report) -> Place:

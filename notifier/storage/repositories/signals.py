@@ -226,7 +226,7 @@ def links(tx: Transaction) -> set[tuple[int, int]]:
     return {(int(incident_id), int(signal_id)) for incident_id, signal_id in rows}
 
 
-def is_in(tx: Transaction, signal: OpenSignal, incident: StoredIncident) -> bool:
+def is_in(tx: Transaction, signal: OpenSignal | Place, incident: StoredIncident) -> bool:
     """Tell whether an alarm and an incident share a site."""
     if signal.service != incident.service:
         return False
