@@ -69,7 +69,7 @@ def open_first(tx: Transaction, group: Group, attaching: Attaching) -> Opened:
     settled = placing.beside(path, narrowest.cell.region_id, narrowest.window.from_us, may_be_placed=False)
     if settled is not None:
         incidents.inherit_left(tx, settled.id, to=opened.incident_id, now=attaching.now)
-        placing.note_growth(
+        placing.history.note_growth(
             settled.id,
             narrowest.cell.region_id,
             distinct=narrowest.window.observed,

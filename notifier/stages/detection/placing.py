@@ -13,9 +13,9 @@ from math import inf
 from notifier.domain.causes import causes
 from notifier.domain.cell import SPAN_US
 from notifier.domain.surveillance import Surveillance
-from notifier.domain.text import expectation
 from notifier.domain.where import Excess, Explained, Explanation, weigh
 from notifier.stages.detection.doubting import doubts_about
+from notifier.stages.detection.place_history import PlaceHistory
 from notifier.stages.detection.surroundings import Surroundings, Suspicion
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant
@@ -25,7 +25,6 @@ from notifier.storage.repositories.surroundings import OpenIncident
 TOGETHER = timedelta(hours=1)  # what begins this soon after an incident began or grew may have the same cause
 RESOLVED_LATELY = timedelta(microseconds=SPAN_US)  # a window of evidence may reach back into it
 WHOLLY = 0.95  # of the sites of a region without a caller must lie where its siblings do
-REASONS_KEPT = 4  # in the timeline; a storm may have hundreds of regions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +55,7 @@ class Placing:
         self._service = suspicion.service
         self._known = surroundings.open_incidents(tx, self._service, resolved_since=now - RESOLVED_LATELY)
         self._open = [each for each in self._known if not each.is_over]
+        self.history = PlaceHistory(tx, around, now=now)
         self._weighed = Explanation(named=())  # last
         self._taken: set[int] = set()  # regions that other incidents explain, when it was
 
@@ -259,50 +259,18 @@ class Placing:
         if tuple(place) == own.place:
             return
         incidents.set_place(self._tx, own.id, place)
-        self._record(own.id, [by_id[each] for each in place])
+        self.history.record(own.id, [by_id[each] for each in place])
         for region_id in place:
             if by_id[region_id].callers and not self._touches(own.place, [region_id]):
                 self._note(own.id, by_id[region_id])
 
     def _note(self, incident_id: int, explained: Explained) -> None:
-        self.note_growth(incident_id, explained.region_id, distinct=explained.callers, expected=explained.expected)
-
-    def _record(self, incident_id: int, explained: Sequence[Explained]) -> None:
-        place = self._tx.scalar("SELECT place FROM incidents WHERE id = :id", id=incident_id)
-        detail: dict[str, object] = {"place": place}
-        detail["because"] = "; ".join(self._reason(each) for each in explained[:REASONS_KEPT])
-        incidents.record(self._tx, incident_id, at=self.now, event="place", actor="daemon", detail=detail)
-
-    def _reason(self, explained: Explained) -> str:
-        if not explained.callers and explained.within is not None:
-            where = self._around.label(self._tx, explained.within)
-            return (
-                f"{self._around.label(self._tx, explained.region_id)}: nobody of {explained.sites:,} sites, "
-                f"too few to say so, and nearly all of {where} complains"
-            )
-        said = (
-            f"{self._around.label(self._tx, explained.region_id)}: {explained.callers:,} distinct, "
-            f"{expectation(explained.expected)} expected, {explained.sites:,} sites"
+        self.history.note_growth(
+            incident_id, explained.region_id, distinct=explained.callers, expected=explained.expected
         )
-        if explained.within is not None:
-            return f"{said}, the rest of {self._around.label(self._tx, explained.within)} does not complain"
-        return f"{said}, in {explained.parts:,} parts of it" if explained.parts > 1 else said
 
     def note_doubts(self, incident_id: int, place: Iterable[int]) -> None:
         """Keep for the commander what cannot be told well about a place that was chosen just now."""
         place = set(place)
         named = [each for each in self._weighed.named if each.region_id in place]
         place_doubts.save(self._tx, incident_id, doubts_about(named, self._weighed.beside, self._is_free))
-
-    def note_growth(
-        self, incident_id: int, region_id: int, *, distinct: int, expected: float, incident: int | None = None
-    ) -> None:
-        """Write "now also" into the timeline of an incident; `incident` is the one that stands there."""
-        detail: dict[str, object] = {
-            "now_also": self._around.code(self._tx, region_id),
-            "distinct": distinct,
-            "expected": float(f"{expected:.2g}"),
-        }
-        if incident is not None:
-            detail["incident"] = incident
-        incidents.record(self._tx, incident_id, at=self.now, event="now_also", actor="daemon", detail=detail)
