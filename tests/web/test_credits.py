@@ -141,6 +141,12 @@ async def test_a_file_for_billing_has_a_control_total_and_no_formula(town: Serve
     assert (await town.get("/v1/credits/batches")).json[0]["id"] == 1
 
 
+async def test_a_file_that_was_never_made_is_no_empty_one(town: Served) -> None:
+    await grant(town)
+    missing = await town.get("/v1/credits/export?batch=9")
+    assert (missing.status, missing.json["detail"]) == (404, "there is no batch 9")
+
+
 async def test_a_preview_and_a_second_count_say_what_is_possible(town: Served) -> None:
     refused = await town.get("/v1/incidents/1/credits/preview")
     assert (refused.status, "no audience" in refused.json["detail"]) == (409, True)

@@ -121,6 +121,12 @@ def batches(tx: Transaction, batch_id: int | None = None) -> list[CreditBatchVie
     ]
 
 
+def require_batch(tx: Transaction, batch_id: int) -> None:
+    """Raise `NotFound` unless there is such a file for billing."""
+    if tx.scalar("SELECT count(*) FROM credit_batches WHERE id = :id", id=batch_id) == 0:
+        raise NotFound("batch", batch_id)
+
+
 def named(
     tx: Transaction, broadcast_id: int, incident_id: int, contact_point_ids: Sequence[int]
 ) -> dict[int, tuple[int, str, int]]:

@@ -147,6 +147,8 @@ async def export(call: Call) -> web.StreamResponse:
     """Send lines as CSV with a control total at the end; no cell is a formula."""
     query = call.query("incident", "state", "batch")
     incident, batch, states = _number(query, "incident"), _number(query, "batch"), _states(query)
+    if batch is not None:  # an empty file with a total of 0 would look like one that was paid
+        await call.parts.database.read(lambda tx: shown.require_batch(tx, batch))
     response = web.StreamResponse(headers={"Content-Type": "text/csv; charset=utf-8", "Cache-Control": "no-store"})
     await response.prepare(call.request)
     await response.write(_csv([COLUMNS]))
