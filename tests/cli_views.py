@@ -231,8 +231,8 @@ def need(**changes: Any) -> Need:
             "kind": "suspected",
             "incident_id": 42,
             "broadcast_id": None,
-            "text": "#42 power in 94110, 94112 since about 02:49: 20 people in 11 min, 1.3 expected: certain, 18 verified, "
-            "1,214 customers, nobody told",
+            "text": "#42 power in 94110, 94112 since about 02:49: 20 people in 11 min, 1.3 expected: certain, "
+            "18 verified, 1,214 customers, nobody told",
             "due_at": None,
             "next": ["notifier tell 42", "notifier read 42", "notifier dismiss 42"],
             **changes,

@@ -296,7 +296,7 @@ def _now_also(timeline: Sequence[TimelineEntry]) -> str:
 
 def _grown(entry: TimelineEntry) -> str:
     """Return which region has begun to complain, and what shows it: `94110: 6 distinct, 0.4 expected`."""
-    detail = entry.detail
+    detail: dict[str, Any] = entry.detail
     said = f"{detail['now_also']}: {detail['distinct']} distinct, {expectation(detail['expected'])} expected"
     return said + (f" (incident {detail['incident']})" if "incident" in detail else "")
 

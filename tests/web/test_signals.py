@@ -1,4 +1,4 @@
-"""Alarms over HTTP: three ways to give the key, 503 under overload and never a 4xx for it, and nothing lost beside bad."""
+"""Alarms over HTTP: three ways to give the key, 503 under overload and never a 4xx for it, nothing lost beside bad."""
 
 import base64
 import json

@@ -47,7 +47,9 @@ def still_out(tx: Transaction) -> list[OpenIncident]:
     """Return the incidents that are open and out."""
     rows = tx.tuples(
         f"""SELECT i.id, i.service, i.started_at FROM incidents AS i
-            WHERE i.state IN (:suspected, :confirmed) AND i.kind = 'unplanned' AND {parts.has_one("i.id", PartState.OUT)} ORDER BY i.id""",
+            WHERE i.state IN (:suspected, :confirmed) AND i.kind = 'unplanned'
+              AND {parts.has_one("i.id", PartState.OUT)}
+            ORDER BY i.id""",
         suspected=IncidentState.SUSPECTED,
         confirmed=IncidentState.CONFIRMED,
     )

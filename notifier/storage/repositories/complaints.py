@@ -160,7 +160,8 @@ def add_counts(tx: Transaction, counts: Counts) -> None:
     )
     tx.run_many(
         """INSERT INTO service_hours (service, hour, source, complaints) VALUES (:service, :hour, :source, :more)
-           ON CONFLICT (service, hour, source) DO UPDATE SET complaints = service_hours.complaints + excluded.complaints""",
+           ON CONFLICT (service, hour, source)
+           DO UPDATE SET complaints = service_hours.complaints + excluded.complaints""",
         [
             {"service": service, "hour": hour, "source": source, "more": more}
             for (service, hour, source), more in sorted(counts.service_hours.items())
