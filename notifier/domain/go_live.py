@@ -294,7 +294,7 @@ def _limits(facts: Facts) -> GoLiveCheck:
         return _missing(name, why, "notifier keys create NAME --role commander")
     if facts.customers and facts.customers <= lowest.audience_limit:
         return _ok(name, f"a second person is asked {above}: you have {facts.customers:,}, so never")
-    return _ok(name, f"a second person is asked {above}, and {facts.keys} people have keys that may say yes")
+    return _ok(name, f"a second person is asked {above}; keys that may say yes: {facts.keys}")
 
 
 def _backup(facts: Facts, now: datetime) -> GoLiveCheck:
