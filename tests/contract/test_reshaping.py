@@ -245,6 +245,16 @@ async def test_a_suspected_one_nobody_was_told_about_just_merges(room: ControlRo
     assert (await room.incidents.show(2)).merged_into == 1
 
 
+async def test_a_merge_does_not_stop_that_service_is_told_as_back(room: ControlRoom) -> None:
+    await room.deliver(await room.open(WEST))
+    await room.deliver(await room.open(EAST))
+    draft = await room.incidents.restored(2, RestoreIncident(), ANN)
+    await room.send(draft)
+    with pytest.raises(Refused, match="believed back and its customers are not all told yet"):
+        await room.reshaping.merge(2, MergeIncident(into=1), ANN)
+    assert (await room.incidents.show(2)).merged_into is None
+
+
 async def test_only_what_is_alike_is_merged(room: ControlRoom) -> None:
     await room.deliver(await room.open(WEST))
     await room.open(EAST)

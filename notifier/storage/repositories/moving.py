@@ -6,7 +6,7 @@ were told stays theirs: their first message is not their first again, and their 
 
 from datetime import datetime
 
-from notifier.domain.broadcast import BroadcastReason, BroadcastState
+from notifier.domain.broadcast import BroadcastKind, BroadcastReason, BroadcastState
 from notifier.domain.errors import Refused
 from notifier.domain.incident import Action, IncidentState, require_action
 from notifier.domain.promise import PromiseKind, PromiseState
@@ -123,6 +123,11 @@ def _end_broadcasts(tx: Transaction, source: StoredIncident, *, now: datetime) -
     for part in parts.of_incident(tx, source.id):
         for each in broadcasts.of_part(tx, part.id, source.id, *BroadcastState):
             if each.state not in _FINAL:
+                if each.kind is BroadcastKind.RESTORED and each.sent_at is not None:  # back, and nobody would say so
+                    raise Refused(
+                        f"incident {source.id} is believed back and its customers are not all told yet: merge it when "
+                        f"they are, or take that back first: notifier broadcasts cancel {each.id}"
+                    )
                 broadcasts.end(tx, each, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_MERGED, now=now)
                 ended += course.void_unread(tx, each, now=now)
     return tuple(ended)
