@@ -39,6 +39,15 @@ class Biller:
     def url(self) -> str:
         return str(self._server.make_url("/credits"))
 
+    def line(self, which: int) -> dict[str, Any]:
+        """Return the line with this id, as it was booked."""
+        (found,) = [each for each in self.booked.values() if each["id"] == which]
+        return found
+
+    def lines(self) -> list[int]:
+        """Return the ids of what was booked."""
+        return sorted(each["id"] for each in self.booked.values())
+
     def total(self) -> int:
         return sum(each["amount_minor"] for each in self.booked.values())
 

@@ -52,8 +52,8 @@ async def post(desk: CreditDesk, **more: object) -> int:
 async def test_what_is_approved_is_booked_once_with_what_it_is(desk: CreditDesk, biller: Biller) -> None:
     assert await post(desk) == 3
     await desk.credits.posting.step()
-    assert sorted(biller.booked) == ["credit-1", "credit-2", "credit-3"]
-    assert biller.booked["credit-1"] == {
+    assert biller.lines() == [1, 2, 3]
+    assert biller.line(1) == {
         "id": 1,
         "incident": 1,
         "customer": "94110-0",
@@ -108,7 +108,7 @@ async def test_what_the_biller_refuses_is_failed_with_its_reason_until_a_person_
     assert desk.owed() == 2 * 2500
     assert await post(desk, failed=True) == 2
     await desk.credits.posting.step()
-    assert sorted(biller.booked) == ["credit-1", "credit-3"]
+    assert biller.lines() == [1, 3]
 
 
 async def test_a_line_that_was_booked_though_the_answer_was_lost_is_asked_again_under_its_key(
@@ -123,6 +123,23 @@ async def test_a_line_that_was_booked_though_the_answer_was_lost_is_asked_again_
     assert {line(desk, which).state for which in (1, 2, 3)} == {"posted"}
     assert len(biller.asked) == 4
     assert biller.total() == 7500
+
+
+async def test_a_line_that_has_the_id_of_one_lost_with_a_restored_store_is_another_to_billing(
+    desk: CreditDesk, biller: Biller
+) -> None:
+    await post(desk)
+    await desk.credits.posting.step()
+    desk.database.write_now(
+        lambda tx: tx.run(
+            """UPDATE credit_lines SET tariff = 'another', state = 'approved', attempts = 0, posted_at = NULL,
+                   created_at = created_at + 1 WHERE id = 1"""
+        )
+    )
+    assert await post(desk) == 1
+    await desk.credits.posting.step()
+    assert biller.lines() == [1, 1, 2, 3]
+    assert len({key for key, _ in biller.asked}) == 4
 
 
 async def test_what_a_crash_left_behind_is_replayed_under_the_same_key(desk: CreditDesk, biller: Biller) -> None:
@@ -175,8 +192,8 @@ async def test_a_reversal_follows_when_billing_has_what_it_reverses(desk: Credit
         await desk.credits.deciding.reverse(1, Because(reason="x"), MIA)
     assert await post(desk) == 1
     await desk.credits.posting.step()
-    assert biller.booked["credit-4"]["amount"] == "-25.00"
-    assert biller.booked["credit-4"]["reverses"] == 1
+    assert biller.line(4)["amount"] == "-25.00"
+    assert biller.line(4)["reverses"] == 1
     assert biller.total() == desk.owed() == 2 * 2500
 
 

@@ -1,7 +1,8 @@
 """The biller's webhook: one signed POST per line, and what its answer means.
 
-The Idempotency-Key is the line's id, always the same: whatever is handed over again, the biller books it once. The
-signature is `t=SECONDS,v1=HEX`, HMAC-SHA256 by the shared secret over `SECONDS.BODY`. It never follows a redirect.
+The Idempotency-Key is the line's id with the moment it was made, always the same: whatever is handed over again, the
+biller books it once. The signature is `t=SECONDS,v1=HEX`, HMAC-SHA256 by the shared secret over `SECONDS.BODY`. It never
+follows a redirect.
 """
 
 import hashlib
@@ -70,7 +71,7 @@ class Biller:
         body = msgspec.json.encode(_body(line))
         headers = {
             "Content-Type": "application/json",
-            "Idempotency-Key": f"credit-{line.id}",
+            "Idempotency-Key": line.key,
             "Notifier-Signature": signature(self._settings.secret, body, now),
         }
         try:

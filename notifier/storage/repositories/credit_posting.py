@@ -33,6 +33,15 @@ class ToPost:
     bill_month: int
     reverses: int | None
     asked_at: datetime
+    made_at: datetime
+
+    @property
+    def key(self) -> str:
+        """Return what billing books once: the line's id and when it was made.
+
+        A store that was restored from a backup gives out ids again; the moment tells the new line from the lost one.
+        """
+        return f"credit-{self.id}-{to_micros(self.made_at)}"
 
 
 def ask(
@@ -68,7 +77,7 @@ def claim(tx: Transaction, *, now: datetime, again_at: datetime, at_most: int) -
     """Take lines that are due, count the try, and let them be due again in case nobody says what became of it."""
     rows = tx.rows(
         """SELECT l.id, l.attempts + 1 AS attempt, l.incident_id, c.reference AS customer, l.tariff, l.amount_minor,
-                  l.currency, l.bill_month, l.reverses, l.asked_at
+                  l.currency, l.bill_month, l.reverses, l.asked_at, l.created_at
            FROM credit_lines AS l JOIN customers AS c ON c.id = l.customer_id
            WHERE l.state = 'posting' AND l.batch_id IS NULL AND l.due_at <= :now ORDER BY l.due_at, l.id LIMIT :most""",
         now=to_micros(now),
@@ -86,6 +95,7 @@ def claim(tx: Transaction, *, now: datetime, again_at: datetime, at_most: int) -
             bill_month=row["bill_month"],
             reverses=row["reverses"],
             asked_at=to_instant(row["asked_at"]),
+            made_at=to_instant(row["created_at"]),
         )
         for row in rows
     ]
