@@ -1,8 +1,8 @@
 """The biller's webhook: one signed POST per line, and what its answer means.
 
 The Idempotency-Key is the line's id with the moment it was made, always the same: whatever is handed over again, the
-biller books it once. The signature is `t=SECONDS,v1=HEX`, HMAC-SHA256 by the shared secret over `SECONDS.BODY`. It never
-follows a redirect.
+biller books it once. The signature is `t=SECONDS,v1=HEX`, HMAC-SHA256 by the shared secret over `SECONDS.BODY`. It
+never follows a redirect.
 """
 
 import hashlib
