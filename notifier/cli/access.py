@@ -51,7 +51,9 @@ def _server(environ: Mapping[str, str]) -> dict[str, str]:
         try:
             document = yaml.safe_load(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise click.ClickException(f"cannot read the configuration {path}; see `notifier check`") from error
+            raise click.ClickException(
+                f"cannot read the configuration {path}{_why(error)}; see `notifier check`"
+            ) from error
         section = document.get("server") if isinstance(document, dict) else None
         if isinstance(section, dict):
             said = {name: str(value) for name, value in section.items() if value}
@@ -59,6 +61,14 @@ def _server(environ: Mapping[str, str]) -> dict[str, str]:
         if value := environ.get(f"NOTIFIER__SERVER__{name.upper()}"):
             said[name] = value
     return said
+
+
+def _why(error: Exception) -> str:
+    """Return where a file cannot be read and why, as far as it is known."""
+    if (mark := getattr(error, "problem_mark", None)) is not None:
+        return f", line {mark.line + 1}: {getattr(error, 'problem', None) or 'no YAML'}"
+    said = getattr(error, "strerror", None)
+    return f": {said}" if said else ""
 
 
 def _address(listen: str) -> str:
