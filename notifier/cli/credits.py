@@ -294,8 +294,11 @@ def _typed_total(client: Client, incident_id: int | None) -> str:
     if not view.waiting_lines:
         raise click.ClickException(f"nothing waits of incident {incident_id}")
     _show_sums(view)
-    said = click.prompt(f"Type the amount to approve {plural(view.waiting_lines, 'line')} ({view.waiting})", err=True)
-    return str(said).strip()
+    asked = f"Type the amount to approve {plural(view.waiting_lines, 'line')} ({view.waiting})"
+    try:
+        return str(click.prompt(asked, err=True)).strip()
+    except click.Abort:
+        raise click.ClickException(f"nothing is approved; for scripts: --total {view.waiting}") from None
 
 
 def _show_sums(view: CreditsView) -> None:

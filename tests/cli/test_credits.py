@@ -88,6 +88,13 @@ def test_a_refused_grant_is_a_no(notifier: Run, daemon: FakeDaemon) -> None:
     assert (result.exit_code, "switched off" in result.stderr) == (1, True)
 
 
+def test_without_an_answer_nothing_is_approved_and_scripts_learn_how(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents/42/credits", SUMS)
+    result = notifier("credits", "approve", "--incident", "42", given="")
+    assert result.exit_code == 1
+    assert "nothing is approved; for scripts: --total 30.00" in result.stderr
+
+
 def test_what_waits_of_an_incident_is_approved_by_typing_its_amount(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("GET", "/v1/incidents/42/credits", SUMS)
     view = CreditsDecidedView(incident_id=42, decided=2, amount="30.00")
