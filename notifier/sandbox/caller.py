@@ -7,7 +7,7 @@ clock, which may run faster than the real one, so that a stream can be played at
 import asyncio
 import json
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -103,6 +103,11 @@ class Caller:
         if self._shown is None:
             raise RuntimeError("follow_clock was not called")
         return self._shown + timedelta(seconds=(time.monotonic() - self._shown_at) * self._rate)
+
+    async def really(self, at: datetime) -> datetime:
+        """Ask the daemon for its time, and return when, in real time, its clock shows or showed `at`."""
+        shown, asked_at = await self._now()
+        return datetime.now(UTC) - timedelta(seconds=time.monotonic() - asked_at) + (at - shown) / self._rate
 
     async def sleep_until(self, at: datetime) -> None:
         """Wait until the daemon's clock shows `at`."""

@@ -8,7 +8,7 @@ fixed time.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from notifier.domain.errors import NotifierError
@@ -150,7 +150,7 @@ class Morning:
         await self._type("eta", str(incident), eta, "--cause", "tree", "--no-wait")
         await self._until_told(incident, 2)
         await self._daemon.sleep_until(ends)
-        self.night_ended_at = datetime.now(UTC)
+        self.night_ended_at = await self._daemon.really(ends)  # a slow machine comes here later than that
         self._screen.line("the night is over", at=self._now(), style="warn")
         await self._until_told(incident, 2, all_of_it=True)
         for locale, what in (("es", "a reader of Spanish wakes up to"), ("en", "and somebody else to")):
