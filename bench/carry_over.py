@@ -98,9 +98,9 @@ def _lines(folder: Path, suite: str, ends: Mapping[str, int]) -> Iterator[str]:
     first, second, until_us = _halves(run, stream, windows, exposed, ends)
     whole = Scored(run, stream, windows, from_us=exposed.from_us)
     weeks = Passed(whole, from_us=exposed.from_us, until_us=exposed.until_us)
+    months = first.cell_months / exposed.cells
+    early = Passed(first, from_us=exposed.from_us, until_us=until_us, judged=lambda _from, _until: months)
     for per_cell in WANTED:
-        months = first.cell_months / exposed.cells
-        early = Passed(first, from_us=exposed.from_us, until_us=until_us, judged=lambda _from, _until, m=months: m)  # type: ignore[arg-type, misc]
         yield f"{per_cell} | first, second | " + _line(
             early, per_cell * exposed.cells, per_cell * second.cell_months, second.false
         )

@@ -22,10 +22,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, hypot, log, sqrt
 from random import Random
+from typing import Protocol
 
 from notifier.backtest.rates import MONTH_US, bounds
 from notifier.backtest.record import Interval
-from notifier.backtest.scored import Scored
 from notifier.domain.errors import InvalidInput
 from notifier.domain.local_time import US_PER_DAY
 
@@ -54,11 +54,23 @@ class Calibrated:
     extrapolated: bool  # the file is too short to hold `EVENTS_AT_LEAST` of what is wanted
 
 
+class Scores(Protocol):
+    """What is counted: the scores of a file, or of a part of it."""
+
+    def openings(self, threshold: float) -> list[tuple[int, bool]]:
+        """Return when incidents would have been opened and whether the truth explains them, by time."""
+        ...
+
+    def peaks(self) -> list[float]:
+        """Return every score that the truth does not explain, highest first."""
+        ...
+
+
 class Passed:
     """How often each of some thresholds was passed, week by week."""
 
     def __init__(
-        self, scored: Scored, *, from_us: int, until_us: int, judged: Callable[[int, int], float] | None = None
+        self, scored: Scores, *, from_us: int, until_us: int, judged: Callable[[int, int], float] | None = None
     ) -> None:
         """Count; raises `InvalidInput` when there is too little to count.
 

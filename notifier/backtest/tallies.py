@@ -53,11 +53,16 @@ class Tallies:
         """Return the complaints of a service by local day: when a day begins, all are of the days before."""
         return self._service_days.get(service, {})
 
-    def service_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[int, int]:  # noqa: ARG002
+    def service_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[int, int]:  # noqa: ARG002  # all
         """Return the complaints of a service by local hour, also of other hours than those asked for."""
         return self._hours.get(service, {})
 
-    def source_hours(self, service: str, from_hour: int, before_hour: int) -> Mapping[str, Mapping[int, int]]:  # noqa: ARG002
+    def source_hours(
+        self,
+        service: str,  # noqa: ARG002  # a file knows no sources, whatever is asked
+        from_hour: int,  # noqa: ARG002  # as above
+        before_hour: int,  # noqa: ARG002  # as above
+    ) -> Mapping[str, Mapping[int, int]]:
         """Return nothing: a file does not say from where its complaints came."""
         return {}
 

@@ -47,7 +47,7 @@ def test_the_true_threshold_lies_in_the_interval_and_the_rate_is_right_in_the_me
     truth = tail[0](events / INCIDENTS)
     random, covered, rates = Random(7), 0, []  # noqa: S311  # the same files every time
     for _ in range(FILES):
-        passed = Passed(Drawn(tail, random), from_us=0, until_us=WEEKS * WEEK_US)  # type: ignore[arg-type]
+        passed = Passed(Drawn(tail, random), from_us=0, until_us=WEEKS * WEEK_US)
         found = calibrate(passed, events / MONTHS, has_truth=True).threshold
         covered += found.low <= truth <= found.high
         rates.append(INCIDENTS * tail[1](found.value) / events)
@@ -57,7 +57,7 @@ def test_the_true_threshold_lies_in_the_interval_and_the_rate_is_right_in_the_me
 
 def test_one_that_is_wanted_more_seldom_than_the_file_is_long_lies_beyond_all_it_holds() -> None:
     drawn = Drawn(POWER, Random(3))  # noqa: S311
-    passed = Passed(drawn, from_us=0, until_us=WEEKS * WEEK_US)  # type: ignore[arg-type]
+    passed = Passed(drawn, from_us=0, until_us=WEEKS * WEEK_US)
     found = calibrate(passed, 0.1 / MONTHS, has_truth=True)
     assert found.extrapolated
     assert found.threshold.value > drawn.peaks()[0]
