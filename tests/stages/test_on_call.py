@@ -3,8 +3,9 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,7 +21,7 @@ from notifier.domain.segments import segments
 from notifier.stages.incidents import ConfirmIncident, DismissIncident, SetEta
 from notifier.stages.on_call.carriers import own_providers
 from notifier.stages.signals import Signals
-from notifier.storage.instants import to_micros
+from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import call_routes, control, incidents
 from notifier.storage.repositories.evidence import UNJUDGED
@@ -463,6 +464,43 @@ async def test_a_new_time_ends_the_call_about_a_promise(desk: Desk) -> None:
     await desk.room.broadcasts.send(draft.broadcast.id, 5, BOB)
     await desk.watch()
     assert desk.texts(ANN_NUMBER)[-1].startswith("NOTIFIER #1 power 94110: over (a new time by bob at ")
+
+
+async def test_what_the_daemon_alone_has_put_off_is_not_said_to_be_over(desk: Desk) -> None:
+    await desk.room.deliver(await desk.room.open(eta_at=MORNING + 2 * HOUR))
+    await _until_put_off(desk)
+    assert desk.texts(ANN_NUMBER)[-1] == (
+        "NOTIFIER #1 power 94110: it takes longer: the daemon alone told customers so, "
+        f"next update by {_next_update(desk):%H:%M} PST; they have no new time: notifier eta 1 TIME."
+    )
+
+
+async def test_of_several_things_it_is_said_which_ones_the_daemon_has_put_off(desk: Desk) -> None:
+    await desk.room.deliver(await desk.room.open(eta_at=MORNING + 2 * HOUR))
+    desk.clock.time = MORNING + 101 * MINUTE
+    desk.suspect("94200")
+    await _until_put_off(desk, meanwhile=2)
+    told = "#1: it takes longer, the daemon alone told customers so. See notifier; 1 other is over."
+    assert desk.texts(ANN_NUMBER)[-1] == f"NOTIFIER {told}"
+
+
+async def _until_put_off(desk: Desk, *, meanwhile: int = 0) -> None:
+    """Let a promise wake somebody, and lapse so far that the daemon says that it takes longer."""
+    desk.clock.time = MORNING + 101 * MINUTE
+    await desk.room.promises.watch()
+    await desk.watch()
+    if meanwhile:
+        await desk.room.incidents.dismiss(meanwhile, DismissIncident(), BOB)
+    while desk.clock.now() < MORNING + 2 * HOUR:
+        desk.clock.go_on(MINUTE)
+        await desk.room.promises.watch()
+        await desk.room.work()
+        await desk.on_call.watch()
+
+
+def _next_update(desk: Desk) -> datetime:
+    (row,) = desk.room.rows("SELECT due_at FROM promises WHERE state = 'open'")
+    return to_instant(row["due_at"]).astimezone(ZoneInfo("America/Los_Angeles"))
 
 
 async def test_a_missed_promise_keeps_the_call_going(desk: Desk) -> None:

@@ -94,9 +94,14 @@ def _knows(tx: Transaction, call: StoredCall, alarms: Sequence[StoredAlarm], peo
 
 
 def _over(tx: Transaction, alarms: Sequence[StoredAlarm], zone: ZoneInfo) -> str:
+    longer = [each for each in alarms if waking.takes_longer(tx, each, zone)]
     if len(alarms) > 1:
-        return f"{len(alarms)} things you were called about are over. Nothing more to do"
+        return _all_over(alarms, longer)
     alarm = alarms[0]
+    if longer:
+        event_id = event_of(alarm.key)
+        name = waking.label(tx, alarm.incident_id) if event_id is None else waking.event_label(tx, event_id)
+        return f"{name}: {waking.takes_longer(tx, alarm, zone)}"
     if (event_id := event_of(alarm.key)) is not None:
         return f"{waking.event_label(tx, event_id)}: over. Nothing more to do"
     if alarm.incident_id is None:
@@ -105,6 +110,17 @@ def _over(tx: Transaction, alarms: Sequence[StoredAlarm], zone: ZoneInfo) -> str
         return f"{'provider' if alarm.reason is CallReason.PROVIDER_STOPPED else 'source'} {name} {what}. Over"
     label, what = waking.label(tx, alarm.incident_id), waking.epilogue(tx, alarm.incident_id, zone)
     return f"{label}: over ({what}). Nothing more to do"
+
+
+def _all_over(alarms: Sequence[StoredAlarm], longer: Sequence[StoredAlarm]) -> str:
+    """Say that several things are over, and of which the daemon alone has told customers that they take longer."""
+    if not longer:
+        return f"{len(alarms)} things you were called about are over. Nothing more to do"
+    ids = [each.incident_id for each in longer if each.incident_id is not None]
+    named = ", ".join(dict.fromkeys(f"#{which}" for which in ids)) or "a storm"
+    rest = len(alarms) - len(longer)
+    others = "" if rest == 0 else f"; {'1 other is' if rest == 1 else f'{rest} others are'} over"
+    return f"{named}: it takes longer, the daemon alone told customers so. See notifier{others}"
 
 
 def _has_it(alarms: Sequence[StoredAlarm]) -> str:

@@ -6,12 +6,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from notifier.domain import second_person
+from notifier.domain.broadcast import Facts
 from notifier.domain.evidence_words import seen
 from notifier.domain.incident import IncidentState
-from notifier.domain.on_call import CallReason, alarm_key, person_behind
+from notifier.domain.on_call import CallReason, alarm_key, event_of, person_behind
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.instants import to_instant, to_micros
+from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries import signals
 from notifier.storage.queries.needs import alarms, promised, storms, suspicions, updates
@@ -19,6 +20,7 @@ from notifier.storage.queries.needs.subject import clock, customers
 from notifier.storage.repositories import automatic, broadcasts, events, incidents
 from notifier.storage.repositories.evidence import UNJUDGED
 from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.repositories.on_call import StoredAlarm
 from notifier.storage.views import Need
 
 _REASONS = {
@@ -173,6 +175,37 @@ def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
         return str(incident.state)
     done = _DONE.get(last.event, last.event.removesuffix("_sent").replace("_", " "))
     return f"{done} by {person_behind(last.by) or last.by} at {clock(last.at, zone)}"
+
+
+def takes_longer(tx: Transaction, alarm: StoredAlarm, zone: ZoneInfo) -> str:
+    """Return what customers were told by the daemon alone, where that ended a need about a promise; else nothing.
+
+    A time that lapsed and was put off is no end: somebody who was called has to know that a new one is still missing.
+    """
+    if alarm.reason is not CallReason.PROMISE_IN_DANGER or alarm.due_at is None:
+        return ""
+    rows = tx.rows(
+        """SELECT DISTINCT b.id, b.incident_id, b.facts FROM broadcasts AS b
+           JOIN parts AS t ON t.id = b.part_id AND t.state = 'out'
+           JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
+           JOIN promises AS p ON p.incident_id = b.incident_id AND p.part_id = b.part_id AND p.due_at = :due
+           WHERE (i.id = :incident OR i.event_id = :event)
+             AND b.automatic = 1 AND b.kind = 'delayed' AND b.created_at >= :since AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c WHERE c.part_id = b.part_id AND c.id > b.id
+                 AND c.state IN ('sending', 'completed', 'paused', 'awaiting_approval'))
+           ORDER BY b.id DESC""",
+        due=to_micros(alarm.due_at),
+        incident=alarm.incident_id or 0,
+        event=event_of(alarm.key) or 0,
+        since=to_micros(alarm.opened_at),
+    )
+    if not rows:
+        return ""
+    facts = from_json(rows[0]["facts"], Facts)
+    then = f", next update by {clock(facts.next_update_by, zone)}" if facts.next_update_by else ""
+    known = f"back by {clock(facts.eta_at, zone)} stands" if facts.eta_at else "they have no new time"
+    command = f"notifier eta {rows[0]['incident_id']} TIME"
+    return f"it takes longer: the daemon alone told customers so{then}; {known}: {command}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
