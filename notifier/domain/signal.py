@@ -111,13 +111,18 @@ def change(report: Report, known: tuple[Known, ...], now: datetime) -> Change:
 
 
 def calls_from(known: tuple[Known, ...], now: datetime, *, every: timedelta) -> datetime:
-    """Return from when an alarm that goes off now calls people: one that comes and goes once in a while only."""
+    """Return from when an alarm that goes off now calls people: one that comes and goes once in a while only.
+
+    What waits for its time to call hands that time on: of an alarm that flaps each second, the time that did call is
+    soon beyond what is looked at.
+    """
     called = [
         each.calls_from
         for each in known
         if each.calls_from is not None and each.calls_from <= now and (each.ended_at or now) >= each.calls_from
     ]
-    return max([now, *(at + every for at in called)])
+    waits = [each.calls_from for each in known if each.calls_from is not None and each.calls_from > now]
+    return max([now, *(at + every for at in called), *waits])
 
 
 def supported(
