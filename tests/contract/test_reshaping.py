@@ -237,6 +237,37 @@ async def test_what_it_had_not_said_yet_is_cancelled_and_its_promise_void(room: 
     assert "cut_short" not in [each.kind for each in room.needs()]
 
 
+async def test_what_a_merge_has_stopped_is_not_forgotten_when_its_sites_go_on_once_more(room: ControlRoom) -> None:
+    room.homes(2, "94199")
+    await room.deliver(await room.open(WEST))
+    await room.deliver(await room.open("94199"))
+    view = await room.send(await room.open(EAST))
+    room.clock.time = view.not_before_at or room.clock.time
+    await room.course.start_due()
+    await room.reshaping.merge(3, MergeIncident(into=1), ANN)
+    await room.reshaping.merge(1, MergeIncident(into=2), ANN)
+    (need,) = [each for each in room.needs() if each.kind == "cut_short"]
+    assert "`acknowledged` of #3 was stopped by the merge: 2 of 2 customers were not told" in need.text
+    assert need.next[0] == "notifier eta 2 none --part 94112"
+    await room.deliver(await room.incidents.eta(2, SetEta(eta_at=MORNING + HOUR, part=(EAST,)), ANN))
+    assert "cut_short" not in [each.kind for each in room.needs()]
+
+
+async def test_who_was_not_told_that_service_is_back_is_named_though_a_merge_stopped_it(room: ControlRoom) -> None:
+    await room.deliver(await room.open(WEST))
+    await room.deliver(await room.open(EAST))
+    view = await room.send(await room.incidents.restored(2, RestoreIncident(), ANN))
+    room.database.write_now(  # as merges did before they waited for restorations
+        lambda tx: tx.run(
+            "UPDATE broadcasts SET state = 'cancelled', reason = 'incident_merged' WHERE id = :id", id=view.id
+        )
+    )
+    await room.reshaping.merge(2, MergeIncident(into=1), ANN)
+    (need,) = [each for each in room.needs() if each.kind == "cut_short"]
+    assert "`restored` of #2 was stopped by the merge: 2 of 2 customers were not told that service is back" in need.text
+    assert need.next == ["notifier broadcasts show 3", "notifier reopen 1 --part 94112"]
+
+
 async def test_a_suspected_one_nobody_was_told_about_just_merges(room: ControlRoom) -> None:
     await room.deliver(await room.open(WEST))
     await room.open(EAST)

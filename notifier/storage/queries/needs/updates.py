@@ -144,31 +144,48 @@ def cut_short(tx: Transaction) -> Iterator[Need]:
 
 
 def cut_by_merge(tx: Transaction) -> Iterator[Need]:
-    """Parts that came from a merged incident whose update was stopped by that: some of their customers lack it."""
+    """Parts that came from a merged incident whose update was stopped by that: some of their customers lack it.
+
+    Wherever they have gone since. Also word that service is back, which merges have not always waited for.
+    """
     rows = tx.rows(
-        """SELECT i.id, i.service, p.name AS place, p.name AS part, b.id AS broadcast_id, b.kind,
+        """WITH RECURSIVE line (broadcast_id, part_id) AS (
+               SELECT b.id, o.became FROM broadcasts AS b JOIN parts AS o ON o.id = b.part_id AND o.became IS NOT NULL
+               WHERE b.state = 'cancelled' AND b.reason = 'incident_merged' AND b.sent_at IS NOT NULL
+               UNION ALL
+               SELECT l.broadcast_id, p.became FROM line AS l
+               JOIN parts AS p ON p.id = l.part_id AND p.became IS NOT NULL)
+           SELECT i.id, i.service, i.state, p.name AS place, p.name AS part, p.cut_from, b.id AS broadcast_id, b.kind,
                   b.incident_id AS merged, b.expected_customers AS expected,
                   (SELECT count(*) FROM audience AS a WHERE a.broadcast_id = b.id AND a.outcome <> 'told') AS unreached
-           FROM broadcasts AS b JOIN parts AS o ON o.id = b.part_id
-           JOIN parts AS p ON p.id = o.became AND p.state = 'out'
-           JOIN incidents AS i ON i.id = p.incident_id AND i.state = 'confirmed'
-           WHERE b.state = 'cancelled' AND b.reason = 'incident_merged' AND b.sent_at IS NOT NULL AND NOT EXISTS (
-                 SELECT 1 FROM broadcasts AS c WHERE c.incident_id = i.id AND c.part_id = p.id
+           FROM line AS l JOIN broadcasts AS b ON b.id = l.broadcast_id
+           JOIN parts AS p ON p.id = l.part_id AND p.became IS NULL
+           JOIN incidents AS i ON i.id = p.incident_id
+           WHERE (i.state = 'confirmed' AND p.state = 'out'
+                  OR i.state IN ('confirmed', 'resolved') AND p.state <> 'out' AND b.kind = 'restored')
+             AND NOT EXISTS (
+                 SELECT 1 FROM broadcasts AS c JOIN line AS m ON m.part_id = c.part_id AND m.broadcast_id = b.id
+                 WHERE c.id <> b.id
                  AND (c.started_at IS NOT NULL OR c.state IN ('sending', 'paused', 'awaiting_approval')))
            ORDER BY b.id"""
     )
     for row in rows:
         told, reachable = broadcasts.customers_told(tx, row["broadcast_id"]), row["expected"] - row["unreached"]
-        if told < reachable:
-            part = of_part(row["part"])
-            yield Subject.of(row).need(
-                "cut_short",
-                f"{words(row['kind'])} of #{row['merged']} was stopped by the merge: {reachable - told:,} of "
-                f"{customers(reachable)} were not told",
-                f"eta {row['id']} none{part}",
-                f"eta {row['id']} TIME{part}",
-                broadcast_id=row["broadcast_id"],
-            )
+        if told >= reachable:
+            continue
+        which, part = row["id"], "" if row["cut_from"] is None else of_part(row["part"])
+        is_back = row["kind"] == BroadcastKind.RESTORED
+        commands = (f"eta {which} none{part}", f"eta {which} TIME{part}")
+        if is_back:
+            commands = (f"broadcasts show {row['broadcast_id']}", f"reopen {which}{part}")
+        yield Subject.of(row).need(
+            "cut_short",
+            f"{words(row['kind'])} of #{row['merged']} was stopped by the merge: {reachable - told:,} of "
+            f"{customers(reachable)} were not told{' that service is back' if is_back else ''}",
+            *commands,
+            *((f"close {which}",) if row["state"] == IncidentState.RESOLVED else ()),
+            broadcast_id=row["broadcast_id"],
+        )
 
 
 def left_out(tx: Transaction) -> Iterator[Need]:
