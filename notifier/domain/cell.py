@@ -111,7 +111,8 @@ class Cell:
         self.day, self.daily_mean = day, daily_mean
         if per_hour != self._per_hour:
             self._per_hour = per_hour
-            self._make_anew_from(0)
+            if self._factors:
+                self._make_anew_from(0)
 
     def set_shape(self, shape: Rhythm) -> None:
         """Put a new shape into force."""

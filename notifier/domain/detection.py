@@ -6,7 +6,7 @@ stored baselines and the complaints of the last 28 hours finds the same. Times a
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from heapq import nsmallest
@@ -119,13 +119,14 @@ class Detector:
         """Return since when complaints of a cell may be evidence."""
         return self._since.get(key, BEGINNING_US)
 
-    def needs_level(self, complaint: CountedComplaint, day: int) -> Iterator[CellKey]:
-        """Yield the cells a complaint touches that have no level for this local day yet."""
-        service = complaint.service
-        for region_id in complaint.regions:
-            cell = self._known.get((region_id, service))
-            if cell is None or cell.day != day:
-                yield CellKey(region_id, service)
+    def needs_level(self, complaint: CountedComplaint, day: int) -> list[CellKey]:
+        """Return the cells a complaint touches that have no level for this local day yet."""
+        service, known = complaint.service, self._known
+        return [
+            CellKey(region_id, service)
+            for region_id in complaint.regions
+            if (cell := known.get((region_id, service))) is None or cell.day != day
+        ]
 
     def set_level(self, key: CellKey, day: int, level: Level) -> None:
         """Put the level of a cell into force for a local day."""

@@ -50,13 +50,14 @@ def quiet_stretches(
     """
     first = (through_day + 1 - LOOKED_BACK_DAYS) * HOURS_PER_DAY
     last = (through_day + 1) * HOURS_PER_DAY - 1
-    heard = [hour for hour in range(first, last + 1) if hours.get(hour)]
+    heard = [hour for hour in sorted(hours.keys() & set(range(first, last + 1))) if hours[hour]]
     busiest = daily_mean / HOURS_PER_DAY * max(shape.weights)
     short = DUE_AT_LEAST / LONGER_THAN_USUAL / busiest - 1 if busiest > 0 else inf  # one hour may come twice
+    between = [(before + 1, after) for before, after in pairwise([*heard, last + 1] if heard else [])]
     return tuple(
-        Quiet(before + 1, after, due_between(before + 1, after, daily_mean=daily_mean, shape=shape))
-        for before, after in pairwise([*heard, last + 1] if heard else [])
-        if after > before + 1 and after - before - 1 > short
+        Quiet(first, until, due_between(first, until, daily_mean=daily_mean, shape=shape))
+        for first, until in between
+        if until > first and until - first > short
     )
 
 
@@ -112,7 +113,9 @@ def missed_sources(
 def without_filled(stretches: Iterable[tuple[int, int]], hours: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
     """Return the stretches in which still nothing is counted: what a feed makes up for later is no silence."""
     return tuple(
-        (first, until) for first, until in stretches if not any(hours.get(hour) for hour in range(first, until))
+        (first, until)
+        for first, until in stretches
+        if not any(hours[hour] for hour in hours.keys() & set(range(first, until)))
     )
 
 

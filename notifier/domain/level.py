@@ -67,16 +67,29 @@ class LearntDays:
         through_day: int,
         weight_of: Mapping[int, float],
         heard: Mapping[int, float] | None = None,
+        earlier: "LearntDays | None" = None,
     ) -> None:
-        """Weigh the days; arguments as in `level`."""
+        """Weigh the days; arguments as in `level`.
+
+        Those of `earlier`, which must still weigh the same, are taken from there: of them nothing is asked.
+        """
         self.first_day, self.through_day = first_learnt_day(history, through_day), through_day
-        self.place: dict[int, int] = {}  # of a day, among those that are learnt
-        self.days: list[int] = []
-        self.shares: list[float] = []
-        self.fingerprints = [_FORMULA]  # of all days before a place
-        self.parts, self.weights, self.long_weights = [0.0], [0.0], [0.0]  # of all days before a place
-        fingerprint, parts, weight, long_weight = _FORMULA, 0.0, 0.0, 0.0
-        for day in range(self.first_day, through_day + 1):
+        if earlier is None:
+            begin = self.first_day
+            self.place: dict[int, int] = {}  # of a day, among those that are learnt
+            self.days: list[int] = []
+            self.shares: list[float] = []
+            self.fingerprints = [_FORMULA]  # of all days before a place
+            self.parts, self.weights, self.long_weights = [0.0], [0.0], [0.0]  # of all days before a place
+        else:
+            begin = earlier.through_day + 1
+            self.place, self.days, self.shares = earlier.place.copy(), earlier.days.copy(), earlier.shares.copy()
+            self.fingerprints, self.parts = earlier.fingerprints.copy(), earlier.parts.copy()
+            self.weights, self.long_weights = earlier.weights.copy(), earlier.long_weights.copy()
+        self._gaps = history.gaps
+        fingerprint, parts = self.fingerprints[-1], self.parts[-1]
+        weight, long_weight = self.weights[-1], self.long_weights[-1]
+        for day in range(begin, through_day + 1):
             part = 1.0 if heard is None else heard.get(day, 1.0)
             if day in history.gaps or part < HEARD_AT_LEAST:
                 continue
@@ -93,6 +106,10 @@ class LearntDays:
             self.parts.append(parts)
             self.weights.append(weight)
             self.long_weights.append(long_weight)
+
+    def has_gaps(self, gaps: frozenset[int]) -> bool:
+        """Tell whether these are the gaps among its days; later ones make no difference."""
+        return gaps == self._gaps or {gap for gap in gaps if gap <= self.through_day} == self._gaps
 
     def first_place(self, day: int) -> int:
         """Return the place of the first learnt day from a day on."""
@@ -183,7 +200,8 @@ def level_of(
                 complaints=sums.complaints,
                 fingerprint=learnt.fingerprints[sums.place],
             )
-    sums = _add(sums, days, later[still_open:], learnt, begin)
+    if still_open < len(later):
+        sums = _add(sums, days, later[still_open:], learnt, begin)
     end = len(learnt.shares)
     total, long_total = sums.total * _DECAY[end - sums.place], sums.long_total * _LONG_DECAY[end - sums.place]
     weight = learnt.weights[end] + (PRIOR_DAYS - learnt.weights[begin]) * _DECAY[end - begin]

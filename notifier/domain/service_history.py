@@ -40,23 +40,24 @@ class ServiceHistory:
 
     missed: tuple[Missed, ...] = ()  # stretches in which a part of it was
 
-    def missed_shares(self) -> dict[int, float]:
+    def missed_shares(self, since_hour: int = 0) -> dict[int, float]:
         """Return which part of the complaints of a local hour was not heard, of those in which the rest was."""
         shares: dict[int, float] = {}
         for each in self.missed:
-            for hour in range(each.from_hour, each.until_hour):
+            for hour in range(max(each.from_hour, since_hour), each.until_hour):
                 shares[hour] = min(shares.get(hour, 0.0) + each.share, 1.0)
-        for hour in self.silent_hours():
-            shares.pop(hour, None)
+        if shares:
+            for hour in self.silent_hours(since_hour):
+                shares.pop(hour, None)
         return shares
 
     def not_learnt_hours(self) -> frozenset[int]:
         """Return every local hour that says nothing about the shape: nobody was heard, or not everybody."""
         return self.silent_hours() | self.missed_shares().keys()
 
-    def silent_hours(self) -> frozenset[int]:
+    def silent_hours(self, since_hour: int = 0) -> frozenset[int]:
         """Return every local hour in which the feed was broken on days that are no gaps."""
-        return frozenset(hour for first, until in self.silent for hour in range(first, until))
+        return frozenset().union(*(range(max(first, since_hour), until) for first, until in self.silent))
 
 
 def service_history(
@@ -69,12 +70,11 @@ def service_history(
     more `silent` hours say nothing about the mean, nor do those on which as much was `missed`.
     """
     deaf: dict[int, float] = {}
-    for first, until in silent:
-        for hour in range(first, until):
-            deaf[hour // HOURS_PER_DAY] = deaf.get(hour // HOURS_PER_DAY, 0.0) + 1.0
-    for each in missed:
-        for hour in range(each.from_hour, each.until_hour):
-            deaf[hour // HOURS_PER_DAY] = deaf.get(hour // HOURS_PER_DAY, 0) + each.share
+    parts = [(first, until, 1.0) for first, until in silent]
+    for first, until, share in parts + [(each.from_hour, each.until_hour, each.share) for each in missed]:
+        for of_day in range(first // HOURS_PER_DAY, (until - 1) // HOURS_PER_DAY + 1):
+            begins = of_day * HOURS_PER_DAY
+            deaf[of_day] = deaf.get(of_day, 0.0) + share * (min(until, begins + HOURS_PER_DAY) - max(first, begins))
     first_day = min(days, default=day)
     gaps: set[int] = set()
     learnt: list[int] = []

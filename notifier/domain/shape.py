@@ -50,8 +50,12 @@ class Shape:
 
     def integral(self, at_us: int) -> float:
         """Return the integral of the shape from a fixed origin up to an instant, in hours; only differences count."""
-        segment = self.local.segment(at_us)
-        whole = self._integral_of_wall_clock(at_us + self.local.offsets[segment]) + self._corrections[segment]
+        local = self.local  # this is asked most of all: a call less is felt
+        segment = bisect_right(local.starts, at_us) - 1
+        hour, rest = divmod(at_us + local.offsets[segment], US_PER_HOUR)
+        week, of_week = divmod(hour + EPOCH_HOUR_OF_WEEK, HOURS_PER_WEEK)
+        whole = week * self._week + self._until[of_week] + self.weights[of_week] * (rest / US_PER_HOUR)
+        whole += self._corrections[segment]
         return whole if at_us <= self._silent_from else whole - self._not_heard(at_us, whole)
 
     def integral_at(self, at_us: int, clock: tuple[int, int, int, float]) -> float:
@@ -119,18 +123,18 @@ def shape_weights(
     winsorised at its 99.5th percentile, two pseudo-hours of the mean are added to each hour of the week, and the result
     is smoothed [1 2 1] / 4 round the week.
     """
-    counts, exposure = [0.0] * HOURS_PER_WEEK, [0.0] * HOURS_PER_WEEK
-    for week in range(weeks):
-        first_hour = (first_day + 7 * week) * HOURS_PER_DAY
+    counts, exposure = [0.0] * HOURS_PER_WEEK, [0.0] * HOURS_PER_WEEK  # by hour since the first one of a week
+    begins = first_day * HOURS_PER_DAY
+    for first_hour in range(begins, begins + weeks * HOURS_PER_WEEK, HOURS_PER_WEEK):
         week_hours = range(first_hour, first_hour + HOURS_PER_WEEK)
         values = [hours.get(hour, 0) for hour in week_hours]
         cap = max(sorted(values)[WINSORISED_RANK], 1)
-        of_week = (first_hour + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
-        for hour, value in zip(week_hours, values, strict=True):
+        for place, hour in enumerate(week_hours):
             if hour not in silent:
-                counts[of_week] += min(cap, value)
-                exposure[of_week] += local.hours_lasting(hour)
-            of_week = of_week + 1 if of_week < HOURS_PER_WEEK - 1 else 0
+                counts[place] += value if (value := values[place]) < cap else cap
+                exposure[place] += local.hours_lasting(hour)
+    monday = -(begins + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
+    counts, exposure = counts[monday:] + counts[:monday], exposure[monday:] + exposure[:monday]
     mean = sum(counts) / max(sum(exposure), 1.0)
     if mean == 0:
         return FLAT

@@ -13,7 +13,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from notifier.domain.any_service import ANY, AnyService, Part
-from notifier.domain.baseline import Baseline
+from notifier.domain.baseline import Baseline, WeighedDays
 from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
 from notifier.domain.cell import KEEP_US
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
@@ -57,6 +57,9 @@ class Changes:
         return key not in self.levels and any(key.service in new.imported for new in self.days)
 
 
+NOWHERE = (-1, -1)  # before every region, narrow before wide
+
+
 class Surveillance:
     """Watches the cells of some services and kinds of region."""
 
@@ -79,6 +82,7 @@ class Surveillance:
         self._any = AnyService(self.detector, thresholds, customers_at_least) if several else None
         self.changes = Changes()
         self._rank = kinds
+        self._places: dict[int, tuple[int, int]] = {}  # of regions that are watched: rank and number
         self._state = BaselineState()
         self._heard: dict[str, int] = {}  # when the newest complaint of a service took effect
         self.baseline = self._baseline_of(NO_DAY, self._state, {})
@@ -93,9 +97,8 @@ class Surveillance:
         watched = self._watched(counts, complaint)
         if watched is None:
             return []
-        day = self.local.day(watched.at_us)
-        if day > self.baseline.day:
-            self.begin_day(counts, day)
+        if watched.at_us >= self.baseline.until_us:
+            self.begin_day(counts, self.local.day(watched.at_us))
         self._hear(counts, watched)
         self._give_levels(counts, watched)
         findings = self.detector.feed(watched)
@@ -165,6 +168,7 @@ class Surveillance:
 
     def begin_day(self, counts: PastCounts, day: int) -> NewDay:
         """Make the baseline of a local day and put it into force; cells that have been idle are forgotten."""
+        self._places.clear()  # a region may have gone
         in_force = {service: self.baseline.shape(service) for service in self.services}
         new = begin_day(counts, day, self.services, self.local, self._state, in_force)
         self.detector.forget_idle(self.local.instant(day * US_PER_DAY))
@@ -179,7 +183,7 @@ class Surveillance:
         before, after = self._state.silences, new.state.silences  # as a rebuilt detector has them, to the last digit
         for service in {*new.shapes, *(each for each in before if before[each] != after.get(each))}:
             self.detector.set_shape(service, shapes[service].without(new.state.silences.get(service, ())))
-        self.baseline = self._baseline_of(new.day, new.state, shapes)
+        self.baseline = self._baseline_of(new.day, new.state, shapes, self.baseline.weighed())
         self._state = new.state
         self._give_means()
         self.changes.state = None
@@ -233,18 +237,23 @@ class Surveillance:
         """Return the complaint with the regions that are watched, narrow before wide; None when there are none."""
         if complaint.service not in self.services:  # taken out of the configuration since
             return None
-        watched = []
+        places, last = self._places, NOWHERE
+        for region_id in complaint.regions:
+            place = places.get(region_id, NOWHERE)
+            if place <= last:
+                break
+            last = place
+        else:  # as nearly always: all are known to be watched, and intake stores them in this order
+            return complaint if complaint.regions else None
         for region_id in complaint.regions:
             rank = self._rank.get(counts.kind_of(region_id))
             if rank is not None:
-                watched.append((rank, region_id))
+                places[region_id] = (rank, region_id)
+        watched = sorted(places[region_id] for region_id in complaint.regions if region_id in places)
         if not watched:
             return None
-        if len(watched) == len(complaint.regions) == 1:
-            return complaint
-        watched.sort()
         regions = [region_id for _, region_id in watched]
-        if regions == complaint.regions:  # as nearly always: intake stores them in this order
+        if regions == complaint.regions:
             return complaint
         return CountedComplaint(
             position=complaint.position,
@@ -340,9 +349,15 @@ class Surveillance:
         for service in self.services:
             self.detector.set_mean(service, self.baseline.history(service).daily_mean)
 
-    def _baseline_of(self, day: int, state: BaselineState, shapes: Mapping[str, Shape]) -> Baseline:
+    def _baseline_of(
+        self,
+        day: int,
+        state: BaselineState,
+        shapes: Mapping[str, Shape],
+        weighed: Mapping[str, WeighedDays] | None = None,
+    ) -> Baseline:
         histories = {service: stored.history() for service, stored in state.services.items()}
-        return Baseline(day, self.local, histories=histories, regions=state.regions, shapes=shapes)
+        return Baseline(day, self.local, histories=histories, regions=state.regions, shapes=shapes, weighed=weighed)
 
 
 def ranks(kinds: Sequence[str], watched: Sequence[str]) -> dict[str, int]:
