@@ -634,6 +634,19 @@ timeline = Table(  # what happened to an incident; append-only
 
 # --- broadcasts and delivery ----------------------------------------------------------------------------------------
 
+rounds = Table(  # one word to several incidents of an event, sent by one number
+    "rounds",
+    metadata,
+    _id(),
+    Column("event_id", BigInteger, ForeignKey("events.id"), nullable=False),
+    Column("expected_customers", Integer, nullable=False, server_default="0"),  # each once, as they were shown
+    Column("left_out", Text, nullable=False, server_default="{}"),  # JSON: incident -> why it is not in it
+    Column("more", Integer, nullable=False, server_default="0"),  # incidents for which there was no room in it
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Index("ix_rounds_event_id", "event_id"),
+)
+
 broadcasts = Table(
     "broadcasts",
     metadata,
@@ -662,10 +675,17 @@ broadcasts = Table(
     Column("plan_source", Integer, nullable=False, server_default="0"),  # progress of planning: which region or list
     Column("plan_after", BigInteger, nullable=False, server_default="0"),  # and the last site id walked there
     Column("correlation_id", Text, nullable=False),
+    Column("round_id", BigInteger, ForeignKey("rounds.id")),  # the others with which it is sent by one number
     _one_of("kind", BroadcastKind),
     _one_of("state", BroadcastState),
     _one_of("reason", BroadcastReason),
     Index("ix_broadcasts_incident_id", "incident_id"),
+    Index(
+        "ix_broadcasts_round_id",
+        "round_id",
+        sqlite_where=text("round_id IS NOT NULL"),
+        postgresql_where=text("round_id IS NOT NULL"),
+    ),
     Index("ix_broadcasts_state", "state"),
 )
 

@@ -51,6 +51,7 @@ class StoredBroadcast:
     plan_after: int
     correlation_id: str
     wake_reason: str  # why the night holds nobody up; "" = it does
+    round_id: int | None = None  # the others with which it is sent by one number
 
 
 # --- finding --------------------------------------------------------------------------------------------------------
@@ -98,6 +99,12 @@ def of_part(tx: Transaction, part_id: int, incident_id: int, *states: BroadcastS
         part=part_id,
     )
     return [_broadcast(row) for row in rows if row["state"] in states]
+
+
+def of_round(tx: Transaction, round_id: int, *states: BroadcastState) -> list[StoredBroadcast]:
+    """Return the broadcasts of a round in these states, or all of them, oldest first."""
+    rows = tx.rows("SELECT * FROM broadcasts WHERE round_id = :id ORDER BY id", id=round_id)
+    return [_broadcast(row) for row in rows if not states or row["state"] in states]
 
 
 def told_to(tx: Transaction, part_id: int, *states: BroadcastState) -> list[StoredBroadcast]:
@@ -184,6 +191,7 @@ def create(
     may_delay: bool = False,
     automatic: bool = False,
     wake_reason: str = "",
+    round_id: int | None = None,
 ) -> int:
     """Store a draft and return its id; an older draft of the part is superseded by it."""
     for older in of_part(tx, part_id, incident_id, BroadcastState.DRAFT, BroadcastState.AWAITING_APPROVAL):
@@ -192,9 +200,9 @@ def create(
     return int(
         tx.scalar(
             """INSERT INTO broadcasts (incident_id, part_id, kind, state, facts, changes, automatic, may_delay,
-                                       wake_reason, created_at, created_by, correlation_id)
+                                       wake_reason, created_at, created_by, correlation_id, round_id)
                VALUES (:incident, :part, :kind, :state, :facts, :changes, :automatic, :may_delay, :wake, :now, :by,
-                       :corr)
+                       :corr, :round)
                RETURNING id""",
             incident=incident_id,
             part=part_id,
@@ -208,6 +216,7 @@ def create(
             now=to_micros(now),
             by=by,
             corr=correlation_id,
+            round=round_id,
         )
     )
 
@@ -446,4 +455,5 @@ def _broadcast(row: Row) -> StoredBroadcast:
         plan_after=row["plan_after"],
         correlation_id=row["correlation_id"],
         wake_reason=row["wake_reason"],
+        round_id=row["round_id"],
     )

@@ -511,6 +511,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_incidents_state", "incidents", ["state", "service"], unique=False)
     op.create_table(
+        "rounds",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("event_id", sa.BigInteger(), nullable=False),
+        sa.Column("expected_customers", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("left_out", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("more", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_rounds_event_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rounds")),
+    )
+    op.create_index("ix_rounds_event_id", "rounds", ["event_id"], unique=False)
+    op.create_table(
         "sites",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
@@ -882,6 +895,7 @@ def upgrade() -> None:
         sa.Column("plan_source", sa.Integer(), server_default="0", nullable=False),
         sa.Column("plan_after", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("round_id", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "kind = 'acknowledged' OR kind = 'eta' OR kind = 'eta_changed' OR kind = 'delayed' OR kind = 'restored' OR kind = 'reopened' OR kind = 'correction' OR kind = 'repeat' OR kind = 'overnight' OR kind = 'assessing' OR kind = 'follow_up' OR kind = 'planned_notice' OR kind = 'planned_reminder' OR kind = 'planned_changed' OR kind = 'planned_cancelled' OR kind = 'planned_overrun' OR kind = 'planned_restored'",
             name=op.f("ck_broadcasts_kind"),
@@ -898,9 +912,18 @@ def upgrade() -> None:
         sa.CheckConstraint("may_delay IN (0, 1)", name=op.f("ck_broadcasts_may_delay")),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_broadcasts_incident_id")),
         sa.ForeignKeyConstraint(["part_id"], ["parts.id"], name=op.f("fk_broadcasts_part_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["rounds.id"], name=op.f("fk_broadcasts_round_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_broadcasts")),
     )
     op.create_index("ix_broadcasts_incident_id", "broadcasts", ["incident_id"], unique=False)
+    op.create_index(
+        "ix_broadcasts_round_id",
+        "broadcasts",
+        ["round_id"],
+        unique=False,
+        sqlite_where=sa.text("round_id IS NOT NULL"),
+        postgresql_where=sa.text("round_id IS NOT NULL"),
+    )
     op.create_index("ix_broadcasts_state", "broadcasts", ["state"], unique=False)
     op.create_table(
         "part_regions",
@@ -1291,6 +1314,12 @@ def downgrade() -> None:
     op.drop_table("part_sites")
     op.drop_table("part_regions")
     op.drop_index("ix_broadcasts_state", table_name="broadcasts")
+    op.drop_index(
+        "ix_broadcasts_round_id",
+        table_name="broadcasts",
+        sqlite_where=sa.text("round_id IS NOT NULL"),
+        postgresql_where=sa.text("round_id IS NOT NULL"),
+    )
     op.drop_index("ix_broadcasts_incident_id", table_name="broadcasts")
     op.drop_table("broadcasts")
     op.drop_index("ix_timeline_incident_id", table_name="timeline")
@@ -1350,6 +1379,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("priority = 1"),
     )
     op.drop_table("sites")
+    op.drop_index("ix_rounds_event_id", table_name="rounds")
+    op.drop_table("rounds")
     op.drop_index("ix_incidents_state", table_name="incidents")
     op.drop_index(
         "ix_incidents_resolved_at",
