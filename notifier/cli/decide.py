@@ -155,7 +155,8 @@ def _beside_what_was_told(before: datetime, now_said: object, moment: Moment) ->
 def restored(incident_id: int, at: str | None, part: str, **options: Any) -> None:
     """Tell that service is believed back.
 
-    The message is held for the playbook's time, in case it drops again.
+    The message is held for the playbook's time, in case it drops again;
+    that counts from --at, and the preview says when the message leaves.
     With --part it is for these sites alone: the others keep what they
     were told, and are restored by themselves.
 

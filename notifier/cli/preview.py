@@ -52,6 +52,7 @@ def show_preview(preview: Preview, moment: Moment, *, whole: bool = False) -> No
             ("not told", f"{number(left_out)}: {not_told(preview.not_told)}" if left_out else "nobody is left out"),
             *_by_hour(preview, moment),
             ("texts", _texts(preview)),
+            ("held", _held(preview, moment)),
             ("done", _done(preview, moment)),
             ("2nd person", second_person(preview, moment)),
         ]
@@ -110,6 +111,17 @@ def _first_time(preview: Preview) -> str:
     if not preview.first_contact or preview.kind in _FIRST_KINDS:
         return ""
     return f"{plural(preview.first_contact, 'message')} to people not told before"
+
+
+def _held(preview: Preview, moment: Moment) -> str:
+    """Say from when the hold of a word that service is back counts, and when the first message leaves."""
+    if preview.back_at is None or preview.begins_at is None or not preview.hold_seconds:
+        return ""
+    hold = timedelta(seconds=preview.hold_seconds)
+    counts_from = f"{duration(hold)} from {moment.clock(preview.back_at)}, since when it is back"
+    if preview.back_at + hold <= moment.now:
+        return f"{counts_from}: that is over, they are told at once ({moment.short(preview.begins_at)})"
+    return f"{counts_from}: they are told from {moment.short(preview.begins_at)}, unless it drops"
 
 
 def _done(preview: Preview, moment: Moment) -> str:

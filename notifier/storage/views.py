@@ -284,6 +284,9 @@ class Preview(View, frozen=True, kw_only=True):
     second_person: str = ""  # who on call is asked first for a second word; "" = there is nobody
     second_person_wait_seconds: float = 0.0  # how long that person has before it may be sent alone
     alone_from_at: datetime | None = None  # once somebody was asked: when it may be sent alone
+    back_at: datetime | None = None  # of what says that service is back: since when, which the hold counts from
+    hold_seconds: float = 0.0  # how long it has to hold before anybody is told
+    begins_at: datetime | None = None  # with `back_at`: when the first message leaves, if it is sent now
 
 
 class PhraseView(View, frozen=True, kw_only=True):

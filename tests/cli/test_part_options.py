@@ -7,7 +7,7 @@ import pytest
 
 from notifier.storage.views import PartView
 from tests.cli.conftest import Run
-from tests.cli_views import MINUTE, broadcast, card, draft, incident
+from tests.cli_views import MINUTE, broadcast, card, draft, incident, preview
 from tests.fake_daemon import NOON, FakeDaemon
 
 
@@ -30,6 +30,25 @@ def part(**changes: Any) -> PartView:
 
 
 REST = part(id=1, name="rest", state="out", customers=624, believed_back_at=None, eta_at=NOON + 150 * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("ago", "said"),
+    [
+        (4, "10 min from 03:35, since when it is back: they are told from 03:45 PDT (in 6 min), unless it drops"),
+        (30, "10 min from 03:09, since when it is back: that is over, they are told at once (03:39 PDT (in 30 s))"),
+    ],
+)
+def test_the_preview_says_from_when_the_hold_counts_and_when_they_are_told(
+    notifier: Run, daemon: FakeDaemon, ago: int, said: str
+) -> None:
+    back_at = NOON - ago * MINUTE
+    begins = max(NOON + MINUTE / 2, back_at + 10 * MINUTE)
+    shown = preview(kind="restored", back_at=back_at, hold_seconds=600.0, begins_at=begins)
+    daemon.on("POST", "/v1/incidents/42/restored", draft(preview=shown))
+    daemon.on("POST", "/v1/broadcasts/17/cancel", broadcast(state="cancelled"))
+    result = notifier("restored", "42", "--part", "rest", "--at", f"-{ago}m")
+    assert said in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(

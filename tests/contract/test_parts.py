@@ -94,6 +94,19 @@ async def test_a_part_is_restored_and_nobody_outside_it_hears(room: ControlRoom)
     assert (await room.incidents.show(1)).card.state == "confirmed"
 
 
+async def test_the_preview_says_from_when_the_hold_counts(room: ControlRoom) -> None:
+    await told(room)
+    room.clock.go_on(30 * MINUTE)
+    now = room.clock.now()
+    draft = await room.incidents.restored(1, RestoreIncident(part=(EAST,), restored_at=now - 4 * MINUTE), ANN)
+    assert draft.preview is not None
+    assert (draft.preview.back_at, draft.preview.hold_seconds) == (now - 4 * MINUTE, 600.0)
+    assert draft.preview.begins_at == now + 6 * MINUTE
+    told_eta = await room.incidents.eta(1, SetEta(eta_at=now + 3 * HOUR), ANN)
+    assert told_eta.preview is not None
+    assert (told_eta.preview.back_at, told_eta.preview.begins_at) == (None, None)
+
+
 async def test_the_rest_is_restored_alone_and_then_the_incident_is_resolved(room: ControlRoom) -> None:
     await told(room)
     await room.deliver(await room.incidents.restored(1, RestoreIncident(part=(EAST,)), ANN))

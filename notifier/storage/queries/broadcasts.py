@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from notifier.config import Config
 from notifier.domain.broadcast import (
     ONLY_TO_TOLD,
+    SAYS_BACK,
     BroadcastKind,
     BroadcastReason,
     BroadcastState,
@@ -214,7 +215,14 @@ def preview(
         second_person=first_asked(seen_from.people, authors(found.created_by, found.sent_by), seen_from.people),
         second_person_wait_seconds=seen_from.playbook.second_person_wait.total_seconds(),
         alone_from_at=_alone_from(found, seen_from.playbook),
+        back_at=_back_at(found),
+        hold_seconds=0.0 if _back_at(found) is None else seen_from.playbook.hold_before_restored.total_seconds(),
+        begins_at=None if _back_at(found) is None else starts_at,
     )
+
+
+def _back_at(found: StoredBroadcast) -> datetime | None:
+    return found.changes.at if found.kind in SAYS_BACK and found.changes is not None else None
 
 
 def _alone_from(found: StoredBroadcast, playbook: Playbook) -> datetime | None:
