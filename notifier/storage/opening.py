@@ -14,6 +14,7 @@ from notifier.domain.errors import NotifierError
 from notifier.storage import migrate
 from notifier.storage.backup import Copy, Restored, note_copy
 from notifier.storage.database import Database
+from notifier.storage.migrate_apart import upgrade_apart
 from notifier.storage.postgresql.address import is_postgresql, shown
 from notifier.storage.sqlite_file import exclusive, sqlite_path
 
@@ -133,7 +134,7 @@ class SqliteStore:
         from notifier.storage.sqlite import SqliteDatabase
 
         with self.alone():
-            _bring_forward(self, self.revision(), may=migrate)
+            _bring_forward(self._url, self.name, self.revision(), may=migrate)
             database = SqliteDatabase(Path(self.path))
             try:
                 yield database
@@ -189,7 +190,7 @@ class PostgresStore:
     def daemon(self, *, migrate: bool) -> Iterator[Database]:
         """Connect, lock, look at the schema."""
         with self._open(sole=True) as database:
-            _bring_forward(self, self.revision(), may=migrate)
+            _bring_forward(self._url, self.name, self.revision(), may=migrate)
             yield database
 
     @contextlib.contextmanager
@@ -204,13 +205,13 @@ class PostgresStore:
             database.close()
 
 
-def _bring_forward(store: Store, stored: str | None, *, may: bool) -> None:
+def _bring_forward(url: str, name: str, stored: str | None, *, may: bool) -> None:
     newest = migrate.revisions()[-1]
     if (stored or "") >= newest:
         return
     if not may:
         what = f"has schema {stored}, older than" if stored else "has no schema yet, and is not ready for"
         raise NotifierError(
-            f"{store.name} {what} this program ({newest}); run `notifier db upgrade` or `notifier serve --migrate`"
+            f"{name} {what} this program ({newest}); run `notifier db upgrade` or `notifier serve --migrate`"
         )
-    store.upgrade()
+    upgrade_apart(url, name=name)
