@@ -130,6 +130,13 @@ class LazyGroup(click.Group):
         """Run the command; where its answer finds no room, say so instead of a traceback."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)  # behind the ^C
+            done = "what the daemon was asked before is done: `notifier status` shows how things stand"
+            raise click.ClickException(f"interrupted; {done}") from None
+        except (EOFError, click.Abort):
+            option = f"`{ctx.command_path} {ctx.invoked_subcommand} --help` names the option that answers in scripts"
+            raise click.ClickException(f"there was no answer, and nothing more was done; {option}") from None
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise

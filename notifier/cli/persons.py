@@ -4,6 +4,7 @@ Forgetting cannot be taken back: it shows what there is, and asks twice. `custom
 """
 
 import os
+import shlex
 from pathlib import Path
 from urllib.parse import quote
 
@@ -73,6 +74,8 @@ def forget(reference: str, reason: str, confirm: str, as_json: bool) -> None:
     """
     client = connect()
     path = f"/v1/customers/{quote(reference, safe='')}"
+    if not confirm and as_json:
+        raise click.UsageError(f"with --json nobody is asked: say --confirm {shlex.quote(reference)}")
     if not confirm:
         kept = msgspec.json.decode(client.get(f"{path}/export").body)
         counts = [plural(len(kept[table]), one, many) for table, one, many in _COUNTED if kept.get(table)]
@@ -81,7 +84,7 @@ def forget(reference: str, reason: str, confirm: str, as_json: bool) -> None:
         printing.line("This cannot be taken back.", style=BAD)
         confirm = input_as_typed("Type the customer's reference to forget them: ")
         if confirm != reference or typed("Type forget: ") != "forget":
-            raise click.ClickException("nothing was forgotten")
+            raise click.ClickException(f"nothing was forgotten; for scripts: --confirm {shlex.quote(reference)}")
     reply = client.post(f"{path}/forget", {"confirm": confirm, "reason": reason})
     if as_json:
         printing.answer(reply.body)

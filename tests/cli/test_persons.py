@@ -58,6 +58,17 @@ def test_another_answer_forgets_nothing(
     assert [asked.method for asked in daemon.asked] == ["GET"]
 
 
+def test_without_a_terminal_nothing_is_forgotten_and_scripts_learn_how(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/customers/C 1/export", KEPT)
+    daemon.on("GET", "/v1/customers/C%201/export", KEPT)
+    done = notifier("customers", "forget", "C 1", "--reason", "x")
+    assert done.exit_code == 1
+    assert "nothing was forgotten; for scripts: --confirm 'C 1'" in done.stderr
+    as_json = notifier("customers", "forget", "C 1", "--reason", "x", "--json")
+    assert (as_json.exit_code, as_json.stdout) == (2, "")
+    assert "--confirm 'C 1'" in as_json.stderr
+
+
 def test_a_program_says_the_reference_twice(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("POST", "/v1/customers/C-1/forget", FORGOTTEN)
     done = notifier("customers", "forget", "C-1", "--reason", "x", "--confirm", "C-1", "--json")
