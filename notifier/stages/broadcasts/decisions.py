@@ -5,35 +5,24 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-from msgspec.structs import replace as revise
-
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import (
     BROADCAST,
     BroadcastReason,
     BroadcastState,
-    check_eta,
-    check_next_update,
-    not_before,
     not_possible,
 )
-from notifier.domain.errors import Forbidden, NotifierError, Refused
-from notifier.domain.event import require_assessed
-from notifier.domain.incident import Action, Changes, IncidentState, require_action
+from notifier.domain.errors import Refused
 from notifier.domain.planned import require_lead
-from notifier.domain.playbook import Playbook
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.domain.second_person import (
-    authors,
     has_outgrown,
-    is_same,
     reason_for_alone,
-    require_alone,
-    require_asked,
 )
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.stages.broadcasts import alone
+from notifier.stages.broadcasts.authorising import Authorising, require_state
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries.broadcasts import Words
@@ -42,20 +31,14 @@ from notifier.storage.repositories import (
     audit,
     broadcasts,
     course,
-    cutting,
-    events,
     incidents,
-    parts,
-    places,
     updates,
 )
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
-from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import BroadcastView, Preview
 
 _NEVER_BEGINS = (BroadcastState.CANCELLED, BroadcastState.SUPERSEDED)
-TAKES_A_PLACE = (Action.CONFIRM, Action.REOPEN, Action.EXTEND)
 
 
 class Broadcasts:
@@ -63,10 +46,9 @@ class Broadcasts:
 
     def __init__(self, around: Surroundings, words: Words) -> None:
         self._database, self._config, self._clock = around.database, around.config, around.clock
-        self._queue, self._metrics, self._playbooks = around.queue, around.metrics, around.playbooks
-        self._words = words
+        self._queue, self._metrics = around.queue, around.metrics
+        self._words, self._authorising = words, Authorising(around)
         self._people = around.config.on_call.people
-        self._keys = {person.name: person.key for person in around.config.on_call.people}  # who answers by text, too
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -78,7 +60,7 @@ class Broadcasts:
         """Return what a broadcast would do now, with a reason: if everyone was woken; writes nothing."""
 
         def look(tx: Transaction) -> Preview:
-            playbook = self._playbook(broadcasts.load(tx, broadcast_id))
+            playbook = self._authorising.playbook(broadcasts.load(tx, broadcast_id))
             outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
             return shown.preview(tx, broadcast_id, outlook, wake_reason=wake_reason.strip(), every_text=every_text)
 
@@ -91,7 +73,7 @@ class Broadcasts:
             found = broadcasts.load(tx, broadcast_id)
             if found.started_at is not None or found.state in _NEVER_BEGINS:
                 return None
-            return shown.scope_of(tx, found, self._playbook(found), self._config.consent.covers())
+            return shown.scope_of(tx, found, self._authorising.playbook(found), self._config.consent.covers())
 
         return await self._database.read(look)
 
@@ -110,24 +92,24 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             if why_alone is not None:
-                self._require_alone(found, counted, actor, now)
+                self._authorising.require_alone_now(found, counted, actor, now)
             else:
-                _require(found, BroadcastState.DRAFT, "sent")
+                require_state(found, BroadcastState.DRAFT, "sent")
             _require_count(found, count, counted)
             if wake_reason.strip():
                 found = replace(found, wake_reason=wake_reason.strip())
                 broadcasts.wake_everyone(tx, found.id, found.wake_reason)
-            limit = self._playbook(found).audience_limit
+            limit = self._authorising.playbook(found).audience_limit
             if why_alone is not None:
-                self._authorise(tx, found, counted, actor, now, is_alone=True)
+                self._authorising.authorise(tx, found, counted, actor, now, is_alone=True)
                 alone.stand(tx, found, actor, why_alone, customers=counted, limit=limit, people=self._people, now=now)
             elif counted > limit:
-                self._require_possible(tx, found, now)
+                self._authorising.require_possible(tx, found, now)
                 broadcasts.wait_for_approval(tx, found, customers=counted, by=actor.name, now=now)
                 detail = {"broadcast": found.id, "customers": counted, "limit": limit}
                 incidents.record(tx, found.incident_id, at=now, event="approval_asked", actor=actor.name, detail=detail)
             else:
-                self._authorise(tx, found, counted, actor, now)
+                self._authorising.authorise(tx, found, counted, actor, now)
 
         said = {"wake_reason": wake_reason.strip()} if wake_reason.strip() else {}
         if why_alone is not None:
@@ -141,10 +123,10 @@ class Broadcasts:
         counted = await self._count(broadcast_id)
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
-            _require(found, BroadcastState.AWAITING_APPROVAL, "approved")
-            self._require_second(found, actor)
+            require_state(found, BroadcastState.AWAITING_APPROVAL, "approved")
+            self._authorising.require_second(found, actor)
             _require_count(found, count, counted)
-            self._authorise(tx, found, counted, actor, now)
+            self._authorising.authorise(tx, found, counted, actor, now)
 
         return await self._act("approve", broadcast_id, actor, decide, detail={"count": count})
 
@@ -156,14 +138,14 @@ class Broadcasts:
         counted = await self._count(broadcast_id)
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
-            _require(found, BroadcastState.AWAITING_APPROVAL, "approved")
-            self._require_second(found, actor)
+            require_state(found, BroadcastState.AWAITING_APPROVAL, "approved")
+            self._authorising.require_second(found, actor)
             if has_outgrown(counted, shown=found.expected_customers):
                 broadcasts.set_expected(tx, found.id, counted)
                 detail = {"broadcast": found.id, "customers": counted, "before": found.expected_customers}
                 incidents.record(tx, found.incident_id, at=now, event="outgrown", actor=actor.name, detail=detail)
             else:
-                self._authorise(tx, found, counted, actor, now)
+                self._authorising.authorise(tx, found, counted, actor, now)
 
         return await self._act("approve", broadcast_id, actor, decide, detail={"count": counted})
 
@@ -171,7 +153,7 @@ class Broadcasts:
         """Say no to what another key has sent; the reason is for the timeline only."""
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
-            _require(found, BroadcastState.AWAITING_APPROVAL, "rejected")
+            require_state(found, BroadcastState.AWAITING_APPROVAL, "rejected")
             broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.REJECTED, now=now)
             detail = {"broadcast": found.id, "reason": reason[:1000]}
             incidents.record(tx, found.incident_id, at=now, event="rejected", actor=actor.name, detail=detail)
@@ -183,7 +165,7 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             del now
-            _require(found, BroadcastState.SENDING, "paused")
+            require_state(found, BroadcastState.SENDING, "paused")
             broadcasts.pause(tx, found)
 
         return await self._act("pause", broadcast_id, actor, decide)
@@ -193,7 +175,7 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             del now
-            _require(found, BroadcastState.PAUSED, "resumed")
+            require_state(found, BroadcastState.PAUSED, "resumed")
             broadcasts.resume(tx, found)
 
         return await self._act("resume", broadcast_id, actor, decide)
@@ -253,121 +235,21 @@ class Broadcasts:
             found = broadcasts.load(tx, broadcast_id)
             if found.facts.upcoming:
                 self._require_in_time(tx, found)
-            return audience.customers(tx, shown.scope_of(tx, found, self._playbook(found)))
+            return audience.customers(tx, shown.scope_of(tx, found, self._authorising.playbook(found)))
 
         return await self._database.read(count)
 
     def _require_in_time(self, tx: Transaction, found: StoredBroadcast) -> None:
         """Raise `Refused` when the last customer would hear of planned work too late, with the time that would do."""
-        playbook = self._playbook(found)
+        playbook = self._authorising.playbook(found)
         outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
         seen = shown.preview(tx, found.id, outlook)
         if not seen.fits and seen.done_at is not None and found.facts.window_from_at is not None:
             require_lead(found.facts.window_from_at, done_at=seen.done_at, lead=playbook.planned_notice_lead)
 
-    def _require_second(self, found: StoredBroadcast, actor: Actor) -> None:
-        """Raise `Forbidden` when this person has drafted or sent it, whichever way they act now."""
-        for name in authors(found.created_by, found.sent_by):
-            if is_same(actor.name, name, self._keys):
-                done = "sent" if name == found.sent_by else "drafted"
-                raise Forbidden(f"broadcast {found.id} was {done} by '{name}'; another key has to approve it")
-
-    def _require_alone(self, found: StoredBroadcast, counted: int, actor: Actor, now: datetime) -> None:
-        """Raise `Refused` unless this may go without a second person now."""
-        playbook = self._playbook(found)
-        wait = playbook.second_person_wait
-        if found.state is BroadcastState.DRAFT:
-            require_asked(counted, limit=playbook.audience_limit, wait=wait)
-        _require(found, BroadcastState.AWAITING_APPROVAL, "sent alone")
-        assert found.sent_by is not None and found.sent_at is not None  # noqa: S101, PT018 - else it does not wait
-        require_alone(actor.name, sent_by=found.sent_by, asked_at=found.sent_at, wait=wait, now=now, keys=self._keys)
-
-    def _playbook(self, found: StoredBroadcast) -> Playbook:
-        playbook = self._playbooks.get(found.facts.service)
-        if playbook is None:
-            raise NotifierError(f"service '{found.facts.service}' has no playbook any more")
-        return playbook
-
-    def _in_force(self, tx: Transaction, found: StoredBroadcast, incident: StoredIncident, now: datetime) -> Playbook:
-        return events.in_force(tx, incident.id, incident.started_at, self._playbook(found), now=now)
-
-    def _require_possible(
-        self, tx: Transaction, found: StoredBroadcast, now: datetime
-    ) -> tuple[StoredIncident, Changes]:
-        """Return incident and changes of a person's broadcast; raise when its time or the incident has moved on."""
-        incident = incidents.load(tx, found.incident_id, found.part_id)
-        if found.changes is None:
-            raise Refused(f"broadcast {found.id} was made by the daemon; there is nothing to authorise")
-        require_action(found.changes.action, incident.state, incident.part_state, which=incident.id)
-        cutting.require_unchanged(tx, incident, found.changes.action)
-        takes_place = found.changes.action in TAKES_A_PLACE or incident.state is IncidentState.SUSPECTED
-        if takes_place:  # another incident may have been confirmed there meanwhile
-            there = found.changes.regions or incidents.place_regions(tx, incident.id)
-            listed = incidents.listed_site_ids(tx, incident.id)
-            if found.changes.action is Action.EXTEND:
-                there, listed = list(found.changes.regions), parts.listed_site_ids(tx, incident.part_id)
-            places.require_free(tx, found.facts.service, there, listed, but=incident.id)
-        playbook, take_back = self._in_force(tx, found, incident, now), self._config.delivery.take_back
-        event = events.of_incident(tx, incident.id)
-        if event is not None and found.facts.eta_at is not None and found.changes.action is not Action.EXTEND:
-            require_assessed(event, incident.id, is_assessed=events.is_assessed(tx, incident.id))
-        started_at = found.facts.reopened_at or found.facts.started_at or incident.started_at
-        if found.facts.eta_at is not None:
-            check_eta(
-                found.facts.eta_at, now=now, started_at=started_at, at_most=playbook.eta_at_most, take_back=take_back
-            )
-        if found.changes.next_update_given and found.facts.next_update_by is not None:
-            check_next_update(
-                found.facts.next_update_by, now=now, within=playbook.next_update_within, take_back=take_back
-            )
-        return incident, found.changes
-
-    def _authorise(
-        self,
-        tx: Transaction,
-        found: StoredBroadcast,
-        customers: int,
-        actor: Actor,
-        now: datetime,
-        *,
-        is_alone: bool = False,
-    ) -> None:
-        """Apply the changes and let planning begin; the take-back time, or the hold, runs from now."""
-        incident, changes = self._require_possible(tx, found, now)
-        incident = cutting.cut(tx, incident, customers=customers, now=now, by=actor.name)
-        playbook = self._in_force(tx, found, incident, now)
-        facts = revise(found.facts, customers=customers)
-        if facts.next_update_by is not None and not changes.next_update_given:
-            facts = revise(facts, next_update_by=now + playbook.next_update_within)
-        applied = updates.apply(tx, incident, replace(found, facts=facts), changes, now=now, by=actor.name)
-        broadcasts.authorise(
-            tx,
-            found,
-            facts=facts,
-            changes=applied,
-            customers=customers,
-            not_before_at=not_before(
-                found.kind,
-                now=now,
-                take_back=self._config.delivery.take_back,
-                hold_before_restored=playbook.hold_before_restored,
-                back_at=changes.at,
-            ),
-            by=None if is_alone else actor.name,
-            now=now,
-        )
-        if found.wake_reason:
-            detail = {"broadcast": found.id, "reason": found.wake_reason}
-            incidents.record(tx, incident.id, at=now, event="wakes_everyone", actor=actor.name, detail=detail)
-
 
 class _Decide(Protocol):
     def __call__(self, tx: Transaction, found: StoredBroadcast, now: datetime, /) -> None: ...
-
-
-def _require(found: StoredBroadcast, state: BroadcastState, verb: str) -> None:
-    if found.state is not state:
-        raise Refused(not_possible(found.id, found.state, verb))
 
 
 def _require_count(found: StoredBroadcast, typed: int, counted: int) -> None:
