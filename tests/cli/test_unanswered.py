@@ -6,7 +6,7 @@ import pytest
 from notifier.cli import main
 from notifier.storage.views import CreditsView
 from tests.cli.conftest import Run
-from tests.cli_views import broadcast, card, draft, incident, preview, progress
+from tests.cli_views import asker, broadcast, card, draft, incident, preview, progress
 from tests.fake_daemon import FakeDaemon
 
 WAITING = CreditsView(
@@ -46,6 +46,7 @@ def test_without_a_terminal_it_is_said_what_to_pass_instead(notifier: Run, daemo
     daemon.on("GET", "/v1/incidents/42/credits", WAITING)
     daemon.on("GET", "/v1/customers/C-1/export", {"customers": [{"name": "Maria Quirke"}]})
     daemon.on("GET", "/v1/broadcasts/17", held)
+    daemon.on("GET", "/v1/me", asker())
     daemon.on("GET", "/v1/broadcasts/18", draft().broadcast)
     daemon.on("GET", "/v1/broadcasts/18/preview", preview(broadcast_id=18))
     daemon.on("GET", "/v1/broadcasts/19", broadcast(state="awaiting_approval", started_at=None))
