@@ -5,7 +5,9 @@ detector reads beside the complaints. An alarm that names no known place is kept
 No alarm is ever a complaint, and none feeds the baseline.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -23,12 +25,15 @@ from notifier.storage.queries import reporters
 from notifier.storage.queries import signals as shown
 from notifier.storage.repositories import incidents, places
 from notifier.storage.repositories import signals as stored
+from notifier.storage.repositories.meeting import Meeting
 from notifier.storage.repositories.signals import OpenSignal, Place
 from notifier.storage.views import SignalView
 
 AT_ONCE = 100  # reports in one transaction
+SITES_AT_ONCE = 1_000  # that they list, unless it is one report
 REFUSED_SHOWN = 20
-APART_AT_MOST = 100_000  # pairs that are remembered
+LOOKS_AT_ONCE = 20_000  # pairs of an incident and an alarm in one look
+LOOKS_AGAIN_AFTER = timedelta(minutes=15)  # at all of them: the directory may have changed
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +69,9 @@ class Signals:
             service=self._settings.service_label,
             names=self._settings.name_labels,
         )
-        self._apart: set[tuple[int, int, str]] = set()  # (alarm, incident, its place) that share no site
+        self._looked: dict[int, tuple[str, frozenset[int]]] = {}  # by incident: its place, and the alarms looked at
+        self._open: frozenset[int] = frozenset()  # alarms, when they were looked at last
+        self._looked_since: datetime | None = None
 
     # --- taking ---------------------------------------------------------------------------------------------------
 
@@ -80,11 +87,10 @@ class Signals:
         ids: list[int] = []
         results: dict[str, int] = {}
         unplaced = 0
-        for start in range(0, len(good), AT_ONCE):
-            chunk = good[start : start + AT_ONCE]
+        for chunk in _chunks(good):
             # looked at beside the writer, because many alarms and many incidents come on the same night
-            met = await self._database.read(lambda tx, chunk=chunk: self._meeting(tx, chunk))  # type: ignore[misc]
-            taken = await self._database.write(lambda tx, chunk=chunk, met=met: self._store(tx, chunk, met))  # type: ignore[misc]
+            seen = await self._database.read(lambda tx, chunk=chunk: self._look(tx, chunk))  # type: ignore[misc]
+            taken = await self._database.write(lambda tx, seen=seen: self._store(tx, seen))  # type: ignore[misc]
             for signal_id, result, place in taken:
                 ids.append(signal_id)
                 results[result] = results.get(result, 0) + 1
@@ -110,24 +116,24 @@ class Signals:
             left_out=left_out,
         )
 
-    def _meeting(self, tx: Transaction, reports: Sequence[Report]) -> dict[Place, list[int]]:
-        """Return, by the place of each alarm that goes off, the open incidents that it meets."""
+    def _look(self, tx: Transaction, reports: Sequence[Report]) -> list["_Seen"]:
+        """Return where alarms are, and which open incidents those that go off meet."""
         now, met = self._clock.now(), dict[Place, list[int]]()
         open_now = incidents.with_state(tx, IncidentState.SUSPECTED, IncidentState.CONFIRMED)
-        for report in reports if open_now else ():
-            found = change(report, stored.known(tx, report.source, report.alarm), now)
-            place = self.place(tx, report) if found.result is SignalResult.OPENED else None
-            if place is not None and not place.why_not and place not in met:
-                met[place] = [incident.id for incident in open_now if stored.is_in(tx, place, incident)]
-        return met
-
-    def _store(
-        self, tx: Transaction, reports: Sequence[Report], met: Mapping[Place, Sequence[int]]
-    ) -> list[tuple[int, SignalResult, Place]]:
-        """Store reports; what belongs to an incident that was open a moment ago calls nobody by itself."""
-        taken, now = [], self._clock.now()
+        meeting, found = Meeting(tx, open_now), list[_Seen]()
         for report in reports:
             place = self.place(tx, report)
+            opens = change(report, stored.known(tx, report.source, report.alarm), now).result is SignalResult.OPENED
+            if opens and not place.why_not and place not in met:
+                met[place] = [incident.id for incident in open_now if meeting.is_met(place, incident)]
+            found.append(_Seen(report=report, place=place, met=met.get(place, []) if opens else []))
+        return found
+
+    def _store(self, tx: Transaction, seen: Sequence["_Seen"]) -> list[tuple[int, SignalResult, Place]]:
+        """Store reports; what belongs to an incident that was open a moment ago calls nobody by itself."""
+        taken, now = [], self._clock.now()
+        for each in seen:
+            report, place = each.report, each.place
             earlier = stored.known(tx, report.source, report.alarm)
             found = change(report, earlier, now)
             signal_id = stored.apply(
@@ -140,7 +146,7 @@ class Signals:
                 correlation_id=correlation_id(),
             )
             taken.append((signal_id, found.result, place))
-            for incident_id in met.get(place, ()) if found.result is SignalResult.OPENED else ():
+            for incident_id in each.met if found.result is SignalResult.OPENED else ():
                 if incidents.load(tx, incident_id).state in (IncidentState.SUSPECTED, IncidentState.CONFIRMED):
                     stored.link(tx, incident_id, signal_id, now=now)
         return taken
@@ -176,58 +182,120 @@ class Signals:
 
     # --- while time passes ----------------------------------------------------------------------------------------
 
-    async def tidy(self) -> None:
-        """Give open alarms to the incidents they belong to, and end those that nobody reports any more."""
+    async def tidy(self) -> bool:
+        """Give open alarms to the incidents they belong to, and end those that nobody reports any more.
+
+        Return whether there is more to look at.
+        """
         now = self._clock.now()
-        open_now, missing, silent = await self._database.read(
+        open_now, look, silent = await self._database.read(
             lambda tx: (
                 shown.open_count(tx),
-                self._unlinked(tx),
+                self._unlinked(tx, now),
                 stored.lapsed(tx, before=now - self._settings.lapses_after),
             )
         )
         self._metrics.signals_open.set(open_now - len(silent))
-        if missing or silent:
-            await self._database.write(lambda tx: self._tidy(tx, missing, silent))
+        for start in range(0, len(look.missing), AT_ONCE):
+            some = look.missing[start : start + AT_ONCE]
+            await self._database.write(lambda tx, some=some: self._give(tx, some))  # type: ignore[misc]
+        if silent:
+            await self._database.write(lambda tx: self._end(tx, silent))
+        self._looked, self._open, self._looked_since = look.looked, look.open, look.since
+        return look.more
 
-    def _tidy(self, tx: Transaction, missing: Sequence[tuple[int, int]], silent: Sequence[int]) -> None:
+    def _give(self, tx: Transaction, missing: Sequence[tuple[int, int]]) -> None:
         now = self._clock.now()
         still = set(stored.lapsed(tx, before=now - self._settings.lapses_after))
         for incident_id, signal_id in missing:
             if signal_id not in still:
                 stored.link(tx, incident_id, signal_id, now=now)
-        for signal_id in still.intersection(silent):
+
+    def _end(self, tx: Transaction, silent: Sequence[int]) -> None:
+        now = self._clock.now()
+        for signal_id in set(stored.lapsed(tx, before=now - self._settings.lapses_after)).intersection(silent):
             stored.end(tx, signal_id, SignalState.LAPSED, at=now, now=now)
             log.warning("an alarm is not reported any more", signal=signal_id)
 
-    def _unlinked(self, tx: Transaction) -> list[tuple[int, int]]:
-        """Return (incident, alarm) that belong together and are not yet; a pair is looked at once."""
-        signals = stored.open_signals(tx)
-        if not signals:
-            self._apart.clear()
-            return []
-        known = stored.links(tx)
-        open_incidents = incidents.with_state(tx, IncidentState.SUSPECTED, IncidentState.CONFIRMED)
-        return [
-            (incident.id, signal.id)
-            for incident in open_incidents
-            for signal in signals
-            if (incident.id, signal.id) not in known and self._meet(tx, signal, incident)
-        ]
-
-    def _meet(self, tx: Transaction, signal: OpenSignal, incident: incidents.StoredIncident) -> bool:
-        key = signal.id, incident.id, incident.place
-        if signal.service != incident.service or key in self._apart:
-            return False
-        if stored.is_in(tx, signal, incident):
-            return True
-        if len(self._apart) >= APART_AT_MOST:
-            self._apart.clear()
-        self._apart.add(key)
-        return False
+    def _unlinked(self, tx: Transaction, now: datetime) -> "_Look":
+        """Return which alarms belong to incidents; only what is new, on either side, is looked at."""
+        open_ids = frozenset(stored.open_ids(tx))
+        if open_ids == self._open:
+            open_ids = self._open  # the same object is found to be the same at once
+        is_old = self._looked_since is None or not timedelta() <= now - self._looked_since < LOOKS_AGAIN_AFTER
+        look = _Look(open=open_ids, since=now if is_old else self._looked_since)
+        if not open_ids:
+            return look
+        every = incidents.with_state(tx, IncidentState.SUSPECTED, IncidentState.CONFIRMED)
+        new: list[tuple[incidents.StoredIncident, frozenset[int]]] = []
+        pairs = 0
+        for incident in every:
+            place, known = ("", frozenset[int]()) if is_old else self._looked.get(incident.id, ("", frozenset()))
+            fresh = open_ids if place != incident.place else frozenset() if known is open_ids else open_ids - known
+            if fresh and pairs >= LOOKS_AT_ONCE:
+                look.more = True
+                look.looked[incident.id] = place, known
+                continue
+            if fresh:
+                new.append((incident, fresh))
+                pairs += len(fresh)
+            look.looked[incident.id] = incident.place, open_ids
+        if new:
+            look.missing = _belonging(tx, new)
+        return look
 
     # --- for people -----------------------------------------------------------------------------------------------
 
     async def every(self, *, ended: bool = False, before: int | None = None) -> list[SignalView]:
         """Return the open alarms, or with `ended` all of them, the newest first."""
         return await self._database.read(lambda tx: shown.signals(tx, ended=ended, before=before))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """A report, where it is, and the open incidents that it meets when it goes off."""
+
+    report: Report
+    place: Place
+    met: Sequence[int]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Look:
+    """What was looked at, and which (incident, alarm) belong together."""
+
+    open: frozenset[int]
+    since: datetime | None
+    looked: dict[int, tuple[str, frozenset[int]]] = field(default_factory=dict)
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    more: bool = False
+
+
+def _chunks(reports: Sequence[Report]) -> Iterator[list[Report]]:
+    """Yield reports for one transaction each: not too many, nor such as list too many sites together."""
+    chunk: list[Report] = []
+    sites = 0
+    for report in reports:
+        if chunk and (len(chunk) == AT_ONCE or sites + len(report.sites) > SITES_AT_ONCE):
+            yield chunk
+            chunk, sites = [], 0
+        chunk.append(report)
+        sites += len(report.sites)
+    if chunk:
+        yield chunk
+
+
+def _belonging(
+    tx: Transaction, new: Sequence[tuple[incidents.StoredIncident, frozenset[int]]]
+) -> list[tuple[int, int]]:
+    """Return (incident, alarm) that share a site, of those to be looked at."""
+    of_id: dict[int, OpenSignal] = {
+        signal.id: signal for signal in stored.open_signals(tx, frozenset().union(*(fresh for _, fresh in new)))
+    }
+    meeting, linked = Meeting(tx, [incident for incident, _ in new]), stored.links(tx)
+    return [
+        (incident.id, signal_id)
+        for incident, fresh in new
+        for signal_id in sorted(fresh)
+        if (incident.id, signal_id) not in linked and meeting.is_met(of_id[signal_id], incident)
+    ]

@@ -1,8 +1,9 @@
 """Alarms beside complaints: where one is open, a few customers are evidence that would be none by themselves.
 
-The open alarms are read once for each look at the stream and kept by cell; only complaints in one of those cells cost
-anything more. What they bring is attached and stored as all evidence is, in the transaction that saves the position,
-and with it the alarm becomes evidence of that incident. An alarm that comes after the complaints is looked at as well.
+Which alarms are open is read once for each look at the stream, what each says once. They are kept by cell;
+only complaints in one of those cells cost anything more. What they bring is attached and stored as all evidence is, in
+the transaction that saves the position, and with it the alarm becomes evidence of that incident. An alarm that comes
+after the complaints is looked at as well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,30 +29,46 @@ class Alarmed:
     finding: Finding
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """An open alarm, the regions of its cells, and the customers of the sites that it lists."""
+
+    signal: OpenSignal
+    regions: tuple[int, ...]
+    customers: tuple[int, ...]
+
+
 class Alarms:
     """The open alarms, by the cells in which they are."""
 
     def __init__(self, around: Surroundings, *, reports: int) -> None:
         """`reports`: how many verified customers it takes."""
         self._around, self._reports = around, reports
-        self._known: list[OpenSignal] = []
+        self._known: list[int] = []
+        self._placed: dict[int, _Placed] = {}
         self._by_cell: dict[CellKey, list[OpenSignal]] = {}
-        self._customers: dict[int, tuple[int, ...]] = {}  # of the sites that an alarm lists
 
     def refresh(self, tx: Transaction) -> None:
-        """Read which alarms are open; nothing more is done while they are the same."""
-        found = signals.open_signals(tx)
-        if found == self._known:
+        """Read which alarms are open; only those that have gone off since are placed."""
+        open_now = signals.open_ids(tx)
+        if open_now == self._known:
             return
-        self._known, self._by_cell, self._customers = found, {}, {}
-        for signal in found:
-            regions = list(signal.regions)
-            if signal.sites:
-                self._customers[signal.id] = alarmed.customers_of(tx, signal.sites)
-                for path in alarmed.regions_of(tx, signal.sites):
-                    regions += self._around.path(tx, path)[:1]  # the narrowest that is watched
-            for region_id in dict.fromkeys(regions):
-                self._by_cell.setdefault(CellKey(region_id, signal.service), []).append(signal)
+        new = set(open_now).difference(self._placed)
+        for signal in signals.open_signals(tx, new) if new else ():
+            self._placed[signal.id] = self._place(tx, signal)
+        self._placed = {signal_id: self._placed[signal_id] for signal_id in open_now}
+        self._known, self._by_cell = open_now, {}
+        for placed in self._placed.values():
+            for region_id in placed.regions:
+                self._by_cell.setdefault(CellKey(region_id, placed.signal.service), []).append(placed.signal)
+
+    def _place(self, tx: Transaction, signal: OpenSignal) -> "_Placed":
+        regions, customers = list(signal.regions), tuple[int, ...]()
+        if signal.sites:
+            customers = alarmed.customers_of(tx, signal.sites)
+            for path in alarmed.regions_of(tx, signal.sites):
+                regions += self._around.path(tx, path)[:1]  # the narrowest that is watched
+        return _Placed(signal=signal, regions=tuple(dict.fromkeys(regions)), customers=customers)
 
     def look(self, tx: Transaction, surveillance: Surveillance, position: int) -> Iterator[tuple[Group, Alarmed]]:
         """Yield what the alarms and the complaints decided so far say together."""
@@ -113,7 +130,7 @@ class Alarms:
         return alarmed.callers(
             tx,
             key.service,
-            self._customers[signal.id],
+            self._placed[signal.id].customers,
             since_us=begins_us(surveillance.detector, key, signal.started_us, at_us),
             until_us=at_us,
             position=position,

@@ -38,7 +38,14 @@ def _overlaps(tx: Transaction, incident_id: int, service: str, region_id: int) -
     if region_id in places:
         return True
     pattern = service_pattern(service)
-    listed = tx.scalar(
+    return lists_any_of(tx, incident_id, region_id, pattern) or any(
+        share_a_site(tx, region_id, place, pattern) for place in places
+    )
+
+
+def lists_any_of(tx: Transaction, incident_id: int, region_id: int, pattern: str) -> bool:
+    """Tell whether an incident lists an active site of a region by name."""
+    found = tx.scalar(
         """SELECT 1 FROM incident_sites AS l
            JOIN site_regions AS sr ON sr.site_id = l.site_id AND sr.region_id = :region
            JOIN sites AS s ON s.id = l.site_id AND s.status = 'active' AND s.services LIKE :pattern
@@ -47,10 +54,10 @@ def _overlaps(tx: Transaction, incident_id: int, service: str, region_id: int) -
         region=region_id,
         pattern=pattern,
     )
-    return listed is not None or any(_share_a_site(tx, region_id, place, pattern) for place in places)
+    return found is not None
 
 
-def _share_a_site(tx: Transaction, one: int, other: int, pattern: str) -> bool:
+def share_a_site(tx: Transaction, one: int, other: int, pattern: str) -> bool:
     """Tell whether two different regions share an active site; the smaller one is walked."""
     kinds = {row[0] for row in tx.tuples("SELECT kind FROM regions WHERE id IN (:one, :other)", one=one, other=other)}
     if len(kinds) == 1:

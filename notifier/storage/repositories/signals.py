@@ -3,15 +3,14 @@
 Functions of an open transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.signal import Change, Known, Report, SignalState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
-from notifier.storage.repositories import incidents, overlaps
-from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.repositories import incidents
 
 ALARM, ALARM_OVER = "alarm", "alarm_over"  # in the timeline
 KNOWN_AT_MOST = 20  # earlier times of an alarm that are looked at
@@ -160,11 +159,18 @@ def lapsed(tx: Transaction, *, before: datetime) -> list[int]:
     return [int(signal_id) for (signal_id,) in rows]
 
 
-def open_signals(tx: Transaction) -> list[OpenSignal]:
-    """Return the open alarms that are evidence somewhere, the oldest first."""
+def open_ids(tx: Transaction) -> list[int]:
+    """Return the open alarms that are evidence somewhere, the oldest first; where one is never changes while it is."""
+    rows = tx.tuples("SELECT id FROM signals WHERE state = 'open' AND why_not = '' ORDER BY id")
+    return [int(signal_id) for (signal_id,) in rows]
+
+
+def open_signals(tx: Transaction, among: Collection[int] | None = None) -> list[OpenSignal]:
+    """Return the open alarms that are evidence somewhere, or those of them that are asked for, the oldest first."""
+    only = "" if among is None else f"AND id IN ({', '.join(str(int(each)) for each in sorted(among)) or '0'})"
     rows = tx.tuples(
-        """SELECT id, name, service, regions, sites, started_at, correlation_id FROM signals
-           WHERE state = 'open' AND why_not = '' ORDER BY id"""
+        f"""SELECT id, name, service, regions, sites, started_at, correlation_id FROM signals
+            WHERE state = 'open' AND why_not = '' {only} ORDER BY id"""
     )
     return [
         OpenSignal(
@@ -224,25 +230,6 @@ def links(tx: Transaction) -> set[tuple[int, int]]:
         " AND s.state = 'open'"
     )
     return {(int(incident_id), int(signal_id)) for incident_id, signal_id in rows}
-
-
-def is_in(tx: Transaction, signal: OpenSignal | Place, incident: StoredIncident) -> bool:
-    """Tell whether an alarm and an incident share a site."""
-    if signal.service != incident.service:
-        return False
-    if signal.regions and overlaps.overlaps(tx, incident.id, incident.service, signal.regions):
-        return True
-    listed = ", ".join(str(int(site_id)) for site_id in signal.sites)
-    return bool(listed) and (
-        tx.scalar(
-            f"""SELECT 1 FROM incident_sites WHERE incident_id = :id AND site_id IN ({listed})
-                UNION ALL
-                SELECT 1 FROM site_regions AS sr JOIN incident_regions AS ir ON ir.region_id = sr.region_id
-                WHERE ir.incident_id = :id AND ir.role = 'place' AND sr.site_id IN ({listed}) LIMIT 1""",
-            id=incident.id,
-        )
-        is not None
-    )
 
 
 def remove(tx: Transaction, *, before: datetime, at_most: int) -> int:
