@@ -81,7 +81,7 @@ class Served:
         self.machine: Machine
 
     async def __aenter__(self) -> Self:
-        self.machine = await self.app._build(self.database)
+        self.machine = await self.app.build(self.database)
         self.app._not_ready.clear()
         for role in KeyRole:
             self.keys[role] = (await self.machine.parts.keys.create(f"a {role}", role, DAEMON)).key

@@ -100,23 +100,23 @@ async def test_a_mistake_changes_nothing(tmp_path: Path) -> None:
         raise ConfigError(["notifier.yaml:3: caps.evry: unknown key"])
 
     async with running(tmp_path, wrong) as app:
-        before = app._at_work
+        before = app._takeover.work
         with pytest.raises(NotReloaded, match="unknown key"):
             await app.reload(DAEMON)
-        assert app._at_work is before
+        assert app._takeover.work is before
         assert app._metrics.registry.get_sample_value("notifier_config_last_reload_successful") == 0
 
 
 async def test_parts_that_cannot_be_built_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path, lambda: reading(tmp_path, days=101)) as app:
-        before = app._at_work
+        before = app._takeover.work
 
         def fail(*_: object) -> None:
             raise RuntimeError("no memory")
 
-        monkeypatch.setattr("notifier.app.Worker", fail)
+        monkeypatch.setattr("notifier.app.assembly.Worker", fail)
         with pytest.raises(RuntimeError):
             await app.reload(DAEMON)
         monkeypatch.undo()
-        assert app._at_work is before
+        assert app._takeover.work is before
         assert (await app.reload(DAEMON)).changed == ["retention.complaints"]
