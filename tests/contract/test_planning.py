@@ -18,8 +18,7 @@ from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.queries import broadcasts as shown
-from notifier.storage.queries import texts
+from notifier.storage.queries import previews, texts
 from notifier.storage.repositories import audience, broadcasts, incidents, neighbours, planning
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.planning import Cursor
@@ -128,7 +127,7 @@ class Desk:
 
     def preview(self, which: int) -> object:
         playbook = Playbook(name="standard", services=(self.service,), channels=self.channels)
-        outlook = shown.Outlook(
+        outlook = previews.Outlook(
             playbook=playbook,
             rates={Channel.EMAIL: 10.0},
             take_back=timedelta(),
@@ -140,7 +139,7 @@ class Desk:
             caps=Caps(every=timedelta(), sms_per_day=6),
             terms=texts.terms(Config()),
         )
-        return self.database.read_now(lambda tx: shown.preview(tx, which, outlook))
+        return self.database.read_now(lambda tx: previews.preview(tx, which, outlook))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from notifier.stages.delivery import Delivery
 from notifier.stages.incidents import SetEta
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_instant, to_micros
-from notifier.storage.queries import broadcasts as shown
+from notifier.storage.queries import previews
 from notifier.storage.repositories import broadcasts
 from notifier.storage.views import Draft, Preview
 from tests.broadcasts import broadcast, incident, notification
@@ -84,8 +84,8 @@ def look(room: ControlRoom, broadcast_id: int, config: Config) -> Preview:
     messages = Messages(config, {"power": room.playbook})
 
     def read(tx: Transaction) -> Preview:
-        outlook = shown.outlook(config, room.playbook, now=room.clock.now(), words=messages)
-        return shown.preview(tx, broadcast_id, outlook)
+        outlook = previews.outlook(config, room.playbook, now=room.clock.now(), words=messages)
+        return previews.preview(tx, broadcast_id, outlook)
 
     return room.database.read_now(read)
 

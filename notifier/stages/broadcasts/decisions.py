@@ -25,7 +25,8 @@ from notifier.stages.broadcasts import alone
 from notifier.stages.broadcasts.authorising import Authorising, require_state
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
-from notifier.storage.queries.broadcasts import Words
+from notifier.storage.queries import previews
+from notifier.storage.queries.previews import Words
 from notifier.storage.repositories import (
     audience,
     audit,
@@ -61,8 +62,8 @@ class Broadcasts:
 
         def look(tx: Transaction) -> Preview:
             playbook = self._authorising.playbook(broadcasts.load(tx, broadcast_id))
-            outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
-            return shown.preview(tx, broadcast_id, outlook, wake_reason=wake_reason.strip(), every_text=every_text)
+            outlook = previews.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
+            return previews.preview(tx, broadcast_id, outlook, wake_reason=wake_reason.strip(), every_text=every_text)
 
         return await self._database.read(look)
 
@@ -73,7 +74,7 @@ class Broadcasts:
             found = broadcasts.load(tx, broadcast_id)
             if found.started_at is not None or found.state in _NEVER_BEGINS:
                 return None
-            return shown.scope_of(tx, found, self._authorising.playbook(found), self._config.consent.covers())
+            return previews.scope_of(tx, found, self._authorising.playbook(found), self._config.consent.covers())
 
         return await self._database.read(look)
 
@@ -235,15 +236,15 @@ class Broadcasts:
             found = broadcasts.load(tx, broadcast_id)
             if found.facts.upcoming:
                 self._require_in_time(tx, found)
-            return audience.customers(tx, shown.scope_of(tx, found, self._authorising.playbook(found)))
+            return audience.customers(tx, previews.scope_of(tx, found, self._authorising.playbook(found)))
 
         return await self._database.read(count)
 
     def _require_in_time(self, tx: Transaction, found: StoredBroadcast) -> None:
         """Raise `Refused` when the last customer would hear of planned work too late, with the time that would do."""
         playbook = self._authorising.playbook(found)
-        outlook = shown.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
-        seen = shown.preview(tx, found.id, outlook)
+        outlook = previews.outlook(self._config, playbook, now=self._clock.now(), words=self._words)
+        seen = previews.preview(tx, found.id, outlook)
         if not seen.fits and seen.done_at is not None and found.facts.window_from_at is not None:
             require_lead(found.facts.window_from_at, done_at=seen.done_at, lead=playbook.planned_notice_lead)
 

@@ -33,7 +33,7 @@ from notifier.stages.incidents.requests import (
 )
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
-from notifier.storage.queries.broadcasts import Words
+from notifier.storage.queries.previews import Words
 from notifier.storage.repositories import (
     audit,
     automatic,

@@ -17,7 +17,8 @@ from notifier.stages.incidents.checks import Checks
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown_broadcasts
 from notifier.storage.queries import incidents as shown
-from notifier.storage.queries.broadcasts import Words
+from notifier.storage.queries import previews
+from notifier.storage.queries.previews import Words
 from notifier.storage.repositories import broadcasts, events, incidents, promises
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft
@@ -108,13 +109,13 @@ class Drafts:
             if not drafts:
                 return Draft(incident=view, broadcast=None, preview=None)
             found = drafts[-1]
-            outlook = shown_broadcasts.outlook(
+            outlook = previews.outlook(
                 self._config,
                 self._checks.playbook(found.facts.service),
                 now=self._clock.now(),
                 words=self._words,
             )
-            preview = shown_broadcasts.preview(tx, found.id, outlook)
+            preview = previews.preview(tx, found.id, outlook)
             return Draft(incident=view, broadcast=shown_broadcasts.view(tx, found.id), preview=preview)
 
         draft = await self._database.read(look)
