@@ -110,8 +110,10 @@ def require_unchanged(tx: Transaction, incident: StoredIncident, action: Action)
     if not incident.is_draft_part or incident.cut_from is None:
         return
     source, mine = parts.load(tx, incident.cut_from), parts.load(tx, incident.part_id)
-    cut = [part for part in parts.of_incident(tx, incident.id) if part.names_sites]
-    if len(cut) != mine.position or not source.is_own or not may_act(action, incident.state, source.state):
+    known = sum(part.names_sites for part in parts.of_incident(tx, incident.id))
+    if mine.joins:
+        known = known_to_joining(tx, incident.id)
+    if known != mine.position or not source.is_own or not may_act(action, incident.state, source.state):
         raise Refused(f"the parts of incident {incident.id} have changed since this draft was made: ask for it again")
 
 
@@ -134,6 +136,14 @@ def cut(tx: Transaction, incident: StoredIncident, *, customers: int, now: datet
     detail = {"part": mine.name, "of": source.name or parts.REST, "customers": customers}
     incidents.record(tx, incident.id, at=now, event="part_cut", actor=by, detail=detail)
     return incidents.load(tx, incident.id, mine.id)
+
+
+def known_to_joining(tx: Transaction, incident_id: int) -> int:
+    """Return how many parts were ever cut off, joined or came in: when one more has, its sites may be those that join.
+
+    They would have their first message twice.
+    """
+    return sum(part.cut_at is not None for part in parts.of_incident(tx, incident_id))
 
 
 def forget_drafts(tx: Transaction, incident_id: int, called: str, *, now: datetime) -> None:

@@ -31,7 +31,6 @@ def name_joining(tx: Transaction, incident: StoredIncident, names: Names, *, now
         )
     called = named_sites.called_by(tx, names)
     cutting.forget_drafts(tx, incident.id, called, now=now)
-    cut = [part for part in parts.of_incident(tx, incident.id) if part.names_sites]
     part_id = int(
         tx.scalar(
             """INSERT INTO parts (incident_id, name, cut_from, position, joins)
@@ -39,7 +38,7 @@ def name_joining(tx: Transaction, incident: StoredIncident, names: Names, *, now
             incident=incident.id,
             name=called,
             first=incident.part_id,
-            known=len(cut),
+            known=cutting.known_to_joining(tx, incident.id),
         )
     )
     parts.set_words(tx, part_id, like=parts.load(tx, incident.part_id))

@@ -77,7 +77,11 @@ def merge(tx: Transaction, source_id: int, *, into: int, now: datetime, by: str)
     if some_left:  # its regions hold sites that are not its own any more
         _list_sites(tx, source, None, target.id)
     # what comes in is nobody else's: it is looked at first, in its own order, and its rest names what the others do not
-    tx.run("UPDATE parts SET position = position + :more WHERE incident_id = :id", more=len(own), id=target.id)
+    tx.run(  # in drafts it says how many there were
+        "UPDATE parts SET position = position + :more WHERE incident_id = :id AND cut_at IS NOT NULL",
+        more=len(own),
+        id=target.id,
+    )
     for position, part in enumerate([*own[1:], own[0]]):
         _take_over(tx, source, part, target, position, is_listed=some_left, now=now)
     place = [] if some_left else incidents.place_regions(tx, source.id)
