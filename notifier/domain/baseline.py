@@ -52,6 +52,7 @@ class Baseline:
         self._flat = Shape(FLAT, local)
         self._earlier = weighed or {}
         self._learnt: dict[str, WeighedDays] = {}
+        self._priors: dict[tuple[str, str], float] = {}  # by service and kind of region
 
     def weighed(self) -> Mapping[str, WeighedDays]:
         """Return the days that were weighed so far, by service: the baseline of the next day goes on from them."""
@@ -68,9 +69,8 @@ class Baseline:
 
     def first_learnt_day(self, service: str, settled: Settled | None = None) -> int:
         """Return the first day from which `level` wants the counts of a cell, whose last sums are given."""
-        if settled is not None and self._learnt_days(service).continues(settled):
-            return settled.through_day + 1
-        return first_learnt_day(self.history(service), self.day - 1)
+        learnt = self._learnt_days(service)
+        return settled.through_day + 1 if settled is not None and learnt.continues(settled) else learnt.first_day
 
     def level(
         self, service: str, kind: str, days: Mapping[int, int], *, new_on: int = 0, settled: Settled | None = None
@@ -80,14 +80,11 @@ class Baseline:
         `new_on` is the day on which its region became known, 0 when it always was. It goes on from `settled` sums where
         that is the same as going through all days again.
         """
-        learnt = self._learnt_days(service)
-        return level_of(
-            days,
-            learnt,
-            prior=prior(self.history(service), self._regions.get(kind, 1)),
-            new_on=new_on,
-            settled=settled if learnt.continues(settled) else None,
-        )
+        learnt, new_cell = self._learnt_days(service), self._priors.get((service, kind))
+        if new_cell is None:
+            new_cell = self._priors[service, kind] = prior(self.history(service), self._regions.get(kind, 1))
+        goes_on = learnt.continues(settled)
+        return level_of(days, learnt, prior=new_cell, new_on=new_on, settled=settled if goes_on else None)
 
     def _learnt_days(self, service: str) -> LearntDays:
         known = self._learnt.get(service)

@@ -53,11 +53,11 @@ def quiet_stretches(
     heard = [hour for hour in sorted(hours.keys() & set(range(first, last + 1))) if hours[hour]]
     busiest = daily_mean / HOURS_PER_DAY * max(shape.weights)
     short = DUE_AT_LEAST / LONGER_THAN_USUAL / busiest - 1 if busiest > 0 else inf  # one hour may come twice
-    between = [(before + 1, after) for before, after in pairwise([*heard, last + 1] if heard else [])]
+    long = max(short, 0) + 1
     return tuple(
-        Quiet(first, until, due_between(first, until, daily_mean=daily_mean, shape=shape))
-        for first, until in between
-        if until > first and until - first > short
+        Quiet(before + 1, after, due_between(before + 1, after, daily_mean=daily_mean, shape=shape))
+        for before, after in pairwise([*heard, last + 1] if heard else [])
+        if after - before > long
     )
 
 

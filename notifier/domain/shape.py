@@ -5,7 +5,8 @@ changed, and over which nothing is expected while the feed was broken. Formulas:
 """
 
 from bisect import bisect_right
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from operator import add, mul
 
 from notifier.domain.local_time import EPOCH_HOUR_OF_WEEK, HOURS_PER_DAY, HOURS_PER_WEEK, US_PER_HOUR, LocalTime
 
@@ -115,7 +116,7 @@ FLAT = (1.0,) * HOURS_PER_WEEK
 
 
 def shape_weights(
-    hours: Mapping[int, int], first_day: int, weeks: int, local: LocalTime, silent: Container[int] = ()
+    hours: Mapping[int, int], first_day: int, weeks: int, local: LocalTime, silent: frozenset[int] = frozenset()
 ) -> tuple[float, ...]:
     """Return the shape learnt from the first `weeks` complete weeks since `first_day`.
 
@@ -128,11 +129,13 @@ def shape_weights(
     for first_hour in range(begins, begins + weeks * HOURS_PER_WEEK, HOURS_PER_WEEK):
         week_hours = range(first_hour, first_hour + HOURS_PER_WEEK)
         values = [hours.get(hour, 0) for hour in week_hours]
+        lasting = [local.hours_lasting(hour) for hour in week_hours]
         cap = max(sorted(values)[WINSORISED_RANK], 1)
-        for place, hour in enumerate(week_hours):
-            if hour not in silent:
-                counts[place] += value if (value := values[place]) < cap else cap
-                exposure[place] += local.hours_lasting(hour)
+        if not silent.isdisjoint(week_hours):
+            heard = [hour not in silent for hour in week_hours]
+            values, lasting = list(map(mul, values, heard)), list(map(mul, lasting, heard))
+        counts = [before + min(cap, value) for before, value in zip(counts, values, strict=True)]
+        exposure = list(map(add, exposure, lasting))
     monday = -(begins + EPOCH_HOUR_OF_WEEK) % HOURS_PER_WEEK
     counts, exposure = counts[monday:] + counts[:monday], exposure[monday:] + exposure[:monday]
     mean = sum(counts) / max(sum(exposure), 1.0)

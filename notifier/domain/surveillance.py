@@ -338,9 +338,11 @@ class Surveillance:
     def _level_of(self, counts: Counts, key: CellKey) -> tuple[Level, bool]:
         day = self.baseline.day
         level = self.changes.levels.get(key) or counts.level(key)
-        if level is not None and level.through_day == day - 1 and not self.changes.voids(key):
+        if level is not None and self.changes.voids(key):
+            level = None
+        if level is not None and level.through_day == day - 1:
             return level, False
-        settled = None if level is None or self.changes.voids(key) else level.settled
+        settled = None if level is None else level.settled
         days = counts.cell_days(key, self.baseline.first_learnt_day(key.service, settled), day)
         kind, new_on = counts.kind_of(key.region_id), counts.new_on(key.region_id)
         return self.baseline.level(key.service, kind, days, new_on=new_on, settled=settled), True
