@@ -66,7 +66,7 @@ def _server(environ: Mapping[str, str]) -> dict[str, str]:
 def _why(error: Exception) -> str:
     """Return where a file cannot be read and why, as far as it is known."""
     if (mark := getattr(error, "problem_mark", None)) is not None:
-        return f", line {mark.line + 1}: {getattr(error, 'problem', None) or 'no YAML'}"
+        return f", line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', None) or 'no YAML'}"
     said = getattr(error, "strerror", None)
     return f": {said}" if said else ""
 

@@ -29,9 +29,10 @@ class Place:
 
     source: str
     line: int = 0  # from 1; 0 where there are no lines
+    column: int = 0  # from 1, in characters; only of a text that is no YAML
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}" if self.line else self.source
+        return ":".join([self.source, *(str(number) for number in (self.line, self.column) if number)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +116,10 @@ def parse(text: str, source: str, *, path: str = "", lines: bool = True) -> tupl
     except _Stop as stop:
         return None, [*builder.problems, stop.problem]
     except yaml.YAMLError as error:
-        line = _line_of(error, text) if lines else 0
+        place = Place(source, *(_where(error, text) if lines else ()))
         return None, [
             *builder.problems,
-            Problem(place=Place(source, line), path=path, reason=_explain(error, text, lines=lines)),
+            Problem(place=place, path=path, reason=_explain(error, text, lines=lines)),
         ]
     return root, builder.problems
 
@@ -232,14 +233,19 @@ class _Builder:
         self.problems.append(Problem(place=place, path=path, reason=reason))
 
     def _stop(self, event: Any, path: str, reason: str) -> _Stop:
-        return _Stop(Problem(place=self._place(event), path=path, reason=reason))
+        place = self._place(event)
+        column = event.start_mark.column + 1 if place.line else 0
+        return _Stop(Problem(place=Place(place.source, place.line, column), path=path, reason=reason))
 
 
-def _line_of(error: yaml.YAMLError, text: str) -> int:
+def _where(error: yaml.YAMLError, text: str) -> tuple[int, int]:
+    """Return the line and the column at which reading stopped; 0 where it is not known."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return int(error.problem_mark.line) + 1
+        return int(error.problem_mark.line) + 1, int(error.problem_mark.column) + 1
     position = getattr(error, "position", None)
-    return text.count("\n", 0, position) + 1 if isinstance(position, int) else 0
+    if not isinstance(position, int):
+        return 0, 0
+    return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
 
 
 def _explain(error: yaml.YAMLError, text: str, *, lines: bool) -> str:

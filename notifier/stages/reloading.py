@@ -5,6 +5,7 @@ How a configuration is read and how the daemon goes over to it is given from out
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ from notifier.settings.changes import changed, restart_only, taken_up
 from notifier.storage.database import Database
 from notifier.storage.repositories import audit
 from notifier.storage.views import ReloadView
+
+PLACES_LOGGED = 10
+_PLACE = re.compile(r"[^\s:][^:\n]*(?::\d+){1,2}(?=: )")  # "config/notifier.yaml:12:3": file, line, column
 
 log = structlog.get_logger(__name__)
 
@@ -66,10 +70,10 @@ class Reloading:
                 found = await asyncio.to_thread(self._read)
                 view = await self._go_over(found, actor)
             except ConfigError as error:
-                self._refused(len(error.problems))
+                self._refused(error.problems)
                 raise NotReloaded(error.problems) from error
             except Exception as error:
-                self._refused(1)
+                self._refused([str(error)] if isinstance(error, NotifierError) else [""])
                 if isinstance(error, NotifierError):
                     raise NotReloaded([str(error)]) from error
                 raise
@@ -103,10 +107,14 @@ class Reloading:
             lambda tx: audit.record(tx, at=at, actor=actor, action="reload", target="daemon", detail=detail)
         )
 
-    def _refused(self, mistakes: int) -> None:
-        """Say that it was refused; the mistakes themselves quote files, and go to whoever asked."""
+    def _refused(self, problems: Sequence[str]) -> None:
+        """Say that it was refused, and where; the mistakes themselves quote files, and go to whoever asked."""
         self._metrics.reload_successful.set(0)
-        log.error("configuration not reloaded: the one before stays in force", mistakes=mistakes)
+        log.error(
+            "configuration not reloaded: the one before stays in force",
+            mistakes=len(problems),
+            places=[found[0] for each in problems if (found := _PLACE.match(each))][:PLACES_LOGGED],
+        )
 
 
 def _others(before: Reading, after: Reading) -> list[str]:

@@ -86,6 +86,12 @@ def test_a_mistake_anywhere_keeps_everything_as_it_was_and_is_said_with_its_plac
     daemon.change(caps={})
     assert "reloaded: retention.complaints" in hang_up(daemon, process)  # against what is in force, not what was tried
     assert metric(daemon, "notifier_config_last_reload_successful") == 1
+    daemon.config.write_text("caps:\n  every: [}\n")
+    status, problem = reload(daemon)
+    assert (status, f"{daemon.config}:2:11: is no YAML" in problem["detail"]) == (422, True)
+    assert f"{daemon.config}:2:11: is no YAML" in hang_up(daemon, process)
+    logged = [each for each in process.log.read_text().splitlines() if f'"places":["{daemon.config}:2:11"]' in each]
+    assert [json.loads(each)["level"] for each in logged] == ["error", "error"]
 
 
 def test_a_mistake_in_a_template_or_playbook_is_one_of_the_configuration(daemon: Daemon) -> None:

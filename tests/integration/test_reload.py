@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from notifier.app import App
 from notifier.clock import SystemClock
@@ -105,6 +106,19 @@ async def test_a_mistake_changes_nothing(tmp_path: Path) -> None:
             await app.reload(DAEMON)
         assert app._takeover.work is before
         assert app._metrics.registry.get_sample_value("notifier_config_last_reload_successful") == 0
+
+
+async def test_the_log_names_the_places_of_mistakes_and_nothing_that_was_written_there(tmp_path: Path) -> None:
+    def wrong() -> Reading:
+        raise ConfigError(
+            ["etc/notifier.yaml:3:7: is no YAML: secret", "plan.yaml:9: hold: 'secret' is too long", "so"]
+        )
+
+    async with running(tmp_path, wrong) as app:
+        with capture_logs() as logs, pytest.raises(NotReloaded):
+            await app.reload(DAEMON)
+    (said,) = [each for each in logs if each["event"].startswith("configuration not reloaded")]
+    assert (said["mistakes"], said["places"]) == (3, ["etc/notifier.yaml:3:7", "plan.yaml:9"])
 
 
 async def test_parts_that_cannot_be_built_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_what_is_no_address_is_wrong_usage(url: str) -> None:
 
 def test_a_configuration_that_cannot_be_read_points_to_check(folder: Path) -> None:
     (folder / "own.yaml").write_text("server: [")
-    with pytest.raises(click.ClickException, match=r"own.yaml, line 1: .+; see `notifier check`"):
+    with pytest.raises(click.ClickException, match=r"own.yaml, line 1, column 10: .+; see `notifier check`"):
         access.find({"NOTIFIER_CONFIG": "own.yaml"})
 
 
