@@ -61,9 +61,13 @@ def test_open_takes_a_file_of_sites(notifier: Run, daemon: FakeDaemon, tmp_path:
     ("text", "words"),
     [
         ("", "names no customer"),
-        ("C-1,1,x\n", "line 1: 'C-1,1,x'; expected"),
-        ("C-1,\n", "line 1: 'C-1,'"),
-        (b"\xff", "not UTF-8"),
+        ("C-1,1,x\n", "sites.txt, line 1: 'C-1,1,x' is no site; expected lines customer_id or customer_id,site_id"),
+        ("C-1,\n", "line 1: 'C-1,' is no site"),
+        (b"C-1\n\xff\xfe\x00secret", "line 2: '\u00ff\u00fesecret' is no site (it is not UTF-8); expected"),
+        (b"C-1\n\x7fELF\x02\x00\x01", "line 2: 'ELF' is no site (it holds control characters); expected"),
+        ("x" * 30 + "y" * 30 + "," * 30, f"line 1: '{'x' * 30}{'y' * 10}...' is no site; expected"),
+        ("z" * 5000, f"line 1: '{'z' * 40}...' is no site (it has 5,000 characters); expected"),
+        ('C-1\n"open,1\n', "line 2: '\"open,1' is no site (unexpected end of data); expected"),
     ],
 )
 def test_a_file_that_is_no_list_of_sites_is_wrong_usage(
@@ -74,6 +78,7 @@ def test_a_file_that_is_no_list_of_sites_is_wrong_usage(
     result = notifier("open", "--service", "power", "--sites", str(file))
     assert result.exit_code == 2
     assert words in result.stderr
+    assert len(result.stderr) < 500
     assert daemon.asked == []
 
 
