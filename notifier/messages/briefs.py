@@ -15,6 +15,7 @@ from notifier.domain.brief import PUBLIC, BriefFor, PartFacts, Standing
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.errors import ConfigError
 from notifier.domain.notification import Channel, NotificationFacts
+from notifier.messages.compiled import Compiled
 from notifier.messages.environment import inner, sentence
 from notifier.messages.places import Place, cut
 from notifier.messages.render import Messages
@@ -35,6 +36,7 @@ ABOUT: Mapping[str, object] = {  # what colleagues are told beside the facts, as
 _NOON = datetime(2026, 6, 27, 12, tzinfo=UTC)
 WHERE_AT_MOST = 60  # characters of a place
 POST_AT_MOST = 280  # characters of a post
+_COMPILED = Compiled()
 
 
 class Briefs:
@@ -49,7 +51,11 @@ class Briefs:
             for name, path in resources("templates", f"{FOLDER}/**/*.j2", own).items()
         }
         environment = ImmutableSandboxedEnvironment(  # plain text
-            loader=DictLoader(sources), undefined=StrictUndefined, autoescape=False, auto_reload=False
+            loader=DictLoader(sources),
+            undefined=StrictUndefined,
+            autoescape=False,
+            auto_reload=False,
+            bytecode_cache=_COMPILED,
         )
         environment.filters |= {"sentence": sentence, "inner": inner}
         self._templates: dict[str, Template] = {}

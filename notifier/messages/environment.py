@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from notifier.domain.notification import Channel
+from notifier.messages.compiled import Compiled
 from notifier.messages.edition import Edition
 from notifier.messages.fitting import mark
 
@@ -23,6 +24,7 @@ LAYOUTS: Mapping[str, tuple[Channel, str]] = {
     "sms": (Channel.SMS, "layout.txt"),
 }
 """Form -> channel, and the file a message extends as "layout", or its source."""
+_COMPILED = {form: Compiled() for form in LAYOUTS}
 
 FORMS: Mapping[Channel, tuple[str, ...]] = {Channel.EMAIL: ("subject", "text", "html"), Channel.SMS: ("sms",)}
 
@@ -75,6 +77,7 @@ def _environment(edition: Edition, form: str) -> Environment:
         autoescape=is_html,
         auto_reload=False,
         cache_size=-1,
+        bytecode_cache=_COMPILED[form],
         extensions=[_OptionalSentence],
     )
     environment.filters["sentence"] = sentence

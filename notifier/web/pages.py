@@ -7,6 +7,7 @@ no script. Values are data: everything is escaped, and the templates are sandbox
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from aiohttp import web
@@ -17,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notifier.config import Config
 from notifier.domain.errors import ConfigError
+from notifier.messages.compiled import Compiled
 from notifier.resources import resources
 
 HEADERS = {
@@ -30,6 +32,8 @@ HEADERS = {
 }
 COMPLETE = "en"  # the catalogue that has every word; another may lack some
 ACCEPTED_AT_MOST = 20  # languages of a request that are looked at
+_COMPILED = Compiled()
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BLANK = re.compile(r"\{(\w+)\}")
 
 Words = Mapping[str, str]
@@ -116,7 +120,7 @@ def _catalogues(files: Mapping[str, Path]) -> dict[str, Words]:
     problems = []
     for name, path in files.items():
         try:
-            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+            read = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe one
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             problems.append(f"templates/{name}: {' '.join(str(error).split())}")
             continue
@@ -145,7 +149,12 @@ class _Sources(BaseLoader):
 
 def _environment(sources: Mapping[str, str]) -> Environment:
     environment = ImmutableSandboxedEnvironment(
-        loader=_Sources(sources), undefined=StrictUndefined, autoescape=True, auto_reload=False, cache_size=-1
+        loader=_Sources(sources),
+        undefined=StrictUndefined,
+        autoescape=True,
+        auto_reload=False,
+        cache_size=-1,
+        bytecode_cache=_COMPILED,
     )
     environment.filters["fill"] = _fill
     return environment
