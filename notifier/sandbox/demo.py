@@ -28,7 +28,10 @@ from notifier.sandbox.smtp_receiver import Receipt, read_receipts
 from notifier.sandbox.terminal import Screen
 from notifier.sandbox.town import COMPANY_AREA_CODE, TownPlan, sites_of, write_town
 from notifier.sandbox.typist import run_plainly
-from notifier.sandbox.verdict import Story, Verdict, judge, plain_text, read_mail
+from notifier.sandbox.verdict import Story, Verdict, judge, plain_text, read_mail, read_town
+from notifier.sandbox.work_verdict import WorkVerdict, judge_work
+from notifier.sandbox.works import plan_work
+from notifier.sandbox.works import truth as truth_of_work
 
 STARTS_AT = datetime(2026, 3, 4, 6, 14, tzinfo=ZONE)
 NIGHT_ENDS_AT = datetime(2026, 3, 4, 7, 15, tzinfo=ZONE)
@@ -46,6 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sender": {"company": "Valley Electric"},
     "locales": {"available": ["en", "es", "fr"]},
     "caps": {"every": "1 min"},  # a morning of updates goes by in minutes
+    "inbound": {"personal_every": "20 min"},
     "on_call": {"people": [{"name": "Kim", "sms": ON_CALL}]},
     "credits": {  # mails may wait half a minute of real time for the credits that they name
         "enabled": True,
@@ -87,9 +91,16 @@ PLAYBOOK = {
     "warn_before": "10 min",
     "delay_before": "5 min",
     "hold_before_restored": "5 min",
+    "planned_notice_lead": "30 min",
+    "planned_reminder": "0 s",
     "safety": ["wires", "generator", "medical"],
     "self_help": ["main-breaker"],
 }
+
+LABEL_WIDTH = 34
+
+_Row = tuple[str, int, bool | None]
+"""What was counted, how much, and whether that is right; None: it is no question of right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,13 +176,18 @@ class _Demo:
             awake=frozenset(morning.wrote),
             stopped=people.stopped,
             company=frozenset({ON_CALL}),
+            concerned=read_town(self._folder / "work.csv").addresses,
         )
         verdict = await asyncio.to_thread(judge, self._folder, self._folder / "truth.csv", story)
-        self._show_verdict(verdict, morning.refused)
-        self._show_mails()
+        others = read_town(self._folder / "truth.csv").addresses
+        work_story = morning.work.story(concerned=others)
+        work = await asyncio.to_thread(judge_work, self._folder, self._folder / "work.csv", work_story)
+        refused = morning.refused + morning.work.refused
+        self._show_verdict(verdict, work, refused)
+        self._show_mails(others - story.concerned)
         if self._plan.keep:
             await self._keep_running()
-        return 0 if verdict.is_right and not morning.refused else 1
+        return 0 if verdict.is_right and work.is_right and not refused else 1
 
     def _write_town(self) -> Today:
         """Write the town, its history, this morning's complaints and the truth about the outage."""
@@ -189,17 +205,26 @@ class _Demo:
             live_from=STARTS_AT, weeks=WEEKS, outages=(outage,), time_zone=ZONE.key, seed=self._plan.seed
         )
         live = simulate.live(streams, town)
+        work = plan_work(town, live, outage, NIGHT_ENDS_AT)
         write_town(self._folder / "town.csv", town)
         past = simulate.write_complaints(self._folder / "history.csv", simulate.history(streams, town))
         simulate.write_complaints(self._folder / "live.csv", live)
         simulate.write_truth(self._folder / "truth.csv", simulate.truth(streams, town))
+        simulate.write_truth(self._folder / "work.csv", truth_of_work(work, town))
         codes = {kind: len({site.region(kind) for site in town}) for kind in ("postal_code", "area_code")}
         self._screen.line(
             f"{self._plan.customers:,} customers with {len(town):,} sites in {codes['postal_code']} postal codes and"
             f" {codes['area_code']} area codes (415 and 628 are one region)"
         )
         self._screen.line(f"{past:,} complaints in the {WEEKS} weeks before this morning")
-        return Today(begins_at=STARTS_AT, night_ends_at=NIGHT_ENDS_AT, complaints=live, outage=outage, on_call=ON_CALL)
+        return Today(
+            begins_at=STARTS_AT,
+            night_ends_at=NIGHT_ENDS_AT,
+            complaints=live,
+            outage=outage,
+            work=work,
+            on_call=ON_CALL,
+        )
 
     async def _start(self) -> None:
         """Start the receivers and the daemon."""
@@ -224,39 +249,25 @@ class _Demo:
             if code:
                 raise NotifierError(f"notifier {' '.join(arguments)} ended with {code}")
 
-    def _show_verdict(self, verdict: Verdict, refused: int) -> None:
+    def _show_verdict(self, verdict: Verdict, work: WorkVerdict, refused: int) -> None:
         self._screen.heading("Checked against the receivers' files and the generator's truth, not the ledger")
-        rows: list[tuple[str, int, bool | None]] = [
-            ("customers affected", verdict.affected, None),
-            ("of them without mailbox or mobile", verdict.unreachable, None),
-            ("mailboxes that had to hear", verdict.mailboxes, None),
-            (
-                f"told all {verdict.updates} updates",
-                verdict.told_by_mail,
-                verdict.told_by_mail == verdict.mailboxes > 0,
-            ),
-            ("telephones that had to hear", verdict.phones, None),
-            ("told all since they were awake", verdict.told_by_text, verdict.told_by_text == verdict.phones > 0),
-            ("twice", verdict.twice, verdict.twice == 0),
-            ("missed", verdict.missed, verdict.missed == 0),
-            ("told though unaffected", verdict.told_though_unaffected, verdict.told_though_unaffected == 0),
-            ("woken without need", verdict.woken, verdict.woken == 0),
-            ("told after a STOP", verdict.after_stop, verdict.after_stop == 0),
-            ("mails received", verdict.mails, None),
-            ("texts received", verdict.texts, None),
-            ("complaints refused", refused, refused == 0),
-        ]
-        for label, value, holds in rows:
+        for label, value, holds in (
+            *_of_outage(verdict),
+            *_of_work(work),
+            ("complaints refused", refused, not refused),
+        ):
             mark = {None: "", True: "ok", False: "WRONG"}[holds]
-            self._screen.line(f"  {label:<32} {value:>8,}  {mark}", style="bad" if holds is False else "")
+            line = f"  {label:<{LABEL_WIDTH}} {value:>8,}  {mark}".rstrip()
+            self._screen.line(line, style="bad" if holds is False else "")
 
-    def _show_mails(self) -> None:
-        """Show the first and the last update as one customer reads them."""
+    def _show_mails(self, people: frozenset[str]) -> None:
+        """Show the first and the last update as one customer of the outage reads them."""
         receipts = read_receipts(self._folder)
-        if not receipts:
+        theirs = [receipt for receipt in receipts if receipt.recipient in people]
+        if not theirs:
             return
-        person = receipts[len(receipts) // 3].recipient
-        theirs = [receipt for receipt in receipts if receipt.recipient == person]
+        person = theirs[len(theirs) // 3].recipient
+        theirs = [receipt for receipt in theirs if receipt.recipient == person]
         for receipt in (theirs[0], theirs[-1]) if len(theirs) > 1 else theirs:
             self._show_mail(receipt)
         mails = self._plan.folder / "mail"
@@ -287,3 +298,33 @@ class _Demo:
         while True:
             self._rehearsal.require_running()
             await asyncio.sleep(1)
+
+
+def _of_outage(verdict: Verdict) -> list[_Row]:
+    return [
+        ("customers affected", verdict.affected, None),
+        ("of them without mailbox or mobile", verdict.unreachable, None),
+        ("mailboxes that had to hear", verdict.mailboxes, None),
+        (f"told all {verdict.updates} updates", verdict.told_by_mail, verdict.told_by_mail == verdict.mailboxes > 0),
+        ("telephones that had to hear", verdict.phones, None),
+        ("told all since they were awake", verdict.told_by_text, verdict.told_by_text == verdict.phones > 0),
+        ("twice", verdict.twice, verdict.twice == 0),
+        ("missed", verdict.missed, verdict.missed == 0),
+        ("told though unaffected", verdict.told_though_unaffected, verdict.told_though_unaffected == 0),
+        ("woken without need", verdict.woken, verdict.woken == 0),
+        ("told after a STOP", verdict.after_stop, verdict.after_stop == 0),
+        ("mails received", verdict.mails, None),
+        ("texts received", verdict.texts, None),
+    ]
+
+
+def _of_work(work: WorkVerdict) -> list[_Row]:
+    return [
+        ("planned work: addresses to hear", work.addresses, None),
+        ("told before it began, once", work.noticed, work.noticed == work.addresses > 0),
+        ("called while it lasted", work.callers, None),
+        ("told of the work when they called", work.answered, work.answered == work.callers > 0),
+        ("told that it is done, once", work.told_done, work.told_done == work.addresses),
+        ("told anything else there", work.beyond, work.beyond == 0),
+        ("calls of the person on call for it", work.calls, work.calls == 0),
+    ]

@@ -45,6 +45,12 @@ def evidence_line(evidence: dict[str, Any]) -> str:
     )
 
 
+def calls_that_opened(view: dict[str, Any]) -> int:
+    """Return how many complaints an incident was opened by, 0 when it was not opened by any."""
+    seen = [int(entry["detail"]["observed"]) for entry in view["timeline"] if entry["event"] == "evidence"]
+    return seen[0] if seen else 0
+
+
 def event_line(entry: dict[str, Any]) -> str:
     """Return one entry of a timeline."""
     detail = "  ".join(f"{key} {value}" for key, value in entry["detail"].items() if value not in ("", None, [], {}))

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from hashlib import sha256
 from pathlib import Path
 
 from notifier.sandbox.smtp_receiver import Receipt, read_receipts
@@ -29,6 +28,7 @@ class Story:
     awake: frozenset[str] = frozenset()  # customers who wrote to us: they hear by night too
     stopped: Mapping[str, datetime] = field(default_factory=dict)  # numbers that said STOP, and when
     company: frozenset[str] = frozenset()  # numbers of its own people
+    concerned: frozenset[str] = frozenset()  # addresses with news of something else: of planned work elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +58,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """One message as its reader saw it."""
+class Heard:
+    """One message as its reader saw it: of a mail subject and text."""
 
     at: datetime
-    digest: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Town:
+class Town:
     """Who had to hear, by the truth."""
 
     customers: Mapping[str, Mapping[str, str]]
-    mailboxes: frozenset[str]
+    mailboxes: frozenset[str]  # of those who have no mobile number
     phones: frozenset[str]
     priority: frozenset[str]  # phones of those who depend on the service: they hear everything, by night too
     awake: frozenset[str]  # phones of those who wrote to us, and of priority
@@ -79,11 +79,10 @@ class _Town:
 
 def judge(folder: Path, truth: Path, story: Story) -> Verdict:
     """Compare the mails and texts in a receivers' folder with a truth file."""
-    with truth.open(newline="", encoding="utf-8") as file:
-        town = _town(list(csv.DictReader(file)), story.awake)
+    town = read_town(truth, story.awake)
     receipts, texts = read_receipts(folder), read_texts(folder)
     texts = [text for text in texts if text.to not in story.company]
-    heard = _heard(folder, receipts, texts)
+    heard = read_heard(folder, receipts, texts)
     stopped = story.stopped
     wanted = dict.fromkeys(town.mailboxes, story.updates)
     for number in town.phones:
@@ -103,7 +102,7 @@ def judge(folder: Path, truth: Path, story: Story) -> Verdict:
         texts=len(texts),
         twice=sum(sum(_distinct(messages).values()) - len(_distinct(messages)) for messages in heard.values()),
         missed=sum(max(0, updates - len(_distinct(heard.get(address, ())))) for address, updates in wanted.items()),
-        told_though_unaffected=len(heard.keys() - town.addresses),
+        told_though_unaffected=len(heard.keys() - town.addresses - story.concerned),
         woken=_woken(town, heard, story.night_ended_at),
         after_stop=sum(
             max(0, sum(1 for one in heard.get(number, ()) if one.at > at) - 1) for number, at in stopped.items()
@@ -111,13 +110,15 @@ def judge(folder: Path, truth: Path, story: Story) -> Verdict:
     )
 
 
-def _town(rows: Sequence[Mapping[str, str]], awake: frozenset[str]) -> _Town:
+def read_town(truth: Path, awake: frozenset[str] = frozenset()) -> Town:
     """Return who has to hear: by text where there is a mobile number, else by mail; carers on their own."""
+    with truth.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     customers = {row["customer_id"]: row for row in rows}
     phones = {number: row for row in rows for number in (row["mobile"], row["carer"]) if number}
     priority = {number for row in rows if row["priority"] == "yes" for number in (row["mobile"], row["carer"])}
     wrote = {number for row in rows if row["customer_id"] in awake for number in (row["mobile"], row["carer"])}
-    return _Town(
+    return Town(
         customers=customers,
         mailboxes=frozenset(row["email"] for row in rows if row["email"] and not row["mobile"]),
         phones=frozenset(phones),
@@ -129,30 +130,26 @@ def _town(rows: Sequence[Mapping[str, str]], awake: frozenset[str]) -> _Town:
     )
 
 
-def _woken(town: _Town, heard: Mapping[str, Sequence[_Heard]], until: datetime | None) -> int:
+def _woken(town: Town, heard: Mapping[str, Sequence[Heard]], until: datetime | None) -> int:
     if until is None:
         return 0
     asleep = town.phones - town.awake
     return sum(1 for number in asleep for one in heard.get(number, ()) if one.at < until)
 
 
-def _heard(folder: Path, receipts: Sequence[Receipt], texts: Sequence[TakenText]) -> dict[str, list[_Heard]]:
-    """Return what each address read: of a mail subject and text, whatever its headers say."""
-    heard: dict[str, list[_Heard]] = defaultdict(list)
+def read_heard(folder: Path, receipts: Sequence[Receipt], texts: Sequence[TakenText]) -> dict[str, list[Heard]]:
+    """Return what each address read, whatever the headers of a mail say."""
+    heard: dict[str, list[Heard]] = defaultdict(list)
     for receipt in receipts:
         message = read_mail(folder, receipt)
-        heard[receipt.recipient].append(_Heard(receipt.received_at, _digest(message["Subject"], plain_text(message))))
+        heard[receipt.recipient].append(Heard(receipt.received_at, f"{message['Subject']}\n{plain_text(message)}"))
     for text in texts:
-        heard[text.to].append(_Heard(text.taken_at, _digest(text.body)))
+        heard[text.to].append(Heard(text.taken_at, text.body))
     return heard
 
 
-def _distinct(messages: Iterable[_Heard]) -> Counter[str]:
-    return Counter(one.digest for one in messages)
-
-
-def _digest(*words: str) -> str:
-    return sha256("\n".join(words).encode()).hexdigest()
+def _distinct(messages: Iterable[Heard]) -> Counter[str]:
+    return Counter(one.words for one in messages)
 
 
 def read_mail(folder: Path, receipt: Receipt) -> EmailMessage:

@@ -79,7 +79,7 @@ class Calendar:
         tx.run(
             "UPDATE incidents SET confirmed_at = :now, confirmed_by = :by WHERE id = :id",
             now=to_micros(now),
-            by=WATCHER,
+            by=incident.opened_by,  # it was a person who decided: nobody is called as for what the daemon confirms
             id=incident.id,
         )
         incidents.record(tx, incident.id, at=now, event="work_begun", actor=WATCHER)

@@ -1,6 +1,7 @@
 """Planned work: announced in time or refused, reminded, moved, called off; begins by itself, its end is a promise."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,7 +14,8 @@ from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.planned import ChangePlanned, OpenPlanned
 from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident
 from notifier.storage.database import Database
-from notifier.storage.repositories import control, late_joiners
+from notifier.storage.queries.needs.waking import waking
+from notifier.storage.repositories import automatic, control, late_joiners
 from notifier.storage.views import Draft
 from tests.control_room import AGENT, ANN, MINUTE, ControlRoom
 from tests.incident_town import MORNING
@@ -289,10 +291,18 @@ async def test_it_begins_by_itself_and_tells_nobody(room: ControlRoom) -> None:
     await at(room, FROM - DAY)
     await at(room, FROM)
     shown = await room.incidents.show(1)
-    assert (shown.card.state, shown.confirmed_by, shown.confirmed_at) == ("confirmed", "daemon", FROM)
+    assert (shown.card.state, shown.confirmed_by, shown.confirmed_at) == ("confirmed", "ann", FROM)
     assert len(shown.broadcasts) == 2
     with pytest.raises(Refused):
         await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN)
+
+
+async def test_nobody_is_called_when_it_begins_nor_does_it_count_as_the_daemons_own(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    await at(room, FROM)
+    playbooks = {"power": PLAYBOOK}
+    assert room.database.read_now(lambda tx: waking(tx, FROM, ZoneInfo("UTC"), playbooks)) == []
+    assert room.database.read_now(lambda tx: automatic.lately(tx, FROM)) == 0
 
 
 async def test_what_nobody_sent_is_over_when_it_was_to_begin(room: ControlRoom) -> None:

@@ -147,10 +147,11 @@ def _certain_now(tx: Transaction, incident_id: int, *, now: datetime, certain: f
 
 
 def _dismissed_there(tx: Transaction, incident_id: int, now: datetime) -> int | None:
-    """Return the newest incident that a person dismissed lately where this one is."""
+    """Return the newest incident that a person dismissed lately where this one is; work called off says nothing."""
     service = str(tx.scalar("SELECT service FROM incidents WHERE id = :id", id=incident_id))
     rows = tx.tuples(
         """SELECT id FROM incidents WHERE dismissed_at > :since AND dismiss_reason = :by_person AND service = :service
+             AND kind = 'unplanned'
            ORDER BY dismissed_at DESC, id DESC""",
         since=to_micros(now - DISMISSED_HOLDS),
         by_person=DismissReason.BY_PERSON,
