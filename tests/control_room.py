@@ -13,9 +13,11 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages import Surroundings
 from notifier.stages.broadcasts import Broadcasts, Course
+from notifier.stages.broadcasts.rounds import Rounds
 from notifier.stages.incidents import Incidents, OpenIncident
 from notifier.stages.incidents.planned import PlannedWork
 from notifier.stages.incidents.reshaping import Reshaping
+from notifier.stages.incidents.rounds import RoundDrafts
 from notifier.stages.planned import Calendar
 from notifier.stages.planning import Planning
 from notifier.stages.promises import Promises
@@ -110,6 +112,8 @@ class ControlRoom:
         self.reshaping = Reshaping(around, messages)
         self.planned, self.calendar = PlannedWork(around, messages), Calendar(around)
         self.broadcasts = Broadcasts(around, messages)
+        self.round_drafts = RoundDrafts(around, self.incidents)
+        self.rounds = Rounds(around, messages, self.broadcasts)
         self.course = Course(around)
         self.planning = Planning(*common)
         self.promises = Promises(*common)

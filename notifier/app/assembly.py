@@ -24,6 +24,7 @@ from notifier.stages import Surroundings
 from notifier.stages.auditing import Auditing
 from notifier.stages.automatic import Acting, Automatic
 from notifier.stages.broadcasts import Broadcasts, Course
+from notifier.stages.broadcasts.rounds import Rounds
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
 from notifier.stages.credits import Credits
@@ -38,6 +39,7 @@ from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
 from notifier.stages.incidents.planned import PlannedWork
 from notifier.stages.incidents.reshaping import Reshaping
+from notifier.stages.incidents.rounds import RoundDrafts
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.looks_over import LooksOver
@@ -92,6 +94,7 @@ async def assemble(
     doubts = Doubts(database, config, clock, queue, metrics, playbooks, delivery.owner, asking)
     worker = Worker(delivery, doubts, providers, queue, clock, config, metrics, lanes)
     incidents, broadcasts = Incidents(around, messages), Broadcasts(around, messages)
+    rounds = Rounds(around, messages, broadcasts)
     on_call = OnCall(
         around,
         Deciding(
@@ -99,8 +102,8 @@ async def assemble(
             dismiss=lambda which, actor: incidents.dismiss(which, DismissIncident(), actor),
             preview=broadcasts.preview,
             send=broadcasts.send,
-            approve=broadcasts.approve_as_shown,
-            reject=broadcasts.reject,
+            approve=rounds.approve_as_shown,
+            reject=rounds.reject_asked,
         ),
         secret=link_secret,
         provider_states=worker.provider_states,
@@ -135,6 +138,8 @@ async def assemble(
         notes=Notes(around),
         events=Events(around),
         broadcasts=broadcasts,
+        round_drafts=RoundDrafts(around, incidents),
+        rounds=rounds,
         held=Held(database, clock, queue, metrics),
         letters=letters,
         suppressions=suppressions,

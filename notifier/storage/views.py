@@ -122,6 +122,7 @@ class BroadcastView(View, frozen=True, kw_only=True):
     wake_reason: str = ""  # why the night holds nobody up; "" = it does
     part: str = ""  # the part it is for, where the incident has several; "" = everybody
     alone_reason: str = ""  # why it was sent without the second person it needed; "" = it was not
+    round_id: int | None = None  # the others with which one number sends it
 
 
 class IncidentCard(View, frozen=True, kw_only=True):
@@ -846,3 +847,60 @@ class EventView(View, frozen=True, kw_only=True):
     card: EventCard
     incidents: list[IncidentCard]  # oldest first
     assessed: list[int]  # those of them that may be given a time
+    waiting: list[int] = []  # rounds that wait for a second person, oldest first
+
+
+class RoundLine(View, frozen=True, kw_only=True):
+    """One incident of a round."""
+
+    incident_id: int
+    broadcast_id: int
+    place: str
+    kind: str
+    state: str  # of its broadcast
+    reason: str
+    customers: int
+    no_way: int = 0  # of them cannot be reached; before it is sent
+    promised_by: datetime | None = None  # the first time that it gives
+
+
+class LeftOut(View, frozen=True, kw_only=True):
+    """One incident that is not in a round."""
+
+    incident_id: int
+    why: str
+
+
+class RoundPreview(Preview, frozen=True, kw_only=True):
+    """What a round would do: the fields of a preview count all of its messages, and each customer once."""
+
+    round_id: int
+    event_id: int
+    in_several: int  # customers in more than one of its incidents: a message for each
+    lines: list[RoundLine]
+    left_out: list[LeftOut]
+    more: int  # incidents that are to be told by the next round
+
+
+class RoundView(View, frozen=True, kw_only=True):
+    """One word to several incidents of an event."""
+
+    id: int
+    event_id: int
+    event: str  # "storm 3 Ada (power)"
+    state: str  # as a broadcast's: that of its incidents which is furthest from done
+    created_at: datetime
+    created_by: str
+    sent_at: datetime | None
+    sent_by: str | None
+    approved_by: str | None
+    not_before_at: datetime | None
+    started_at: datetime | None  # when the first of them began
+    expected_customers: int  # each once
+    planned: bool  # all of its audiences are complete
+    states: dict[str, int]  # of messages
+    waits: list[Waiting]  # of them: what must not go yet, the earliest first
+    lines: list[RoundLine]
+    left_out: list[LeftOut]
+    wake_reason: str = ""
+    alone_reason: str = ""

@@ -23,6 +23,7 @@ from notifier.stages.incidents import (
 )
 from notifier.stages.incidents.notes import AddNote, Assign
 from notifier.stages.incidents.planned import ChangePlanned, OpenPlanned
+from notifier.stages.incidents.requests import TellEvent
 from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident, SplitIncident
 from notifier.stages.intake import Accepted, ComplaintRequest
 from notifier.stages.mail_reports import Understood
@@ -31,7 +32,7 @@ from notifier.stages.test_sends import TestSend
 from notifier.storage import views
 from notifier.storage.explained import Explanation
 from notifier.storage.queries.place_reach import PlaceReach
-from notifier.web.api import broadcasts, consents, keys, notifications, on_call, persons
+from notifier.web.api import broadcasts, consents, keys, notifications, on_call, persons, rounds
 from notifier.web.route import Nothing
 
 FLAG, NUMBER, TEXT, INSTANT = "flag", "number", "text", "instant"
@@ -64,6 +65,7 @@ def _of(takes: Any, gives: Any, *statuses: int, **query: str) -> Operation:
 
 _I, _B, _N, _C = "/v1/incidents/{id}", "/v1/broadcasts/{id}", "/v1/notifications/{id}", "/v1/customers/{reference}"
 _P, _L, _E = "/v1/contact-points/{id}", "/v1/credits/{id}", "/v1/events/{id}"
+_R = "/v1/rounds/{id}"
 
 OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
     {
@@ -135,6 +137,13 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
         ("POST", f"{_E}/estimate-by"): _of(storms.EstimateBy, views.EventView),
         ("POST", f"{_E}/assessed"): _of(storms.Assessed, views.EventView),
         ("POST", f"{_E}/close"): _of(Nothing, views.EventView),
+        ("POST", f"{_E}/tell"): _of(TellEvent, views.RoundPreview, 201),
+        ("GET", _R): _of(None, views.RoundView),
+        ("GET", f"{_R}/preview"): _of(None, views.RoundPreview, wake_reason=TEXT, every_text=FLAG),
+        ("POST", f"{_R}/send"): _of(rounds.SentRound, views.RoundView),
+        ("POST", f"{_R}/approve"): _of(rounds.ApprovedRound, views.RoundView),
+        ("POST", f"{_R}/reject"): _of(broadcasts.Reason, views.RoundView),
+        ("POST", f"{_R}/cancel"): _of(Nothing, views.RoundView),
         ("GET", _B): _of(None, views.BroadcastView),
         ("GET", f"{_B}/preview"): _of(None, views.Preview, wake_reason=TEXT, every_text=FLAG),
         ("GET", f"{_B}/unreached"): Operation(answer_type=LINES),

@@ -10,6 +10,7 @@ from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.stages.auditing import Auditing
 from notifier.stages.broadcasts import Broadcasts
+from notifier.stages.broadcasts.rounds import Rounds
 from notifier.stages.consents import Consents, OwnPreferences
 from notifier.stages.control import Control
 from notifier.stages.credits import Credits
@@ -24,6 +25,7 @@ from notifier.stages.incidents.choices import Choices
 from notifier.stages.incidents.notes import Notes
 from notifier.stages.incidents.planned import PlannedWork
 from notifier.stages.incidents.reshaping import Reshaping
+from notifier.stages.incidents.rounds import RoundDrafts
 from notifier.stages.intake import Intake
 from notifier.stages.keys import Keys
 from notifier.stages.mail_reports import MailReports
@@ -61,6 +63,8 @@ class Parts:
     notes: Notes
     events: Events
     broadcasts: Broadcasts
+    round_drafts: RoundDrafts
+    rounds: Rounds
     held: Held
     letters: Letters
     suppressions: Suppressions

@@ -37,6 +37,7 @@ from notifier.web.api import (
     persons,
     planned,
     signals,
+    rounds,
     status,
     test_sends,
 )
@@ -64,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
     *commander.ROUTES,
     *events.ROUTES,
     *broadcasts.ROUTES,
+    *rounds.ROUTES,
     *notifications.ROUTES,
     *owed.ROUTES,
     *on_call.ROUTES,

@@ -31,38 +31,47 @@ def stand(
     now: datetime,
 ) -> None:
     """Note that an update was sent alone, and tell every manager."""
-    told = _tell_managers(tx, found, actor, reason, customers=customers, people=people, now=now)
-    detail = {
-        "broadcast": found.id,
-        "reason": reason,
-        "customers": customers,
-        "limit": limit,
-        "asked_at": f"{found.sent_at:%Y-%m-%dT%H:%M:%SZ}" if found.sent_at else None,
-        "managers": told,
-    }
-    incidents.record(tx, found.incident_id, at=now, event=EVENT, actor=actor.name, detail=detail)
+    incident = incidents.load(tx, found.incident_id)
+    what = f"#{incident.id} {incident.service} {incident.place}: {actor.name} sends broadcast {found.id}"
+    stand_together(tx, [found], what, actor, reason, customers=customers, limit=limit, people=people, now=now)
 
 
-def _tell_managers(
+def stand_together(
     tx: Transaction,
-    found: StoredBroadcast,
+    several: Sequence[StoredBroadcast],
+    what: str,
     actor: Actor,
     reason: str,
     *,
     customers: int,
+    limit: int,
     people: Sequence[Person],
     now: datetime,
-) -> list[str]:
+) -> None:
+    """Note that several updates were sent alone by one number, and tell every manager once.
+
+    `what` says who sends what; `customers` counts each once.
+    """
+    text = f"{what} to {customers:,} customers alone, because no second person answered: {reason}"
+    told = _tell_managers(tx, actor, text, people=people, now=now)
+    for found in several:
+        detail = {
+            "broadcast": found.id,
+            "reason": reason,
+            "customers": customers,
+            "limit": limit,
+            "asked_at": f"{found.sent_at:%Y-%m-%dT%H:%M:%SZ}" if found.sent_at else None,
+            "managers": told,
+        }
+        incidents.record(tx, found.incident_id, at=now, event=EVENT, actor=actor.name, detail=detail)
+
+
+def _tell_managers(tx: Transaction, actor: Actor, text: str, *, people: Sequence[Person], now: datetime) -> list[str]:
     """Leave a call for every manager on call; where none is known as one, for everybody but the author."""
     by_name = {person.name: person.key for person in people}
     others = [person for person in people if not is_same(person.key or person.name, actor.name, by_name)]
     roles = {key.name.casefold(): key.role for key in keys.active(tx)}
     managers = [person for person in others if roles.get((person.key or person.name).casefold()) is KeyRole.MANAGER]
-    incident = incidents.load(tx, found.incident_id)
-    text = (
-        f"#{incident.id} {incident.service} {incident.place}: {actor.name} sends broadcast {found.id} to"
-        f" {customers:,} customers alone, because no second person answered: {reason}"
-    )
     for person in managers or others:
         _leave(tx, person, text, now=now)
     return [person.name for person in managers or others]

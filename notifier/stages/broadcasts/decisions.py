@@ -7,10 +7,8 @@ from typing import Protocol
 
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import (
-    BROADCAST,
     BroadcastReason,
     BroadcastState,
-    not_possible,
 )
 from notifier.domain.errors import Refused
 from notifier.domain.planned import require_lead
@@ -23,6 +21,7 @@ from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.stages.broadcasts import alone
 from notifier.stages.broadcasts.authorising import Authorising, require_state
+from notifier.stages.broadcasts.stopping import stop
 from notifier.storage.database import Transaction
 from notifier.storage.queries import broadcasts as shown
 from notifier.storage.queries import previews
@@ -31,9 +30,7 @@ from notifier.storage.repositories import (
     audience,
     audit,
     broadcasts,
-    course,
     incidents,
-    updates,
 )
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
@@ -96,6 +93,7 @@ class Broadcasts:
                 self._authorising.require_alone_now(found, counted, actor, now)
             else:
                 require_state(found, BroadcastState.DRAFT, "sent")
+            _require_by_itself(found)
             _require_count(found, count, counted)
             if wake_reason.strip():
                 found = replace(found, wake_reason=wake_reason.strip())
@@ -125,6 +123,7 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             require_state(found, BroadcastState.AWAITING_APPROVAL, "approved")
+            _require_by_itself(found)
             self._authorising.require_second(found, actor)
             _require_count(found, count, counted)
             self._authorising.authorise(tx, found, counted, actor, now)
@@ -140,6 +139,7 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             require_state(found, BroadcastState.AWAITING_APPROVAL, "approved")
+            _require_by_itself(found)
             self._authorising.require_second(found, actor)
             if has_outgrown(counted, shown=found.expected_customers):
                 broadcasts.set_expected(tx, found.id, counted)
@@ -155,6 +155,7 @@ class Broadcasts:
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
             require_state(found, BroadcastState.AWAITING_APPROVAL, "rejected")
+            _require_by_itself(found)
             broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.REJECTED, now=now)
             detail = {"broadcast": found.id, "reason": reason[:1000]}
             incidents.record(tx, found.incident_id, at=now, event="rejected", actor=actor.name, detail=detail)
@@ -185,18 +186,7 @@ class Broadcasts:
         """Take a broadcast back before it has started, or stop what has not left yet; let a rejected one rest."""
 
         def decide(tx: Transaction, found: StoredBroadcast, now: datetime) -> None:
-            is_rejected = found.reason is BroadcastReason.REJECTED
-            if not is_rejected and not BROADCAST.may(found.state, BroadcastState.CANCELLED):
-                raise Refused(not_possible(found.id, found.state, "cancelled"))
-            authorised = found.state in (BroadcastState.SENDING, BroadcastState.PAUSED)
-            taken_back = authorised and found.started_at is None
-            reason = BroadcastReason.TAKEN_BACK if taken_back else BroadcastReason.BY_PERSON
-            if not is_rejected:  # that one is cancelled; nobody needs to be told again
-                broadcasts.end(tx, found, BroadcastState.CANCELLED, reason, now=now)
-            if taken_back:
-                updates.take_back(tx, found, now=now, by=actor.name)
-            else:
-                ended.extend(course.stop(tx, found, now=now, by=actor.name))
+            ended.extend(stop(tx, found, now=now, by=actor.name))
 
         ended: list[tuple[PromiseKind, PromiseState]] = []
         view = await self._act("cancel", broadcast_id, actor, decide)
@@ -251,6 +241,15 @@ class Broadcasts:
 
 class _Decide(Protocol):
     def __call__(self, tx: Transaction, found: StoredBroadcast, now: datetime, /) -> None: ...
+
+
+def _require_by_itself(found: StoredBroadcast) -> None:
+    """Raise `Refused` for one of several that one number sends: their customers together are what counts."""
+    if found.round_id is not None:
+        raise Refused(
+            f"broadcast {found.id} goes with others, in round {found.round_id}: send, approve or reject all of them by"
+            f" `event tell`, `event approve` or `event reject`; leave this one out by `broadcasts cancel {found.id}`"
+        )
 
 
 def _require_count(found: StoredBroadcast, typed: int, counted: int) -> None:

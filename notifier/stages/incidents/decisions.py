@@ -21,10 +21,11 @@ from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.stages.incidents.checks import Checks, past
 from notifier.stages.incidents.drafts import Drafts
-from notifier.stages.incidents.of_part import PartChoices
+from notifier.stages.incidents.of_part import Chosen, PartChoices
 from notifier.stages.incidents.requests import (
     ConfirmIncident,
     DismissIncident,
+    InRound,
     OfPart,
     OpenIncident,
     ReopenIncident,
@@ -142,18 +143,22 @@ class Incidents:
 
     async def confirm(self, incident_id: int, request: ConfirmIncident, actor: Actor) -> Draft:
         """Draft the first message of a suspected incident; sending it confirms the incident."""
+        return await self._act(Action.CONFIRM, incident_id, actor, self._confirming(request, actor))
+
+    def _confirming(self, request: ConfirmIncident, actor: Actor, round_id: int | None = None) -> "_Decide":
+        """Return how the first message of a suspected incident is drafted."""
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             service = request.service or incident.service
             playbook = self._checks.playbook(service)
             self._checks.words(request.cause, request.crew, service)
             started_at = check_started(request.started_at or incident.started_at, now=now)
-            playbook = events.in_force(tx, incident_id, started_at, playbook, now=now)
+            playbook = events.in_force(tx, incident.id, started_at, playbook, now=now)
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=started_at)
             region_ids = () if request.regions is None else places.regions(tx, request.regions, self._kinds)
-            there = region_ids or incidents.place_regions(tx, incident_id)
-            places.require_free(tx, service, there, (), but=incident_id)
-            if actor.name == DAEMON.name and automatic.is_a_persons(tx, incident_id):
+            there = region_ids or incidents.place_regions(tx, incident.id)
+            places.require_free(tx, service, there, (), but=incident.id)
+            if actor.name == DAEMON.name and automatic.is_a_persons(tx, incident.id):
                 raise Refused(
                     "somebody is working on it"
                 )  # since the daemon looked: a draft takes the older one's place
@@ -181,9 +186,10 @@ class Incidents:
                 next_update_by=next_update_by,
                 may_delay=request.may_delay,
                 wake_reason=request.wake_reason,
+                round_id=round_id,
             )
 
-        return await self._act(Action.CONFIRM, incident_id, actor, decide)
+        return decide
 
     async def dismiss(self, incident_id: int, request: DismissIncident, actor: Actor) -> Draft:
         """Dismiss what was nothing: at once when nobody was told, else by a correction to those who were."""
@@ -212,14 +218,32 @@ class Incidents:
             self._queue.wake(Topic.BROADCASTS)
         return draft
 
+    def draft_in_round(self, tx: Transaction, request: InRound, actor: Actor) -> None:
+        """Draft the next word of one incident, to be sent with others by one number; raise `Refused` where it cannot.
+
+        The first message where it is suspected; else an update of its part, or of the rest where it has several.
+        """
+        incident = incidents.load(tx, request.incident_id)
+        is_first = incident.state is IncidentState.SUSPECTED
+        action, decide = (
+            (Action.CONFIRM, self._confirming(request.confirmation(), actor, request.round_id))
+            if is_first
+            else (Action.ETA, self._estimating(request.estimate(), actor, request.round_id))
+        )
+        self._decide(tx, action, incident.id, actor, decide, Chosen(), self._clock.now())
+
     # --- how it goes on ---------------------------------------------------------------------------------------------
 
     async def eta(self, incident_id: int, request: SetEta, actor: Actor) -> Draft:
         """Draft an update of the estimate: what kind it is follows from what customers were told before."""
+        return await self._act(Action.ETA, incident_id, actor, self._estimating(request, actor), request)
+
+    def _estimating(self, request: SetEta, actor: Actor, round_id: int | None = None) -> "_Decide":
+        """Return how an update of the estimate is drafted."""
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             playbook = self._checks.playbook(incident.service)
-            playbook = events.in_force(tx, incident_id, incident.started_at, playbook, now=now)
+            playbook = events.in_force(tx, incident.id, incident.started_at, playbook, now=now)
             self._checks.words(request.cause, request.crew, incident.service)
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=incident.started_at)
             changes = Changes(
@@ -251,9 +275,10 @@ class Incidents:
                 next_update_by=next_update_by,
                 may_delay=request.may_delay,
                 wake_reason=request.wake_reason,
+                round_id=round_id,
             )
 
-        return await self._act(Action.ETA, incident_id, actor, decide, request)
+        return decide
 
     async def restored(self, incident_id: int, request: RestoreIncident, actor: Actor) -> Draft:
         """Draft that service is back; sending it makes it believed back, and the message is held before it leaves."""
@@ -324,25 +349,34 @@ class Incidents:
         actor.require(KeyRole.COMMANDER)
         chosen = await self._database.read(lambda tx: self._parts.choose(tx, incident_id, action, request))
 
-        def work(tx: Transaction) -> int:
-            now = self._clock.now()
-            part_id = self._parts.draft(tx, incident_id, action, chosen, now=now)
-            incident = incidents.load(tx, incident_id, part_id)
-            require_action(action, incident.state, incident.part_state, which=incident_id)
-            if incident.is_planned and chosen.choice is not None:
-                raise Refused(f"incident {incident_id} is planned work: it is told as a whole, not in parts")
-            decide(tx, incident, now)
-            if (choice := chosen.choice) is not None:
-                self._drafts.leave_out(
-                    tx, incident, unknown=chosen.unknown, outside=choice.outside, elsewhere=choice.back
-                )
-            detail = {"part": incident.part_name} if incident.part_name else {}
-            target = f"incident {incident_id}"
-            audit.record(tx, at=now, actor=actor, action=f"incidents.{action}", target=target, detail=detail)
-            return incident.part_id
-
-        part_id = await self._database.write(work)
+        part_id = await self._database.write(
+            lambda tx: self._decide(tx, action, incident_id, actor, decide, chosen, self._clock.now())
+        )
         return await self._drafts.answer(incident_id, part_id)
+
+    def _decide(
+        self,
+        tx: Transaction,
+        action: Action,
+        incident_id: int,
+        actor: Actor,
+        decide: "_Decide",
+        chosen: Chosen,
+        now: datetime,
+    ) -> int:
+        """Decide about one part, and save; return the part."""
+        part_id = self._parts.draft(tx, incident_id, action, chosen, now=now)
+        incident = incidents.load(tx, incident_id, part_id)
+        require_action(action, incident.state, incident.part_state, which=incident_id)
+        if incident.is_planned and chosen.choice is not None:
+            raise Refused(f"incident {incident_id} is planned work: it is told as a whole, not in parts")
+        decide(tx, incident, now)
+        if (choice := chosen.choice) is not None:
+            self._drafts.leave_out(tx, incident, unknown=chosen.unknown, outside=choice.outside, elsewhere=choice.back)
+        detail = {"part": incident.part_name} if incident.part_name else {}
+        target = f"incident {incident_id}"
+        audit.record(tx, at=now, actor=actor, action=f"incidents.{action}", target=target, detail=detail)
+        return incident.part_id
 
     def _place(self, tx: Transaction, request: OpenIncident) -> tuple[tuple[int, ...], places.SiteList]:
         if request.regions and request.sites:

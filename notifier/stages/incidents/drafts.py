@@ -42,6 +42,7 @@ class Drafts:
         next_update_by: datetime | None = None,
         may_delay: bool = False,
         wake_reason: str = "",
+        round_id: int | None = None,
     ) -> None:
         """Store a draft in place of an older one of the part."""
         now = self._clock.now()
@@ -61,6 +62,7 @@ class Drafts:
             correlation_id=incident.correlation_id,
             may_delay=may_delay and _gives_a_time(facts),
             wake_reason=wake_reason.strip(),
+            round_id=round_id,
         )
         detail = {"broadcast": broadcast_id, "kind": str(kind)}
         incidents.record(tx, incident.id, at=now, event="drafted", actor=actor.name, detail=detail)

@@ -1,5 +1,6 @@
 """What commanders ask for: the bodies of the POSTs about incidents. None leaves things as they are."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -87,3 +88,48 @@ class ReopenIncident(OfPart, frozen=True, kw_only=True):
     eta_at: datetime | None = None
     next_update_by: datetime | None = None
     may_delay: bool = True
+
+
+class TellEvent(Telling, frozen=True, kw_only=True):
+    """Tell the customers of several incidents of an event at once; without a time that it is being assessed."""
+
+    incidents: tuple[Annotated[int, Meta(ge=1)], ...] = ()  # nothing = all that are to be told
+    again: bool = False  # also those who were told
+    cause: str | None = None
+    crew: str | None = None
+    eta_at: datetime | None = None  # of what is assessed
+    next_update_by: datetime | None = None
+    may_delay: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InRound:
+    """What is asked for one incident of several that are told at once."""
+
+    incident_id: int
+    round_id: int
+    said: TellEvent
+
+    def confirmation(self) -> ConfirmIncident:
+        """Return it as what is asked of a suspected incident."""
+        said = self.said
+        return ConfirmIncident(
+            cause=said.cause,
+            crew=said.crew,
+            eta_at=said.eta_at,
+            next_update_by=said.next_update_by,
+            may_delay=said.may_delay,
+            wake_reason=said.wake_reason,
+        )
+
+    def estimate(self) -> SetEta:
+        """Return it as what is asked of a confirmed incident."""
+        said = self.said
+        return SetEta(
+            cause=said.cause,
+            crew=said.crew,
+            eta_at=said.eta_at,
+            next_update_by=said.next_update_by,
+            may_delay=said.may_delay,
+            wake_reason=said.wake_reason,
+        )

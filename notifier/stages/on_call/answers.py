@@ -217,8 +217,9 @@ class Answers:
             case Verb.YES if is_one and alarm.broadcast_id is not None:
                 return await self._approve(alarm.broadcast_id, taken)
             case Verb.NO if is_one and alarm.broadcast_id is not None and Verb.NO in taken.call.verbs:
-                await self._deciding.reject(alarm.broadcast_id, "answered NO by text", taken.actor)
-                return f"Broadcast {alarm.broadcast_id} is rejected. Nobody is told; who sent it sees that."
+                view = await self._deciding.reject(alarm.broadcast_id, "answered NO by text", taken.actor)
+                what = f"Broadcast {view.id}" if view.round_id is None else f"Round {view.round_id}"
+                return f"{what} is rejected. Nobody is told; who sent it sees that."
             case Verb.NO if is_one and alarm.reason is CallReason.SUSPECTED and alarm.incident_id is not None:
                 await self._deciding.dismiss(alarm.incident_id, taken.actor)
                 return f"#{alarm.incident_id} is dismissed. Nobody was told."
@@ -264,7 +265,8 @@ class Answers:
                 f"Not approved: it is for {view.expected_customers:,} customers by now, more than you were asked about."
                 " You are asked again in 2 min."
             )
-        return f"Approved: broadcast {broadcast_id} goes to {view.expected_customers:,} customers."
+        what = f"broadcast {broadcast_id}" if view.round_id is None else f"round {view.round_id}"
+        return f"Approved: {what} goes to {view.expected_customers:,} customers."
 
     def _ask_again(self, tx: Transaction, taken: _Taken) -> None:
         """End what everybody was asked and begin it anew with the number of now, this person first."""
@@ -299,7 +301,7 @@ class Answers:
         if not known:
             raise Refused(
                 "nobody can tell that you are not who sent it: your key is not named in on_call.people[].key."
-                f" Use: notifier broadcasts approve {broadcast_id}"
+                f" Use: {waking.approved_by(tx, broadcast_id)}"
             )
 
     # --- then it rests ----------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ def _view(tx: Transaction, row: Row) -> BroadcastView:
         rejected_by=by,
         rejected_because=why,
         alone_reason=alone.reason(tx, row["incident_id"], row["id"]) if _may_be_alone(row) else "",
+        round_id=row["round_id"],
     )
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.errors import NotFound
 from notifier.domain.incident import PartState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant
 from notifier.storage.queries import incidents as shown
-from notifier.storage.repositories import audience, incidents, named_sites, parts
+from notifier.storage.repositories import audience, incidents, named_sites, parts, rounds
 from notifier.storage.repositories.incidents import service_pattern
 from notifier.storage.views import EventCard, EventView
 
@@ -38,6 +39,7 @@ def view(tx: Transaction, event_id: int) -> EventView:
         card=_card(tx, row),
         incidents=[shown.card(tx, int(which)) for which, _ in held],
         assessed=[int(which) for which, at in held if at is not None],
+        waiting=rounds.of_event(tx, event_id, BroadcastState.AWAITING_APPROVAL),
     )
 
 

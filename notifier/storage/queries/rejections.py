@@ -21,6 +21,7 @@ class Rejection:
     by: str
     why: str  # may be empty
     incident: Row  # its id, service, place and state
+    round_id: int | None  # of several that one number has sent
 
 
 def said(tx: Transaction, incident_id: int, broadcast_id: int) -> tuple[str, str]:
@@ -40,7 +41,8 @@ def unanswered(tx: Transaction, incident_id: int | None = None) -> list[Rejectio
     """
     states = ", ".join(f"'{state}'" for state in _UNSETTLED)
     rows = tx.rows(
-        f"""SELECT b.id AS broadcast_id, b.kind, b.expected_customers, b.sent_by, i.id, i.service, i.place, i.state
+        f"""SELECT b.id AS broadcast_id, b.kind, b.expected_customers, b.sent_by, b.round_id, i.id,
+                   i.service, i.place, i.state
             FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id AND i.state IN ({states})
             WHERE b.state = 'cancelled' AND b.reason = '{BroadcastReason.REJECTED}'
               AND (CAST(:incident AS BIGINT) IS NULL OR i.id = :incident)
@@ -62,6 +64,7 @@ def unanswered(tx: Transaction, incident_id: int | None = None) -> list[Rejectio
                     by=by,
                     why=why,
                     incident=row,
+                    round_id=row["round_id"],
                 )
             )
     return found

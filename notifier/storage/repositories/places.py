@@ -76,17 +76,24 @@ def require_free(
     for other in incidents.with_state(tx, IncidentState.CONFIRMED):
         if other.id == but or other.service != service or other.is_planned:  # the work is none of the outage
             continue
-        scope = Scope(
-            incident_id=other.id,
-            service=service,
-            region_ids=tuple(incidents.place_regions(tx, other.id)),
-            channels=(),
-        )
-        if overlaps.overlaps(tx, other.id, service, region_ids) or is_any_in_place(tx, site_ids, scope):
+        if lies_in(tx, other.id, service, region_ids, site_ids):
             raise Refused(
                 f"incident {other.id} ({service}, {other.place}) is confirmed and lies there already; "
                 "tell its customers by `eta`, or choose regions outside it"
             )
+
+
+def lies_in(
+    tx: Transaction, incident_id: int, service: str, region_ids: Sequence[int], site_ids: Sequence[int]
+) -> bool:
+    """Tell whether a site of these regions, or of this list, lies in the place of an incident."""
+    scope = Scope(
+        incident_id=incident_id,
+        service=service,
+        region_ids=tuple(incidents.place_regions(tx, incident_id)),
+        channels=(),
+    )
+    return overlaps.overlaps(tx, incident_id, service, region_ids) or is_any_in_place(tx, site_ids, scope)
 
 
 def is_any_in_place(tx: Transaction, site_ids: Iterable[int], scope: Scope) -> bool:

@@ -11,6 +11,7 @@ from notifier.domain.second_person import alone_from
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries import rejections
+from notifier.storage.queries.needs import together
 from notifier.storage.queries.needs.subject import Subject, clock, customers, messages, of_part, waiting, words
 from notifier.storage.queries.rejections import Rejection
 from notifier.storage.repositories import broadcasts, incidents, late_joiners
@@ -28,8 +29,9 @@ def approvals(
         """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.expected_customers, b.sent_by, b.sent_at,
                   b.created_by
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
-           WHERE b.state = 'awaiting_approval' ORDER BY b.id"""
+           WHERE b.state = 'awaiting_approval' AND b.round_id IS NULL ORDER BY b.id"""
     )
+    yield from together.approvals(tx, reader, now, zone, playbooks)
     for row in rows:
         which = row["broadcast_id"]
         own, drafted, playbook = row["sent_by"] == reader, row["created_by"] == reader, playbooks.get(row["service"])
@@ -50,7 +52,9 @@ def approvals(
 
 def rejected(tx: Transaction, reader: str) -> Iterator[Need]:
     """Updates to which a second person said no: whoever sent them has to know, and has gone on meanwhile."""
-    for found in rejections.unanswered(tx):
+    unanswered = rejections.unanswered(tx)
+    yield from together.rejected(tx, unanswered, reader)
+    for found in (each for each in unanswered if each.round_id is None):
         whose = "your" if found.sent_by == reader else f"{found.sent_by}'s"
         yield Subject.of(found.incident).need(
             "rejected",
@@ -229,10 +233,11 @@ def held(tx: Transaction) -> Iterator[Need]:
 
 
 def drafts(tx: Transaction, now: datetime) -> Iterator[Need]:
+    yield from together.drafts(tx, before=now - DRAFT_LEFT_AFTER)
     rows = tx.rows(
         """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.created_by
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id
-           WHERE b.state = 'draft' AND b.created_at < :before ORDER BY b.id""",
+           WHERE b.state = 'draft' AND b.round_id IS NULL AND b.created_at < :before ORDER BY b.id""",
         before=to_micros(now - DRAFT_LEFT_AFTER),
     )
     for row in rows:

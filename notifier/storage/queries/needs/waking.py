@@ -17,7 +17,7 @@ from notifier.storage.queries import incidents as shown
 from notifier.storage.queries import signals
 from notifier.storage.queries.needs import alarms, promised, storms, suspicions, updates
 from notifier.storage.queries.needs.subject import clock, customers
-from notifier.storage.repositories import automatic, broadcasts, events, incidents
+from notifier.storage.repositories import automatic, broadcasts, events, incidents, rounds
 from notifier.storage.repositories.evidence import UNJUDGED
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.on_call import StoredAlarm
@@ -150,6 +150,14 @@ def authors(tx: Transaction, broadcast_id: int | None) -> tuple[str, ...]:
     return second_person.authors(found.created_by, found.sent_by)
 
 
+def approved_by(tx: Transaction, broadcast_id: int) -> str:
+    """Return the command that approves what waits for a second person: all of its round, where it goes with others."""
+    round_id = broadcasts.load(tx, broadcast_id).round_id
+    if round_id is None:
+        return f"notifier broadcasts approve {broadcast_id}"
+    return f"notifier event approve {rounds.load(tx, round_id).event_id} --round {round_id}"
+
+
 def _approval(tx: Transaction, need: Need, zone: ZoneInfo) -> Waking:
     """Return what is asked of a second person: what the update says, and how it is answered at a keyboard."""
     asked, which = _waking(need), need.broadcast_id
@@ -161,7 +169,7 @@ def _approval(tx: Transaction, need: Need, zone: ZoneInfo) -> Waking:
         f"next update by {clock(facts.next_update_by, zone)}" if facts.next_update_by else "",
     )
     said = ", ".join(filter(None, says))
-    return replace(asked, text=f"{asked.text}{f' ({said})' if said else ''}: notifier broadcasts approve {which}")
+    return replace(asked, text=f"{asked.text}{f' ({said})' if said else ''}: {approved_by(tx, which)}")
 
 
 def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
