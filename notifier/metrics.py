@@ -59,6 +59,7 @@ CREDIT_REASONS = {
         CreditReason.ABOVE_INCIDENT_BASELINE,
         CreditReason.ABOVE_OWN_BASELINE,
         CreditReason.OVER_BUDGET,
+        CreditReason.BILLED_ALREADY,
     ),
     CreditState.APPROVED: (
         CreditReason.WITHIN_BASELINES,
@@ -68,7 +69,7 @@ CREDIT_REASONS = {
     ),
     CreditState.REJECTED: (CreditReason.BY_PERSON, CreditReason.INCIDENT_DISMISSED, CreditReason.TWIN_AFTER_MERGE),
     CreditState.POSTING: (CreditReason.ASKED,),
-    CreditState.POSTED: (CreditReason.TAKEN,),
+    CreditState.POSTED: (CreditReason.TAKEN, CreditReason.RECONCILED),
     CreditState.FAILED: (CreditReason.REFUSED, CreditReason.TRIED_IN_VAIN),
 }
 INTAKE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)

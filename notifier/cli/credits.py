@@ -11,6 +11,7 @@ from notifier.cli import printing, times
 from notifier.cli.client import Client, Reply
 from notifier.cli.options import Id, connect, incident_argument, json_option
 from notifier.cli.printing import BAD, GOOD, WARN, Column, plural, words
+from notifier.cli.reconcile import reconcile
 from notifier.domain.errors import InvalidInput
 from notifier.storage.views import (
     CreditBatchView,
@@ -40,6 +41,9 @@ def credits() -> None:  # noqa: A001 - the word that people type
     Lines are made by tariffs when service is restored; within the
     baselines they are approved by rule, above them by a manager.
     """
+
+
+credits.add_command(reconcile)
 
 
 @credits.command("list")

@@ -30,6 +30,7 @@ _LABELS = {
     "held": ("IN DOUBT", WARN),
     "credits": ("CREDITS", WARN),
     "credits_over_budget": ("BUDGET", BAD),
+    "credits_held": ("NOT BILLED", BAD),
     "credits_failed": ("NOT BILLED", BAD),
     "alarm": ("ALARM", WARN),
     "complaints_again": ("AGAIN OUT?", WARN),

@@ -32,6 +32,7 @@ from notifier.domain.tariff import (
 CreditLineId = NewType("CreditLineId", int)
 
 GOODWILL = "goodwill"  # the tariff of what people grant by hand; no file may have its name
+BILLED = "billed"  # of what billing has, by its own list, and nobody knows which tariff it was of; no file has its name
 NOTE_LENGTH = 300
 
 
@@ -49,17 +50,19 @@ class CreditState(StrEnum):
 CREDIT = Lifecycle(
     name="credit line",
     arrows={
-        CreditState.PROPOSED: frozenset({CreditState.APPROVED, CreditState.REJECTED}),
+        # straight to posted: billing's own list has it, and the store was restored from a copy that was older
+        CreditState.PROPOSED: frozenset({CreditState.APPROVED, CreditState.REJECTED, CreditState.POSTED}),
         CreditState.APPROVED: frozenset(
             {
                 CreditState.POSTING,
+                CreditState.POSTED,
                 CreditState.REJECTED,  # only the reversal of a line that billing never took, with that line
             }
         ),
         CreditState.REJECTED: frozenset(),
         CreditState.POSTING: frozenset({CreditState.POSTED, CreditState.FAILED}),
         CreditState.POSTED: frozenset(),
-        CreditState.FAILED: frozenset({CreditState.POSTING, CreditState.REJECTED}),
+        CreditState.FAILED: frozenset({CreditState.POSTING, CreditState.POSTED, CreditState.REJECTED}),
     },
 )
 
@@ -88,6 +91,8 @@ class CreditReason(StrEnum):
     TAKEN = "taken"  # by billing
     REFUSED = "refused"  # by billing
     TRIED_IN_VAIN = "tried_in_vain"
+    RECONCILED = "reconciled"  # billing's own list has it
+    BILLED_ALREADY = "billed_already"  # waits: billing has money for this incident, and nobody knows what for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,7 @@ class Granted:
     owed: int = 0  # of these, what somebody has answered for, reversals taken off
     in_month: Mapping[str, int] | None = None  # by tariff: of other incidents in the same month
     in_year: Mapping[str, int] | None = None
+    billed: Mapping[int, int] | None = None  # by line: of which only billing knew what for
 
 
 NOTHING_YET = Granted(steps={})
@@ -193,6 +199,25 @@ def by_rule(
     if of_incident + amount > limits.incident_baseline:
         return CreditState.PROPOSED, CreditReason.ABOVE_INCIDENT_BASELINE
     return CreditState.APPROVED, CreditReason.WITHIN_BASELINES
+
+
+def already_billed(new: Sequence[Line], granted: Granted) -> tuple[dict[int, Line], list[Line], bool]:
+    """Return which lines of billing's own list new ones are, by amount; which are left; and whether a person compares.
+
+    A restore may have lost what a line was for. One that comes to the same is that line; while some of that money is
+    for nobody knows what, nothing else is approved.
+    """
+    unknown = dict(granted.billed or {})
+    became: dict[int, Line] = {}
+    left: list[Line] = []
+    for line in new:
+        found = next((id_ for id_, amount in unknown.items() if amount == line.amount), None)
+        if found is None:
+            left.append(line)
+        else:
+            became[found] = line
+            del unknown[found]
+    return became, left, bool(unknown)
 
 
 def by_hand(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from notifier.config import Config
-from notifier.domain.credit import GOODWILL, NOTHING_YET, lines, steps_by_tariff
+from notifier.domain.credit import BILLED, GOODWILL, NOTHING_YET, lines, steps_by_tariff
 from notifier.domain.errors import ConfigError, InvalidInput, nearest
 from notifier.domain.money import decimals_of, parse_amount
 from notifier.domain.tariff import ZERO, Disruption, Payer, Tariff, TariffClock, TariffTest, joined, spell_of
@@ -68,6 +68,8 @@ def findings(tariff: Tariff) -> Iterator[Finding]:
 
 
 def _rules(tariff: Tariff) -> Iterator[Finding]:
+    if tariff.name == BILLED:
+        yield "name", f"'{BILLED}' is what billing has by its own list; expected another name, such as courtesy"
     if tariff.name == GOODWILL:
         yield "name", f"'{GOODWILL}' is what people grant by hand; expected another name, such as courtesy"
     yield from _dates(tariff)

@@ -819,6 +819,37 @@ class CreditBatchView(View, frozen=True, kw_only=True):
     loaded_by: str
 
 
+class ReconciledSum(View, frozen=True, kw_only=True):
+    """Rows of a biller's list that came to the same, or lines of ours that are not in it."""
+
+    lines: int
+    amount: str
+
+
+class ReconciledRow(View, frozen=True, kw_only=True):
+    """A row that was refused."""
+
+    row: int
+    why: str
+
+
+class ReconciledView(View, frozen=True, kw_only=True):
+    """A biller's own list, held against the credits of this store."""
+
+    applied: bool  # False: this is what would be done
+    held: bool  # nothing is posted until a list agrees
+    currency: str
+    rows: ReconciledSum  # all of the list
+    agreed: ReconciledSum  # both have it
+    noted: ReconciledSum  # here, and not known as posted until now
+    recovered: ReconciledSum  # not here: posted lines again
+    left_out: ReconciledSum  # of incidents that are gone
+    refused: ReconciledSum
+    refusals: list[ReconciledRow]  # the first of them
+    not_there: ReconciledSum  # posted here, and not in the list
+    not_there_ids: list[int]  # the first of them
+
+
 class EventCard(View, frozen=True, kw_only=True):
     """One event: incidents under one commander."""
 

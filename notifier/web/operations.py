@@ -166,6 +166,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
             query={"incident": NUMBER, "state": TEXT, "batch": NUMBER}, answer_type=CSV
         ),
         ("POST", "/v1/credits/post"): _of(asked.Post, (views.CreditsDecidedView, views.CreditBatchView), 202),
+        ("POST", "/v1/credits/reconcile"): _of(asked.Reconcile, views.ReconciledView),
+        ("POST", "/v1/credits/none-lost"): _of(asked.Because, dict[str, bool]),
         ("GET", "/v1/credits/batches"): _of(None, list[views.CreditBatchView]),
         ("POST", "/v1/credits/batches/{id}/loaded"): _of(asked.Loaded, views.CreditBatchView),
         ("GET", _L): _of(None, views.CreditLineView),

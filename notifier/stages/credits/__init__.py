@@ -8,11 +8,12 @@ from notifier.stages.credits.counting import Counting, rules_of
 from notifier.stages.credits.deciding import Deciding
 from notifier.stages.credits.posting import Books, Posting
 from notifier.stages.credits.previewing import Previewing
-from notifier.stages.credits.requests import Because, Decide, DecideAll, Grant, Loaded, Post
+from notifier.stages.credits.reconciling import Reconciling
+from notifier.stages.credits.requests import Because, Decide, DecideAll, Grant, Loaded, Post, Reconcile
 from notifier.stages.credits.tidying import Tidying
 from notifier.storage.repositories import credit_lines
 
-__all__ = ["Because", "Credits", "Decide", "DecideAll", "Grant", "Loaded", "Post"]
+__all__ = ["Because", "Credits", "Decide", "DecideAll", "Grant", "Loaded", "Post", "Reconcile"]
 
 
 class Credits:
@@ -26,6 +27,7 @@ class Credits:
         self.deciding = Deciding(around, rules_of(around, tariffs))
         self.previewing = Previewing(around, tariffs)
         self.posting = Posting(around, biller)
+        self.reconciling = Reconciling(around, rules_of(around, tariffs))
         self._tidying = Tidying(around)
 
     async def step(self) -> bool:

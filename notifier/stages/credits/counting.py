@@ -7,7 +7,7 @@ outage: what they gave is not given again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,10 +16,12 @@ import structlog
 from notifier.domain.actor import DAEMON, Actor, KeyRole
 from notifier.domain.credit import (
     NOTHING_YET,
+    CreditReason,
     CreditState,
     Granted,
     Limits,
     Line,
+    already_billed,
     by_rule,
     lines,
     month_of,
@@ -32,14 +34,14 @@ from notifier.domain.tariff import Disruption, Payer, Spell, Tariff, joined
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audit, control, credit_lines, credit_moves, credit_runs
+from notifier.storage.repositories import audit, control, credit_lines, credit_moves, credit_reconciling, credit_runs
 from notifier.storage.repositories.credit_lines import NewLine
 from notifier.storage.repositories.credit_runs import Member, Run
 
 CHUNK = 1_000  # customers in one look
 FIRST_CHUNK, SMALLEST_CHUNK = 200, 20  # customers in one transaction
 CHUNK_SECONDS = 0.06  # aimed at; well below the 0.2 s that a write transaction may take
-SINCE = "credits_since"  # of control: what was restored before gets no credits by itself
+SINCE = control.CREDITS_SINCE
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +78,7 @@ class Counted:
     """What one chunk came to."""
 
     new: list[NewLine] = field(default_factory=list)
+    billed: dict[int, Line] = field(default_factory=dict)  # lines that only billing knew, and what they are
     customers: int = 0
     upto: int | None = None  # None: that was all
 
@@ -166,6 +169,8 @@ class Counting:
             return Counted(upto=0)
         is_off = state is IncidentState.DISMISSED
         counted = Counted() if is_off else count(tx, run, disruption, self._rules, now=now, at_most=self._size)
+        for line_id, line in counted.billed.items():
+            credit_reconciling.become(tx, line_id, line)
         if counted.new:
             month = month_of(run.spell.until_at, self._rules.zone)
             credit_lines.add_all(
@@ -222,9 +227,15 @@ def count(
         else:
             granted = _with_caps(granted or NOTHING_YET, elsewhere.get(member.customer_id, {}), month)
             new = lines(member.customer_id, owed, member.payer, granted)
+        is_doubtful = False
+        if granted is not None and granted.billed:
+            became, new, is_doubtful = already_billed(new, granted)
+            counted.billed |= became
         if not new:
             continue
         state, reason = by_rule(new, granted or NOTHING_YET, rules.limits, of_incident=of_incident)
+        if is_doubtful:
+            state, reason = CreditState.PROPOSED, CreditReason.BILLED_ALREADY
         approved = state is CreditState.APPROVED
         of_incident += sum(line.amount for line in new) if approved else 0
         counted.new += [
@@ -284,4 +295,4 @@ def _with_caps(granted: Granted, elsewhere: Mapping[tuple[str, int], int], month
     in_year: dict[str, int] = {}
     for (tariff, _), amount in elsewhere.items():
         in_year[tariff] = in_year.get(tariff, 0) + amount
-    return Granted(steps=granted.steps, owed=granted.owed, in_month=in_month, in_year=in_year)
+    return replace(granted, in_month=in_month, in_year=in_year)

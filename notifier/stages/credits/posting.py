@@ -66,6 +66,11 @@ class Posting:
             raise Refused("credits are switched off (credits.enabled)")
         if self._settings.kind is PostingKind.NONE:
             raise Refused("there is no biller; expected credits.posting.kind webhook or csv")
+        if await self._database.read(lambda tx: control.get(tx, control.CREDITS_HELD)) is not None:
+            raise Refused(
+                "nothing is posted since the store was restored: billing may have what it lost; reconcile with"
+                " billing's own list first (`notifier credits reconcile`)"
+            )
         view: CreditsDecidedView | CreditBatchView
         if self._settings.kind is PostingKind.CSV:
             view = await self._fill(request, actor)
@@ -81,10 +86,13 @@ class Posting:
         return view
 
     async def step(self) -> bool:
-        """Hand over the lines that are due; return whether there may be more. While all is paused nothing leaves."""
+        """Hand over the lines that are due; return whether there may be more.
+
+        Nothing leaves while all is paused, nor after a restore until billing's own list was held against what is here.
+        """
         if not self._enabled or self._settings.kind is not PostingKind.WEBHOOK:
             return False
-        if await self._database.read(control.is_paused):
+        if await self._database.read(lambda tx: control.is_paused(tx) or control.get(tx, control.CREDITS_HELD)):
             return False
         if self._settings.by_itself:
             await self._ask_all(Post())

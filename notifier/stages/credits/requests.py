@@ -1,5 +1,7 @@
 """What people ask of credits: the bodies of requests."""
 
+from datetime import datetime
+
 from msgspec import Struct
 
 
@@ -42,3 +44,29 @@ class Loaded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Billing has all of a file; `total` is what it says it has."""
 
     total: str
+
+
+class BilledLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row of the biller's own list: the key or id of a line, or customer, incident and amount; best all of them."""
+
+    row: int  # in the list
+    key: str = ""  # the Idempotency-Key
+    id: int | None = None
+    customer: str = ""  # reference
+    incident: int | None = None
+    amount: str = ""  # such as 25.00, or -25.00 of what was taken back
+    currency: str = ""  # "": credits.currency
+    tariff: str = ""
+    reverses: int | None = None  # the id of the line that it takes back
+    reference: str = ""  # of billing
+    bill_month: str = ""  # such as 2026-12
+
+
+class Reconcile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hold the biller's list against what there is; without `total` nothing is changed."""
+
+    lines: list[BilledLine]
+    total: str = ""  # what the list comes to, as the biller says
+    since: datetime | None = None  # the list begins here; None: it is everything that the biller has
+    incidents: dict[str, int] = {}  # an incident of the list -> which it is here
+    gone: list[int] = []  # incidents of the list that nobody opens again

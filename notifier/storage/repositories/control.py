@@ -1,6 +1,7 @@
 """Switches of the whole daemon, by name. A switch that is off has no row.
 
 `paused`: nothing is claimed while it is there. `link_secret`: signs links when the configuration gives no secret.
+`restored`: when the store was made from a backup; `credits_held`: no credit is posted until that was reconciled.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 
 PAUSED = "paused"
+RESTORED = "restored"  # from a backup, the last time; what was made before is older than that
+CREDITS_HELD = "credits_held"  # nothing is posted: billing may have what the restored store does not know of
+CREDITS_SINCE = "credits_since"  # they are switched on: what was restored before gets none by itself
 LINK_SECRET = "link_secret"  # noqa: S105  # the name of a row, not a secret
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.credit import CREDIT, OWED_STATES, CreditReason, CreditState, Granted, Line
+from notifier.domain.credit import BILLED, CREDIT, OWED_STATES, CreditReason, CreditState, Granted, Line
 from notifier.domain.errors import NotFound
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_micros
@@ -111,18 +111,24 @@ def granted(tx: Transaction, incident_ids: Sequence[int], own: int, first: int, 
     """Return what customers of a range have of some incidents; owed is what they have of their `own` one."""
     steps: defaultdict[int, dict[tuple[str, int], int]] = defaultdict(dict)
     owed: defaultdict[int, int] = defaultdict(int)
+    billed: defaultdict[int, dict[int, int]] = defaultdict(dict)
     rows = tx.tuples(
-        f"""SELECT incident_id, customer_id, tariff, step, amount_minor, state FROM credit_lines
+        f"""SELECT id, incident_id, customer_id, tariff, step, amount_minor, state FROM credit_lines
             WHERE incident_id IN ({numbers(incident_ids)}) AND customer_id >= :first AND customer_id <= :last""",
         first=first,
         last=last,
     )
-    for incident, customer, tariff, step, amount, state in rows:
-        if step > 0:
+    for line_id, incident, customer, tariff, step, amount, state in rows:
+        if tariff == BILLED and step > 0:
+            billed[customer][line_id] = amount
+        elif step > 0:
             steps[customer][tariff, step] = steps[customer].get((tariff, step), 0) + amount
         if incident == own and state in OWED_STATES:
             owed[customer] += amount
-    return {customer: Granted(steps=steps[customer], owed=owed[customer]) for customer in {*steps, *owed}}
+    return {
+        customer: Granted(steps=steps[customer], owed=owed[customer], billed=billed.get(customer))
+        for customer in {*steps, *owed, *billed}
+    }
 
 
 def of_other_incidents(

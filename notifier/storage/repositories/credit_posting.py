@@ -37,11 +37,16 @@ class ToPost:
 
     @property
     def key(self) -> str:
-        """Return what billing books once: the line's id and when it was made.
+        """Return what billing books once."""
+        return key_of(self.id, self.made_at)
 
-        A store that was restored from a backup gives out ids again; the moment tells the new line from the lost one.
-        """
-        return f"credit-{self.id}-{to_micros(self.made_at)}"
+
+def key_of(line_id: int, made_at: datetime) -> str:
+    """Return the key of a line: its id and when it was made.
+
+    A store that was restored from a backup gives out ids again; the moment tells the new line from the lost one.
+    """
+    return f"credit-{line_id}-{to_micros(made_at)}"
 
 
 def ask(

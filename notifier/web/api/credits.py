@@ -11,14 +11,16 @@ from notifier.domain.actor import KeyRole
 from notifier.domain.credit import CreditState
 from notifier.domain.money import parse_amount
 from notifier.domain.text import inert
-from notifier.stages.credits import Because, Decide, DecideAll, Grant, Loaded, Post
+from notifier.stages.credits import Because, Decide, DecideAll, Grant, Loaded, Post, Reconcile
 from notifier.storage.queries import credits as shown
+from notifier.storage.repositories.credit_posting import key_of
 from notifier.storage.views import CreditLineView
 from notifier.web.problem import Rejected
 from notifier.web.route import Call, Nothing, answer, get, post
 
 KEY_AT_MOST = 200  # characters of an Idempotency-Key
 EXPORTED_AT_ONCE = 1_000  # lines
+LIST_AT_MOST = 16 * 1024 * 1024  # bytes of billing's own list
 COLUMNS = (
     "record",
     "id",
@@ -31,6 +33,7 @@ COLUMNS = (
     "incident",
     "state",
     "reverses",
+    "key",
 )
 
 
@@ -132,6 +135,18 @@ async def post_all(call: Call) -> web.StreamResponse:
     return answer(await call.parts.credits.posting.ask(await call.body(Post), call.actor), 202)
 
 
+async def reconcile(call: Call) -> web.StreamResponse:
+    """Hold billing's own list against what there is."""
+    request = await call.body(Reconcile, LIST_AT_MOST)
+    return answer(await call.parts.credits.reconciling.reconcile(request, call.actor))
+
+
+async def none_lost(call: Call) -> web.StreamResponse:
+    """Post again after a restore without a list."""
+    await call.parts.credits.reconciling.none_lost(await call.body(Because), call.actor)
+    return answer({"held": False})
+
+
 async def batches(call: Call) -> web.StreamResponse:
     """List the files for billing."""
     call.query()
@@ -161,7 +176,7 @@ async def export(call: Call) -> web.StreamResponse:
             totals[line.currency] = (number + 1, amount + minor)
         await response.write(_csv([_row(line) for line in lines]))
     ends = [
-        ("total", str(number), "", shown.amount(amount, currency), currency, "", "", "", "", "", "")
+        ("total", str(number), "", shown.amount(amount, currency), currency, "", "", "", "", "", "", "")
         for currency, (number, amount) in sorted(totals.items())
     ]
     await response.write(_csv(ends))
@@ -200,6 +215,7 @@ def _row(line: CreditLineView) -> tuple[str, ...]:
         str(line.incident_id),
         line.state,
         str(line.reverses or ""),
+        key_of(line.id, line.created_at),
     )
 
 
@@ -239,6 +255,8 @@ ROUTES = (
     post("/v1/credits/{id}/reverse", KeyRole.MANAGER, reverse),
     get("/v1/credits/export", KeyRole.MANAGER, export),
     post("/v1/credits/post", KeyRole.MANAGER, post_all),
+    post("/v1/credits/reconcile", KeyRole.MANAGER, reconcile),
+    post("/v1/credits/none-lost", KeyRole.MANAGER, none_lost),
     get("/v1/credits/batches", KeyRole.MANAGER, batches),
     post("/v1/credits/batches/{id}/loaded", KeyRole.MANAGER, loaded),
     get("/v1/incidents/{id}/credits", KeyRole.VIEWER, of_incident),

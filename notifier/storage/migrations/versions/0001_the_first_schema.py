@@ -1167,7 +1167,7 @@ def upgrade() -> None:
         sa.Column("problem", sa.Text(), server_default="", nullable=False),
         sa.Column("reverses", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
-            "reason = 'within_baselines' OR reason = 'above_customer_baseline' OR reason = 'above_incident_baseline' OR reason = 'over_budget' OR reason = 'above_own_baseline' OR reason = 'granted' OR reason = 'by_person' OR reason = 'reversal' OR reason = 'incident_dismissed' OR reason = 'twin_after_merge' OR reason = 'asked' OR reason = 'tried_again' OR reason = 'taken' OR reason = 'refused' OR reason = 'tried_in_vain'",
+            "reason = 'within_baselines' OR reason = 'above_customer_baseline' OR reason = 'above_incident_baseline' OR reason = 'over_budget' OR reason = 'above_own_baseline' OR reason = 'granted' OR reason = 'by_person' OR reason = 'reversal' OR reason = 'incident_dismissed' OR reason = 'twin_after_merge' OR reason = 'asked' OR reason = 'tried_again' OR reason = 'taken' OR reason = 'refused' OR reason = 'tried_in_vain' OR reason = 'reconciled' OR reason = 'billed_already'",
             name=op.f("ck_credit_lines_reason"),
         ),
         sa.CheckConstraint(

@@ -1,10 +1,12 @@
 """Credits that wait for a manager, that the budget stops, and that billing did not take."""
 
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 from notifier.storage.database import Row, Transaction
 from notifier.storage.queries.credits import amount
-from notifier.storage.queries.needs.subject import Subject
+from notifier.storage.queries.needs.subject import Subject, clock
+from notifier.storage.repositories import control
 from notifier.storage.views import Need
 
 
@@ -21,6 +23,26 @@ def credits_waiting(tx: Transaction) -> Iterator[Need]:
             f"credits approve --incident {subject.id}",
             f"credits reject --incident {subject.id} --reason TEXT",
         )
+
+
+def credits_held(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
+    """Credits that are not posted since the store was restored; nothing where there have never been any."""
+    since = control.since(tx, control.CREDITS_HELD)
+    if since is None:
+        return
+    if control.get(tx, control.CREDITS_SINCE) is None and tx.scalar("SELECT 1 FROM credit_lines LIMIT 1") is None:
+        return
+    yield Need(
+        kind="credits_held",
+        incident_id=None,
+        broadcast_id=None,
+        text=(
+            f"no credit is posted since the store was restored {clock(since.at, zone)}:"
+            " billing may have what it lost; reconcile with billing's own list"
+        ),
+        due_at=None,
+        next=["credits reconcile FILE", "credits reconcile --none-lost REASON"],
+    )
 
 
 def credits_failed(tx: Transaction) -> Iterator[Need]:
