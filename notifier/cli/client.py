@@ -7,6 +7,7 @@ repeats nothing that may have been done already.
 
 import http.client
 import os
+import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,11 +26,15 @@ from notifier.cli import access
 from notifier.cli.printing import safe
 from notifier.cli.streaming import Sender, answered_lines
 from notifier.cli.times import Moment, Zone
+from notifier.storage.views import IncidentCard
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 60.0
 STREAM_TIMEOUT_SECONDS = 300.0  # between two pieces: a daemon may be busy with its database
+OPEN = "scheduled,suspected,confirmed,resolved"  # states in which an incident is not done with
+_OPEN_NAMED = 5
+_OF_AN_INCIDENT = re.compile(r"/v1/(incidents|planned)/[0-9]+")
 _IDLE_SECONDS = 15.0  # the daemon closes connections that idle; a person who types a number is slower than that
 
 
@@ -155,7 +160,12 @@ class Client:
             raise
         self._used_at = time.monotonic()
         self._learn(response)
-        return self._judged(reply, response)
+        try:
+            return self._judged(reply, response)
+        except Problem as problem:
+            if problem.status == http.client.NOT_FOUND and _OF_AN_INCIDENT.match(path):
+                problem.message += self._instead(problem.message)
+            raise
 
     def lines(
         self, path: str, *, query: Mapping[str, str | int | None] | None = None, body: object = None
@@ -282,6 +292,18 @@ class Client:
         local = Moment(datetime.now(UTC) + self._ahead, self._zone).localised
         value = local(said.value) if isinstance(said.value, str) else said.value
         raise kind(reply.status, local(detail), field=said.field, value=value, expected=local(said.expected))
+
+    def _instead(self, said: str) -> str:
+        """Return which incidents are open, for somebody who typed the number of none."""
+        if not said.startswith("there is no incident"):
+            return ""
+        try:
+            cards = self.get("/v1/incidents", state=OPEN).read(list[IncidentCard])
+        except Problem:
+            return ""
+        named = [f"#{card.id} {card.service}, {card.place} ({card.state})" for card in cards[:_OPEN_NAMED]]
+        named += [f"{len(cards) - _OPEN_NAMED} more"] if len(cards) > _OPEN_NAMED else []
+        return f"; open are {'; '.join(named)}" if named else "; none is open"
 
     def _broken(self, error: Exception) -> Unreachable:
         if isinstance(error, TimeoutError):

@@ -8,14 +8,13 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from notifier.cli import access
-from notifier.cli.client import Client
+from notifier.cli.client import OPEN, Client
 from notifier.cli.printing import safe, words
 from notifier.storage.views import IncidentCard, Need
 
 VARIABLE = "_NOTIFIER_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
 _PATIENCE_SECONDS = 1.0
-_OPEN = "scheduled,suspected,confirmed,resolved"
 
 
 @click.command()
@@ -50,7 +49,7 @@ def ids(parameter: str | None, incomplete: str) -> list[CompletionItem]:
 
 
 def _incidents(client: Client) -> list[tuple[int, str]]:
-    cards = client.get("/v1/incidents", state=_OPEN).read(list[IncidentCard])
+    cards = client.get("/v1/incidents", state=OPEN).read(list[IncidentCard])
     return [(card.id, safe(f"{card.state} {card.service}, {card.place}")) for card in cards]
 
 

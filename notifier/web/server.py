@@ -5,6 +5,7 @@ one line of access log. It must never let a request's own words into a log line 
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -36,8 +37,8 @@ from notifier.web.api import (
     operation,
     persons,
     planned,
-    signals,
     rounds,
+    signals,
     status,
     test_sends,
 )
@@ -64,8 +65,8 @@ ROUTES: tuple[Route, ...] = (
     *planned.ROUTES,
     *commander.ROUTES,
     *events.ROUTES,
-    *broadcasts.ROUTES,
     *rounds.ROUTES,
+    *broadcasts.ROUTES,
     *notifications.ROUTES,
     *owed.ROUTES,
     *on_call.ROUTES,
@@ -76,6 +77,8 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
 )
 OTHER = "other"  # the route and method, in metrics and logs, of requests for which there is no endpoint
+NUMBER_SHOWN = 40  # digits of a number that no id ever has
+_BEYOND_IDS = re.compile(r"/v1/(?P<thing>incident|broadcast|notification|event|credit|round)s/(?P<number>[0-9]{19,})\b")
 STATUS_CLASSES = ("2xx", "4xx", "5xx")
 
 log = structlog.get_logger(__name__)
@@ -179,7 +182,7 @@ def _of_error(error: Exception, request_id: str, route: str) -> web.Response:
 def _of_aiohttp(error: web.HTTPException, request: web.Request) -> web.Response:
     match error.status:
         case 404:
-            found = problem(404, f"there is no path {request.path[:200]}")
+            found = problem(404, _missing(request.path))
         case 405:
             allowed = ", ".join(sorted(getattr(error, "allowed_methods", ())))
             found = problem(405, f"{request.method[:20]} is not possible here; expected {allowed}")
@@ -191,6 +194,13 @@ def _of_aiohttp(error: web.HTTPException, request: web.Request) -> web.Response:
     if "Allow" in error.headers:
         answer.headers["Allow"] = error.headers["Allow"]
     return answer
+
+
+def _missing(path: str) -> str:
+    """Say that there is no such thing where only its number is one that no id ever is, else that there is no path."""
+    if (beyond := _BEYOND_IDS.match(path)) is not None:
+        return f"there is no {beyond['thing']} {beyond['number'][:NUMBER_SHOWN]}"
+    return f"there is no path {path[:200]}"
 
 
 def _answer(found: Problem) -> web.Response:

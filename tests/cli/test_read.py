@@ -58,6 +58,7 @@ def test_silence_and_no_incident_are_said(notifier: Run, daemon: FakeDaemon) -> 
     daemon.on("GET", "/v1/incidents/42/words", nothing)
     assert notifier("read", "42").stdout == "Nobody has said anything of #42.\n"
     daemon.on("GET", "/v1/incidents/9/words", problem(404, "there is no incident 9"))
+    daemon.on("GET", "/v1/incidents", [])
     result = notifier("read", "9")
-    assert (result.exit_code, result.stderr) == (1, "Error: there is no incident 9\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: there is no incident 9; none is open\n")
     assert notifier("read", "x").exit_code == 2

@@ -98,6 +98,17 @@ def told(daemon: FakeDaemon, action: str = "confirm") -> dict[str, object]:
     return body
 
 
+def test_a_number_of_no_incident_is_answered_with_those_that_are_open(notifier: Run, daemon: FakeDaemon) -> None:
+    beyond = "9" * 20
+    daemon.on("GET", f"/v1/incidents/{beyond}", problem(404, f"there is no incident {beyond}"))
+    daemon.on("GET", "/v1/incidents", [card(id=42), *(card(id=number) for number in range(50, 57))])
+    result = notifier("tell", beyond)
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == 1
+    assert said.startswith(f"Error: there is no incident {beyond}; open are #42 power, {card().place} (suspected); #50")
+    assert said.endswith("; 3 more")
+
+
 def test_four_enters_and_the_number_tell_customers(at: At, daemon: FakeDaemon) -> None:
     with at("tell", "42") as person:
         person.sees("1 What?    d down  s slow or weak  i on and off [d]: ")

@@ -127,6 +127,9 @@ async def test_a_thing_that_does_not_exist_is_404(served: Served, path: str) -> 
 async def test_a_number_beyond_every_id_is_404(served: Served) -> None:
     assert_problem(await served.get("/v1/incidents/999999999999999999"), 404)
     assert_problem(await served.get("/v1/incidents/" + "9" * 400), 404)
+    for path in ("incidents/{}", "incidents/{}/choices", "broadcasts/{}", "events/{}"):
+        answer = await served.get("/v1/" + path.format("9" * 20))
+        assert f"there is no {path.partition('s/')[0]} {'9' * 20}" in answer.json["detail"]
 
 
 async def test_a_method_that_does_not_exist_is_405_and_names_those_that_do(served: Served) -> None:
