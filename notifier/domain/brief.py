@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-from notifier.domain.broadcast import SAYS_BACK, BroadcastKind, Facts
+from notifier.domain.broadcast import ANNOUNCES, SAYS_BACK, BroadcastKind, Facts
 
 
 class BriefFor(StrEnum):
@@ -31,6 +31,8 @@ class Standing(StrEnum):
     OUT = "out"
     BACK = "back"  # it is told that service is back
     NOTHING = "nothing"  # what was told was a mistake
+    PLANNED = "planned"  # work that is announced, or under way
+    CALLED_OFF = "called_off"  # work that will not take place
 
 
 class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,10 +44,16 @@ class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
     is_pending: bool = False  # the update that says so has not begun
 
 
-def standing_of(kind: BroadcastKind | None, *, is_restored: bool, is_dismissed: bool) -> Standing:
+_OF_WORK = (None, *ANNOUNCES, BroadcastKind.PLANNED_OVERRUN)
+"""Newest updates after which work is still told as work: not where service went out again after it."""
+
+
+def standing_of(
+    kind: BroadcastKind | None, *, is_restored: bool, is_dismissed: bool, is_planned: bool = False
+) -> Standing:
     """Return how a part stands, by the newest update for it (None: there is none) and by what became of it."""
     if is_dismissed or kind in (BroadcastKind.CORRECTION, BroadcastKind.PLANNED_CANCELLED):
-        return Standing.NOTHING
+        return Standing.CALLED_OFF if is_planned else Standing.NOTHING
     if kind in SAYS_BACK or is_restored:
         return Standing.BACK
-    return Standing.OUT
+    return Standing.PLANNED if is_planned and kind in _OF_WORK else Standing.OUT

@@ -115,7 +115,15 @@ class Briefs:
         personal = NotificationFacts(sites=(), locale=locale, time_zone=zone, at=now, first_contact=True)
         where = cut(part.where, WHERE_AT_MOST) if part.where else ""
         words = vocabulary.words(Channel.EMAIL, kind, part.facts, personal, wording.times(personal), Place(text=where))
-        return {**words, "where": where, "standing": str(part.standing), "is_pending": part.is_pending}
+        begins_at, ends_at = part.facts.window_from_at, part.facts.window_until_at
+        return {
+            **words,
+            "where": where,
+            "standing": str(part.standing),
+            "is_pending": part.is_pending,
+            "has_begun": begins_at is not None and begins_at <= now,
+            "has_lapsed": ends_at is not None and ends_at <= now,
+        }
 
 
 def _samples(service: str) -> Iterator[PartFacts]:
@@ -128,6 +136,8 @@ def _samples(service: str) -> Iterator[PartFacts]:
         next_update_by=_NOON + hour,
         restored_at=_NOON,
         missed_eta_at=_NOON - hour,
+        window_from_at=_NOON + hour,
+        window_until_at=_NOON + 2 * hour,
         customers=1214,
     )
     for standing in Standing:

@@ -5,10 +5,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from notifier.config import Config
 from notifier.domain.brief import BriefFor
 from notifier.domain.errors import Forbidden, InvalidInput, Refused
 from notifier.domain.planned import first_beginning
 from notifier.domain.playbook import Playbook
+from notifier.messages import Messages
+from notifier.messages.briefs import Briefs
 from notifier.stages.incidents import DismissIncident, ReopenIncident, RestoreIncident, SetEta
 from notifier.stages.incidents.briefs import Briefing
 from notifier.stages.incidents.planned import ChangePlanned, OpenPlanned
@@ -410,8 +413,33 @@ async def test_it_is_named_before_it_begins_and_when_its_notice_is_almost_late(r
     assert "planned" not in [each.kind for each in room.needs()]
 
 
-async def test_there_is_no_brief_of_work_that_has_not_begun(room: ControlRoom) -> None:
-    await announced(room)
-    briefing = Briefing(room.around, None)  # type: ignore[arg-type]
-    with pytest.raises(Refused, match="has not begun"):
-        await briefing.brief(1, BriefFor.AGENT)
+async def brief(room: ControlRoom, reader: BriefFor) -> str:
+    briefs = Briefs(Messages(Config(), room.around.playbooks))
+    return (await Briefing(room.around, briefs).brief(1, reader)).texts["en"]
+
+
+@pytest.mark.parametrize("reader", BriefFor)
+async def test_a_brief_says_from_when_to_when_before_it_begins_and_while_it_lasts(
+    room: ControlRoom, reader: BriefFor
+) -> None:
+    draft = await announced(room, cause="storm")
+    assert "will be out" in await brief(room, reader)
+    await room.deliver(draft)
+    before = await brief(room, reader)
+    assert "Planned work" in before or "because we have to work" in before
+    assert "on Sat, Mar 7 from 6:00 am to 10:00 am" in before
+    await at(room, FROM)
+    assert "is out" in await brief(room, reader)
+    await at(room, UNTIL - 4 * MINUTE)
+    assert "It takes longer" in await brief(room, reader)
+
+
+@pytest.mark.parametrize("reader", BriefFor)
+async def test_a_brief_of_work_that_is_called_off_is_no_apology_for_a_mistake(
+    room: ControlRoom, reader: BriefFor
+) -> None:
+    await room.deliver(await announced(room))
+    await room.incidents.dismiss(1, DismissIncident(), ANN)
+    text = await brief(room, reader)
+    assert "called off" in text
+    assert "mistake" not in text

@@ -54,12 +54,23 @@ def written(briefs: Briefs, reader: BriefFor, *parts: PartFacts) -> dict[str, st
 @pytest.mark.parametrize(("reader", "service", "impact"), list(product(BriefFor, SERVICES, IMPACTS)))
 def test_every_brief_reads_well_whatever_is_known(briefs: Briefs, reader: BriefFor, service: str, impact: str) -> None:
     known = {"service": service, "impact": impact}
+    work = {"window_from_at": NOW + 24 * HOUR, "window_until_at": NOW + 28 * HOUR}
+    lapsed = {"window_from_at": NOW - 2 * HOUR, "window_until_at": NOW - HOUR}
+    begun = {"window_from_at": NOW - HOUR, "window_until_at": NOW + HOUR}
     for shown in (
         part(**known),
         part(**known, eta_at=NOW + 3 * HOUR, next_update_by=None, cause="storm", crew="on-site", is_pending=True),
         part(**known, where="", started_at=None, next_update_by=None, customers=0),
         part(**known, standing=Standing.BACK, restored_at=NOW),
         part(**known, standing=Standing.NOTHING),
+        part(**known, **work, standing=Standing.PLANNED, cause="maintenance", crew="on-site"),
+        part(**known, **work, standing=Standing.PLANNED, where="", next_update_by=None),
+        part(**known, **begun, standing=Standing.PLANNED, next_update_by=None, eta_at=NOW + 3 * HOUR),
+        part(**known, **begun, standing=Standing.PLANNED),
+        part(**known, **lapsed, standing=Standing.PLANNED, next_update_by=None),
+        part(**known, **begun, standing=Standing.PLANNED, where="", next_update_by=None),
+        part(**known, **work, standing=Standing.CALLED_OFF),
+        part(**known, standing=Standing.CALLED_OFF, where=""),
     ):
         for locale, text in written(briefs, reader, shown).items():
             assert text.strip()
@@ -130,3 +141,44 @@ def test_how_it_stands_follows_from_the_newest_update(
     kind: BroadcastKind | None, is_restored: bool, is_dismissed: bool, standing: Standing
 ) -> None:
     assert standing_of(kind, is_restored=is_restored, is_dismissed=is_dismissed) is standing
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_restored", "is_dismissed", "standing"),
+    [
+        (None, False, False, Standing.PLANNED),
+        (BroadcastKind.PLANNED_REMINDER, False, False, Standing.PLANNED),
+        (BroadcastKind.PLANNED_OVERRUN, False, False, Standing.PLANNED),
+        (BroadcastKind.PLANNED_CANCELLED, False, False, Standing.CALLED_OFF),
+        (BroadcastKind.PLANNED_NOTICE, False, True, Standing.CALLED_OFF),
+        (BroadcastKind.PLANNED_RESTORED, False, False, Standing.BACK),
+        (BroadcastKind.REOPENED, False, False, Standing.OUT),
+    ],
+)
+def test_how_planned_work_stands(
+    kind: BroadcastKind | None, is_restored: bool, is_dismissed: bool, standing: Standing
+) -> None:
+    found = standing_of(kind, is_restored=is_restored, is_dismissed=is_dismissed, is_planned=True)
+    assert found is standing
+
+
+def test_work_is_said_with_its_time_in_every_language(briefs: Briefs) -> None:
+    work = part(
+        standing=Standing.PLANNED,
+        window_from_at=NOW + 24 * HOUR,
+        window_until_at=NOW + 28 * HOUR,
+        next_update_by=None,
+    )
+    for reader in BriefFor:
+        for locale, text in written(briefs, reader, work).items():
+            assert {"en": "tomorrow from", "es": "mañana", "fr": "demain"}[locale] in text
+    assert "call 555-0100 before it begins" in written(briefs, BriefFor.WEB, work)["en"]
+
+
+def test_nobody_is_given_a_time_of_work_that_has_passed(briefs: Briefs) -> None:
+    lapsed = {"window_from_at": NOW - 3 * HOUR, "window_until_at": NOW - HOUR, "next_update_by": None}
+    for reader in BriefFor:
+        text = written(briefs, reader, part(standing=Standing.PLANNED, **lapsed))["en"]
+        assert "It takes longer" in text
+        assert "None" not in text
+    assert "Give no time." in written(briefs, BriefFor.AGENT, part(standing=Standing.PLANNED, **lapsed))["en"]

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from notifier.domain.brief import BriefFor, PartFacts, standing_of
 from notifier.domain.broadcast import BroadcastState, Facts
-from notifier.domain.errors import Refused
 from notifier.domain.incident import IncidentState, PartState
 from notifier.messages.briefs import Briefs
 from notifier.stages import Surroundings
@@ -44,10 +43,6 @@ class Briefing:
         now = self._clock.now()
 
         def look(tx: Transaction) -> tuple[IncidentView, list[PartFacts]]:
-            if incidents.load(tx, incident_id).state is IncidentState.SCHEDULED:
-                raise Refused(
-                    f"incident {incident_id} is planned work that has not begun: its notice says all there is"
-                )
             return shown.view(tx, incident_id, self._playbooks), _parts(tx, incident_id)
 
         view, told = await self._database.read(look)
@@ -88,6 +83,8 @@ def _facts(tx: Transaction, incident_id: int, part: StoredPart, *, is_one_of_sev
         eta_at=part.eta_at,
         next_update_by=part.next_update_by,
         restored_at=part.restored_at,
+        window_from_at=incident.window_from_at,
+        window_until_at=incident.window_until_at,
     )
     if newest is not None:
         told = replace(newest.facts, restored_at=newest.facts.restored_at or _back_at(part))
@@ -98,6 +95,7 @@ def _facts(tx: Transaction, incident_id: int, part: StoredPart, *, is_one_of_sev
             None if newest is None else newest.kind,
             is_restored=part.state is PartState.RESTORED,
             is_dismissed=incident.state is IncidentState.DISMISSED,
+            is_planned=incident.is_planned,
         ),
         facts=replace(told, customers=customers),
         is_pending=newest is not None and newest.started_at is None,
