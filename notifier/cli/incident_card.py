@@ -4,18 +4,18 @@ What is printed first is what a commander acts on: what, where, since when, how 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
 
 from notifier.cli import parts, printing
 from notifier.cli.broadcast_card import rejection, told
+from notifier.cli.happenings import show_entry
 from notifier.cli.place_doubts import show_doubts
 from notifier.cli.printing import BAD, GOOD, WARN, Column, number, phrase, plural, words
 from notifier.cli.signals import said as said_of_alarm
-from notifier.cli.times import Moment, instant
-from notifier.domain.evidence_words import seen
+from notifier.cli.times import Moment
 from notifier.domain.text import expectation
 from notifier.storage.views import (
     BroadcastView,
@@ -31,7 +31,6 @@ from notifier.storage.views import (
 EVENTS_SHOWN = 15
 GROWN_SHOWN = 3
 ALARMS_SHOWN = 3
-EVIDENCE = "evidence"  # in the timeline: the first of its grade in a region
 GROWN = "now_also"  # in the timeline: a region that has begun to complain since
 
 _STATE_STYLES = {"suspected": WARN, "confirmed": BAD, "resolved": GOOD, "closed": GOOD}
@@ -266,28 +265,8 @@ def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | N
     _title("Timeline")
     if len(shown) < len(entries):
         printing.line(f"... {number(len(entries) - len(shown))} earlier: --timeline", indent=2)
-    printing.table(
-        [Column("AT"), Column("WHAT", gives=True), Column("BY")],
-        [[moment.clock(each.at), happened(each, moment), each.actor] for each in shown],
-        indent=2,
-    )
-
-
-def happened(entry: TimelineEntry, moment: Moment) -> str:
-    """Return an entry of the timeline in a few words: what happened, and what is with it."""
-    if entry.event == GROWN:
-        return f"{words(GROWN)} {_grown(entry)}"
-    if entry.event == EVIDENCE and "seconds" in entry.detail:
-        return f"evidence in {_seen(entry)}"
-    return words(entry.event) + _detail(entry, moment)
-
-
-def _seen(entry: TimelineEntry) -> str:
-    """Return what was evidence where: `postal code 94110: 20 people in 11 min, 1.3 expected: certain`."""
-    detail: dict[str, Any] = entry.detail
-    lasted = timedelta(seconds=detail["seconds"])
-    said = seen(detail["observed"], lasted, detail["expected"], words(detail["grade"]))
-    return f"{printing.region(detail['region'])}: {said}"
+    for each in shown:
+        show_entry(each, moment, indent=2)
 
 
 def _now_also(timeline: Sequence[TimelineEntry]) -> str:
@@ -299,25 +278,6 @@ def _grown(entry: TimelineEntry) -> str:
     detail: dict[str, Any] = entry.detail
     said = f"{detail['now_also']}: {detail['distinct']} distinct, {expectation(detail['expected'])} expected"
     return said + (f" (incident {detail['incident']})" if "incident" in detail else "")
-
-
-def _detail(entry: TimelineEntry, moment: Moment) -> str:
-    said = [
-        _value(value, moment) if name == entry.event else f"{words(name)} {_value(value, moment)}"
-        for name, value in entry.detail.items()
-        if value not in (None, "", [], {})
-    ]
-    return f": {', '.join(said)}" if said else ""
-
-
-def _value(value: object, moment: Moment) -> str:
-    if isinstance(value, list):
-        return " ".join(_value(each, moment) for each in value)
-    if (at := instant(value)) is not None and at.tzinfo is not None:
-        return moment.clock(at)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number(value) if isinstance(value, int | float) else str(value)
 
 
 def _window(card: IncidentCard, moment: Moment) -> str:

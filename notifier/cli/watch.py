@@ -17,12 +17,12 @@ import click
 from notifier.cli import printing
 from notifier.cli.broadcast_card import held_back, told
 from notifier.cli.client import Client, Problem, Unreachable
+from notifier.cli.happenings import sentence, show_entry
 from notifier.cli.incident_card import show_incident
 from notifier.cli.keyboard import Keyboard, is_terminal
 from notifier.cli.options import connect, incident_argument, json_option
 from notifier.cli.printing import BAD, DIM, STRONG, WARN, counts, paint, words
 from notifier.cli.status import show_needs
-from notifier.cli.timeline import sentence, show_entry
 from notifier.cli.times import Moment
 from notifier.storage.views import BroadcastView, IncidentView, StatusView
 

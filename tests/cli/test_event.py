@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notifier.cli import timeline
+from notifier.cli import happenings
 from notifier.cli.times import Moment
 from notifier.storage.views import EventCard, EventView, TimelineEntry
 from tests.cli.conftest import Run
@@ -126,4 +126,4 @@ def test_what_is_refused_is_said(notifier: Run, daemon: FakeDaemon) -> None:
 )
 def test_the_timeline_says_it_in_words(what: str, detail: dict[str, object], sentence: str) -> None:
     entry = TimelineEntry(at=NOON, event=what, actor="anna", detail={"number": 3, "name": "Ada", **detail})
-    assert timeline.sentence(entry, Moment(NOON)) == sentence
+    assert happenings.sentence(entry, Moment(NOON)) == sentence

@@ -253,7 +253,7 @@ def test_a_timeline_shows_times_as_its_reader_does(notifier: Run, daemon: FakeDa
     detail = {"due_at": NOON.isoformat().replace("+00:00", "Z"), "reason": "2026"}
     entry = TimelineEntry(at=NOON, event="promise_missed", actor="daemon", detail=detail)
     daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
-    assert "promise missed: due at 03:39, reason 2026" in notifier("incidents", "show", "42").stdout
+    assert "the daemon: promise missed: due at 03:39, reason 2026" in notifier("incidents", "show", "42").stdout
 
 
 def test_a_timeline_says_evidence_in_plain_words(notifier: Run, daemon: FakeDaemon) -> None:
@@ -261,13 +261,13 @@ def test_a_timeline_says_evidence_in_plain_words(notifier: Run, daemon: FakeDaem
     entry = TimelineEntry(at=NOON, event="evidence", actor="daemon", detail={**detail, "seconds": 650, "customers": 20})
     daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
     shown = " ".join(notifier("incidents", "show", "42").stdout.split())
-    assert "03:39 evidence in postal code 94110: 20 people in 11 min, 1.3 daemon expected: certain" in shown
+    assert "03:39 postal code 94110: 20 people in 11 min, 1.3 expected: certain" in shown
 
 
 def test_a_timeline_names_an_event_once(notifier: Run, daemon: FakeDaemon) -> None:
-    entry = TimelineEntry(at=NOON, event="place", actor="daemon", detail={"place": "94110", "grade": "likely"})
+    entry = TimelineEntry(at=NOON, event="of_tomorrow", actor="daemon", detail={"of_tomorrow": "94110", "grade": "x"})
     daemon.on("GET", "/v1/incidents/42", incident(timeline=[entry]))
-    assert "place: 94110, grade likely" in notifier("incidents", "show", "42").stdout
+    assert "the daemon: of tomorrow: 94110, grade x" in notifier("incidents", "show", "42").stdout
 
 
 def test_what_an_outage_has_grown_by_stands_on_the_card_and_in_the_timeline(notifier: Run, daemon: FakeDaemon) -> None:
@@ -277,7 +277,7 @@ def test_what_an_outage_has_grown_by_stands_on_the_card_and_in_the_timeline(noti
     daemon.on("GET", "/v1/incidents/42", incident(timeline=entries))
     shown = " ".join(notifier("incidents", "show", "42").stdout.split())
     assert "now also 94110: 6 distinct, 0.4 expected; 94114: 6 distinct, 0.4 expected (incident 43)" in shown
-    assert "03:39 now also 94110: 6 distinct, 0.4 expected daemon" in shown
+    assert "03:39 94110 complains now, too: 6 customers, 0.4 expected" in shown
 
 
 @pytest.mark.parametrize(
@@ -313,8 +313,13 @@ def test_words_of_strangers_cannot_move_the_cursor(notifier: Run, daemon: FakeDa
 
 def test_a_thing_that_does_not_exist_is_one_line_and_exit_1(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("GET", "/v1/incidents/99", problem(404, "there is no incident 99"))
+    daemon.on("GET", "/v1/incidents", [])
     result = notifier("incidents", "show", "99")
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: there is no incident 99\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        1,
+        "",
+        "Error: there is no incident 99; none is open\n",
+    )
 
 
 def test_an_id_that_is_no_number_is_wrong_usage(notifier: Run, daemon: FakeDaemon) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from notifier.cli.timeline import sentence
+from notifier.cli.happenings import sentence
 from notifier.cli.times import Moment, Zone
 from notifier.storage.views import SignalView, TimelineEntry
 from tests.cli.conftest import Run
