@@ -165,7 +165,7 @@ class _Demo:
         await self._start()
         async with Caller(self._rehearsal.url, self._rehearsal.token) as daemon:
             await self._import()
-            await daemon.follow_clock()
+            await daemon.follow_clock(self._plan.rate)
             people = People(self._folder, self._folder / "truth.csv", self._rehearsal.url)
             morning = Morning(today, self._rehearsal, daemon, people, self._screen)
             await morning.play()
