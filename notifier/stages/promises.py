@@ -131,7 +131,7 @@ class Promises:
     def _act(self, tx: Transaction, promise_id: int, customers: int) -> Acted | None:
         """Decide again on what is stored now, then do it."""
         now = self._clock.now()
-        watched = next((each for each in promises.open_ones(tx, now) if each.promise.id == promise_id), None)
+        watched = next(iter(promises.open_ones(tx, now, only=promise_id)), None)
         if watched is None:
             return None
         promise = watched.promise

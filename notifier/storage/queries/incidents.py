@@ -133,13 +133,13 @@ def _parts(tx: Transaction, incident_id: int) -> list[PartView]:
     own = parts.own(tx, incident_id)
     if len(own) < 2:
         return []
-    incident = incidents.load(tx, incident_id)
+    customers = named_sites.customers_by_part(tx, incidents.load(tx, incident_id))
     return [
         PartView(
             id=part.id,
             name=part.name or parts.REST,
             state=part.state,
-            customers=audience.customers(tx, named_sites.scope(tx, incident, part.id)),
+            customers=customers.get(part.id, 0),
             cause=part.cause,
             crew=part.crew,
             eta_at=part.eta_at,

@@ -72,9 +72,9 @@ def join_first(tx: Transaction, incident_id: int, part_id: int, *, now: datetime
     every = parts.of_incident(tx, incident_id)
     others = [part for part in every if part.names_sites and part.id != part_id]
     mine = named_sites.scope(tx, incidents.load(tx, incident_id), part_id)
-    named = " OR ".join(f"({condition})" for condition in parts.conditions(tx, others, "a.site_id"))
+    named = parts.any_names(tx, others, "a.site_id")
     if every[0].state is not PartState.OUT or (
-        named
+        others
         and tx.scalar(
             f"SELECT 1 FROM ({audience.affected(mine)}) AS a WHERE {named} LIMIT 1",
             incident=incident_id,

@@ -40,24 +40,33 @@ def scope(tx: Transaction, incident: StoredIncident, part_id: int | None = None)
 def by_part(tx: Transaction, incident: StoredIncident, names: Names) -> dict[int, int]:
     """Return how many of the affected sites that are named belong to each part that stands by itself."""
     every = parts.of_incident(tx, incident.id)
-    cut = [part for part in every if part.names_sites]
-    conditions = parts.conditions(tx, cut, "s.id")
-    owner = " ".join(f"WHEN {condition} THEN {part.id}" for part, condition in zip(cut, conditions, strict=True))
-    owner = f"CASE {owner} ELSE {every[0].id} END" if cut else str(every[0].id)
-    there = scope(tx, incident)
+    there, of_position = scope(tx, incident), parts.by_position(every)
     counted: Counter[int] = Counter()
     for walked in walks(names):
-        for part_id, number in tx.tuples(
-            f"""SELECT each_one.part_id, count(*) FROM (
-                    SELECT DISTINCT s.id, {owner} AS part_id FROM {walked} AND s.status = 'active'
-                      AND s.services LIKE :pattern AND {audience.in_place(there, "s.id")}) AS each_one
-                GROUP BY each_one.part_id""",
+        named = f"""SELECT DISTINCT s.id AS site_id FROM {walked} AND s.status = 'active'
+                      AND s.services LIKE :pattern AND {audience.in_place(there, "s.id")}"""
+        for position, number in tx.tuples(
+            f"SELECT each_one.position, count(*) FROM ({parts.owners(named)}) AS each_one GROUP BY each_one.position",
             pattern=there.pattern,
             incident=incident.id,
         ):
-            counted[int(part_id)] += int(number)
+            counted[of_position[position]] += int(number)
     own = {part.id for part in every if part.is_own}
     return {part_id: number for part_id, number in counted.items() if part_id in own}
+
+
+def customers_by_part(tx: Transaction, incident: StoredIncident) -> dict[int, int]:
+    """Return how many customers each part of an incident has, where it has any: in one walk over all its sites."""
+    there = scope(tx, incident)
+    of_position = parts.by_position(parts.of_incident(tx, incident.id))
+    rows = tx.tuples(
+        f"""SELECT o.position, count(DISTINCT s.customer_id)
+            FROM ({parts.owners(f"SELECT site_id FROM ({audience.affected(there)}) AS a")}) AS o
+            JOIN sites AS s ON s.id = o.site_id GROUP BY o.position""",
+        pattern=there.pattern,
+        incident=incident.id,
+    )
+    return {of_position[position]: int(number) for position, number in rows}
 
 
 def size(tx: Transaction, incident: StoredIncident, part: StoredPart) -> int:
@@ -75,7 +84,7 @@ def size(tx: Transaction, incident: StoredIncident, part: StoredPart) -> int:
 def customers_of(tx: Transaction, part_id: int, found: StoredBroadcast) -> int:
     """Return how many customers of a part an update is for that was told to it: walks a part of several."""
     part = parts.load(tx, part_id)
-    if len(parts.own(tx, part.incident_id)) < 2:
+    if not parts.are_several(tx, part.incident_id):
         return found.expected_customers
     return audience.customers(tx, scope(tx, incidents.load(tx, part.incident_id), part_id))
 

@@ -30,10 +30,13 @@ class Watched:
     answer: Answer  # how far one has come that has started since
 
 
-def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
-    """Return every open promise, the next due first; not those of what a person has authorised to be corrected."""
+def open_ones(tx: Transaction, now: datetime, *, only: int | None = None) -> list[Watched]:
+    """Return every open promise, the next due first; not those of what a person has authorised to be corrected.
+
+    `only` is the id of the one that is asked for.
+    """
     rows = tx.rows(
-        """SELECT p.*, i.service, t.state AS part_state,
+        f"""SELECT p.*, i.service, t.state AS part_state,
                   u.id AS newest, u.state AS newest_state, u.planned_at AS newest_planned_at,
                   u.automatic AS newest_automatic,
                   EXISTS (SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id
@@ -51,7 +54,7 @@ def open_ones(tx: Transaction, now: datetime) -> list[Watched]:
                                          WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id)))
                    AND n.started_at IS NOT NULL
                  ORDER BY n.started_at DESC, n.id DESC LIMIT 1)
-           WHERE p.state = 'open' AND NOT EXISTS (
+           WHERE p.state = 'open' {"" if only is None else f"AND p.id = {int(only)}"} AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id
                  AND c.kind = 'correction' AND c.state = 'sending' AND c.started_at IS NULL)
            ORDER BY p.due_at, p.id"""
