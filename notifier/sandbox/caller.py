@@ -81,7 +81,7 @@ class Caller:
         return answer
 
     async def follow_clock(self, rate: float | None = None) -> None:
-        """Ask the daemon what time it is, and keep its present time and its rate, which is measured if nobody knows it."""
+        """Ask the daemon what time it is, and keep that and its rate, which is measured if nobody knows it."""
         first, first_at = await self._now()
         if rate is None:
             await asyncio.sleep(0.5)
@@ -91,7 +91,7 @@ class Caller:
             self._rate = 1.0
 
     async def _now(self) -> tuple[datetime, float]:
-        """Return the daemon's time and when, on our monotonic clock, it showed it: as the quickest of some answers says."""
+        """Return the daemon's time, and when our monotonic clock showed it, as the quickest of some answers says."""
         answers = []
         for _ in range(ASKED_FOR_TIME):
             before = time.monotonic()
