@@ -71,7 +71,7 @@ class Calendar:
     def _begin(self, tx: Transaction, incident: StoredIncident) -> str:
         now = self._clock.now()
         if not broadcasts.was_told(tx, incident.id) and planned.announced_by(tx, incident) is None:
-            for unsent in broadcasts.of_part(tx, incident.part_id, incident.id, *_UNSENT):
+            for unsent in broadcasts.of_part(tx, incident.part.id, incident.id, *_UNSENT):
                 broadcasts.end(tx, unsent, BroadcastState.CANCELLED, BroadcastReason.NO_LONGER_TRUE, now=now)
             incidents.dismiss(tx, incident.id, now=now, reason=DismissReason.NEVER_SENT, actor=WATCHER)
             return "dismissed"
@@ -109,7 +109,7 @@ class Calendar:
         broadcast_id = broadcasts.create(
             tx,
             incident_id=incident.id,
-            part_id=incident.part_id,
+            part_id=incident.part.id,
             kind=BroadcastKind.PLANNED_REMINDER,
             facts=facts,
             changes=None,

@@ -70,7 +70,7 @@ def test_an_opened_incident_has_one_part_its_place_and_a_timeline(database: Data
     town = Town(database)
     incident_id = opened(database, town.region("94112"), town.region("94110"))
     found = database.read_now(lambda tx: incidents.load(tx, incident_id))
-    assert (found.state, found.part_state) == (IncidentState.SUSPECTED, PartState.OUT)
+    assert (found.state, found.part.state) == (IncidentState.SUSPECTED, PartState.OUT)
     assert (found.place, found.started_at, found.correlation_id) == ("94110, 94112", MORNING, "c-1")
     assert events(database, incident_id) == ["opened"]
 

@@ -57,7 +57,7 @@ def work(desk: Desk, region: str = "94110", *, sites: tuple[str, ...] = (), told
         notice = broadcasts.create(
             tx,
             incident_id=incident_id,
-            part_id=incidents.load(tx, incident_id).part_id,
+            part_id=incidents.load(tx, incident_id).part.id,
             kind=BroadcastKind.PLANNED_NOTICE,
             facts=Facts(service="power", window_from_at=window[0], window_until_at=window[1], upcoming=True),
             changes=None,

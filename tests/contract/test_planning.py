@@ -43,7 +43,7 @@ class Desk:
             which = broadcasts.create(
                 tx,
                 incident_id=self.incident_id,
-                part_id=incident.part_id,
+                part_id=incident.part.id,
                 kind=kind,
                 facts=Facts(service=self.service),
                 changes=None,

@@ -56,7 +56,7 @@ class Desk:
             which = broadcasts.create(
                 tx,
                 incident_id=self.incident_id,
-                part_id=incident.part_id,
+                part_id=incident.part.id,
                 kind=kind,
                 facts=Facts(service="power"),
                 changes=None,

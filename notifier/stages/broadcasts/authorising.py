@@ -73,14 +73,14 @@ class Authorising:
         incident = incidents.load(tx, found.incident_id, found.part_id)
         if found.changes is None:
             raise Refused(f"broadcast {found.id} was made by the daemon; there is nothing to authorise")
-        require_action(found.changes.action, incident.state, incident.part_state, which=incident.id)
+        require_action(found.changes.action, incident.state, incident.part.state, which=incident.id)
         cutting.require_unchanged(tx, incident, found.changes.action)
         takes_place = found.changes.action in _TAKES_A_PLACE or incident.state is IncidentState.SUSPECTED
         if takes_place:  # another incident may have been confirmed there meanwhile
             there = found.changes.regions or incidents.place_regions(tx, incident.id)
             listed = incidents.listed_site_ids(tx, incident.id)
             if found.changes.action is Action.EXTEND:
-                there, listed = list(found.changes.regions), parts.listed_site_ids(tx, incident.part_id)
+                there, listed = list(found.changes.regions), parts.listed_site_ids(tx, incident.part.id)
             places.require_free(tx, found.facts.service, there, listed, but=incident.id)
         playbook, take_back = self.in_force(tx, found, incident, now), self._take_back
         event = events.of_incident(tx, incident.id)

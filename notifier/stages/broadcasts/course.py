@@ -175,7 +175,7 @@ def _leave(clock: Clock, due: StoredBroadcast, older: int, ids: Sequence[int], t
 
 
 def _is_believed_back(tx: Transaction, found: StoredBroadcast) -> bool:
-    return incidents.load(tx, found.incident_id, found.part_id).part_state is PartState.BELIEVED_BACK
+    return incidents.load(tx, found.incident_id, found.part_id).part.state is PartState.BELIEVED_BACK
 
 
 def _answered(tx: Transaction, found: StoredBroadcast, one: _ToSweep, now: datetime) -> Ended:

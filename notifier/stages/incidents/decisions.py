@@ -296,13 +296,15 @@ class Incidents:
         """Draft that it is out again; while "restored" was still held, nobody was told and there is nothing to send."""
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
-            if incident.part_state is PartState.BELIEVED_BACK:
-                updates.out_again(tx, incident_id, incident.part_id, now=now, by=actor.name, why="a person says so")
+            if incident.part.state is PartState.BELIEVED_BACK:
+                updates.out_again(tx, incident_id, incident.part.id, now=now, by=actor.name, why="a person says so")
                 return
             playbook = self._checks.playbook(incident.service)
             playbook = events.in_force(tx, incident_id, incident.started_at, playbook, now=now)
             self._checks.words(request.cause, request.crew, incident.service)
-            at = past(request.reopened_at, "reopened_at", now=now, after=incident.restored_at or incident.started_at)
+            at = past(
+                request.reopened_at, "reopened_at", now=now, after=incident.part.restored_at or incident.started_at
+            )
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=at)
             changes = Changes(
                 action=Action.REOPEN,
@@ -367,16 +369,16 @@ class Incidents:
         """Decide about one part, and save; return the part."""
         part_id = self._parts.draft(tx, incident_id, action, chosen, now=now)
         incident = incidents.load(tx, incident_id, part_id)
-        require_action(action, incident.state, incident.part_state, which=incident_id)
+        require_action(action, incident.state, incident.part.state, which=incident_id)
         if incident.is_planned and chosen.choice is not None:
             raise Refused(f"incident {incident_id} is planned work: it is told as a whole, not in parts")
         decide(tx, incident, now)
         if (choice := chosen.choice) is not None:
             self._drafts.leave_out(tx, incident, unknown=chosen.unknown, outside=choice.outside, elsewhere=choice.back)
-        detail = {"part": incident.part_name} if incident.part_name else {}
+        detail = {"part": incident.part.name} if incident.part.name else {}
         target = f"incident {incident_id}"
         audit.record(tx, at=now, actor=actor, action=f"incidents.{action}", target=target, detail=detail)
-        return incident.part_id
+        return incident.part.id
 
     def _place(self, tx: Transaction, request: OpenIncident) -> tuple[tuple[int, ...], places.SiteList]:
         if request.regions and request.sites:

@@ -53,7 +53,7 @@ class Drafts:
         broadcast_id = broadcasts.create(
             tx,
             incident_id=incident.id,
-            part_id=incident.part_id,
+            part_id=incident.part.id,
             kind=kind,
             facts=facts,
             changes=changes,
@@ -96,7 +96,7 @@ class Drafts:
         self, tx: Transaction, incident: StoredIncident, *, unknown: tuple[str, ...], outside: int, elsewhere: int
     ) -> None:
         """Keep with the draft of a part what was named and is none of its sites, for the preview."""
-        for each in broadcasts.of_part(tx, incident.part_id, incident.id, BroadcastState.DRAFT):
+        for each in broadcasts.of_part(tx, incident.part.id, incident.id, BroadcastState.DRAFT):
             if each.changes is not None:
                 changes = msgspec.structs.replace(each.changes, unknown=unknown, outside=outside, elsewhere=elsewhere)
                 broadcasts.set_changes(tx, each.id, changes)
@@ -106,7 +106,7 @@ class Drafts:
 
         def look(tx: Transaction) -> Draft:
             incident = incidents.load(tx, incident_id, part_id)
-            drafts = broadcasts.of_part(tx, incident.part_id, incident_id, BroadcastState.DRAFT)
+            drafts = broadcasts.of_part(tx, incident.part.id, incident_id, BroadcastState.DRAFT)
             view = shown.view(tx, incident_id, self._playbooks)
             if not drafts:
                 return Draft(incident=view, broadcast=None, preview=None)
@@ -130,7 +130,7 @@ class Drafts:
 
     def last_told(self, tx: Transaction, incident: StoredIncident) -> Facts | None:
         """Return what customers were told last, or None when nobody was told anything."""
-        for each in reversed(broadcasts.told_to(tx, incident.part_id, *BroadcastState)):
+        for each in reversed(broadcasts.told_to(tx, incident.part.id, *BroadcastState)):
             stopped = each.state is BroadcastState.CANCELLED and not broadcasts.was_told_by(tx, each.id)
             if each.started_at is not None and not stopped:
                 return each.facts
@@ -152,8 +152,8 @@ class Drafts:
             service=changes.service or incident.service,
             impact=changes.impact or incident.impact,
             started_at=changes.started_at or incident.started_at,
-            cause=incident.cause if changes.cause is None else changes.cause,
-            crew=incident.crew if changes.crew is None else changes.crew,
+            cause=incident.part.cause if changes.cause is None else changes.cause,
+            crew=incident.part.crew if changes.crew is None else changes.crew,
             eta_at=changes.eta_at,
             next_update_by=next_update_by,
             previous_eta_at=None if told is None else told.eta_at or told.window_until_at,
@@ -171,9 +171,9 @@ class Drafts:
                 blink = not incident.is_planned and is_blink(incident.started_at, back_at, tell_after=after)
                 return msgspec.structs.replace(facts, restored_at=changes.at, missed_eta_at=missed, blink=blink)
             case BroadcastKind.REOPENED:
-                told_at = broadcasts.last_told_at(tx, incident.part_id, BroadcastKind.RESTORED)
+                told_at = broadcasts.last_told_at(tx, incident.part.id, BroadcastKind.RESTORED)
                 return msgspec.structs.replace(
-                    facts, told_at=told_at, reopened_at=changes.at, restored_at=incident.restored_at
+                    facts, told_at=told_at, reopened_at=changes.at, restored_at=incident.part.restored_at
                 )
             case BroadcastKind.CORRECTION:
                 return msgspec.structs.replace(facts, told_at=broadcasts.first_told_at(tx, incident.id))
@@ -184,7 +184,7 @@ class Drafts:
         """Return the first ETA told that service did not keep, also when it was revised in time."""
         told = (
             promise.due_at
-            for promise in promises.ever_given(tx, incident.part_id)
+            for promise in promises.ever_given(tx, incident.part.id)
             if promise.kind is PromiseKind.ETA and promise.state is not PromiseState.VOID
         )
         return min((due_at for due_at in told if due_at < back_at), default=None)

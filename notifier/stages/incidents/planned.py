@@ -114,7 +114,7 @@ class PlannedWork:
         def save(tx: Transaction) -> None:
             now = self._clock.now()
             incident = incidents.load(tx, incident_id)
-            require_action(Action.CHANGE, incident.state, incident.part_state, which=incident_id)
+            require_action(Action.CHANGE, incident.state, incident.part.state, which=incident_id)
             self._checks.words(request.cause, None, incident.service)
             from_at, until_at = check_window(request.from_at, request.until_at, now=now)
             before = (incident.window_from_at, incident.window_until_at)
@@ -123,7 +123,7 @@ class PlannedWork:
             announced, same = planned.announced_by(tx, incident), before == (from_at, until_at)
             is_known = announced is not None or broadcasts.was_told(tx, incident_id)  # to some, where it was stopped
             told = None if announced is None or None in before else (before[0], before[1])
-            if announced is not None and same and request.cause in (None, incident.cause):
+            if announced is not None and same and request.cause in (None, incident.part.cause):
                 raise Refused(f"incident {incident_id} is announced for that time already")
             self._require_lead(from_at, until_at, self._checks.playbook(incident.service), now, told)  # type: ignore[arg-type]
             there, listed = incidents.place_regions(tx, incident_id), incidents.listed_site_ids(tx, incident_id)

@@ -69,7 +69,7 @@ class Reshaping:
         def save(tx: Transaction) -> int:
             now = self._clock.now()
             incident = incidents.load(tx, incident_id)
-            require_action(Action.EXTEND, incident.state, incident.part_state, which=incident_id)
+            require_action(Action.EXTEND, incident.state, incident.part.state, which=incident_id)
             _require_outage(incident)
             names, unknown = self._names(tx, request)
             places.require_free(tx, incident.service, names.region_ids, names.site_ids, but=incident_id)
@@ -92,11 +92,11 @@ class Reshaping:
             now = self._clock.now()
             part_id = self._parts.draft(tx, incident_id, Action.SPLIT, chosen, now=now)
             incident = incidents.load(tx, incident_id, part_id)
-            require_action(Action.SPLIT, incident.state, incident.part_state, which=incident_id)
+            require_action(Action.SPLIT, incident.state, incident.part.state, which=incident_id)
             _require_outage(incident)
             incident = cutting.cut(tx, incident, customers=0, now=now, by=actor.name)
             new_id = moving.split(tx, incident, now=now, by=actor.name, correlation_id=secrets.token_hex(8))
-            detail = {"incident": new_id, "part": incident.part_name}
+            detail = {"incident": new_id, "part": incident.part.name}
             audit.record(
                 tx, at=now, actor=actor, action="incidents.split", target=f"incident {incident_id}", detail=detail
             )
@@ -149,8 +149,9 @@ class Reshaping:
         actor: Actor,
         now: datetime,
     ) -> None:
-        eta_at = incident.eta_at if incident.eta_at is not None and self._is_ahead(incident.eta_at, now) else None
-        told_by = incident.next_update_by
+        eta_at, told_by = incident.part.eta_at, incident.part.next_update_by
+        if eta_at is not None and not self._is_ahead(eta_at, now):
+            eta_at = None
         kept = told_by is not None and self._is_ahead(told_by, now)
         playbook = self._checks.playbook(incident.service)
         changes = Changes(

@@ -53,7 +53,7 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
         elif other.id != found.id and is_dismissal:  # there is no news to come of what was nothing
             broadcasts.end(tx, other, BroadcastState.CANCELLED, BroadcastReason.INCIDENT_DISMISSED, now=now)
     ended = []
-    back_at = (incident.believed_back_at or now) if found.kind in SAYS_BACK else None
+    back_at = (incident.part.believed_back_at or now) if found.kind in SAYS_BACK else None
     for promise in promises.open_in(
         [each for part_id in concerned for each in promises.of_part(tx, found.incident_id, part_id)]
     ):
@@ -77,7 +77,7 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
         _promise(tx, found, now=now, automatic_in_row=automatic_in_row)
         if found.changes is not None and found.changes.action is Action.EXTEND:
             joining.join_first(tx, found.incident_id, found.part_id, now=now)
-    detail = {"broadcast": found.id, "kind": str(found.kind), "part": incident.part_name}
+    detail = {"broadcast": found.id, "kind": str(found.kind), "part": incident.part.name}
     incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
     return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
 
@@ -135,11 +135,11 @@ def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str)
 
 def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> None:
     """Let a part be restored, and the incident be resolved when it was the last one."""
-    incidents.move_part(tx, incident, PartState.RESTORED, believed_back_at=incident.believed_back_at)
+    incidents.move_part(tx, incident, PartState.RESTORED, believed_back_at=incident.part.believed_back_at)
     tx.run(
         "UPDATE parts SET restored_at = :at, eta_at = NULL, next_update_by = NULL WHERE id = :id",
-        at=to_micros(incident.believed_back_at or now),
-        id=incident.part_id,
+        at=to_micros(incident.part.believed_back_at or now),
+        id=incident.part.id,
     )
     resolve_when_over(tx, incident.id, now=now)
 

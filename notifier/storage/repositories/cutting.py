@@ -107,9 +107,9 @@ def name(tx: Transaction, incident: StoredIncident, choice: Choice, *, now: date
 
 def require_unchanged(tx: Transaction, incident: StoredIncident, action: Action) -> None:
     """Raise `Refused` when the parts are not what they were when a draft named its own."""
-    if not incident.is_draft_part or incident.cut_from is None:
+    if not incident.part.is_draft or incident.part.cut_from is None:
         return
-    source, mine = parts.load(tx, incident.cut_from), parts.load(tx, incident.part_id)
+    source, mine = parts.load(tx, incident.part.cut_from), parts.load(tx, incident.part.id)
     known = sum(part.names_sites for part in parts.of_incident(tx, incident.id))
     if mine.joins:
         known = known_to_joining(tx, incident.id)
@@ -119,9 +119,9 @@ def require_unchanged(tx: Transaction, incident: StoredIncident, action: Action)
 
 def cut(tx: Transaction, incident: StoredIncident, *, customers: int, now: datetime, by: str) -> StoredIncident:
     """Cut off the part of a draft: it says and carries what the one it comes from does; return the incident with it."""
-    if not incident.is_draft_part or incident.cut_from is None:
+    if not incident.part.is_draft or incident.part.cut_from is None:
         return incident
-    mine, source = parts.load(tx, incident.part_id), parts.load(tx, incident.cut_from)
+    mine, source = parts.load(tx, incident.part.id), parts.load(tx, incident.part.cut_from)
     known = [part for part in parts.of_incident(tx, incident.id) if part.names_sites]
     known.insert(0 if mine.joins else parts.place_of(mine, known), mine)  # who joins is nobody else's
     tx.run_many(

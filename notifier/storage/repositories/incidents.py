@@ -25,7 +25,8 @@ from notifier.domain.incident import (
 from notifier.domain.promise import PromiseState
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant, to_json, to_micros
-from notifier.storage.repositories import events
+from notifier.storage.repositories import events, parts
+from notifier.storage.repositories.parts import StoredPart
 
 PLACE_NAMES_AT_MOST = 4  # regions named in `place`; more are counted
 LEFT = "left_to_a_person"  # in the timeline: the daemon never confirms it by itself
@@ -47,25 +48,10 @@ class StoredIncident:
     resolved_at: datetime | None
     closed_at: datetime | None
     correlation_id: str
-    part_id: int
-    part_state: PartState
-    cause: str
-    crew: str
-    eta_at: datetime | None
-    next_update_by: datetime | None
-    believed_back_at: datetime | None
-    restored_at: datetime | None
-    part_name: str = ""  # of a part that was cut off; "" = the first
-    cut_from: int | None = None  # the part that its sites belonged to; None: the first
-    cut_at: datetime | None = None  # None of one that is cut off: only a draft names it
+    part: StoredPart
     kind: IncidentKind = IncidentKind.UNPLANNED
     window_from_at: datetime | None = None  # of planned work
     window_until_at: datetime | None = None
-
-    @property
-    def is_draft_part(self) -> bool:
-        """Tell whether the part is named by a draft only, and stands for sites of the one it is cut from."""
-        return self.cut_from is not None and self.cut_at is None
 
     @property
     def is_planned(self) -> bool:
@@ -332,12 +318,12 @@ def move_part(
     tx: Transaction, incident: StoredIncident, wanted: PartState, *, believed_back_at: datetime | None
 ) -> None:
     """Move the part that an incident was loaded with along an arrow of its table; raise `TransitionRefused`."""
-    PART.require(incident.part_state, wanted, which=incident.part_id)
+    PART.require(incident.part.state, wanted, which=incident.part.id)
     tx.run(
         "UPDATE parts SET state = :state, believed_back_at = :back WHERE id = :id",
         state=wanted,
         back=to_micros(believed_back_at),
-        id=incident.part_id,
+        id=incident.part.id,
     )
 
 
@@ -373,12 +359,10 @@ def cancel_drafts(tx: Transaction, incident_id: int, *, now: datetime, reason: B
     )
 
 
-_SELECT = """SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
-                    i.resolved_at, i.closed_at, i.correlation_id, p.id AS part_id,
-                    p.state AS part_state, p.cause, p.crew, p.eta_at, p.next_update_by, p.believed_back_at,
-                    p.restored_at, p.name AS part_name, p.cut_from, p.cut_at,
-                    i.kind, i.window_from_at, i.window_until_at
-             FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
+_SELECT = f"""SELECT i.id, i.service, i.impact, i.state, i.playbook, i.place, i.started_at, i.opened_at, i.opened_by,
+                     i.resolved_at, i.closed_at, i.correlation_id, i.kind, i.window_from_at, i.window_until_at,
+                     {parts.columns("p", "part_")}
+              FROM incidents AS i JOIN parts AS p ON p.incident_id = i.id"""
 
 
 def _incident(row: Row) -> StoredIncident:
@@ -395,17 +379,7 @@ def _incident(row: Row) -> StoredIncident:
         resolved_at=to_instant(row["resolved_at"]),
         closed_at=to_instant(row["closed_at"]),
         correlation_id=row["correlation_id"],
-        part_id=row["part_id"],
-        part_state=PartState(row["part_state"]),
-        cause=row["cause"],
-        crew=row["crew"],
-        eta_at=to_instant(row["eta_at"]),
-        next_update_by=to_instant(row["next_update_by"]),
-        believed_back_at=to_instant(row["believed_back_at"]),
-        restored_at=to_instant(row["restored_at"]),
-        part_name=row["part_name"],
-        cut_from=row["cut_from"],
-        cut_at=to_instant(row["cut_at"]),
+        part=parts.read(row, "part_"),
         kind=IncidentKind(row["kind"]),
         window_from_at=to_instant(row["window_from_at"]),
         window_until_at=to_instant(row["window_until_at"]),

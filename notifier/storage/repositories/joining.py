@@ -37,11 +37,11 @@ def name_joining(tx: Transaction, incident: StoredIncident, names: Names, *, now
                VALUES (:incident, :name, :first, :known, 1) RETURNING id""",
             incident=incident.id,
             name=called,
-            first=incident.part_id,
+            first=incident.part.id,
             known=cutting.known_to_joining(tx, incident.id),
         )
     )
-    parts.set_words(tx, part_id, like=parts.load(tx, incident.part_id))
+    parts.set_words(tx, part_id, like=parts.load(tx, incident.part.id))
     lies_there = audience.in_place(there, "s.id")
     meets = f"s.status = 'active' AND s.services LIKE :pattern AND {lies_there}"
     if names.region_ids and not any(

@@ -94,12 +94,12 @@ def _told_now(tx: Transaction, incident: StoredIncident, now: datetime) -> list[
     believed back; and what is authorised and has not started.
     """
     every = [
-        each for each in broadcasts.told_to(tx, incident.part_id, *BroadcastState) if each.kind not in ONLY_TO_TOLD
+        each for each in broadcasts.told_to(tx, incident.part.id, *BroadcastState) if each.kind not in ONLY_TO_TOLD
     ]
     started = sorted(
         (each for each in every if each.started_at is not None), key=lambda each: (each.started_at, each.id)
     )
-    is_out = incident.part_state is PartState.OUT
+    is_out = incident.part.state is PartState.OUT
     newest = [
         each
         for each in started[-1:]
@@ -130,7 +130,7 @@ def _join(
         purpose=purpose_of(found.kind),
         basis=basis,
         neighbours=neighbours.of(tx, incident, found.kind),
-        part=parts.scope_of(tx, incident.id, incident.part_id),
+        part=parts.scope_of(tx, incident.id, incident.part.id),
     )
     new = _new_customers(tx, scope, found.id, site_ids)
     told = max(audience.size(tx, found.id), found.expected_customers)

@@ -24,7 +24,7 @@ def may_say_afresh(tx: Transaction, broadcast_id: int) -> bool:
     """
     found = broadcasts.load(tx, broadcast_id)
     incident = incidents.load(tx, found.incident_id, found.part_id)
-    is_out = incident.state is IncidentState.CONFIRMED and incident.part_state is PartState.OUT
+    is_out = incident.state is IncidentState.CONFIRMED and incident.part.state is PartState.OUT
     says_so = found.kind not in ONLY_TO_TOLD | SAYS_BACK | ANNOUNCES
     if not (is_out and says_so and found.may_delay and found.state is BroadcastState.SENDING):
         return False

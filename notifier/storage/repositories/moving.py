@@ -25,7 +25,7 @@ def split(tx: Transaction, incident: StoredIncident, *, now: datetime, by: str, 
 
     Nobody is told. The place of the new one is what the part is named by, or the list of its sites of now.
     """
-    part = parts.load(tx, incident.part_id)
+    part = parts.load(tx, incident.part.id)
     if part.cut_from is None:
         raise Refused(f"incident {incident.id} would be left without sites: what leaves is all of it")
     place = set(incidents.place_regions(tx, incident.id))
@@ -48,7 +48,7 @@ def split(tx: Transaction, incident: StoredIncident, *, now: datetime, by: str, 
         incidents.take_from_place(tx, incident.id, regions, listed_by=part.id)
     else:
         _list_sites(tx, incident, part.id, new_id)
-    first = incidents.load(tx, new_id).part_id
+    first = incidents.load(tx, new_id).part.id
     parts.set_words(tx, first, like=part)
     _move_promises(tx, part.id, to_incident=new_id, to_part=first)
     tx.run("UPDATE parts SET became = :first WHERE id = :id", first=first, id=part.id)
@@ -66,7 +66,7 @@ def merge(tx: Transaction, source_id: int, *, into: int, now: datetime, by: str)
     Of one that nobody was told about only the evidence goes along. Return which promises ended.
     """
     source, target = incidents.load(tx, source_id), incidents.load(tx, into)
-    require_action(Action.MERGE, source.state, source.part_state, which=source.id)
+    require_action(Action.MERGE, source.state, source.part.state, which=source.id)
     _require_alike(source, target)
     if source.state is IncidentState.SUSPECTED:
         incidents.merge(tx, source.id, into=target.id, now=now, actor=by)
@@ -154,7 +154,7 @@ def _take_over(
                VALUES (:incident, :name, :first, :now, :position) RETURNING id""",
             incident=target.id,
             name=part.name or source.place,
-            first=target.part_id,
+            first=target.part.id,
             now=to_micros(now),
             position=position,
         )

@@ -38,19 +38,19 @@ def scheduled(tx: Transaction) -> list[StoredIncident]:
 
 def announced_by(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None:
     """Return the newest announcement that has started; None when nobody is told of the work."""
-    told = broadcasts.of_part(tx, incident.part_id, incident.id, *_COMING, BroadcastState.COMPLETED)
+    told = broadcasts.of_part(tx, incident.part.id, incident.id, *_COMING, BroadcastState.COMPLETED)
     return next((each for each in reversed(told) if each.kind in ANNOUNCES and each.started_at is not None), None)
 
 
 def has_news_to_come(tx: Transaction, incident: StoredIncident) -> bool:
     """Tell whether a person has authorised something about the work that has not started."""
-    coming = broadcasts.of_part(tx, incident.part_id, incident.id, *_COMING)
+    coming = broadcasts.of_part(tx, incident.part.id, incident.id, *_COMING)
     return any(each.started_at is None for each in coming)
 
 
 def is_reminded(tx: Transaction, incident: StoredIncident) -> bool:
     """Tell whether a reminder of the work was sent, or called off, since its newest time was announced."""
-    every = broadcasts.of_part(tx, incident.part_id, incident.id, *BroadcastState)
+    every = broadcasts.of_part(tx, incident.part.id, incident.id, *BroadcastState)
     said = [each.kind for each in every if each.kind in ANNOUNCES and each.started_at is not None]
     return bool(said) and said[-1] is BroadcastKind.PLANNED_REMINDER
 

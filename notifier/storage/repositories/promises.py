@@ -91,9 +91,9 @@ def of_part(tx: Transaction, incident_id: int, part_id: int) -> list[Promise]:
 
 def standing(tx: Transaction, incident: StoredIncident) -> list[Promise]:
     """Return the promises to the customers of a part, oldest first; where a draft names it, of where it comes from."""
-    part_id = incident.part_id
-    if incident.is_draft_part and incident.cut_from is not None:
-        part_id = incident.cut_from
+    part_id = incident.part.id
+    if incident.part.is_draft and incident.part.cut_from is not None:
+        part_id = incident.part.cut_from
     return of_part(tx, incident.id, part_id)
 
 

@@ -55,7 +55,7 @@ def apply(
         case Action.DISMISS:
             paused = _pause_older(tx, found)
         case Action.EXTEND:
-            listed_by = None if changes.regions else incident.part_id
+            listed_by = None if changes.regions else incident.part.id
             incidents.extend_place(tx, incident.id, changes.regions, listed_by=listed_by)
         case Action.ANNOUNCE | Action.CHANGE:
             pass  # it begins by itself; another time holds from when it is told
@@ -63,7 +63,7 @@ def apply(
             pass
     if changes.action is not Action.DISMISS:
         _save_words(tx, incident, changes, next_update_by=found.facts.next_update_by)
-    detail = {"broadcast": found.id, "part": incident.part_name}
+    detail = {"broadcast": found.id, "part": incident.part.name}
     incidents.record(tx, incident.id, at=now, event=f"{changes.action}_sent", actor=by, detail=detail)
     return msgspec.structs.replace(changes, before=_before(incident, paused))
 
@@ -77,9 +77,9 @@ def take_back(tx: Transaction, found: StoredBroadcast, *, now: datetime, by: str
     if found.changes.action is Action.EXTEND:
         joining.leave_again(tx, found.incident_id, found.part_id, found.changes.regions)
     incident = incidents.load(tx, found.incident_id, found.part_id)
-    if incident.part_state is PartState.OUT and before.part_state is PartState.RESTORED:
+    if incident.part.state is PartState.OUT and before.part_state is PartState.RESTORED:
         _back_to_resolved(tx, incident, before)
-    elif found.changes.action is Action.RESTORED and incident.part_state is PartState.BELIEVED_BACK:
+    elif found.changes.action is Action.RESTORED and incident.part.state is PartState.BELIEVED_BACK:
         incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     bring_back_words(tx, found)
     incidents.record(tx, incident.id, at=now, event="taken_back", actor=by, detail={"broadcast": found.id})
@@ -113,7 +113,7 @@ def _bring_back_words(tx: Transaction, incident: StoredIncident, before: Before)
         crew=before.crew,
         eta=to_micros(before.eta_at),
         next=to_micros(before.next_update_by),
-        part=incident.part_id,
+        part=incident.part.id,
     )
     tx.run(
         "UPDATE incidents SET impact = :impact, started_at = :started WHERE id = :id",
@@ -144,13 +144,13 @@ def out_again(tx: Transaction, incident_id: int, part_id: int, *, now: datetime,
     """Put a part that was believed back out again; the message that it is back is cancelled before anyone read it."""
     incident = incidents.load(tx, incident_id, part_id)
     incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
-    for held in broadcasts.of_part(tx, incident.part_id, incident_id, *_UNSENT):
+    for held in broadcasts.of_part(tx, incident.part.id, incident_id, *_UNSENT):
         if held.kind in SAYS_BACK and held.started_at is None:
             broadcasts.end(tx, held, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
             if held.changes is not None and held.changes.before is not None:  # what was promised before it holds again
                 resume_older(tx, held.changes.before)
                 _bring_back_words(tx, incident, held.changes.before)
-    detail = {"why": why, "part": incident.part_name}
+    detail = {"why": why, "part": incident.part.name}
     incidents.record(tx, incident_id, at=now, event="out_again", actor=by, detail=detail)
 
 
@@ -177,23 +177,23 @@ def _confirm(tx: Transaction, incident: StoredIncident, changes: Changes, *, now
 def _reopen(tx: Transaction, incident: StoredIncident) -> None:
     if incident.state is not IncidentState.CONFIRMED:  # other parts may be out
         incidents.set_state(tx, incident.id, IncidentState.CONFIRMED)
-    if incident.part_state is not PartState.OUT:
+    if incident.part.state is not PartState.OUT:
         incidents.move_part(tx, incident, PartState.OUT, believed_back_at=None)
     tx.run("UPDATE incidents SET resolved_at = NULL, closed_at = NULL WHERE id = :id", id=incident.id)
-    tx.run("UPDATE parts SET restored_at = NULL, eta_at = NULL WHERE id = :id", id=incident.part_id)
+    tx.run("UPDATE parts SET restored_at = NULL, eta_at = NULL WHERE id = :id", id=incident.part.id)
 
 
 def _back_to_resolved(tx: Transaction, incident: StoredIncident, before: Before) -> None:
     """Undo a reopening, along the arrows; while another part is out, the incident goes on."""
-    PART.require(incident.part_state, PartState.BELIEVED_BACK, which=incident.part_id)
+    PART.require(incident.part.state, PartState.BELIEVED_BACK, which=incident.part.id)
     tx.run(
         "UPDATE parts SET state = :state, believed_back_at = :back, restored_at = :restored WHERE id = :id",
         state=before.part_state,
         back=to_micros(before.believed_back_at),
         restored=to_micros(before.restored_at),
-        id=incident.part_id,
+        id=incident.part.id,
     )
-    others = [part for part in parts.own(tx, incident.id) if part.id != incident.part_id]
+    others = [part for part in parts.own(tx, incident.id) if part.id != incident.part.id]
     if before.state is incident.state or any(part.state is not PartState.RESTORED for part in others):
         return
     INCIDENT.require(incident.state, IncidentState.RESOLVED, which=incident.id)
@@ -233,26 +233,26 @@ def _save_words(
     )
     tx.run(
         "UPDATE parts SET cause = :cause, crew = :crew, eta_at = :eta, next_update_by = :next WHERE id = :id",
-        cause=incident.cause if changes.cause is None else changes.cause,
-        crew=incident.crew if changes.crew is None else changes.crew,
+        cause=incident.part.cause if changes.cause is None else changes.cause,
+        crew=incident.part.crew if changes.crew is None else changes.crew,
         eta=to_micros(changes.eta_at),
         next=to_micros(next_update_by),
-        id=incident.part_id,
+        id=incident.part.id,
     )
 
 
 def _before(incident: StoredIncident, paused: Iterable[int]) -> Before:
     return Before(
         state=incident.state,
-        part_state=incident.part_state,
+        part_state=incident.part.state,
         impact=incident.impact,
         started_at=incident.started_at,
-        cause=incident.cause,
-        crew=incident.crew,
-        eta_at=incident.eta_at,
-        next_update_by=incident.next_update_by,
-        believed_back_at=incident.believed_back_at,
-        restored_at=incident.restored_at,
+        cause=incident.part.cause,
+        crew=incident.part.crew,
+        eta_at=incident.part.eta_at,
+        next_update_by=incident.part.next_update_by,
+        believed_back_at=incident.part.believed_back_at,
+        restored_at=incident.part.restored_at,
         resolved_at=incident.resolved_at,
         closed_at=incident.closed_at,
         paused=tuple(paused),

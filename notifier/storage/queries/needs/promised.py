@@ -58,7 +58,7 @@ def in_danger(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping
         yield subject.need(
             "promise",
             f"{_PROMISES[promise.kind]} by {by} is due in {minutes} min; {then}",
-            *_speak(subject, of_part(incident.part_name or _is_rest(tx, incident))),
+            *_speak(subject, of_part(incident.part.name or _is_rest(tx, incident))),
             broadcast_id=promise.broadcast_id,
             due_at=promise.due_at,
         )

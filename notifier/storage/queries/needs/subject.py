@@ -32,7 +32,7 @@ class Subject:
     @classmethod
     def of_part(cls, incident: StoredIncident) -> Self:
         """Return an incident by the name of the part that it was loaded with."""
-        return cls(incident.id, incident.service, incident.part_name or incident.place)
+        return cls(incident.id, incident.service, incident.part.name or incident.place)
 
     def need(
         self, kind: str, said: str, *commands: str, broadcast_id: int | None = None, due_at: datetime | None = None

@@ -98,7 +98,7 @@ def complaints_again(tx: Transaction, now: datetime) -> Iterator[Need]:
     ]
     for row in rows:
         incident = incidents.load(tx, row["id"], row["part_id"])
-        there = named_sites.scope(tx, incident, incident.part_id)
+        there = named_sites.scope(tx, incident, incident.part.id)
         complaining = tx.scalar(
             f"""SELECT count(DISTINCT c.customer_id) FROM complaints AS c
                 WHERE c.effective_at > :since AND c.service = :service
