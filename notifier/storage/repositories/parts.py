@@ -5,7 +5,7 @@ A site belongs to the first part in `position` that names it, by a region or in 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from notifier.domain.broadcast import BroadcastKind
@@ -51,7 +51,7 @@ class PartScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPart:
-    """One part."""
+    """One part, by the names of its columns."""
 
     id: int
     incident_id: int
@@ -63,8 +63,8 @@ class StoredPart:
     next_update_by: datetime | None
     believed_back_at: datetime | None
     restored_at: datetime | None
-    cut_from: int | None
-    cut_at: datetime | None
+    cut_from: int | None  # the part that its sites belonged to; None: the first
+    cut_at: datetime | None  # None of one that is cut off: only a draft names it
     joined_at: datetime | None
     became: int | None
     position: int
@@ -76,9 +76,41 @@ class StoredPart:
         return self.cut_from is None or (self.cut_at is not None and self.joined_at is None and self.became is None)
 
     @property
+    def is_draft(self) -> bool:
+        """Tell whether it is named by a draft only, and stands for sites of the one it is cut from."""
+        return self.cut_from is not None and self.cut_at is None
+
+    @property
     def names_sites(self) -> bool:
         """Tell whether the sites it names are nobody else's."""
         return self.cut_from is not None and self.cut_at is not None and self.joined_at is None
+
+
+def columns(part: str, prefix: str) -> str:
+    """Return the SQL of the columns that `read` wants, where a statement reads more than a part."""
+    return ", ".join(f"{part}.{field.name} AS {prefix}{field.name}" for field in fields(StoredPart))
+
+
+def read(row: Row, prefix: str = "") -> StoredPart:
+    """Return the part of a row whose columns have a prefix."""
+    return StoredPart(
+        id=row[f"{prefix}id"],
+        incident_id=row[f"{prefix}incident_id"],
+        name=row[f"{prefix}name"],
+        state=PartState(row[f"{prefix}state"]),
+        cause=row[f"{prefix}cause"],
+        crew=row[f"{prefix}crew"],
+        eta_at=to_instant(row[f"{prefix}eta_at"]),
+        next_update_by=to_instant(row[f"{prefix}next_update_by"]),
+        believed_back_at=to_instant(row[f"{prefix}believed_back_at"]),
+        restored_at=to_instant(row[f"{prefix}restored_at"]),
+        cut_from=row[f"{prefix}cut_from"],
+        cut_at=to_instant(row[f"{prefix}cut_at"]),
+        joined_at=to_instant(row[f"{prefix}joined_at"]),
+        became=row[f"{prefix}became"],
+        position=row[f"{prefix}position"],
+        joins=bool(row[f"{prefix}joins"]),
+    )
 
 
 def of_incident(tx: Transaction, incident_id: int) -> list[StoredPart]:
@@ -86,7 +118,7 @@ def of_incident(tx: Transaction, incident_id: int) -> list[StoredPart]:
     rows = tx.rows(
         "SELECT * FROM parts WHERE incident_id = :id ORDER BY cut_from IS NOT NULL, position, id", id=incident_id
     )
-    return [_part(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 def own(tx: Transaction, incident_id: int) -> list[StoredPart]:
@@ -105,7 +137,7 @@ def load(tx: Transaction, part_id: int) -> StoredPart:
     row = tx.row("SELECT * FROM parts WHERE id = :id", id=part_id)
     if row is None:
         raise NotFound("part", part_id)
-    return _part(row)
+    return read(row)
 
 
 def is_cut(tx: Transaction, part_id: int) -> bool:
@@ -235,7 +267,7 @@ def lineage(tx: Transaction, part_id: int) -> list[tuple[int, int, datetime | No
     while True:
         before = tx.row("SELECT * FROM parts WHERE became = :id", id=part.id)
         if before is not None:
-            part = _part(before)  # it was told nothing more since
+            part = read(before)  # it was told nothing more since
         elif part.cut_from is not None and not part.joins:
             times = [at for at in (until, part.cut_at) if at is not None]
             until, part = min(times, default=None), load(tx, part.cut_from)
@@ -339,24 +371,3 @@ def _names(tx: Transaction, part_ids: Sequence[int]) -> dict[int, Named]:
 
 def _numbers(values: Sequence[int]) -> str:
     return ", ".join(str(int(value)) for value in values)
-
-
-def _part(row: Row) -> StoredPart:
-    return StoredPart(
-        id=row["id"],
-        incident_id=row["incident_id"],
-        name=row["name"],
-        state=PartState(row["state"]),
-        cause=row["cause"],
-        crew=row["crew"],
-        eta_at=to_instant(row["eta_at"]),
-        next_update_by=to_instant(row["next_update_by"]),
-        believed_back_at=to_instant(row["believed_back_at"]),
-        restored_at=to_instant(row["restored_at"]),
-        cut_from=row["cut_from"],
-        cut_at=to_instant(row["cut_at"]),
-        joined_at=to_instant(row["joined_at"]),
-        became=row["became"],
-        position=row["position"],
-        joins=bool(row["joins"]),
-    )
