@@ -20,7 +20,7 @@ from notifier.storage.views import KeyView, NewKeyView
 PREFIX = "ntf_"
 PREFIX_SHOWN = 8  # characters of a key that a list shows
 NAME_AT_MOST = 60
-FIRST_NAME = "first"  # of the manager key that `serve` writes to a file
+FIRST_NAME = "operator"  # whose the manager key is that `serve` writes to a file: theirs who run the daemon
 ORIGINS_REMEMBERED = 1_000  # actors kept in memory, one for each key and remote address
 
 

@@ -69,7 +69,7 @@ def test_a_reload_takes_up_what_changed_and_says_so(daemon: Daemon) -> None:
     (own / "water.yaml").write_text(plan.replace("mode: propose", "mode: observe"))
     assert reload(daemon)[1]["changed"] == ["playbook of water"]
     told = daemon.store.query("SELECT actor, target FROM audit WHERE action = 'reload'")
-    assert told == [("first", "daemon")] * 2
+    assert told == [("operator", "daemon")] * 2
 
 
 def test_a_mistake_anywhere_keeps_everything_as_it_was_and_is_said_with_its_place(daemon: Daemon) -> None:

@@ -72,7 +72,7 @@ async def test_a_key_is_made_used_and_revoked_over_http(served: Served) -> None:
 
 async def test_a_list_of_keys_shows_no_secret(served: Served) -> None:
     answer = await served.get("/v1/keys")
-    assert {key["name"] for key in answer.json} == {f"a {role}" for role in KeyRole} | {"first"}
+    assert {key["name"] for key in answer.json} == {f"a {role}" for role in KeyRole} | {"operator"}
     for secret in served.keys.values():
         assert secret.encode() not in answer.body
 
