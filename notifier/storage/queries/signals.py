@@ -39,10 +39,14 @@ def open_count(tx: Transaction) -> int:
 
 
 def unattended(tx: Transaction, now: datetime) -> Iterator[tuple[str, SignalView]]:
-    """Yield the open alarms that call people, each with the key of its call: those that belong to no incident."""
+    """Yield the open alarms that call people, each with the key of its call: those that belong to no incident.
+
+    Nor does planned work keep one quiet that is done: what is open then is something else, or the work is not done.
+    """
     rows = tx.rows(
         f"""SELECT s.* FROM signals AS s WHERE s.state = 'open' AND s.why_not = '' AND s.calls_from <= :now
-              AND NOT EXISTS (SELECT 1 FROM incident_signals AS l WHERE l.signal_id = s.id)
+              AND NOT EXISTS (SELECT 1 FROM incident_signals AS l JOIN incidents AS i ON i.id = l.incident_id
+                              WHERE l.signal_id = s.id AND (i.kind = 'unplanned' OR i.state = 'confirmed'))
             ORDER BY s.started_at, s.id LIMIT {AT_MOST}""",
         now=to_micros(now),
     )

@@ -5,6 +5,7 @@ asked once; a pair that lies in regions of one kind costs no query.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import audience, incidents, overlaps
@@ -35,10 +36,14 @@ class Meeting:
             self._listing = {int(incident_id) for (incident_id,) in listing}
         self._kinds: dict[int, str] = {}
         self._shared: dict[tuple[int, int, str], bool] = {}
+        self._beyond: dict[tuple[int, tuple[int, ...], tuple[int, ...]], bool] = {}
         self._regions_of: dict[tuple[int, ...], set[int]] = {}
 
     def is_met(self, signal: OpenSignal | Place, incident: StoredIncident) -> bool:
-        """Tell whether an alarm and an incident share a site."""
+        """Tell whether an alarm belongs to an incident: they share a site, and work explains none that is not in it."""
+        return self._shares(signal, incident) and not (incident.is_planned and self._is_beyond(signal, incident))
+
+    def _shares(self, signal: OpenSignal | Place, incident: StoredIncident) -> bool:
         if signal.service != incident.service:
             return False
         there = self._regions.get(incident.id, set())
@@ -55,6 +60,17 @@ class Meeting:
         return not there.isdisjoint(self._regions_of_sites(signal.sites)) or (
             lists and any(self._lists(incident.id, some) for some in _pieces(signal.sites))
         )
+
+    def _is_beyond(self, signal: OpenSignal | Place, incident: StoredIncident) -> bool:
+        """Tell whether an alarm is at a site, too, that planned work does not interrupt."""
+        there = self._regions.get(incident.id, set())
+        key = incident.id, tuple(each for each in signal.regions if each not in there), tuple(signal.sites)
+        if key not in self._beyond:
+            look = partial(overlaps.is_any_beyond, self._tx, incident.id, there, incident.service)
+            self._beyond[key] = any(look(region_id=each) for each in key[1]) or any(
+                look(site_ids=some) for some in _pieces(key[2])
+            )
+        return self._beyond[key]
 
     def _share(self, one: int, other: int, pattern: str) -> bool:
         if self._kind(one) == self._kind(other):

@@ -4,7 +4,7 @@ Functions of an open transaction; they read only. Sites decide, not names: a cit
 with the service lies in both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from notifier.domain.incident import IncidentState
 from notifier.storage.database import Transaction
@@ -92,6 +92,33 @@ def _reaches_outside(tx: Transaction, incident_id: int, place: set[int], pattern
         is not None
         for table, column, key in [*sources, ("incident_sites", "incident_id", incident_id)]
     )
+
+
+def is_any_beyond(
+    tx: Transaction,
+    incident_id: int,
+    place: Collection[int],
+    service: str,
+    *,
+    region_id: int | None = None,
+    site_ids: Sequence[int] = (),
+) -> bool:
+    """Tell whether an active site, of a region or a list, is neither in the regions of an incident nor listed by it."""
+    inside = ", ".join(str(int(each)) for each in place) or "NULL"
+    if region_id is None:
+        found_in = f"FROM sites AS s WHERE s.id IN ({', '.join(str(int(each)) for each in site_ids) or 'NULL'})"
+    else:
+        found_in = "FROM site_regions AS w CROSS JOIN sites AS s WHERE w.region_id = :region AND s.id = w.site_id"
+    found = tx.scalar(
+        f"""SELECT 1 {found_in} AND s.status = 'active' AND s.services LIKE :pattern
+              AND NOT EXISTS (SELECT 1 FROM site_regions AS r WHERE r.site_id = s.id AND r.region_id IN ({inside}))
+              AND NOT EXISTS (SELECT 1 FROM incident_sites AS l WHERE l.incident_id = :incident AND l.site_id = s.id)
+            LIMIT 1""",
+        pattern=service_pattern(service),
+        incident=incident_id,
+        **({} if region_id is None else {"region": region_id}),
+    )
+    return found is not None
 
 
 def _size(tx: Transaction, region_id: int) -> int:
