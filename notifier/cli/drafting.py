@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from notifier.cli import dialogue, printing, times
+from notifier.cli import dialogue, parts, printing, times
 from notifier.cli.client import Client
 from notifier.cli.incident_card import show_incident
 from notifier.cli.take_back import NotSent
@@ -60,7 +60,7 @@ def tell(client: Client, path: str, body: dict[str, object] | None, options: dic
     """Ask for the draft, then run the dialogue; without a draft show what the incident is now."""
     if options.get("wake"):
         body = {**(body or {}), "wake_reason": options["wake"]}
-    reply = client.post(path, body)
+    reply = parts.ask(client, path, body)
     draft = reply.read(Draft)
     as_json = bool(options["as_json"])
     if draft.preview is None:

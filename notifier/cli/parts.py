@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from notifier.cli import printing
-from notifier.cli.client import Client
+from notifier.cli.client import Client, Reply, WrongInput
 from notifier.cli.printing import number, phrase, plural, words
 from notifier.cli.site_list import read_sites
 from notifier.cli.times import Moment
@@ -34,9 +34,28 @@ def named(part: str) -> dict[str, object]:
     """Return how a request names the part that was typed."""
     if not part:
         return {}
-    if part == "-" or Path(part).is_file():
+    if part == "-" or is_file(part):
         return {"part_sites": read_sites(Path(part))}
     return {"part": [code.strip() for code in part.split(",") if code.strip()]}
+
+
+def ask(client: Client, path: str, body: dict[str, object] | None) -> Reply:
+    """Ask for something, perhaps of a part; of one that is no region say that it is no file here either."""
+    try:
+        return client.post(path, body)
+    except WrongInput as problem:
+        typed = problem.value
+        if body and "part" in body and problem.field == "regions" and isinstance(typed, str) and not is_file(typed):
+            problem.message += f"; nor is there a file {printing.safe(typed)} here"
+        raise
+
+
+def is_file(typed: str) -> bool:
+    """Tell whether what was typed is a file here; a list of regions may be longer than any name."""
+    try:
+        return Path(typed).is_file()
+    except OSError:
+        return False
 
 
 def told_eta(incident: IncidentView, part: str) -> datetime | None:

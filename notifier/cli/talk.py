@@ -75,7 +75,7 @@ class Talk:
         answer = dialogue.typed("b it is back (nothing to do)  o it is out again [b]: ")
         if answer != "o":
             raise click.exceptions.Exit(0)
-        self.client.post(f"/v1/incidents/{ident}/reopen", parts.named(self.options["part"]))
+        parts.ask(self.client, f"/v1/incidents/{ident}/reopen", parts.named(self.options["part"]))
         printing.line("Out again. That it is back is not told.", style=WARN)
         self.view = self.client.get(f"/v1/incidents/{ident}").read(IncidentView)
         self.said = questions.first(self.view, self.options["part"])
@@ -132,7 +132,7 @@ class Talk:
         else:
             path = f"/v1/incidents/{card.id}/eta"
             body |= {"eta_at": self.said.eta_at, **parts.named(self.options["part"])}
-        draft = self.client.post(path, body | ({"wake_reason": wake} if wake else {})).read(Draft)
+        draft = parts.ask(self.client, path, body | ({"wake_reason": wake} if wake else {})).read(Draft)
         if draft.preview is None:
             raise click.ClickException(f"incident {card.id} has nothing to send")
         self.draft = draft

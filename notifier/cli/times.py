@@ -19,7 +19,7 @@ _AHEAD = re.compile(
 )
 _OF_DAY = re.compile(r"^(?:(?P<day>\w+) )?(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>am|pm)?$", re.ASCII)
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}[t ]\d{2}:\d{2}", re.ASCII)
-_UTC = re.compile(r"\b(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?: UTC)?(?![:\d])", re.ASCII)
+_UTC = re.compile(r"\b(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2})(?!:?\d)(?: UTC\b)?", re.ASCII)
 _DAYS = {"today": 0, "tomorrow": 1, "yesterday": -1}
 _EXAMPLES = "6:30, tomorrow 6:30, +2h, +90m or 2026-06-27T06:30"
 

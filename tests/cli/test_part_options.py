@@ -8,7 +8,7 @@ import pytest
 from notifier.storage.views import PartView
 from tests.cli.conftest import Run
 from tests.cli_views import MINUTE, broadcast, card, draft, incident, preview
-from tests.fake_daemon import NOON, FakeDaemon
+from tests.fake_daemon import NOON, FakeDaemon, problem
 
 
 def part(**changes: Any) -> PartView:
@@ -30,6 +30,29 @@ def part(**changes: Any) -> PartView:
 
 
 REST = part(id=1, name="rest", state="out", customers=624, believed_back_at=None, eta_at=NOON + 150 * MINUTE)
+
+
+@pytest.mark.parametrize("command", [("restored", "42"), ("eta", "42", "+2h"), ("reopen", "42"), ("tell", "42")])
+def test_what_is_no_region_and_no_file_is_said_to_be_neither(
+    notifier: Run, daemon: FakeDaemon, command: tuple[str, ...]
+) -> None:
+    reason = "there is no region 'nofile.txt' in the directory"
+    for action in ("restored", "eta", "reopen"):
+        refused = problem(422, reason, field="regions", value="nofile.txt", expected="one of 94110, 94112")
+        daemon.on("POST", f"/v1/incidents/42/{action}", refused)
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(state="confirmed")))
+    result = notifier(*command, "--part", "nofile.txt")
+    assert result.exit_code == 2
+    assert " ".join(result.stderr.split()) == (
+        f"Error: {reason}; nor is there a file nofile.txt here (regions 'nofile.txt'); expected one of 94110, 94112"
+    )
+
+
+def test_many_regions_are_no_name_of_a_file(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/incidents/42/restored", draft())
+    many = [f"postal_code:{code}" for code in range(94000, 94100)]
+    notifier("restored", "42", "--part", ",".join(many), "--yes", "--no-wait")
+    assert daemon.last("POST", "/v1/incidents/42/restored").json()["part"] == many
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,22 @@ def test_times_in_texts_of_the_daemon_are_those_of_the_reader() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("until 2026-06-27 13:30 UTC: the ETA", "until Sat 27 Jun 06:30 PDT: the ETA"),
+        ("2026-06-27 13:30: the ETA", "Sat 27 Jun 06:30 PDT: the ETA"),
+        ("(2026-06-27 13:30 UTC)", "(Sat 27 Jun 06:30 PDT)"),
+        ("2026-06-27 13:30 UTC, 2026-06-27 14:30 UTC.", "Sat 27 Jun 06:30 PDT, Sat 27 Jun 07:30 PDT."),
+        ("2026-06-27 13:30:12 UTC", "2026-06-27 13:30:12 UTC"),
+    ],
+)
+def test_a_time_is_shown_with_one_zone_whatever_follows_it(text: str, shown: str) -> None:
+    assert NIGHT.localised(text) == shown
+    in_utc = Moment(NIGHT.now, Zone(UTC)).localised(text)
+    assert "UTC UTC" not in in_utc
+
+
 def test_a_zone_without_letters_is_named_by_its_distance() -> None:
     assert zone_name(datetime(2026, 6, 27, tzinfo=ZoneInfo("America/Sao_Paulo"))) == "UTC-03:00"
     assert zone_name(datetime(2026, 6, 27, tzinfo=UTC)) == "UTC"
