@@ -147,7 +147,7 @@ def _wrong_header(names: Any) -> str:
     if "key" in known or "id" in known or {"customer", "incident", "amount"} <= known:
         return ""
     first = next((name for name in names if name not in _COLUMNS), "")
-    return f"the list does not say which credits it is about{nearest(first, _COLUMNS)}; expected {_EXPECTED}"
+    return f"the list does not say which credits it is about{nearest(first, list(_COLUMNS))}; expected {_EXPECTED}"
 
 
 def _renamed(given: tuple[str, ...]) -> dict[str, int]:

@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from notifier.domain.credit import BILLED, GOODWILL, CreditState
@@ -50,6 +50,15 @@ class BilledRow:
         """Return the id of the line it is about, as it was when it was posted."""
         found = _KEY.fullmatch(self.key)
         return int(found[1]) if found else self.line_id
+
+    @property
+    def made_at(self) -> datetime | None:
+        """Return when its line was made, by its key."""
+        micros = self.key.rpartition("-")[2]
+        try:
+            return datetime.fromtimestamp(int(micros) / 1_000_000, UTC) if micros.isdecimal() else None
+        except (OverflowError, ValueError, OSError):
+            return None
 
     @property
     def name(self) -> str:
@@ -201,11 +210,12 @@ class _Judging:
 
     def _place(self, row: BilledRow) -> None:
         """Refuse a row that no line has by key or id, unless it names a customer, an incident and an amount of ours."""
-        if row.incident is not None and row.incident in self._known.gone:
-            self._found[row.row] = Verdict(row=row, found=Found.LEFT_OUT)
+        wrong = self._misplaced(row) or self._elsewhere(row)
+        if not wrong:
             return
-        wrong = self._misplaced(row)
-        if wrong:
+        if row.is_placed and row.incident in self._known.gone:
+            self._found[row.row] = Verdict(row=row, found=Found.LEFT_OUT)
+        else:
             self._refuse(row, wrong)
 
     def _misplaced(self, row: BilledRow) -> str:
@@ -218,6 +228,12 @@ class _Judging:
             return "the amount is nothing"
         if row.customer not in known.customers:
             return f"customer '{row.customer}' is not here: import the directory first"
+        return ""
+
+    def _elsewhere(self, row: BilledRow) -> str:
+        """Return why the incident of a row is none that is known to be the same here; ids are given out again."""
+        known = self._known
+        assert row.incident is not None  # noqa: S101 - it names one
         if row.incident in known.renamed:
             target = known.renamed[row.incident]
             return "" if target in known.incidents else f"there is no incident {target}"
@@ -227,6 +243,8 @@ class _Judging:
             return f"there is no incident {row.incident} here; {here}"
         if known.restored_at is not None and incident.opened_at >= known.restored_at:
             return f"incident {row.incident} was opened after the restore, and may be another one; {here}"
+        if row.made_at is not None and row.made_at < incident.opened_at:
+            return f"{row.key} is older than incident {row.incident} here, which is another one; {here}"
         return ""
 
     def _pair(self, row: BilledRow) -> tuple[int, int]:
@@ -242,7 +260,7 @@ class _Judging:
                 groups[*self._pair(row), row.amount, row.tariff, self._was_lost(row)].append(row)
         for group in groups.values():
             lines = [line for line in self._candidates(group[0]) if line.amount == group[0].amount]
-            if len({line.tariff for line in lines}) > 1 and len(group) < len(lines):
+            if self._is_ambiguous(lines, len(group)):
                 names = ", ".join(f"{line.id} ({line.tariff})" for line in lines[:4])
                 for row in group:
                     self._refuse(row, f"several credits are like it: {names}; name the tariff or the id in the row")
@@ -253,6 +271,16 @@ class _Judging:
             for row in rows:
                 if row.row not in self._found:
                     self._recover(row)
+
+    def _is_ambiguous(self, lines: Sequence[OurLine], number: int) -> bool:
+        """Tell whether only some of like lines are meant, and it matters which: of another tariff, or known by its key.
+
+        Lines that were made after the restore are unknown to billing, so within a tariff one is as good as another.
+        """
+        posted = sum(line.state is CreditState.POSTED for line in lines)
+        others = lines[posted:]
+        differ = len({line.tariff for line in others}) > 1 or any(not self._is_new(line) for line in others)
+        return posted < number < len(lines) and differ
 
     def _candidates(self, row: BilledRow) -> list[OurLine]:
         """Return the lines that a row may mean, posted ones first; one that was lost is none of the copy's."""

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
@@ -183,7 +183,7 @@ class Reconciling:
 
     def _one(self, tx: Transaction, verdict: Verdict, made: dict[int, int], actor: Actor) -> Verdict:
         now, row = self._clock.now(), verdict.row
-        made_at = _made_at(row) or now
+        made_at = row.made_at or now
         bill_month = row.bill_month or month_of(made_at, self._zone, later=1)
         match verdict.found:
             case Found.NOTED:
@@ -342,17 +342,6 @@ def _month(text: str) -> int:
 def _plain(reference: str) -> str:
     """Return a reference without the mark that our own files put before what a spreadsheet would take for a formula."""
     return reference[1:] if reference[:1] == "'" and reference[1:2] in tuple("=+-@") else reference
-
-
-def _made_at(row: BilledRow) -> datetime | None:
-    """Return when the line of a row was made, by its key."""
-    micros = row.key.rpartition("-")[2]
-    if not micros.isdecimal():
-        return None
-    try:
-        return datetime.fromtimestamp(int(micros) / 1_000_000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 def _renamed(request: Reconcile) -> dict[int, int]:
