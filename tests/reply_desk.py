@@ -38,7 +38,7 @@ class ReplyDesk(ControlRoom):
             ),
             inbound=Inbound(helpdesk_address="desk@example.net"),
         )
-        around = Surroundings(
+        self.own = around = Surroundings(
             database=database,
             config=self.config,
             clock=self.clock,

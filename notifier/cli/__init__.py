@@ -52,7 +52,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
             "close": ("notifier.cli.decide:close", "Close a resolved incident; tells nobody."),
             "reopen": ("notifier.cli.decide:reopen", "Tell that service went out again."),
             "on-call": ("notifier.cli.on_call:on_call", "Who is woken; test it, or take a call."),
-            "pause-all": ("notifier.cli.pause:pause_all", "Stop everything that is being sent."),
+            "pause-all": ("notifier.cli.pause:pause_all", "Stop everything that goes to customers."),
             "resume-all": ("notifier.cli.pause:resume_all", "Go on after pause-all."),
         },
         "Customers": {

@@ -118,7 +118,7 @@ def _customers(view: BroadcastView) -> str:
 
 def show_pause() -> None:
     """Say that nothing leaves, and how it goes on."""
-    printing.line("PAUSED: nothing is sent to anyone until: notifier resume-all", hang=8, style=BAD)
+    printing.line("PAUSED: no customer is written to until: notifier resume-all", hang=8, style=BAD)
 
 
 def _begins(view: BroadcastView, moment: Moment, *, all_paused: bool) -> str:

@@ -11,10 +11,11 @@ from notifier.storage.views import PausedView
 @click.command("pause-all")
 @json_option
 def pause_all(as_json: bool) -> None:
-    """Stop everything that is being sent, until `resume-all`.
+    """Stop everything that is being sent to customers, until `resume-all`.
 
     What is being handed over at this moment is finished. Intake and
-    detection go on.
+    detection go on, people on call are called, and what customers answer
+    in their own words still goes to your helpdesk.
 
     Example: notifier pause-all
     """
@@ -42,7 +43,8 @@ def _switch(path: str, *, as_json: bool) -> None:
     view = reply.read(PausedView)
     at = client.moment().clock(view.changed_at)
     if view.paused:
-        printing.line(f"PAUSED at {at} by {view.changed_by}: nothing is sent to anyone.", style=BAD)
+        printing.line(f"PAUSED at {at} by {view.changed_by}: no customer is written to.", style=BAD)
+        printing.line("Your own people still hear: who is on call, and the helpdesk of what customers answer.")
         printing.line("Go on with: notifier resume-all")
     else:
         printing.line(f"Sending goes on since {at}, by {view.changed_by}.", style=GOOD)

@@ -58,6 +58,8 @@ def test_pausing_everything_says_how_to_go_on(notifier: Run, daemon: FakeDaemon,
     text = notifier(command).stdout
     assert "03:39" in text
     assert ("notifier resume-all" in text) is paused
+    assert ("no customer is written to" in text) is paused
+    assert ("who is on call, and the helpdesk" in text) is paused
     assert json.loads(notifier(command, "--json").stdout)["paused"] is paused
 
 

@@ -155,7 +155,10 @@ async def test_what_waits_while_everything_is_paused_is_counted(room: ControlRoo
     room.database.write_now(lambda tx: control.put(tx, control.PAUSED, "1", now=MORNING, actor=ANN))
     (need,) = room.needs()
     assert (need.kind, need.next) == ("paused_all", ["notifier resume-all"])
-    assert need.text == "everything is paused since 14:00 UTC by ann: nothing is sent to anyone, 3 messages wait"
+    assert need.text == (
+        "everything is paused since 14:00 UTC by ann: no customer is written to, 3 messages wait; people on call and "
+        "the helpdesk still hear"
+    )
 
 
 async def test_an_update_cancelled_on_its_way_is_a_need_until_the_next_one(room: ControlRoom) -> None:

@@ -10,11 +10,14 @@ from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.notification import Channel
 from notifier.messages.sms import Text
 from notifier.stages.delivery import Doubts
+from notifier.stages.helpdesk import Helpdesk
 from notifier.stages.incidents import RestoreIncident, SetEta
 from notifier.stages.intake import ComplaintRequest
 from notifier.storage.database import Database
 from notifier.storage.instants import to_micros
+from notifier.storage.repositories import control
 from tests.control_room import ANN
+from tests.on_call_desk import Listening
 from tests.reply_desk import HELPDESK, STANDARD, ReplyDesk
 
 MARY, JOSE, OSCAR = "+14155550111", "+14155550112", "+14155550113"
@@ -455,3 +458,19 @@ def sent(desk: ReplyDesk) -> None:
     desk.database.write_now(
         lambda tx: tx.run("UPDATE notifications SET sending_at = ended_at WHERE broadcast_id IS NOT NULL")
     )
+
+
+# --- to the helpdesk -------------------------------------------------------------------------------------------------
+
+
+async def test_while_everything_is_paused_the_helpdesk_still_hears_and_the_need_says_so(desk: ReplyDesk) -> None:
+    now = desk.clock.now()
+    desk.database.write_now(lambda tx: control.put(tx, control.PAUSED, "", now=now, actor=ANN))
+    await desk.text(MARY, "my mother needs oxygen, please call")
+    mails = Listening(Channel.EMAIL)
+    helpdesk = Helpdesk(desk.own, mails)
+    await helpdesk.step()
+    assert [each.recipient for each in mails.heard] == ["desk@example.net"]
+    (need,) = [each for each in desk.needs() if each.kind == "paused_all"]
+    assert "no customer is written to" in need.text
+    assert need.text.endswith("people on call and the helpdesk still hear")

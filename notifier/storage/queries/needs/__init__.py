@@ -109,8 +109,8 @@ def _paused_all(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
         incident_id=None,
         broadcast_id=None,
         text=(
-            f"everything is paused since {clock(since.at, zone)} by {since.by}: nothing is sent to anyone, "
-            f"{waiting(messages)}"
+            f"everything is paused since {clock(since.at, zone)} by {since.by}: no customer is written to, "
+            f"{waiting(messages)}; people on call and the helpdesk still hear"
         ),
         due_at=None,
         next=["notifier resume-all"],
