@@ -93,12 +93,12 @@ class Incidents:
         actor.require(KeyRole.COMMANDER)
         playbook = self._checks.playbook(request.service)
         self._checks.words(request.cause, request.crew, request.service)
+        region_ids, listed = await self._database.read(lambda tx: self._place(tx, request))
 
         def save(tx: Transaction) -> int:
             now = self._clock.now()
             started_at = check_started(request.started_at or now, now=now)
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=started_at)
-            region_ids, listed = self._place(tx, request)
             places.require_free(tx, request.service, region_ids, listed.site_ids)
             incident_id = incidents.open_incident(
                 tx,
@@ -350,7 +350,7 @@ class Incidents:
         """Load, require that the action is possible, decide and save in one transaction; answer with the draft."""
         actor.require(KeyRole.COMMANDER)
         chosen = await self._database.read(lambda tx: self._parts.choose(tx, incident_id, action, request))
-
+        chosen = await self._parts.listed(self._database, incident_id, chosen)
         part_id = await self._database.write(
             lambda tx: self._decide(tx, action, incident_id, actor, decide, chosen, self._clock.now())
         )

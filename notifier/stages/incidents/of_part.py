@@ -6,17 +6,20 @@ What is named is looked for beside the writer, because it walks sites. A part th
 draft, and stands for nothing before that is sent.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.incident import Action, may_act
 from notifier.domain.region import RegionKinds
 from notifier.stages.incidents.requests import OfPart
-from notifier.storage.database import Transaction
+from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import cutting, incidents, parts, places
 from notifier.storage.repositories.cutting import Choice
 from notifier.storage.repositories.named_sites import Names
+
+LISTED_AT_ONCE = 5_000  # sites in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,16 @@ class PartChoices:
         choice = cutting.choose(tx, incident, Names(site_ids=tuple(listed.site_ids)), action)
         return Chosen(choice=choice, unknown=listed.unknown)
 
+    async def listed(self, database: Database, incident_id: int, chosen: Chosen) -> Chosen:
+        """Store a list of sites that is named, some at a time, before the decision about it is; nothing of regions."""
+        choice = chosen.choice
+        if choice is None or choice.names is None or not choice.site_ids:
+            return chosen
+        names = choice.names
+        part_id = await database.write(lambda tx: cutting.begin(tx, incidents.load(tx, incident_id), choice, names))
+        await list_sites(database, part_id, choice.site_ids)
+        return replace(chosen, choice=replace(choice, listed_by=part_id))
+
     def draft(self, tx: Transaction, incident_id: int, action: Action, chosen: Chosen, *, now: datetime) -> int | None:
         """Return the part that is acted on, stored when only this draft names it; None = the first."""
         if chosen.choice is not None:
@@ -69,3 +82,10 @@ class PartChoices:
             named = ", ".join(part.name or parts.REST for part in fitting)
             raise Refused(f"incident {incident_id} has several parts for which this is possible: {named}; say which")
         return None if rest_will_do or len(fitting) != 1 else fitting[0].id
+
+
+async def list_sites(database: Database, part_id: int, site_ids: Sequence[int]) -> None:
+    """Put sites into the list of a part, some at a time: it stands for nothing yet, so nobody sees half of it."""
+    for start in range(0, len(site_ids), LISTED_AT_ONCE):
+        some = site_ids[start : start + LISTED_AT_ONCE]
+        await database.write(lambda tx, some=some: parts.list_sites(tx, part_id, some))  # type: ignore[misc]

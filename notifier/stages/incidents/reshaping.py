@@ -20,12 +20,13 @@ from notifier.stages import Surroundings
 from notifier.stages.incidents.checks import Checks
 from notifier.stages.incidents.decisions import Messages
 from notifier.stages.incidents.drafts import Drafts
-from notifier.stages.incidents.of_part import PartChoices
+from notifier.stages.incidents.of_part import PartChoices, list_sites
 from notifier.stages.incidents.requests import OfPart, Request, Telling
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
 from notifier.storage.repositories import audit, cutting, incidents, joining, moving, places
 from notifier.storage.repositories.incidents import StoredIncident
+from notifier.storage.repositories.joining import Joining
 from notifier.storage.repositories.named_sites import Names
 from notifier.storage.views import Draft, IncidentView
 
@@ -66,19 +67,26 @@ class Reshaping:
         if bool(request.regions) == bool(request.sites):
             raise InvalidInput("say which sites join", field="regions", expected="either regions or sites")
 
-        def save(tx: Transaction) -> int:
-            now = self._clock.now()
-            incident = incidents.load(tx, incident_id)
-            require_action(Action.EXTEND, incident.state, incident.part.state, which=incident_id)
-            _require_outage(incident)
+        def look(tx: Transaction) -> tuple[Names, tuple[str, ...], Joining]:
+            incident = self._extendable(tx, incident_id)
             names, unknown = self._names(tx, request)
             places.require_free(tx, incident.service, names.region_ids, names.site_ids, but=incident_id)
-            part_id = joining.name_joining(tx, incident, names, now=now)
+            return names, unknown, joining.look_for(tx, incident, names)
+
+        def begin(tx: Transaction) -> int:
+            return joining.begin(tx, self._extendable(tx, incident_id), found)
+
+        def save(tx: Transaction) -> None:
+            now = self._clock.now()
+            incident = self._extendable(tx, incident_id)
+            cutting.forget_drafts(tx, incident_id, found.called, now=now)
             self._draft(tx, incident, part_id, names, unknown, request, actor, now)
             audit.record(tx, at=now, actor=actor, action="incidents.extend", target=f"incident {incident_id}")
-            return part_id
 
-        part_id = await self._database.write(save)
+        names, unknown, found = await self._database.read(look)
+        part_id = await self._database.write(begin)
+        await list_sites(self._database, part_id, found.site_ids)
+        await self._database.write(save)
         return await self._drafts.answer(incident_id, part_id)
 
     async def split(self, incident_id: int, request: SplitIncident, actor: Actor) -> IncidentView:
@@ -87,12 +95,14 @@ class Reshaping:
         if not (request.part or request.part_sites):
             raise InvalidInput("say which sites leave", field="part", expected="part or part_sites")
         chosen = await self._database.read(lambda tx: self._parts.choose(tx, incident_id, Action.SPLIT, request))
+        chosen = await self._parts.listed(self._database, incident_id, chosen)
 
         def save(tx: Transaction) -> int:
             now = self._clock.now()
             part_id = self._parts.draft(tx, incident_id, Action.SPLIT, chosen, now=now)
             incident = incidents.load(tx, incident_id, part_id)
             require_action(Action.SPLIT, incident.state, incident.part.state, which=incident_id)
+            cutting.require_unchanged(tx, incident, Action.SPLIT)
             _require_outage(incident)
             incident = cutting.cut(tx, incident, customers=0, now=now, by=actor.name)
             new_id = moving.split(tx, incident, now=now, by=actor.name, correlation_id=secrets.token_hex(8))
@@ -130,6 +140,12 @@ class Reshaping:
 
     async def _shown(self, incident_id: int) -> IncidentView:
         return await self._database.read(lambda tx: shown.view(tx, incident_id, self._playbooks))
+
+    def _extendable(self, tx: Transaction, incident_id: int) -> StoredIncident:
+        incident = incidents.load(tx, incident_id)
+        require_action(Action.EXTEND, incident.state, incident.part.state, which=incident_id)
+        _require_outage(incident)
+        return incident
 
     def _names(self, tx: Transaction, request: ExtendIncident) -> tuple[Names, tuple[str, ...]]:
         if request.regions:

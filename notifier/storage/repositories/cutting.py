@@ -26,7 +26,8 @@ class Choice:
 
     part: StoredPart
     names: Names | None = None  # None: all of the part
-    is_listed: bool = False  # its sites are listed, though regions were named: they would take others' sites
+    site_ids: tuple[int, ...] = ()  # they are listed, also where regions were named that would take others' sites
+    listed_by: int | None = None  # the part that has been made of the list
     back: int = 0  # named sites that are in a part that is not concerned any more, and stay there
     outside: int = 0  # listed sites that are no affected sites of the incident
 
@@ -58,19 +59,16 @@ def choose(tx: Transaction, incident: StoredIncident, names: Names, action: Acti
             f"{_called(part)} of incident {incident.id} is believed back and nobody was told: reopen all of it"
         )
     is_listed = bool(names.site_ids) or _takes_from_others(tx, incident.id, part, counted)
-    return Choice(part=part, names=names, is_listed=is_listed, back=back, outside=outside)
+    site_ids = _listed(tx, incident, part, names) if is_listed else ()
+    return Choice(part=part, names=names, site_ids=site_ids, back=back, outside=outside)
 
 
-def name(tx: Transaction, incident: StoredIncident, choice: Choice, *, now: datetime) -> int:
-    """Store what a draft names, and return its part: it stands for nothing before it is cut off.
+def begin(tx: Transaction, incident: StoredIncident, choice: Choice, names: Names) -> int:
+    """Store a part for what is named, and return it; a list is put into it by `parts.list_sites`.
 
-    An older draft of sites that are called the same is superseded.
+    It stands for nothing before a draft of it is sent.
     """
-    if choice.names is None:
-        return choice.part.id
-    cut = [part for part in parts.of_incident(tx, incident.id) if part.names_sites]
-    called = named_sites.called_by(tx, choice.names)
-    forget_drafts(tx, incident.id, called, now=now)
+    called = named_sites.sites_called(len(choice.site_ids)) if names.site_ids else named_sites.called_by(tx, names)
     part_id = int(
         tx.scalar(
             """INSERT INTO parts (incident_id, name, cut_from, position) VALUES (:incident, :name, :source, :known)
@@ -78,30 +76,24 @@ def name(tx: Transaction, incident: StoredIncident, choice: Choice, *, now: date
             incident=incident.id,
             name=called,
             source=choice.part.id,
-            known=len(cut),  # whether others were cut off meanwhile
+            known=sum(part.names_sites for part in parts.of_incident(tx, incident.id)),  # whether others were cut off
         )
     )
     parts.set_words(tx, part_id, like=choice.part)
-    if not choice.is_listed:
-        tx.run_many(
-            "INSERT INTO part_regions (part_id, region_id) VALUES (:part, :region)",
-            [{"part": part_id, "region": region} for region in choice.names.region_ids],
-        )
-        return part_id
-    source = named_sites.scope(tx, incident, choice.part.id)
-    for walked in named_sites.walks(choice.names):
-        tx.run(
-            f"""INSERT INTO part_sites (part_id, site_id)
-                SELECT DISTINCT CAST(:part AS BIGINT), s.id FROM {walked} AND s.status = 'active'
-                  AND s.services LIKE :pattern AND {audience.in_place(source, "s.id")}
-                ON CONFLICT (part_id, site_id) DO NOTHING""",
-            part=part_id,
-            pattern=source.pattern,
-            incident=incident.id,
-        )
-    number = int(tx.scalar("SELECT count(*) FROM part_sites WHERE part_id = :id", id=part_id))
-    if not choice.names.region_ids:
-        tx.run("UPDATE parts SET name = :name WHERE id = :id", name=named_sites.sites_called(number), id=part_id)
+    if not choice.site_ids:
+        parts.name_by(tx, part_id, names.region_ids)
+    return part_id
+
+
+def name(tx: Transaction, incident: StoredIncident, choice: Choice, *, now: datetime) -> int:
+    """Store what a draft names, unless its list is stored already, and return its part.
+
+    An older draft of sites that are called the same is superseded.
+    """
+    if choice.names is None:
+        return choice.part.id
+    part_id = choice.listed_by or begin(tx, incident, choice, choice.names)
+    forget_drafts(tx, incident.id, parts.load(tx, part_id).name, now=now)
     return part_id
 
 
@@ -158,6 +150,20 @@ def forget_drafts(tx: Transaction, incident_id: int, called: str, *, now: dateti
     for (broadcast_id,) in rows:
         older = broadcasts.load(tx, broadcast_id)
         broadcasts.end(tx, older, BroadcastState.SUPERSEDED, BroadcastReason.NEWER_UPDATE, now=now)
+
+
+def _listed(tx: Transaction, incident: StoredIncident, part: StoredPart, names: Names) -> tuple[int, ...]:
+    """Return the named sites that belong to a part."""
+    source, found = named_sites.scope(tx, incident, part.id), dict[int, None]()
+    for walked in named_sites.walks(names):
+        rows = tx.tuples(
+            f"""SELECT s.id FROM {walked} AND s.status = 'active' AND s.services LIKE :pattern
+                  AND {audience.in_place(source, "s.id")} ORDER BY s.id""",
+            pattern=source.pattern,
+            incident=incident.id,
+        )
+        found.update((int(site_id), None) for (site_id,) in rows)
+    return tuple(found)
 
 
 def _takes_from_others(tx: Transaction, incident_id: int, source: StoredPart, counted: dict[int, int]) -> bool:

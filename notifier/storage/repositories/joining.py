@@ -4,6 +4,7 @@ Functions of an open transaction.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.errors import Refused
@@ -15,51 +16,59 @@ from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.repositories.named_sites import Names
 
 
-def name_joining(tx: Transaction, incident: StoredIncident, names: Names, *, now: datetime) -> int:
-    """Store which sites a draft adds to an incident, and return their part; raise `Refused` when there are none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """Which sites a draft adds: all of some regions, or those of a list."""
+
+    called: str
+    region_ids: tuple[int, ...] = ()
+    site_ids: tuple[int, ...] = ()
+
+
+def look_for(tx: Transaction, incident: StoredIncident, names: Names) -> Joining:
+    """Return which of the named sites are not affected yet; raise `Refused` when there are none. It only reads.
 
     Those that are affected already are left out: they hear nothing twice.
     """
     there = named_sites.scope(tx, incident)
-    named = f"s.status = 'active' AND s.services LIKE :pattern AND NOT ({audience.in_place(there, 's.id')})"
+    served = "s.status = 'active' AND s.services LIKE :pattern"
+    lies_there = audience.in_place(there, "s.id")
     values = {"pattern": there.pattern, "incident": incident.id}
+    called = named_sites.called_by(tx, names)
     walks = named_sites.walks(names)
-    new = [walked for walked in walks if tx.scalar(f"SELECT 1 FROM {walked} AND {named} LIMIT 1", **values)]
+    is_all_new = bool(names.region_ids) and not any(
+        tx.scalar(f"SELECT 1 FROM {walked} AND {served} AND {lies_there} LIMIT 1", **values) for walked in walks
+    )
+    if is_all_new and any(tx.scalar(f"SELECT 1 FROM {walked} AND {served} LIMIT 1", **values) for walked in walks):
+        return Joining(called=called, region_ids=names.region_ids)
+    new: dict[int, None] = {}
+    for walked in walks:
+        rows = tx.tuples(f"SELECT s.id FROM {walked} AND {served} AND NOT ({lies_there}) ORDER BY s.id", **values)
+        new.update((int(site_id), None) for (site_id,) in rows)
     if not new:
         raise Refused(
             f"nobody would join incident {incident.id}: every active site there is affected already, or none is"
         )
-    called = named_sites.called_by(tx, names)
-    cutting.forget_drafts(tx, incident.id, called, now=now)
+    return Joining(called=called, site_ids=tuple(new))
+
+
+def begin(tx: Transaction, incident: StoredIncident, found: Joining) -> int:
+    """Store a part for sites that are to join, and return it; listed ones are put into it by `parts.list_sites`.
+
+    It stands for nothing before a draft of it is sent.
+    """
     part_id = int(
         tx.scalar(
             """INSERT INTO parts (incident_id, name, cut_from, position, joins)
                VALUES (:incident, :name, :first, :known, 1) RETURNING id""",
             incident=incident.id,
-            name=called,
+            name=found.called,
             first=incident.part.id,
             known=cutting.known_to_joining(tx, incident.id),
         )
     )
     parts.set_words(tx, part_id, like=parts.load(tx, incident.part.id))
-    lies_there = audience.in_place(there, "s.id")
-    meets = f"s.status = 'active' AND s.services LIKE :pattern AND {lies_there}"
-    if names.region_ids and not any(
-        tx.scalar(f"SELECT 1 FROM {walked} AND {meets} LIMIT 1", **values) for walked in walks
-    ):
-        tx.run_many(
-            "INSERT INTO part_regions (part_id, region_id) VALUES (:part, :region)",
-            [{"part": part_id, "region": region} for region in names.region_ids],
-        )
-        return part_id
-    for walked in new:
-        tx.run(
-            f"""INSERT INTO part_sites (part_id, site_id)
-                SELECT DISTINCT CAST(:part AS BIGINT), s.id FROM {walked} AND {named}
-                ON CONFLICT (part_id, site_id) DO NOTHING""",
-            part=part_id,
-            **values,
-        )
+    parts.name_by(tx, part_id, found.region_ids)
     return part_id
 
 

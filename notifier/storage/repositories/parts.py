@@ -344,6 +344,24 @@ def set_words(tx: Transaction, part_id: int, *, like: StoredPart) -> None:
     )
 
 
+def name_by(tx: Transaction, part_id: int, region_ids: Sequence[int]) -> None:
+    """Let a part be named by regions."""
+    tx.run_many(
+        "INSERT INTO part_regions (part_id, region_id) VALUES (:part, :region)",
+        [{"part": part_id, "region": region} for region in region_ids],
+    )
+
+
+def list_sites(tx: Transaction, part_id: int, site_ids: Sequence[int]) -> None:
+    """Put some sites into the list of a part; those that are gone meanwhile are left out."""
+    tx.run(
+        f"""INSERT INTO part_sites (part_id, site_id)
+            SELECT CAST(:part AS BIGINT), s.id FROM sites AS s WHERE s.id IN ({_numbers(site_ids)})
+            ON CONFLICT (part_id, site_id) DO NOTHING""",
+        part=part_id,
+    )
+
+
 def _scope(names: Mapping[int, Named], cut: Sequence[StoredPart], place: int) -> PartScope:
     return PartScope(named=names[cut[place].id], others=tuple(names[each.id] for each in cut[:place]))
 
