@@ -125,6 +125,7 @@ class Granted:
     owed: int = 0  # of these, what somebody has answered for, reversals taken off
     in_month: Mapping[str, int] | None = None  # by tariff: of other incidents in the same month
     in_year: Mapping[str, int] | None = None
+    number: Mapping[str, int] | None = None  # by tariff: lines, where several incidents each have the same step
     billed: Mapping[int, int] | None = None  # by line: of which only billing knew what for
 
 
@@ -152,9 +153,11 @@ def lines(customer_id: int, owed: Iterable[tuple[Tariff, int]], payer: Payer, gr
         if not is_for_payer(tariff, payer):
             continue
         room = _room(tariff, payer, granted)
+        left = number - (granted.number or {}).get(tariff.name, 0)  # two incidents may each have begun a first step
         for step in range(1, number + 1):
-            if (tariff.name, step) in granted.steps:
+            if (tariff.name, step) in granted.steps or left <= 0:
                 continue
+            left -= 1
             amount = step_amount(tariff, step, payer)
             amount = amount if room is None else min(amount, room)
             if amount <= 0:

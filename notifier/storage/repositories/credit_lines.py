@@ -111,6 +111,7 @@ def granted(tx: Transaction, incident_ids: Sequence[int], own: int, first: int, 
     """Return what customers of a range have of some incidents; owed is what they have of their `own` one."""
     steps: defaultdict[int, dict[tuple[str, int], int]] = defaultdict(dict)
     owed: defaultdict[int, int] = defaultdict(int)
+    number: defaultdict[int, dict[str, int]] = defaultdict(dict)
     billed: defaultdict[int, dict[int, int]] = defaultdict(dict)
     rows = tx.tuples(
         f"""SELECT id, incident_id, customer_id, tariff, step, amount_minor, state FROM credit_lines
@@ -123,10 +124,13 @@ def granted(tx: Transaction, incident_ids: Sequence[int], own: int, first: int, 
             billed[customer][line_id] = amount
         elif step > 0:
             steps[customer][tariff, step] = steps[customer].get((tariff, step), 0) + amount
+            number[customer][tariff] = number[customer].get(tariff, 0) + 1
         if incident == own and state in OWED_STATES:
             owed[customer] += amount
     return {
-        customer: Granted(steps=steps[customer], owed=owed[customer], billed=billed.get(customer))
+        customer: Granted(
+            steps=steps[customer], owed=owed[customer], number=number[customer], billed=billed.get(customer)
+        )
         for customer in {*steps, *owed, *billed}
     }
 
