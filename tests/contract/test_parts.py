@@ -316,7 +316,7 @@ async def test_a_listed_place_has_parts_too(room: ControlRoom) -> None:
     await room.deliver(draft)
     which = await room.deliver(await room.incidents.restored(1, RestoreIncident(part=(EAST,)), ANN))
     assert heard(room, which) == ["94112-0", "94112-1"]
-    assert room.database.read_now(lambda tx: load(tx, 1)).part_state == "out"
+    assert room.database.read_now(lambda tx: load(tx, 1)).part.state == "out"
 
 
 # --- what a person is told
