@@ -372,25 +372,81 @@ async def test_it_is_told_as_a_whole(room: ControlRoom) -> None:
         await room.incidents.restored(1, RestoreIncident(part_sites=("94110-0",)), ANN)
 
 
-async def test_a_notice_that_was_stopped_on_its_way_is_sent_again(room: ControlRoom) -> None:
-    view = await room.send(await announced(room))
+async def stopped(room: ControlRoom, draft: Draft) -> None:
+    """Send an update, let one message of it leave, and stop it."""
+    view = await room.send(draft)
     room.clock.time = view.not_before_at or room.clock.time
     await room.course.start_due()
     while await room.planning.step():
         pass
     room.database.write_now(
         lambda tx: tx.run(
-            "UPDATE notifications SET state = 'sent', facts = '{}' WHERE id = (SELECT MIN(id) FROM notifications)"
+            """UPDATE notifications SET state = 'sent', facts = '{}'
+               WHERE id = (SELECT MIN(id) FROM notifications WHERE broadcast_id = :id)""",
+            id=view.id,
         )
     )
     await room.broadcasts.cancel(view.id, ANN)
     await room.course.sweep()
+
+
+async def test_a_notice_that_was_stopped_on_its_way_is_sent_again(room: ControlRoom) -> None:
+    await stopped(room, await announced(room))
     draft = await room.planned.change(1, ChangePlanned(from_at=FROM, until_at=UNTIL), ANN)
     assert draft.broadcast is not None
     assert draft.broadcast.kind == "planned_notice"
     draft = await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN)
     assert draft.broadcast is not None
     assert draft.broadcast.kind == "planned_changed"
+
+
+async def test_a_notice_that_was_stopped_on_its_way_needs_a_person_at_once(room: ControlRoom) -> None:
+    await stopped(room, await announced(room))
+    (need,) = room.needs()
+    assert (need.kind, need.broadcast_id) == ("cut_short", 1)
+    assert "`planned_notice` was cancelled on its way: 2 of 3 customers were not told" in need.text
+    assert "it has to be there by" in need.text
+    assert need.next == [
+        f"notifier planned change 1 --from {FROM:%Y-%m-%dT%H:%M} --until {UNTIL:%Y-%m-%dT%H:%M}",
+        "notifier planned cancel 1",
+    ]
+    room.clock.time = FROM - DAY
+    (need,) = room.needs()
+    assert "it is too late for that time" in need.text
+    assert need.next[0] == "notifier planned change 1 --from TIME --until TIME"
+    room.clock.time = MORNING + HOUR
+    await room.deliver(await room.planned.change(1, ChangePlanned(from_at=FROM, until_at=UNTIL), ANN))
+    assert room.needs() == []
+
+
+async def test_a_stopped_notice_of_work_under_way_asks_for_its_end(room: ControlRoom) -> None:
+    await stopped(room, await announced(room))
+    await at(room, FROM)
+    need = next(each for each in room.needs() if each.kind == "cut_short")
+    assert need.next == ["notifier eta 1 TIME", "notifier restored 1"]
+
+
+async def test_nobody_is_reminded_of_a_time_that_a_stopped_change_has_made_untrue(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    draft = await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN)
+    await stopped(room, draft)
+    assert "`planned_changed` was cancelled on its way" in next(n.text for n in room.needs() if n.kind == "cut_short")
+    await at(room, FROM)
+    assert [kind for kind, _ in kinds(room)] == ["planned_notice", "planned_changed"]
+    assert await state(room) == "scheduled"
+    await at(room, FROM + DAY)
+    assert await state(room) == "confirmed"
+
+
+async def test_a_reminder_that_was_stopped_leaves_the_notice_as_it_is(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    room.clock.time = FROM - DAY
+    await room.calendar.watch()
+    await room.broadcasts.cancel(2, ANN)
+    await room.course.sweep()
+    assert [need.kind for need in room.needs()] == []
+    await at(room, FROM - DAY + HOUR)
+    assert [kind for kind, _ in kinds(room)] == ["planned_notice", "planned_reminder"]
 
 
 # --- what people are shown

@@ -37,9 +37,30 @@ def scheduled(tx: Transaction) -> list[StoredIncident]:
 
 
 def announced_by(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None:
-    """Return the newest announcement that has started; None when nobody is told of the work."""
-    told = broadcasts.of_part(tx, incident.part.id, incident.id, *_COMING, BroadcastState.COMPLETED)
-    return next((each for each in reversed(told) if each.kind in ANNOUNCES and each.started_at is not None), None)
+    """Return the newest announcement that has started; None when nobody was told of the work, or it was stopped."""
+    newest = _newest(tx, incident)
+    return None if newest is None or newest.state is BroadcastState.CANCELLED else newest
+
+
+def stopped(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None:
+    """Return the newest announcement where somebody stopped it on its way, and nothing has been sent in its place."""
+    newest = _newest(tx, incident)
+    if newest is None or newest.state is not BroadcastState.CANCELLED or has_news_to_come(tx, incident):
+        return None
+    waits = broadcasts.of_part(tx, incident.part.id, incident.id, BroadcastState.AWAITING_APPROVAL)
+    return None if waits else newest
+
+
+def _newest(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None:
+    """Return the newest announcement that has started, stopped or not; a reminder that was stopped is none."""
+    started = broadcasts.of_part(
+        tx, incident.part.id, incident.id, *_COMING, BroadcastState.COMPLETED, BroadcastState.CANCELLED
+    )
+    for each in reversed(started):
+        is_void = each.kind is BroadcastKind.PLANNED_REMINDER and each.state is BroadcastState.CANCELLED
+        if each.kind in ANNOUNCES and each.started_at is not None and not is_void:
+            return each
+    return None
 
 
 def has_news_to_come(tx: Transaction, incident: StoredIncident) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from notifier.domain.broadcast import BroadcastKind
-from notifier.domain.incident import IncidentState
+from notifier.domain.incident import IncidentKind, IncidentState
 from notifier.domain.playbook import Playbook
 from notifier.domain.second_person import alone_from
 from notifier.storage.database import Transaction
@@ -121,7 +121,8 @@ def paused(tx: Transaction) -> Iterator[Need]:
 def cut_short(tx: Transaction) -> Iterator[Need]:
     """Incidents whose newest update was stopped on its way: some of the customers have it, others do not."""
     rows = tx.rows(
-        """SELECT i.id, i.service, i.place, b.id AS broadcast_id, b.kind, b.expected_customers AS expected,
+        """SELECT i.id, i.service, i.place, i.kind AS of_kind, b.id AS broadcast_id, b.kind,
+                  b.expected_customers AS expected,
                   (SELECT count(*) FROM audience AS a WHERE a.broadcast_id = b.id AND a.outcome <> 'told') AS unreached
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
            WHERE b.state = 'cancelled' AND b.started_at IS NOT NULL AND NOT EXISTS (
@@ -136,13 +137,13 @@ def cut_short(tx: Transaction) -> Iterator[Need]:
         reachable = row["expected"] - row["unreached"]
         if told >= reachable or not broadcasts.was_told(tx, row["id"]):  # then it is named as one nobody was told of
             continue
+        which, is_work = row["id"], row["of_kind"] == IncidentKind.PLANNED
+        said = (f"eta {which} TIME", f"restored {which}") if is_work else ()
         yield Subject.of(row).need(
             "cut_short",
             f"{words(row['kind'])} was cancelled on its way: {reachable - told:,} of {customers(reachable)} "
             "were not told",
-            f"eta {row['id']} none",
-            f"eta {row['id']} TIME",
-            f"dismiss {row['id']}",
+            *(said or (f"eta {which} none", f"eta {which} TIME", f"dismiss {which}")),
             broadcast_id=row["broadcast_id"],
         )
 

@@ -1,4 +1,4 @@
-"""Planned work that a person should have in mind: it begins soon, or its notice is not sent and will be late."""
+"""Planned work that a person should have in mind: it begins soon, or its notice is not sent, or was stopped."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.queries.needs.subject import Subject, clock
-from notifier.storage.repositories import planned
+from notifier.storage.queries.needs.subject import Subject, clock, customers, words
+from notifier.storage.repositories import broadcasts, planned
+from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.views import Need
 
 SOON = timedelta(hours=2)
@@ -17,12 +18,14 @@ LATE_SOON = timedelta(hours=24)
 def needs(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str, Playbook]) -> Iterator[Need]:
     """Return what planned work needs, the oldest first."""
     for work in planned.scheduled(tx):
-        from_at, playbook = work.window_from_at, playbooks.get(work.service)
+        from_at = work.window_from_at
         if from_at is None:
             continue
         subject = Subject.of_incident(work)
-        if planned.announced_by(tx, work) is None and not planned.has_news_to_come(tx, work):
-            lead = timedelta() if playbook is None else playbook.planned_notice_lead
+        lead = timedelta() if (playbook := playbooks.get(work.service)) is None else playbook.planned_notice_lead
+        if (cut := planned.stopped(tx, work)) is not None:
+            yield _cut_short(tx, subject, cut, now, from_at - lead, zone)
+        elif planned.announced_by(tx, work) is None and not planned.has_news_to_come(tx, work):
             if now >= from_at - lead:
                 said = "nobody was told, and it is too late for the time that it was to begin"
             elif now >= from_at - lead - LATE_SOON:
@@ -33,3 +36,30 @@ def needs(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str
         elif from_at - SOON <= now < from_at:
             said = f"planned work begins at {clock(from_at, zone)}"
             yield subject.need("planned", said, f"incidents {work.id}", f"planned cancel {work.id}", due_at=from_at)
+
+
+def _cut_short(
+    tx: Transaction, subject: Subject, cut: StoredBroadcast, now: datetime, due_at: datetime, zone: ZoneInfo
+) -> Need:
+    """Return what a notice needs that was stopped on its way: to be sent again, for its time while that is possible."""
+    unreached = int(
+        tx.scalar("SELECT count(*) FROM audience WHERE broadcast_id = :id AND outcome <> 'told'", id=cut.id)
+    )
+    reachable = max(0, cut.expected_customers - unreached)
+    missing = max(0, reachable - broadcasts.customers_told(tx, cut.id))
+    from_at, until_at = (cut.facts.window_from_at, cut.facts.window_until_at) if now < due_at else (None, None)
+    again = f"planned change {subject.id} --from {_typed(from_at, zone)} --until {_typed(until_at, zone)}"
+    until = f"; it has to be there by {clock(due_at, zone)}" if now < due_at else "; it is too late for that time"
+    return subject.need(
+        "cut_short",
+        f"{words(cut.kind)} was cancelled on its way: {missing:,} of {customers(reachable)} were not told{until}",
+        again,
+        f"planned cancel {subject.id}",
+        broadcast_id=cut.id,
+        due_at=due_at,
+    )
+
+
+def _typed(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return an instant as a person types it."""
+    return "TIME" if at is None else f"{at.astimezone(zone):%Y-%m-%dT%H:%M}"
