@@ -21,6 +21,7 @@ from notifier.storage.views import Preview
 _LABEL_CELLS = 11
 _KEYS = "p all texts   e change a fact"
 _CHANNELS = {"sms": "SMS", "email": "e-mail", "voice": "call"}
+_WARNINGS = 12  # shown
 _NO_WAY = ("no_contact_point", "no_channel", "suppressed")
 
 
@@ -33,18 +34,21 @@ class Checked:
     save: Callable[[Preview], str]  # keeps the list of those with no way to be reached; returns where, or ""
 
 
-def show_check(preview: Preview, moment: Moment, checked: Checked) -> None:
-    """Print the check page."""
+def show_check(
+    preview: Preview, moment: Moment, checked: Checked, *, label: str = "4 Check", keys: str = _KEYS
+) -> None:
+    """Print the check page; `label` stands beside its first line, and the last one says what `keys` do."""
     said: list[tuple[str, str | None]] = [(_who(preview, checked), STRONG)]
     said += [(each, None) for each in (_languages(preview), _now(preview), *_waits(preview, moment), _texts(preview))]
     done, fits = _done(preview, moment, checked)
     said += [(done, None if fits else BAD), (f"Second person: {second_person(preview, moment)}", None)]
-    said += [(f"! {moment.localised(warning)}", WARN) for warning in preview.warnings]
+    said += [(f"! {moment.localised(warning)}", WARN) for warning in preview.warnings[:_WARNINGS]]
+    if (more := len(preview.warnings) - _WARNINGS) > 0:
+        said.append((f"! {plural(more, 'more warning')}", WARN))
     said += [(f"! {place_doubts.said(each)}", WARN) for each in preview.doubts[: place_doubts.SHOWN]]
     if (more := len(preview.doubts) - place_doubts.SHOWN) > 0:
         said.append((f"! {plural(more, 'more region')} of which one cannot tell", WARN))
-    said.append((_KEYS, printing.DIM))
-    label = "4 Check"
+    said.append((keys, printing.DIM))
     for text, style in said:
         if not text:
             continue

@@ -177,7 +177,7 @@ class _Asking:
     def _does(self, answer: str) -> bool:
         """Do what a key beside the count is for; return whether it was one."""
         if answer == "w" and self._may_wake():
-            self.wake = _why()
+            self.wake = why_woken()
             if self.wake:
                 self.preview = _woken(self.client, self.preview, self.wake, self.page)
         elif answer == "p":
@@ -214,7 +214,7 @@ def _woken(client: Client, before: Preview, reason: str, page: Page) -> Preview:
     return preview
 
 
-def _why() -> str:
+def why_woken() -> str:
     """Ask why everyone is woken; an empty answer wakes nobody."""
     try:
         reason = input("Why is everyone woken? (Enter: nobody is) ").strip()

@@ -4,11 +4,12 @@ from datetime import datetime
 
 import click
 
-from notifier.cli import printing
+from notifier.cli import event_tell, printing
 from notifier.cli.client import Client
 from notifier.cli.drafting import split_codes
+from notifier.cli.event_tell import show_waiting
 from notifier.cli.options import Id, connect, incident_argument, json_option
-from notifier.cli.printing import BAD, GOOD, STRONG, WARN, Column, paint, plural
+from notifier.cli.printing import BAD, GOOD, WARN, Column, paint, plural
 from notifier.cli.times import Moment, future
 from notifier.domain.errors import InvalidInput
 from notifier.storage.views import EventCard, EventView, IncidentCard
@@ -173,6 +174,10 @@ def close(event_id: int, as_json: bool) -> None:
     _answer(client, reply.body, reply.read(EventView), as_json=as_json)
 
 
+for _command in (event_tell.tell, event_tell.approve, event_tell.reject, event_tell.take_back):
+    event.add_command(_command)
+
+
 def _answer(client: Client, body: bytes, view: EventView, *, as_json: bool) -> None:
     if as_json:
         printing.answer(body)
@@ -189,10 +194,14 @@ def _answer(client: Client, body: bytes, view: EventView, *, as_json: bool) -> N
                 Column("out"),
                 Column("next word"),
             ],
-            [_row(card, moment, assessed=card.id in view.assessed) for card in view.incidents],
+            [
+                _row(card, moment, assessed=view.card.closed_at is not None or card.id in view.assessed)
+                for card in view.incidents
+            ],
         )
     else:
         printing.line("No incident is in it yet: those that open there come in by themselves.")
+    show_waiting(view)
     if view.card.closed_at is None and view.card.not_assessed:
         printing.line(f"Times may be given once assessed: notifier event assessed {view.card.id} ID", hang=4)
 
@@ -203,7 +212,8 @@ def _show_card(card: EventCard, moment: Moment) -> None:
     printing.heading(title, state, style=style)
     number = sum(card.incidents.values())
     counts = printing.counts(card.incidents)
-    waiting = "" if not card.not_assessed else f"; {printing.number(card.not_assessed)} not assessed"
+    is_over = card.closed_at is not None or not card.not_assessed
+    waiting = "" if is_over else f"; {printing.number(card.not_assessed)} not assessed"
     out = f"{plural(card.customers, 'customer')} out, {printing.number(card.told)} of them told"
     estimate = "nobody has said by when" if card.estimate_by is None else f"by {moment.short(card.estimate_by)}"
     due = ""
@@ -228,11 +238,11 @@ def _row(card: IncidentCard, moment: Moment, *, assessed: bool) -> list[str]:
     due = min((at for at in (card.eta_at, card.next_update_by) if at is not None), default=None)
     state = card.state if card.state != "confirmed" or assessed else "not assessed"
     return [
-        paint(f"#{card.id}", STRONG),
+        f"#{card.id}",
         printing.words(state),
         printing.safe(card.place),
         printing.number(card.customers),
-        "" if due is None else moment.clock(due),
+        "" if due is None else f"{'ETA ' if due == card.eta_at else ''}{moment.clock(due)}",
     ]
 
 

@@ -7,7 +7,7 @@ import csv
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -73,6 +73,21 @@ def save_unreached(lines: Iterator[bytes], path: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def joined(lists: Iterable[Iterator[bytes]]) -> Iterator[bytes]:
+    """Yield several lists as one; one that broke off leaves the whole without its end."""
+    sites = 0
+    for lines in lists:
+        ended = False
+        for line in lines:
+            if (end := msgspec.json.decode(line, type=_End)).done:
+                ended, sites = True, sites + end.sites
+            else:
+                yield line
+        if not ended:
+            return
+    yield msgspec.json.encode(_End(done=True, sites=sites))
 
 
 def _is_ours(path: Path) -> bool:

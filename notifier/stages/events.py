@@ -11,6 +11,7 @@ from typing import Annotated, Protocol
 from msgspec import Meta, Struct
 
 from notifier.domain.actor import Actor, KeyRole
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.errors import InvalidInput, Refused, nearest
 from notifier.domain.event import NAME_LENGTH, EventKind, OpenEvent, check_estimate_by
 from notifier.domain.playbook import Playbook
@@ -19,7 +20,7 @@ from notifier.domain.text import clean_line
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
 from notifier.storage.queries import events as shown
-from notifier.storage.repositories import audit, incidents, places
+from notifier.storage.repositories import audit, incidents, places, rounds
 from notifier.storage.repositories import events as stored
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import EventCard, EventView
@@ -175,6 +176,11 @@ class Events:
         """Close an event: its incidents go on by themselves, with every promise that was given."""
 
         def decide(tx: Transaction, event: OpenEvent, now: datetime) -> None:
+            if waiting := rounds.of_event(tx, event.id, BroadcastState.AWAITING_APPROVAL):
+                raise Refused(
+                    f"round {waiting[0]} of {event.kind} {event.id} ({event.name}) waits for a second person: `event"
+                    f" approve {event.id}`, `event reject {event.id}` or `event take-back {event.id}` it first"
+                )
             for which in shown.out(tx, event.id):
                 _record(tx, which, "event_closed", event, actor, now)
             stored.close(tx, event.id, now=now, by=actor.name)

@@ -879,6 +879,7 @@ class EventView(View, frozen=True, kw_only=True):
     incidents: list[IncidentCard]  # oldest first
     assessed: list[int]  # those of them that may be given a time
     waiting: list[int] = []  # rounds that wait for a second person, oldest first
+    newest_round: int | None = None
 
 
 class RoundLine(View, frozen=True, kw_only=True):
@@ -893,6 +894,7 @@ class RoundLine(View, frozen=True, kw_only=True):
     customers: int
     no_way: int = 0  # of them cannot be reached; before it is sent
     promised_by: datetime | None = None  # the first time that it gives
+    started_at: datetime | None = None
 
 
 class LeftOut(View, frozen=True, kw_only=True):
@@ -907,7 +909,11 @@ class RoundPreview(Preview, frozen=True, kw_only=True):
 
     round_id: int
     event_id: int
+    event: str  # "storm 3 Ada (power)"
     in_several: int  # customers in more than one of its incidents: a message for each
+    take_back_seconds: float
+    sent_by: str | None = None  # who waits for a second person with it
+    drafted_by: str = ""
     lines: list[RoundLine]
     left_out: list[LeftOut]
     more: int  # incidents that are to be told by the next round

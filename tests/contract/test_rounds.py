@@ -204,7 +204,7 @@ async def test_an_incident_that_cannot_be_told_stops_all_and_leaves_no_trace(roo
     assert (await room.incidents.show(1)).card.state == "suspected"
     await room.broadcasts.cancel(seen.lines[1].broadcast_id, ANN)
     again = await room.rounds.preview(seen.round_id)
-    assert [each.why for each in again.left_out] == ["it was taken out"]
+    assert [each.why for each in again.left_out] == ["somebody left it out"]
     await room.go(again)
     assert room.promised(1) == [("next_update", "open")]
 
@@ -301,6 +301,8 @@ async def test_what_waits_is_not_told_again_by_the_next_round(limited: Stormy) -
     with pytest.raises(Refused, match="2 incidents wait for a second person: `event approve 1`"):
         await limited.tell()
     assert (await limited.storms.show(1)).waiting == [1]
+    with pytest.raises(Refused, match="round 1 of storm 1 .*waits for a second person"):
+        await limited.storms.close(1, ANN)
 
 
 async def test_one_yes_by_text_approves_all_of_it(database: Database) -> None:
@@ -344,4 +346,4 @@ async def test_a_round_that_was_left_is_one_line_for_whoever_looks(room: Stormy)
     await room.tell()
     room.clock.go_on(6 * MINUTE)
     (left,) = [need for need in room.needs("ann") if need.kind == "draft"]
-    assert left.next == ["notifier event tell 1", "notifier event cancel 1 --round 1"]
+    assert left.next == ["notifier event tell 1", "notifier event take-back 1 --round 1"]

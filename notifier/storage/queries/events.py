@@ -40,6 +40,7 @@ def view(tx: Transaction, event_id: int) -> EventView:
         incidents=[shown.card(tx, int(which)) for which, _ in held],
         assessed=[int(which) for which, at in held if at is not None],
         waiting=rounds.of_event(tx, event_id, BroadcastState.AWAITING_APPROVAL),
+        newest_round=rounds.newest(tx, event_id),
     )
 
 

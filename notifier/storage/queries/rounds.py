@@ -108,7 +108,11 @@ def preview(
         second_person=first.second_person,
         second_person_wait_seconds=first.second_person_wait_seconds,
         alone_from_at=max((one.alone_from_at for one in each if one.alone_from_at is not None), default=None),
+        event=_event(tx, stored),
         in_several=in_several,
+        take_back_seconds=outlook.take_back.total_seconds(),
+        sent_by=found[0].sent_by,
+        drafted_by=stored.created_by,
         lines=[_line(tx, one, seen) for one, seen in zip(found, each, strict=True)],
         left_out=_left_out(tx, stored),
         more=stored.more,
@@ -123,15 +127,13 @@ def view(tx: Transaction, round_id: int) -> RoundView:
             WHERE b.round_id = :id GROUP BY 1, 2, 3""",
         id=round_id,
     )
-    event = tx.row("SELECT kind, name, service FROM events WHERE id = :id", id=stored.event_id)
-    assert event is not None  # noqa: S101 - its rounds refer to it
     alive = [one for one in found if one.state not in (BroadcastState.CANCELLED, BroadcastState.SUPERSEDED)] or found
     first = alive[0]
     approved: str | None = tx.scalar("SELECT approved_by FROM broadcasts WHERE id = :id", id=first.id)
     return RoundView(
         id=round_id,
         event_id=stored.event_id,
-        event=f"{event['kind']} {stored.event_id} {event['name']} ({event['service']})",
+        event=_event(tx, stored),
         state=state(found),
         created_at=stored.created_at,
         created_by=stored.created_by,
@@ -179,6 +181,12 @@ def _union(scopes: Iterable[Scope], select: Callable[[Scope], str], columns: str
     return " UNION ALL ".join(selects), values
 
 
+def _event(tx: Transaction, stored: StoredRound) -> str:
+    row = tx.row("SELECT kind, name, service FROM events WHERE id = :id", id=stored.event_id)
+    assert row is not None  # noqa: S101 - its rounds refer to it
+    return f"{row['kind']} {stored.event_id} {row['name']} ({row['service']})"
+
+
 def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     total: Counter[str] = Counter()
     for each in counts:
@@ -220,6 +228,7 @@ def _line(tx: Transaction, found: StoredBroadcast, seen: Preview | None) -> Roun
         customers=found.expected_customers if seen is None else seen.customers,
         no_way=no_way,
         promised_by=_first_time(found.facts),
+        started_at=found.started_at,
     )
 
 
@@ -244,5 +253,5 @@ def gone_because(tx: Transaction, found: StoredBroadcast) -> str:
         return "it was drafted anew by itself"
     return {
         "rejected": "it was rejected",
-        "by_person": "it was taken out",
+        "by_person": "somebody left it out",
     }.get(str(found.reason), f"it is {incident.state}")

@@ -82,6 +82,12 @@ def of_event(tx: Transaction, event_id: int, *states: BroadcastState) -> list[in
     return [int(which) for (which,) in rows]
 
 
+def newest(tx: Transaction, event_id: int) -> int | None:
+    """Return the newest round of an event."""
+    found: int | None = tx.scalar("SELECT MAX(id) FROM rounds WHERE event_id = :id", id=event_id)
+    return found
+
+
 def standing(tx: Transaction, event_id: int) -> list[Standing]:
     """Return how each incident of an event stands with its customers, oldest first."""
     rows = tx.rows(

@@ -39,7 +39,7 @@ def needs(tx: Transaction) -> Iterator[Need]:
             broadcast_id=None,
             text=_undecided(tx, events.load(tx, event_id), which),
             due_at=None,
-            next=[f"notifier event show {event_id}", *(f"notifier tell {one}" for one in which[:2])],
+            next=[f"notifier event show {event_id}", f"notifier event tell {event_id}"],
         )
 
 

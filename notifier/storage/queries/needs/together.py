@@ -21,7 +21,7 @@ def approvals(
     for row in _rounds(tx, BroadcastState.AWAITING_APPROVAL):
         event = row["event_id"]
         own, drafted, playbook = row["sent_by"] == reader, row["created_by"] == reader, playbooks.get(row["service"])
-        alone, answers = "", ("cancel",) if own else ("reject",) if drafted else ("approve", "reject")
+        alone, answers = "", ("take-back",) if own else ("reject",) if drafted else ("approve", "reject")
         commands = [f"event {action} {event}{_which(tx, row)}" for action in answers]
         if own and playbook is not None:
             at = alone_from(to_instant(row["sent_at"]), playbook.second_person_wait)
@@ -44,7 +44,7 @@ def rejected(tx: Transaction, unanswered: Iterable[Rejection], reader: str) -> I
         why = f": {found.why}" if found.why else ""
         said = f"{whose} round {found.round_id} ({words(row['kind'])} to {customers(row['expected'])}) was rejected"
         event = row["event_id"]
-        commands = [f"event tell {event}", f"event cancel {event} --round {found.round_id}"]
+        commands = [f"event tell {event}", f"event take-back {event} --round {found.round_id}"]
         yield _need("rejected", row, f"{said} by {found.by}{why}", commands)
 
 
@@ -54,7 +54,7 @@ def drafts(tx: Transaction, *, before: datetime) -> Iterator[Need]:
         if row["created_at"] < to_micros(before):
             event = row["event_id"]
             said = f"{words(row['kind'])} was drafted by {row['created_by']} and not sent"
-            yield _need("draft", row, said, [f"event tell {event}", f"event cancel {event} --round {row['id']}"])
+            yield _need("draft", row, said, [f"event tell {event}", f"event take-back {event} --round {row['id']}"])
 
 
 def _rounds(tx: Transaction, state: BroadcastState, *, round_id: int | None = None) -> list[Row]:
