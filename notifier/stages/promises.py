@@ -5,7 +5,7 @@ playbook's next update; after `automatic_delays` in a row, or while everything i
 lapsed while the daemon was down is recorded as missed, and the `delayed` goes out late and says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -88,8 +88,9 @@ class Promises:
             said = await self._database.write(partial(self._say_afresh, broadcast_id=broadcast_id, customers=number))
             if said:
                 self._tell_of_update()
-        for promise_id in await self._database.read(lambda tx: self._look(tx, now)):
-            number = await self._database.read(partial(_count, promise_id=promise_id))
+        due = await self._database.read(lambda tx: self._look(tx, now))
+        numbers = await self._database.read(lambda tx: _counts(tx, due)) if due else {}
+        for promise_id, number in numbers.items():
             acted = await self._database.write(partial(self._act, promise_id=promise_id, customers=number))
             if acted is not None:
                 self._tell(acted)
@@ -252,13 +253,27 @@ class Promises:
         self._queue.wake(Topic.NOTIFICATIONS)
 
 
-def _count(tx: Transaction, *, broadcast_id: int = 0, promise_id: int = 0) -> int:
-    """Count whom a `delayed` would be for, beside the writer: those of an update, or of a promise's part."""
-    if promise_id:
-        promise = promises.load(tx, promise_id)
-        return named_sites.customers_of(tx, promise.part_id, broadcasts.load(tx, promise.broadcast_id))
+def _count(tx: Transaction, broadcast_id: int) -> int:
+    """Count whom a `delayed` would be for that says an update afresh, beside the writer."""
     found = broadcasts.load(tx, broadcast_id)
     return named_sites.customers_of(tx, found.part_id, found)
+
+
+def _counts(tx: Transaction, promise_ids: Sequence[int]) -> dict[int, int]:
+    """Count whom a `delayed` would be for, by promise, beside the writer: one walk for all parts of an incident."""
+    found: dict[int, int] = {}
+    walked: dict[int, dict[int, int]] = {}
+    for promise_id in promise_ids:
+        promise = promises.load(tx, promise_id)
+        told = broadcasts.load(tx, promise.broadcast_id)
+        part = parts.load(tx, promise.part_id)
+        if not part.is_own or not parts.are_several(tx, part.incident_id):
+            found[promise_id] = named_sites.customers_of(tx, part.id, told)
+            continue
+        if part.incident_id not in walked:
+            walked[part.incident_id] = named_sites.customers_by_part(tx, incidents.load(tx, part.incident_id))
+        found[promise_id] = walked[part.incident_id].get(part.id, 0)
+    return found
 
 
 def _send(tx: Transaction, facts: Facts, *, part_id: int, now: datetime, automatic_in_row: int) -> None:

@@ -104,6 +104,14 @@ async def test_the_watcher_reads_one_promise_to_decide_about_one(
         read.append(len(found))
         return found
 
+    walked: list[int] = []
+    walk = named_sites.customers_by_part
+
+    def walking(tx: Transaction, *values: Any) -> Any:
+        walked.append(1)
+        return walk(tx, *values)
+
     monkeypatch.setattr(promises, "open_ones", counted)
+    monkeypatch.setattr(named_sites, "customers_by_part", walking)
     await room.promises.watch()
-    assert read == [10, *[1] * 9]
+    assert (read, walked) == ([10, *[1] * 9], [1])
