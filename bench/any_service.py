@@ -66,10 +66,11 @@ def play(complaints: Path, incidents: Path, shares: Sequence[float], *, without:
             raise AssertionError(refused)
     stream, likely = reader.stream.in_order(), thresholds().likely
     backtest = Backtest(
-        stream, clock_of("", stream.at_us, stream.offset_s), Thresholds(likely=likely, certain=thresholds().certain)
+        stream,
+        clock_of("", stream.at_us, stream.offset_s),
+        Thresholds(likely=likely, certain=thresholds().certain),
+        of_any_service=not without,
     )
-    if without:
-        backtest.surveillance._any = None  # noqa: SLF001  # as where one service is configured
     with incidents.open("w", newline="", encoding="utf-8") as target:
         rows = csv.writer(target)
         rows.writerow(["region", "category", "detected_at"])

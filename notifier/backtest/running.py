@@ -64,14 +64,20 @@ class Backtest:
     """The production detector over a file."""
 
     def __init__(
-        self, stream: ComplaintStream, local: LocalTime, thresholds: Thresholds, *, scores_from: float = float("inf")
+        self,
+        stream: ComplaintStream,
+        local: LocalTime,
+        thresholds: Thresholds,
+        *,
+        scores_from: float = float("inf"),
+        of_any_service: bool = True,
     ) -> None:
         """Prepare for a stream in order; scores from `scores_from` on are remembered."""
         self.run = Run()
         self.local = local
         self.tallies = Tallies(local, stream.regions)
         wanted = dict.fromkeys(stream.services, CUSTOMERS_AT_LEAST)
-        self.surveillance = Surveillance(local, thresholds, wanted, kind_ranks(stream))
+        self.surveillance = Surveillance(local, thresholds, wanted, kind_ranks(stream), of_any_service=of_any_service)
         if scores_from < float("inf"):
             self.surveillance.detector.scores_from = scores_from
         self._stream, self._scores_from = stream, scores_from

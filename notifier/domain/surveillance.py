@@ -69,16 +69,19 @@ class Surveillance:
         thresholds: Thresholds,
         customers_at_least: Mapping[str, int],
         kinds: Mapping[str, int],
+        *,
+        of_any_service: bool = True,
     ) -> None:
         """Begin with nothing known.
 
         `customers_at_least` are the distinct verified customers without whom there is no evidence, by service; `kinds`
-        are the kinds of region that are watched, with their rank, narrow before wide.
+        are the kinds of region that are watched, with their rank, narrow before wide. `of_any_service`: also cells of
+        any service, where there are several.
         """
         self.local = local
         self.services = tuple(customers_at_least)
         self.detector = Detector(local, thresholds, customers_at_least)
-        several = len(self.services) > 1  # with one service there is nothing else that could be named
+        several = of_any_service and len(self.services) > 1  # with one there is nothing else that could be named
         self._any = AnyService(self.detector, thresholds, customers_at_least) if several else None
         self.changes = Changes()
         self._rank = kinds
