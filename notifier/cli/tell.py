@@ -86,11 +86,24 @@ def _require_something_to_tell(view: IncidentView, part: str) -> None:
             return
         case "resolved" | "closed":
             instead = f"when it is out again: notifier reopen {card.id}"
+        case "scheduled":
+            raise click.ClickException(_instead_of_work(view))
         case "merged":
             instead = f"it is part of #{view.merged_into} now: notifier tell {view.merged_into}"
         case _:
             instead = "there is nothing to tell"
     raise click.ClickException(f"incident {card.id} is {card.state}; {instead}")
+
+
+def _instead_of_work(view: IncidentView) -> str:
+    """Say how customers are told about planned work that has not begun: what waits, another time, calling it off."""
+    which = view.card.id
+    drafts = [one.id for one in view.broadcasts if one.state == "draft"]
+    waits = f"send what is drafted: notifier broadcasts send {drafts[-1]}; " if drafts else ""
+    return (
+        f"incident {which} is planned work that has not begun; {waits}give it another time: notifier planned change"
+        f" {which} --from TIME --until TIME; call it off: notifier planned cancel {which}"
+    )
 
 
 def _by_options(client: Client, view: IncidentView, options: dict[str, Any]) -> tuple[dict[str, object], str]:

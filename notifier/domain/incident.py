@@ -176,6 +176,11 @@ def require_action(action: Action, state: IncidentState, part: PartState, *, whi
     """Raise `TransitionRefused` or `Refused`, naming where the incident stands and what is possible there."""
     if may_act(action, state, part):
         return
+    if state is IncidentState.SCHEDULED:
+        raise Refused(
+            f"incident {which} is planned work that has not begun: '{action}' is not possible now; possible is:"
+            f" planned change {which}, planned cancel {which}"
+        )
     possible = actions(state, part)
     instead = f"possible is: {', '.join(possible)}" if possible else ""
     wanted = _LEADS_TO.get(action)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli_views import NOON, card, draft, incident, preview
+from tests.cli_views import NOON, broadcast, card, draft, incident, preview
 from tests.fake_daemon import FakeDaemon, problem
 
 WRONG_USAGE = 2
@@ -64,6 +64,21 @@ def test_its_card_says_when_it_begins(notifier: Run, daemon: FakeDaemon) -> None
     shown = notifier("incidents", "42").stdout
     assert "begins in 5 days" in shown
     assert "since" not in shown.split("opened")[0]
+
+
+@pytest.mark.parametrize("state", ["completed", "draft"])
+def test_tell_says_what_to_do_with_work_that_has_not_begun(notifier: Run, daemon: FakeDaemon, state: str) -> None:
+    window = {"kind": "planned", "window_from_at": BEGINS, "window_until_at": BEGINS + timedelta(hours=4)}
+    notice = broadcast(id=7, kind="planned_notice", state=state)
+    daemon.on("GET", "/v1/incidents/42", incident(card=card(state="scheduled", **window), broadcasts=[notice]))
+    result = notifier("tell", "42", "--yes")
+    assert result.exit_code == 1
+    said = " ".join(result.stderr.split())
+    assert "is planned work that has not begun" in said
+    assert "notifier planned change 42 --from TIME --until TIME" in said
+    assert "notifier planned cancel 42" in said
+    assert ("notifier broadcasts send 7" in said) == (state == "draft")
+    assert not [each for each in daemon.asked if each.method == "POST"]
 
 
 def test_a_notice_says_by_when_it_has_to_be_there(notifier: Run, daemon: FakeDaemon) -> None:

@@ -253,6 +253,17 @@ async def test_before_anybody_was_told_another_time_is_a_new_notice(room: Contro
     assert draft.incident.card.window_from_at == FROM + DAY
 
 
+async def test_what_an_outage_is_told_by_says_what_to_do_with_work_that_has_not_begun(room: ControlRoom) -> None:
+    await room.deliver(await announced(room))
+    for act in (
+        room.incidents.eta(1, SetEta(eta_at=FROM + HOUR), ANN),
+        room.incidents.restored(1, RestoreIncident(), ANN),
+        room.incidents.close(1, ANN),
+    ):
+        with pytest.raises(Refused, match=r"has not begun.*planned change 1, planned cancel 1"):
+            await act
+
+
 async def test_a_change_that_is_taken_back_changes_nothing(room: ControlRoom) -> None:
     await room.deliver(await announced(room))
     view = await room.send(await room.planned.change(1, ChangePlanned(from_at=FROM + DAY, until_at=UNTIL + DAY), ANN))
