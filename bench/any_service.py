@@ -17,8 +17,7 @@ from random import Random
 from statistics import mean
 
 from bench.carry_over import thresholds
-from bench.detection import BENCHMARK, environment, said
-from bench.detection import _run as run
+from bench.detection import BENCHMARK, environment, output_of, said
 from notifier.backtest.clock import clock_of
 from notifier.backtest.complaint_stream import Reader
 from notifier.backtest.running import Backtest
@@ -95,7 +94,7 @@ def _scored(python: str, given: argparse.Namespace, shares: str, *, without: boo
         command += " --without"
     options = {"--cmd": command, "--suites": given.suite, "--seeds": given.seeds, "--first-seed": given.first_seed}
     with said(f"{given.suite}, {shares}, {'without' if without else 'with'}"):
-        done = run([python, BENCHMARK, "plugin", *(str(each) for option in options.items() for each in option)])
+        done = output_of([python, BENCHMARK, "plugin", *(str(each) for option in options.items() for each in option)])
     results = json.loads(done.splitlines()[-1])
     false = mean(result["false_per_cell_month"] for result in results)
     every = mean(result["by_size"][-1]["pdet"] for result in results)

@@ -119,7 +119,7 @@ def show_suites(python: str, suites: Sequence[str], grade: str, seeds: int, firs
         with said(f"{suite}, {grade}, {seeds} seeds"):
             options = {"--cmd": command, "--suites": suite, "--seeds": seeds, "--first-seed": first_seed}
             said_so = [str(each) for option in options.items() for each in option]
-            done = _run([python, BENCHMARK, "plugin", *said_so, "--causal-check"])
+            done = output_of([python, BENCHMARK, "plugin", *said_so, "--causal-check"])
         results = json.loads(done.splitlines()[-1])
         causal = [line for line in done.splitlines() if line.startswith("causal check")]
         causal_says = "ok" if all(line.endswith("ok") for line in causal) else "; ".join(sorted(set(causal)))
@@ -141,7 +141,7 @@ def show_suites(python: str, suites: Sequence[str], grade: str, seeds: int, firs
     print("\n".join(lines), end="\n\n", flush=True)
 
 
-def _run(command: Sequence[str | Path]) -> str:
+def output_of(command: Sequence[str | Path]) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
@@ -177,7 +177,7 @@ def show_real(python: str) -> None:
 def _real(python: str, how: str) -> list[str]:
     command = f"{sys.executable} -m notifier detection backtest {{complaints}} --out {{incidents}} {how}"
     with said(f"real, {how}"):
-        return _run([python, BENCHMARK, "real", "--cmd", command]).splitlines()
+        return output_of([python, BENCHMARK, "real", "--cmd", command]).splitlines()
 
 
 def _own(lines: Sequence[str]) -> list[str]:
