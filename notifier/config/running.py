@@ -77,6 +77,12 @@ class Retention(Settings, frozen=True):
         days=800
     )
     signals: Annotated[timedelta, Meta(description="What machines reported, once it is over.")] = timedelta(days=400)
+    unused_addresses: Annotated[
+        timedelta,
+        Meta(
+            description="Addresses that a directory took away from everybody they were linked to, once no message is kept that went there; 0 = for ever."
+        ),
+    ] = timedelta(days=90)
     former_customers: Annotated[
         timedelta,
         Meta(

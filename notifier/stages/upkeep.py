@@ -109,6 +109,8 @@ class Upkeep:
             removed["calls"] = await self._remove(upkeep.remove_calls, before=now - kept.calls)
         if kept.signals:
             removed["signals"] = await self._remove(signals.remove, before=now - kept.signals)
+        if kept.unused_addresses:
+            removed["unused addresses"] = await self._remove_unused(before=now - kept.unused_addresses)
         if kept.former_customers:
             removed["former customers"] = await self._forget(before=now - kept.former_customers, now=now)
         if any(removed.values()):
@@ -144,6 +146,22 @@ class Upkeep:
             for each in former:
                 forget = partial(upkeep.forget_former_customer, customer_id=each, before=before, now=now)
                 total += await self._database.write(forget)
+            if last is None:
+                return total
+            after = last
+
+    async def _remove_unused(self, *, before: datetime) -> int:
+        """Remove addresses that the directory took away, found page by page; return how many."""
+        total, after = 0, 0
+        while True:
+            unused, last = await self._database.read(partial(upkeep.unused_points, after=after, before=before))
+            for at in range(0, len(unused), ROWS_AT_FIRST):
+                some = unused[at : at + ROWS_AT_FIRST]
+                total += await self._database.write(
+                    lambda tx, some=some: sum(  # type: ignore[misc]
+                        upkeep.remove_unused_point(tx, each, before=before) for each in some
+                    )
+                )
             if last is None:
                 return total
             after = last

@@ -215,6 +215,16 @@ links = Table(  # which site a contact point hears about, and as what
     sqlite_with_rowid=False,
 )
 
+former_links = Table(  # whose a contact point was, whose last link to that customer a directory took away
+    "former_links",
+    metadata,
+    Column("contact_point_id", BigInteger, ForeignKey("contact_points.id", ondelete="CASCADE"), primary_key=True),
+    Column("customer_id", BigInteger, ForeignKey("customers.id"), primary_key=True),
+    Column("left_at", Instant, nullable=False),
+    Index("ix_former_links_customer_id", "customer_id"),
+    sqlite_with_rowid=False,
+)
+
 consents = Table(  # no row means the configured basis, never yes
     "consents",
     metadata,
@@ -324,6 +334,12 @@ complaints = Table(
         "effective_at",
         sqlite_where=text("counted_regions <> '[]'"),  # a flood of repeats must not make the next look-up slow
         postgresql_where=text("counted_regions <> '[]'"),
+    ),
+    Index(  # the others, for who is forgotten: a complaint is in one of the two
+        "ix_complaints_reporter_not_counted",
+        "reporter",
+        sqlite_where=text("counted_regions = '[]'"),
+        postgresql_where=text("counted_regions = '[]'"),
     ),
     Index("ix_complaints_customer_id", "customer_id", "received_at"),
     Index("ix_complaints_effective_at", "effective_at"),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from notifier.clock import SystemClock
 from notifier.config import Config, Retention
@@ -70,6 +71,7 @@ NOT_PERSONAL = {
     "place_doubts": "counts",
     "promises": "made to everyone",
     "regions": "places of many",
+    "rounds": "of storms",
     "service_hours": "counts",
     "signals": "of machines",
     "timeline": "of an incident; notes of the company's people",
@@ -124,6 +126,7 @@ def person(tx: Transaction, *, state: str = "sent", credit: str = "posted") -> N
         (phone, other, next_door),
     ):
         insert(tx, "links", contact_point_id=point, site_id=at, role="owner", customer_id=customer)
+    insert(tx, "former_links", contact_point_id=own_phone, customer_id=maria, left_at=AT)
     hashed = address_hash(SECRET, "maria@quirke.example")
     insert(
         tx,
@@ -384,11 +387,113 @@ async def test_an_opt_out_holds_again_when_the_address_comes_back(database: Data
     assert denied == [("refused",)]
 
 
-async def test_a_message_that_waits_is_not_sent_any_more(database: Database, persons: Persons) -> None:
+@pytest.mark.parametrize("is_about_both", [False, True])
+async def test_a_message_that_waits_is_not_sent_any_more_unless_it_is_about_somebody_else_too(
+    database: Database, persons: Persons, is_about_both: bool
+) -> None:
     database.write_now(lambda tx: person(tx, state="pending"))
+    if is_about_both:  # the second, to the telephone they share
+        database.write_now(
+            lambda tx: tx.run(
+                """INSERT INTO audience_notifications (broadcast_id, contact_point_id, site_id, customer_id)
+                   SELECT n.broadcast_id, n.contact_point_id, s.id, s.customer_id FROM notifications n, sites s
+                   WHERE n.id = 2 AND s.address = '14 Heron Way'"""
+            )
+        )
     await persons.forget("C-77", "C-77", "their letter", ANN)
     states = database.read_now(lambda tx: tx.tuples("SELECT state FROM notifications ORDER BY id"))
-    assert states == [("suppressed",), ("pending",)]  # the second is to the telephone they share
+    assert states == [("suppressed",), ("pending" if is_about_both else "suppressed",)]
+
+
+def moved(database: Database) -> tuple[Directory, DirectoryRow]:
+    """A customer whose mail address an import has just replaced by another one."""
+    config = Config()
+    directory = Directory(database, config, SystemClock(), EmbeddedQueue(), load_playbooks(config), (SECRET,))
+    row = DirectoryRow(
+        customer_id="C-77",
+        site_id="1",
+        name="Maria",
+        services="power",
+        email="maria@quirke.example",
+        regions={"postal_code": "94110"},
+    )
+    return directory, row
+
+
+def addresses(database: Database) -> list[str]:
+    return [
+        str(address)
+        for (address,) in database.read_now(lambda tx: tx.tuples("SELECT address FROM contact_points ORDER BY id"))
+    ]
+
+
+async def test_an_address_that_an_import_replaced_is_forgotten_with_its_customer(
+    database: Database, persons: Persons
+) -> None:
+    directory, row = moved(database)
+    await directory.load([row, replace(row, customer_id="C-78", site_id="2", email="both@quirke.example")])
+    await directory.load([replace(row, email="both@quirke.example")])
+    await directory.load([replace(row, email="new@quirke.example")])
+    exported = await persons.export("C-77", ANN)
+    known = {point["address"] for point in exported["contact_points"]}
+    assert known == {"maria@quirke.example", "new@quirke.example"}  # what is another's now is not theirs
+    await persons.forget("C-77", "C-77", "their letter", ANN)
+    assert [each for each in addresses(database) if "@" in each] == ["both@quirke.example"]
+    assert database.read_now(lambda tx: tx.scalar("SELECT count(*) FROM former_links")) == 0
+
+
+async def test_an_address_that_nobody_has_any_more_goes_after_a_while(database: Database, persons: Persons) -> None:
+    directory, row = moved(database)
+    await directory.load([row])
+    hashed = address_hash(SECRET, "maria@quirke.example")
+    words = {"address_hash": hashed, "source": "sms", "wording": "stop, Maria", "created_at": AT, "reason": "opted_out"}
+    database.write_now(lambda tx: insert(tx, "suppressions", contact_point_id=1, **words))
+    await directory.load([replace(row, email="new@quirke.example")])
+    keeping = Upkeep(database, Config(), SystemClock(), Metrics())
+    await keeping.retain()
+    assert len(addresses(database)) == 2
+    database.write_now(lambda tx: tx.run("UPDATE former_links SET left_at = :at", at=AT - 1))
+    await persons.hold("C-77", "case 12/2026", ANN)
+    await keeping.retain()
+    assert len(addresses(database)) == 2
+    await persons.release("C-77", "settled", ANN)
+    message = {"channel": "email", "due_at": AT, "planned_at": AT, "cause_kind": "test", "cause_id": 1}
+    database.write_now(lambda tx: insert(tx, "notifications", contact_point_id=1, **message))
+    assert database.read_now(lambda tx: upkeep.unused_points(tx, after=0, before=OLD)) == ([], 1)
+    database.write_now(lambda tx: tx.run("DELETE FROM notifications"))
+    await Upkeep(database, Config(retention=Retention(unused_addresses=timedelta())), SystemClock(), Metrics()).retain()
+    assert len(addresses(database)) == 2
+    await keeping.retain()
+    assert addresses(database) == ["new@quirke.example"]
+    assert "stop, Maria" not in whole_store(database)
+    await directory.load([row])  # and comes back: what was said about it holds again
+    found = database.read_now(
+        lambda tx: tx.scalar("SELECT suppressed FROM contact_points WHERE address = 'maria@quirke.example'")
+    )
+    assert found == "opted_out"
+
+
+async def test_an_address_that_is_linked_again_stays(database: Database) -> None:
+    directory, row = moved(database)
+    await directory.load([row])
+    await directory.load([replace(row, email="new@quirke.example")])
+    await directory.load([replace(row, phone="+14155550147")])
+    database.write_now(lambda tx: tx.run("UPDATE former_links SET left_at = :at", at=AT - 1))
+    await Upkeep(database, Config(), SystemClock(), Metrics()).retain()
+    assert addresses(database) == ["maria@quirke.example", "+14155550147"]
+
+
+def test_complaints_are_found_by_their_reporter_in_an_index(database: Database) -> None:
+    def plan(tx: Transaction) -> str:
+        sql = "SELECT id FROM complaints WHERE reporter = 'x' AND counted_regions"
+        if tx.dialect == "postgresql":
+            tx.run("SET LOCAL enable_seqscan = off")
+            return "".join(str(row[0]) for end in ("<>", "=") for row in tx.tuples(f"EXPLAIN {sql} {end} '[]'"))
+        return "".join(str(row[3]) for end in ("<>", "=") for row in tx.tuples(f"EXPLAIN QUERY PLAN {sql} {end} '[]'"))
+
+    found = database.read_now(plan)
+    assert "ix_complaints_reporter_not_counted" in found
+    assert found.count("ix_complaints_reporter") == 2
 
 
 @pytest.mark.parametrize(

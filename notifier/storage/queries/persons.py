@@ -12,6 +12,8 @@ from notifier.storage.instants import from_json, to_instant
 _SITES = "SELECT id FROM sites WHERE customer_id = :customer"
 _POINTS = (
     "SELECT contact_point_id FROM links WHERE customer_id = :customer"
+    " UNION SELECT f.contact_point_id FROM former_links f WHERE f.customer_id = :customer"
+    " AND NOT EXISTS (SELECT 1 FROM links o WHERE o.contact_point_id = f.contact_point_id)"
     " UNION SELECT contact_point_id FROM audience_notifications WHERE customer_id = :customer"
     " UNION SELECT contact_point_id FROM replies WHERE customer_id = :customer AND contact_point_id IS NOT NULL"
 )
@@ -27,6 +29,7 @@ WHERE = {
     "site_regions": f"site_id IN ({_SITES})",
     "contact_points": f"id IN ({_POINTS})",
     "links": "customer_id = :customer",
+    "former_links": "customer_id = :customer",
     "consents": f"contact_point_id IN ({_POINTS})",
     "consent_log": f"contact_point_id IN ({_POINTS})",
     "suppressions": f"contact_point_id IN ({_POINTS})",

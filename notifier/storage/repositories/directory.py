@@ -153,6 +153,12 @@ DELETE FROM links WHERE (contact_point_id, site_id, role) IN (
     SELECT o.contact_point_id, o.site_id, o.role FROM loading_sites n CROSS JOIN links o CROSS JOIN contact_points p
     LEFT JOIN loading_links k ON k.n = n.n AND k.role = o.role AND k.address = p.address
     WHERE o.site_id = n.site_id AND p.id = o.contact_point_id AND k.n IS NULL)
+RETURNING contact_point_id, customer_id
+"""
+
+_REMEMBER_LINKS = """
+INSERT INTO former_links (contact_point_id, customer_id, left_at) VALUES (:point, :customer, :now)
+ON CONFLICT (contact_point_id, customer_id) DO UPDATE SET left_at = excluded.left_at
 """
 
 _INSERT_LINKS = """
@@ -185,8 +191,9 @@ def save(
     """Store rows: each site as its row says, with its links and regions in place of those it had.
 
     Of entries for the same site the last one holds, as if each was saved by itself: what the others say of the customer
-    and of contact points stands. Contact points that lose their last link stay, with their suppression. `known` are
-    regions whose ids need not be looked up; those that had to be are returned, to be known from the commit on.
+    and of contact points stands. Contact points that lose their last link stay for a while, with their suppression, and
+    whose they were is remembered. `known` are regions whose ids need not be looked up; those that had to be are
+    returned, to be known from the commit on.
     """
     for statement in _WORK_TABLES.split(";"):
         tx.run(statement)
@@ -202,7 +209,9 @@ def save(
     tx.run(_INSERT_CONTACT_POINTS, now=at)
     for kind in (ContactKind.MOBILE, ContactKind.LANDLINE):
         tx.run(_CHANGE_KINDS, kind=str(kind))
-    tx.run(_DELETE_OLD_LINKS)
+    gone = set(tx.tuples(_DELETE_OLD_LINKS))
+    if gone:  # most rows of most files take none away
+        tx.run_many(_REMEMBER_LINKS, [{"point": point, "customer": of, "now": at} for point, of in sorted(gone)])
     tx.run(_INSERT_LINKS)
     tx.run(_DELETE_OLD_REGIONS)
     tx.run(_INSERT_REGIONS)

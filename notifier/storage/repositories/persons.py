@@ -34,6 +34,7 @@ _THEIRS = """
 WITH theirs AS (
     SELECT p.id FROM contact_points p WHERE (
         p.id IN (SELECT contact_point_id FROM links WHERE customer_id = :customer)
+        OR p.id IN (SELECT contact_point_id FROM former_links WHERE customer_id = :customer)
         OR p.id IN (SELECT contact_point_id FROM audience_notifications WHERE customer_id = :customer)
         OR p.id IN (SELECT contact_point_id FROM replies WHERE customer_id = :customer)
     ) AND NOT EXISTS (SELECT 1 FROM links o WHERE o.contact_point_id = p.id AND o.customer_id <> :customer)
@@ -104,7 +105,9 @@ def forget(tx: Transaction, customer_id: int, *, now: datetime) -> dict[str, int
         "replies": _replies(tx, customer_id, [id_ for id_, _ in points], who),
         "messages": _messages(tx, messages, [id_ for id_, _ in points], at),
     }
-    tx.run("DELETE FROM links WHERE customer_id = :customer", customer=customer_id)
+    _stop_shared(tx, customer_id, messages, at)
+    for table in ("links", "former_links"):
+        tx.run(f"DELETE FROM {table} WHERE customer_id = :customer", customer=customer_id)
     changed["contact points"] = _points(tx, [id_ for id_, _ in points])
     changed["sites"] = tx.run(
         """UPDATE sites SET reference = CAST(id AS TEXT), label = '', address = '', status = 'ended', priority = 0,
@@ -134,7 +137,10 @@ def _complaints(tx: Transaction, customer_id: int, reporters: Sequence[str], who
     blank = """UPDATE complaints SET reporter = :who, text = '', written_from = NULL, idempotency_key = NULL,
                    body_hash = NULL, answer_to = CASE WHEN answer_to IS NULL THEN NULL ELSE '' END WHERE """
     changed = tx.run(blank + "customer_id = :customer", who=who, customer=customer_id)
-    return changed + sum(tx.run(blank + "reporter = :reporter", who=who, reporter=each) for each in reporters)
+    for each in reporters:
+        for counted in ("counted_regions <> '[]'", "counted_regions = '[]'"):  # an index each
+            changed += tx.run(f"{blank} reporter = :reporter AND {counted}", who=who, reporter=each)
+    return changed
 
 
 def _replies(tx: Transaction, customer_id: int, points: Sequence[int], who: str) -> int:
@@ -165,11 +171,27 @@ def _messages(tx: Transaction, messages: Sequence[int], points: Sequence[int], a
     return len(messages)
 
 
+def _stop_shared(tx: Transaction, customer_id: int, messages: Sequence[int], at: int) -> None:
+    """Stop what waits for an address that is also others', where it is about nobody else."""
+    tx.run_many(
+        """UPDATE notifications SET state = 'suppressed', reason = 'suppressed', ended_at = :at
+           WHERE id = :id AND state = 'pending' AND broadcast_id IS NOT NULL AND NOT EXISTS (
+               SELECT 1 FROM audience_notifications a WHERE a.broadcast_id = notifications.broadcast_id
+                   AND a.contact_point_id = notifications.contact_point_id AND a.customer_id <> :customer)""",
+        [{"id": id_, "at": at, "customer": customer_id} for id_ in messages],
+    )
+
+
+def forget_words(tx: Transaction, point_id: int) -> None:
+    """Keep what was said about consent under the keyed hash of the address alone, without the words."""
+    for table in ("suppressions", "consent_log"):
+        tx.run(f"UPDATE {table} SET contact_point_id = NULL, wording = '' WHERE contact_point_id = :id", id=point_id)
+
+
 def _points(tx: Transaction, points: Sequence[int]) -> int:
     """Forget the addresses; why one must not be written to stays under its keyed hash."""
     for id_ in points:
-        tx.run("UPDATE suppressions SET contact_point_id = NULL, wording = '' WHERE contact_point_id = :id", id=id_)
-        tx.run("UPDATE consent_log SET contact_point_id = NULL, wording = '' WHERE contact_point_id = :id", id=id_)
+        forget_words(tx, id_)
         for table in ("consents", "muted_sites", "pauses"):
             tx.run(f"DELETE FROM {table} WHERE contact_point_id = :id", id=id_)
         tx.run(

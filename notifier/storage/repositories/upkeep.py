@@ -46,6 +46,15 @@ SELECT c.id FROM customers c WHERE c.legal_hold = '' AND c.reference NOT LIKE '{
                     JOIN incidents i ON i.id = b.incident_id
                     WHERE a.customer_id = c.id AND i.state NOT IN {_ENDED})
 """
+_UNUSED = """
+SELECT p.id FROM contact_points p
+WHERE EXISTS (SELECT 1 FROM former_links f WHERE f.contact_point_id = p.id)
+    AND NOT EXISTS (SELECT 1 FROM former_links f WHERE f.contact_point_id = p.id AND f.left_at >= :before)
+    AND NOT EXISTS (SELECT 1 FROM former_links f JOIN customers h ON h.id = f.customer_id
+                    WHERE f.contact_point_id = p.id AND h.legal_hold <> '')
+    AND NOT EXISTS (SELECT 1 FROM links l WHERE l.contact_point_id = p.id)
+    AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.contact_point_id = p.id)
+"""
 
 
 def oldest_open_at(tx: Transaction) -> int | None:
@@ -155,6 +164,34 @@ def forget_former_customer(tx: Transaction, customer_id: int, *, before: datetim
     if former is None or persons.in_the_way(tx, customer_id) is not None:
         return False
     persons.forget(tx, customer_id, now=now)
+    return True
+
+
+def unused_points(tx: Transaction, *, after: int, before: datetime) -> tuple[list[int], int | None]:
+    """Return which of the next contact points nobody has had since then, and after whom to go on; None = the end.
+
+    Not one that a message rests on: it goes after that. Nor one that was a customer's who is under a legal hold.
+    """
+    last = tx.scalar(
+        """SELECT MAX(contact_point_id) FROM (SELECT contact_point_id FROM former_links WHERE contact_point_id > :after
+           ORDER BY contact_point_id LIMIT :most) AS next_ones""",
+        after=after,
+        most=ROWS_AT_MOST,
+    )
+    if last is None:
+        return [], None
+    found = tx.tuples(
+        f"{_UNUSED} AND p.id > :after AND p.id <= :last", before=to_micros(before), after=after, last=last
+    )
+    return [int(id_) for (id_,) in found], int(last)
+
+
+def remove_unused_point(tx: Transaction, point_id: int, *, before: datetime) -> bool:
+    """Remove a contact point if all that still holds; what was said about consent stays under the keyed hash."""
+    if tx.scalar(f"{_UNUSED} AND p.id = :id", before=to_micros(before), id=point_id) is None:
+        return False
+    persons.forget_words(tx, point_id)
+    tx.run("DELETE FROM contact_points WHERE id = :id", id=point_id)
     return True
 
 

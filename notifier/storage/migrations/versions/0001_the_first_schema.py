@@ -366,6 +366,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("counted_regions <> '[]'"),
     )
     op.create_index(
+        "ix_complaints_reporter_not_counted",
+        "complaints",
+        ["reporter"],
+        unique=False,
+        sqlite_where=sa.text("counted_regions = '[]'"),
+        postgresql_where=sa.text("counted_regions = '[]'"),
+    )
+    op.create_index(
         "ix_complaints_unverified",
         "complaints",
         ["place_region_id", "service", "effective_at"],
@@ -443,6 +451,22 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["region_id"], ["regions.id"], name=op.f("fk_event_regions_region_id")),
         sa.PrimaryKeyConstraint("event_id", "region_id", name=op.f("pk_event_regions")),
     )
+    op.create_table(
+        "former_links",
+        sa.Column("contact_point_id", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("left_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_point_id"],
+            ["contact_points.id"],
+            name=op.f("fk_former_links_contact_point_id"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_former_links_customer_id")),
+        sa.PrimaryKeyConstraint("contact_point_id", "customer_id", name=op.f("pk_former_links")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_former_links_customer_id", "former_links", ["customer_id"], unique=False)
     op.create_table(
         "incidents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1401,6 +1425,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("dismissed_at IS NOT NULL"),
     )
     op.drop_table("incidents")
+    op.drop_index("ix_former_links_customer_id", table_name="former_links")
+    op.drop_table("former_links")
     op.drop_table("event_regions")
     op.drop_table("consents")
     op.drop_index("ix_consent_log_contact_point_id", table_name="consent_log")
@@ -1423,6 +1449,12 @@ def downgrade() -> None:
         table_name="complaints",
         sqlite_where=sa.text("verified = 0 AND not_counted IS NULL"),
         postgresql_where=sa.text("verified = 0 AND not_counted IS NULL"),
+    )
+    op.drop_index(
+        "ix_complaints_reporter_not_counted",
+        table_name="complaints",
+        sqlite_where=sa.text("counted_regions = '[]'"),
+        postgresql_where=sa.text("counted_regions = '[]'"),
     )
     op.drop_index(
         "ix_complaints_reporter",
