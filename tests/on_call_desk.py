@@ -113,7 +113,7 @@ class Desk:
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def suspect(self, region: str = "94110", *, service: str = "power") -> int:
+    def suspect(self, region: str = "94110", *, service: str = "power", grade: str = "certain") -> int:
         """Let complaints open a suspected incident."""
 
         region_id = self.room.town.region(region)
@@ -135,12 +135,29 @@ class Desk:
             attach_evidence(
                 tx,
                 which,
-                replace(evidence(region_id, at=now), window_from=now - 11 * MINUTE),
+                replace(evidence(region_id, at=now, grade=grade), window_from=now - 11 * MINUTE),
                 now=now,
             )
             return which
 
         return self.room.database.write_now(save)
+
+    def prove(self, which: int) -> None:
+        """Let the place of an incident have certain evidence."""
+        now = self.clock.now()
+        self.room.database.write_now(
+            lambda tx: attach_evidence(tx, which, evidence(self.region, at=now, grade="certain"), now=now)
+        )
+
+    def doubt(self, which: int) -> None:
+        """Let the support of a region in the place of an incident be weak."""
+        self.room.database.write_now(
+            lambda tx: tx.run(
+                """INSERT INTO place_doubts (incident_id, region_id, named, callers, expected, sites, chance)
+                   SELECT incident_id, region_id, 1, 2, 0.5, 40, 0.3 FROM incident_regions WHERE incident_id = :id""",
+                id=which,
+            )
+        )
 
     async def watch(self, minutes: float = 0, *, every: timedelta = 10 * SECONDS) -> None:
         """Let the poller run for so long, or once."""

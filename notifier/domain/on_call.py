@@ -97,11 +97,14 @@ def most_urgent(reasons: Iterable[CallReason]) -> CallReason:
     return min(reasons, key=list(CallReason).index)
 
 
-def answers_of(reasons: Sequence[CallReason], *, may_approve: bool = True) -> tuple[Verb, ...]:
-    """Return what may be answered to a call about alarms of these reasons; of several, each is decided by itself."""
+def answers_of(reasons: Sequence[CallReason], *, may_approve: bool = True, may_send: bool = True) -> tuple[Verb, ...]:
+    """Return what may be answered to a call about alarms of these reasons; of several, each is decided by itself.
+
+    `may_send`: the place of what is suspected is settled, so that it may be told by somebody who has not looked.
+    """
     match list(reasons):
         case [CallReason.SUSPECTED]:
-            return (Verb.SEND, Verb.WAIT, Verb.NO)
+            return (Verb.SEND, Verb.WAIT, Verb.NO) if may_send else (Verb.WAIT, Verb.NO)
         case [CallReason.APPROVAL_WAITING] if may_approve:
             return (Verb.YES, Verb.NO, Verb.WAIT)
         case _:

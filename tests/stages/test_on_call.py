@@ -65,7 +65,7 @@ async def test_a_suspected_incident_wakes_the_first_person_with_what_they_need_t
     (text,) = desk.texts(ANN_NUMBER)
     code = desk.code(ANN_NUMBER)
     assert text == (
-        "NOTIFIER #1 power 94110: 20 people in 11 min, 1.3 expected: likely, 18 verified, 5 customers, nobody told. "
+        "NOTIFIER #1 power 94110: 20 people in 11 min, 1.3 expected: certain, 18 verified, 5 customers, nobody told. "
         f"Reply {code} SEND, {code} WAIT or {code} NO. No answer in 10 min: the next on call is woken."
     )
     assert segments(text).count <= 2
@@ -389,6 +389,43 @@ async def test_an_incident_that_a_person_opens_wakes_nobody_at_once(desk: Desk) 
     await desk.watch(11)
     assert desk.called() == ["Ann"]
     assert "opened by ann" in desk.texts()[0]
+
+
+async def test_while_its_place_is_not_certain_a_suspicion_is_to_be_looked_at_and_not_sent_by_text(desk: Desk) -> None:
+    which = desk.suspect(grade="likely")
+    await desk.watch()
+    (text,) = desk.texts(ANN_NUMBER)
+    code = desk.code(ANN_NUMBER)
+    assert "nobody told. Its place is not certain: look first, notifier tell 1. " in text
+    assert f"Reply {code} WAIT or {code} NO." in text
+    assert segments(text).count <= 2
+    assert "This cannot be sent by text; use: notifier." in await desk.on_call.answer(code, "send", ANN_NUMBER)
+    desk.prove(which)
+    await desk.watch(10)
+    assert f"Reply {desk.code(BEA_NUMBER)} SEND, " in desk.texts(BEA_NUMBER)[-1]
+
+
+async def test_a_place_with_a_doubted_region_is_not_sent_by_text(desk: Desk) -> None:
+    desk.doubt(desk.suspect())
+    await desk.watch()
+    assert "look first, notifier tell 1" in desk.texts(ANN_NUMBER)[0]
+
+
+async def test_where_a_person_opened_it_the_place_is_theirs_and_may_be_sent(desk: Desk) -> None:
+    await desk.room.open()
+    await desk.watch(31)
+    assert f"Reply {desk.code(ANN_NUMBER)} SEND, " in desk.texts(ANN_NUMBER)[0]
+
+
+async def test_what_has_grown_since_the_text_is_not_sent_by_its_answer(desk: Desk) -> None:
+    which = desk.suspect()
+    await desk.watch()
+    code = desk.code(ANN_NUMBER)
+    desk.doubt(which)
+    said = await desk.on_call.answer(code, "send", ANN_NUMBER)
+    assert said == "Not done: where #1 is has become uncertain; look first: notifier tell 1"
+    assert desk.room.rows("SELECT id FROM broadcasts") == []
+    assert "You have it" in await desk.on_call.answer(code, "wait", ANN_NUMBER)
 
 
 # --- storms ----------------------------------------------------------------------------------------------------------

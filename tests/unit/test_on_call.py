@@ -152,6 +152,11 @@ def test_a_storm_is_a_call_every_two_minutes_at_most_and_nothing_waits_longer(se
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
+def test_what_is_suspected_is_sent_by_text_only_where_its_place_is_settled() -> None:
+    assert Verb.SEND in answers_of([CallReason.SUSPECTED])
+    assert answers_of([CallReason.SUSPECTED], may_send=False) == (Verb.WAIT, Verb.NO)
+
+
 def test_one_suspected_incident_can_be_sent_and_dismissed_by_text() -> None:
     assert answers_of([CallReason.SUSPECTED]) == (Verb.SEND, Verb.WAIT, Verb.NO)
 

@@ -15,6 +15,7 @@ import structlog
 
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.answering import ANSWERS_AN_HOUR
+from notifier.domain.automatic import FRESH_FOR
 from notifier.domain.broadcast import BroadcastState
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotFound, NotifierError, Refused
@@ -34,7 +35,7 @@ from notifier.stages.on_call.ending import Settled, sweep
 from notifier.stages.on_call.people import People
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs import waking
-from notifier.storage.repositories import audit, keys
+from notifier.storage.repositories import audit, automatic, keys
 from notifier.storage.repositories import on_call as stored
 from notifier.storage.repositories.on_call import StoredAlarm, StoredCall
 from notifier.storage.views import BroadcastView, Draft, Preview
@@ -80,6 +81,7 @@ class Answers:
         count: Callable[[tuple[Settled, ...]], None],
     ) -> None:
         self._database, self._clock = around.database, around.clock
+        self._certain = around.config.detection.certain
         self._zone = ZoneInfo(around.config.regions.time_zone)
         self._people, self._deciding, self._secret, self._count = people, deciding, secret, count
         self._explained: dict[str, list[datetime]] = {}  # by number of somebody on call, within the last hour
@@ -232,6 +234,8 @@ class Answers:
 
     async def _send_first(self, incident_id: int, actor: Actor) -> str:
         """Confirm an incident and send the plain first message, or put it before a second person where it is large."""
+        if not await self._database.read(lambda tx: self._is_as_offered(tx, incident_id)):
+            raise Refused(f"where #{incident_id} is has become uncertain; look first: notifier tell {incident_id}")
         draft = await self._deciding.confirm(incident_id, actor)
         if draft.broadcast is None:
             raise Refused("there is nothing to send")
@@ -244,6 +248,12 @@ class Answers:
         by = view.facts.get("next_update_by")
         then = f" Next update by {self._time(datetime.fromisoformat(str(by)))}: you are called before it." if by else ""
         return f"#{incident_id} is confirmed; {view.expected_customers:,} customers are told.{then}"
+
+    def _is_as_offered(self, tx: Transaction, incident_id: int) -> bool:
+        """Tell whether its place is still one that is told unseen: it may have grown since the text."""
+        return automatic.is_place_settled(
+            tx, incident_id, now=self._clock.now(), certain=self._certain, within=FRESH_FOR + DECIDES_FOR
+        )
 
     async def _send(self, broadcast_id: int, actor: Actor) -> BroadcastView:
         """Send to as many as there are: no number is typed by text, and it may move between two looks."""

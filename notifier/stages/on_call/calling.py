@@ -26,7 +26,7 @@ from notifier.stages.on_call.people import People
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs import waking
 from notifier.storage.queries.needs.waking import Waking
-from notifier.storage.repositories import call_routes, incidents
+from notifier.storage.repositories import automatic, call_routes, incidents
 from notifier.storage.repositories import on_call as stored
 from notifier.storage.repositories.on_call import StoredAlarm
 
@@ -38,6 +38,7 @@ class Placing:
     person: str
     alarms: tuple[StoredAlarm, ...]
     text: str
+    may_send: bool = True  # by text, without having looked
 
 
 class Calling:
@@ -45,6 +46,7 @@ class Calling:
 
     def __init__(self, around: Surroundings, people: People) -> None:
         self._database, self._clock, self._people = around.database, around.clock, people
+        self._certain = around.config.detection.certain
 
     async def call(self, found: Mapping[str, Waking]) -> Sequence[Settled]:
         """Make the calls that are due about what wakes; return how the calls before them ended."""
@@ -75,11 +77,18 @@ class Calling:
         self, tx: Transaction, person: str, alarms: Sequence[StoredAlarm], found: Mapping[str, Waking]
     ) -> Placing:
         texts = [waking.describe(tx, found[alarm.key]) for alarm in alarms]
-        return Placing(
-            person=person,
-            alarms=tuple(alarms),
-            text=texts[0] if len(texts) == 1 else waking.together(texts),
-        )
+        if len(texts) > 1:
+            return Placing(person=person, alarms=tuple(alarms), text=waking.together(texts))
+        if self._may_send(tx, alarms[0]):
+            return Placing(person=person, alarms=tuple(alarms), text=texts[0])
+        look = f"{texts[0]}. Its place is not certain: look first, notifier tell {alarms[0].incident_id}"
+        return Placing(person=person, alarms=tuple(alarms), text=look, may_send=False)
+
+    def _may_send(self, tx: Transaction, alarm: StoredAlarm) -> bool:
+        """Tell whether what is suspected may be told by an answer: what decides is what the daemon itself may do."""
+        if alarm.reason is not CallReason.SUSPECTED or alarm.incident_id is None:
+            return True
+        return automatic.is_place_settled(tx, alarm.incident_id, now=self._clock.now(), certain=self._certain)
 
     def _place(self, tx: Transaction, placings: Sequence[Placing], now: datetime) -> list[Settled]:
         settled: list[Settled] = []
@@ -96,7 +105,7 @@ class Calling:
                 person=each.person,
                 alarms=alarms,
                 text=each.text,
-                verbs=answers_of([alarm.reason for alarm in alarms], may_approve=may_approve),
+                verbs=answers_of([alarm.reason for alarm in alarms], may_approve=may_approve, may_send=each.may_send),
                 now=now,
             )
         return settled

@@ -117,12 +117,36 @@ def candidate(tx: Transaction, incident_id: int, customers: int, *, now: datetim
     )
 
 
+def is_place_settled(
+    tx: Transaction, incident_id: int, *, now: datetime, certain: float, within: timedelta = FRESH_FOR
+) -> bool:
+    """Tell whether the place of a suspected incident may be told by somebody who has not looked.
+
+    Every region of it has certain evidence of its own, within the time, and none is doubted. In its first minutes an
+    incident is often placed too wide.
+    """
+    incident = incidents.load(tx, incident_id)
+    if incident.opened_by != DAEMON.name:
+        return True  # who opened it said where
+    if _certain_now(tx, incident_id, now=now, certain=certain, within=within) is None:
+        return False
+    doubted = tx.scalar(
+        """SELECT 1 FROM place_doubts AS d JOIN incident_regions AS r
+                  ON r.incident_id = d.incident_id AND r.region_id = d.region_id AND r.role = 'place'
+           WHERE d.incident_id = :id AND d.named = 1 LIMIT 1""",
+        id=incident_id,
+    )
+    return doubted is None
+
+
 def is_a_persons(tx: Transaction, incident_id: int) -> bool:
     """Tell whether a person has begun on an incident, or the daemon has tried it already: it has a broadcast."""
     return tx.scalar("SELECT 1 FROM broadcasts WHERE incident_id = :id LIMIT 1", id=incident_id) is not None
 
 
-def _certain_now(tx: Transaction, incident_id: int, *, now: datetime, certain: float) -> tuple[int, datetime] | None:
+def _certain_now(
+    tx: Transaction, incident_id: int, *, now: datetime, certain: float, within: timedelta = FRESH_FOR
+) -> tuple[int, datetime] | None:
     """Return the verified customers of the best fresh certain evidence, and its time; None unless all is certain.
 
     Every region of the place must have such evidence of its own: what is certain elsewhere says nothing about those who
@@ -138,7 +162,7 @@ def _certain_now(tx: Transaction, incident_id: int, *, now: datetime, certain: f
         id=incident_id,
         any=ANY,
         certain=certain,
-        since=to_micros(now - FRESH_FOR),
+        since=to_micros(now - within),
         until=to_micros(now + _AHEAD),
     )
     if not rows or any(at is None for _, _, at in rows):
