@@ -3,10 +3,14 @@
 import pytest
 from msgspec.structs import replace
 
+from notifier.config import Config
+from notifier.domain.consent import CONTRACT
 from notifier.domain.tariff import Counts
+from notifier.stages.directory import Directory, DirectoryRow
 from notifier.stages.incidents import ReopenIncident, RestoreIncident
 from notifier.stages.incidents.reshaping import MergeIncident, Reshaping, SplitIncident
-from notifier.storage.database import Database
+from notifier.storage.database import Database, Transaction
+from notifier.storage.repositories import broadcasts, incidents, late_joiners
 from tests.control_room import FakeMessages
 from tests.credit_desk import ANN, DAILY, HOUR, CreditDesk
 
@@ -94,3 +98,48 @@ async def test_what_was_merged_was_out_since_its_own_incident_began(desk: Credit
     await restored(desk, 2)
     await desk.count()
     assert hours(desk) == {"1-0": 7, "2-0": 3}
+
+
+async def test_who_joins_until_it_is_told_that_service_is_back_is_counted_with_the_others(database: Database) -> None:
+    desk = CreditDesk(database, HOURLY)
+    desk.room.homes(1)
+    await desk.credits.step()
+    await desk.room.deliver(await desk.room.open())
+    desk.clock.go_on(3 * HOUR)
+    await desk.room.send(await desk.room.incidents.restored(1, RestoreIncident(), ANN))
+    directory = Directory(database, Config(), desk.clock, desk.room.queue, {"power": desk.room.playbook})
+    row = DirectoryRow(
+        customer_id="new",
+        site_id="1",
+        address="9 Ash St",
+        email="n@example.net",
+        services="power",
+        regions={"postal_code": "94110"},
+    )
+    assert (await directory.load([row])).rejected == []
+    desk.clock.go_on(HOUR)
+    await desk.room.work()
+    await desk.count()
+    assert hours(desk) == {"94110-0": 3, "new": 3}
+    await directory.load([replace(row, customer_id="later")])
+    await desk.count()
+    assert "later" not in hours(desk)  # nobody knows whether they were served then
+
+
+async def test_an_audience_that_grows_after_it_was_counted_is_counted_again(desk: CreditDesk) -> None:
+    await begin(desk)
+    desk.clock.go_on(3 * HOUR)
+    await restored(desk, 1)
+    await desk.count()
+    before = desk.lines()
+    desk.room.town.household("late", desk.room.town.region("1"))
+    site = int(desk.room.rows("SELECT MAX(id) AS id FROM sites")[0]["id"])
+
+    def join(tx: Transaction) -> None:
+        incident, told = incidents.load(tx, 1), broadcasts.load(tx, 2)
+        late_joiners.add(tx, incident, told, [site], desk.room.playbook, desk.clock.now(), CONTRACT)
+
+    desk.database.write_now(join)
+    await desk.count()
+    assert hours(desk) == {"1-0": 3, "2-0": 3, "late": 3}
+    assert set(before) < set(desk.lines())

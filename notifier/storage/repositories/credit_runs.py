@@ -241,6 +241,11 @@ def again(tx: Transaction, incident_id: int) -> int:
     return tx.run("UPDATE credit_runs SET finished_at = NULL, counted_to = 0 WHERE incident_id = :id", id=incident_id)
 
 
+def again_for(tx: Transaction, broadcast_id: int) -> None:
+    """Let the run of an update be counted from the beginning, where it has one: somebody joined its audience."""
+    tx.run("UPDATE credit_runs SET finished_at = NULL, counted_to = 0 WHERE broadcast_id = :id", id=broadcast_id)
+
+
 def is_counted(tx: Transaction, broadcast_id: int) -> bool:
     """Tell whether the credits of an update's audience have been computed."""
     found = tx.scalar("SELECT 1 FROM credit_runs WHERE broadcast_id = :id AND finished_at IS NOT NULL", id=broadcast_id)

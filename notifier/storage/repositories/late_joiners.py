@@ -21,7 +21,7 @@ from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.incident import PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audience, broadcasts, incidents, neighbours, parts, planning
+from notifier.storage.repositories import audience, broadcasts, credit_runs, incidents, neighbours, parts, planning
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
@@ -65,7 +65,7 @@ def join(
         for part in parts.own(tx, incident_id):
             of_part = incidents.load(tx, incident_id, part.id)
             for found in _told_now(tx, of_part, now):
-                each = _join(tx, of_part, found, site_ids, playbook, now, basis)
+                each = add(tx, of_part, found, site_ids, playbook, now, basis)
                 if each is not None:
                     joined.append(each)
     return joined
@@ -112,7 +112,7 @@ def _told_now(tx: Transaction, incident: StoredIncident, now: datetime) -> list[
     return newest + [each for each in every if each.started_at is None and each.state in authorised]
 
 
-def _join(
+def add(
     tx: Transaction,
     incident: StoredIncident,
     found: StoredBroadcast,
@@ -121,6 +121,7 @@ def _join(
     now: datetime,
     basis: Basis,
 ) -> Joined | None:
+    """Add the customers of affected ones among some sites to one update; None when that told nobody more."""
     scope = Scope(
         incident_id=incident.id,
         service=incident.service,
@@ -139,6 +140,7 @@ def _join(
         return Joined(incident_id=incident.id, broadcast_id=found.id, notifications=0, left_out=new)
     due_at = max(now, found.not_before_at or now)
     chunk = planning.plan_sites(tx, found.id, scope, site_ids, due_at=due_at, now=now)
+    credit_runs.again_for(tx, found.id)  # an audience that was counted for credits has grown
     if not chunk.notifications:
         return None
     if found.state is BroadcastState.COMPLETED:
