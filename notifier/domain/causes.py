@@ -44,9 +44,3 @@ def causes(
     for region in chosen:
         groups.setdefault(find(region), []).append(region)
     return sorted((tuple(group) for group in groups.values()), key=lambda group: (-len(group), group))
-
-
-def shared_parent(region: int, path: Sequence[int], other_rank: int, rank: Mapping[int, int]) -> int | None:
-    """Return which region of `path` must hold another region, of a rank, to make it a sibling; None: nothing does."""
-    wider = max(rank[region], other_rank)
-    return next((above for above in path if rank[above] > wider), None)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
-from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR, LocalTime
+from notifier.domain.local_time import HOURS_PER_DAY, US_PER_HOUR
 from notifier.domain.service_history import Missed
 from notifier.domain.shape import Shape
 
@@ -125,13 +125,3 @@ def silence_before(at_us: int, last_us: int, *, daily_mean: float, patience: flo
         return None
     due = daily_mean / HOURS_PER_DAY * (shape.integral(at_us) - shape.integral(last_us))
     return Silence(last_us, at_us) if due >= patience else None
-
-
-def silent_hours_of_day(stretches: Iterable[tuple[int, int]], local: LocalTime) -> dict[int, list[int]]:
-    """Return the silent local hours by local day."""
-    by_day: dict[int, list[int]] = {}
-    for first, until in stretches:
-        for hour in range(first, until):
-            if local.hours_lasting(hour) > 0:
-                by_day.setdefault(hour // HOURS_PER_DAY, []).append(hour)
-    return by_day

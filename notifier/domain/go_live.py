@@ -19,7 +19,6 @@ from notifier.domain.playbook import Mode, Playbook
 TRIED_WITHIN = timedelta(days=90)  # people change, telephones too
 BACKUP_WITHIN = timedelta(days=7)
 REACH_AT_LEAST = 0.8  # of the customers with an active site
-_FILE = "your configuration"
 
 
 class Standing(StrEnum):

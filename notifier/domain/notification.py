@@ -92,8 +92,6 @@ NOTIFICATION = Lifecycle(
     },
 )
 
-ACTIVE_STATES = (_N.PENDING, _N.SENDING, _N.IN_DOUBT)
-"""A broadcast with one of these is not completed; held ones are named, but do not keep it open."""
 
 TOLD_STATES = (_N.SENDING, _N.SENT, _N.DELIVERED, _N.UNDELIVERED, _N.IN_DOUBT, _N.HELD, _N.ABANDONED)
 """The message was handed over, or may have been: a correction goes to these, and they are no first contact."""

@@ -173,11 +173,6 @@ class NumberingPlan:
         """Return what is known of an area code, or None when it is not assigned."""
         return self._codes.get(code)
 
-    def is_in_service(self, code: str) -> bool:
-        """Tell whether numbers of this area code exist."""
-        known = self._codes.get(code)
-        return known is not None and known.in_service
-
     def region_of(self, code: str) -> str | None:
         """Return the code of the region an area code lies in, or None when it lies in none or in two."""
         known = self._codes.get(code)
@@ -203,10 +198,6 @@ class NumberingPlan:
     def time_zone_of_place(self, place: str) -> str:
         """Return the zone of a state, province or country, or an empty string when it has several or is unknown."""
         return self._zones_of_places.get(place.upper(), "")
-
-    def codes_of(self, region: str) -> tuple[str, ...]:
-        """Return the area codes of a region, in order."""
-        return tuple(sorted(member.code for member in self._regions.get(region, ())))
 
 
 def area_code_of(phone: str) -> str | None:

@@ -6,8 +6,8 @@ tell. Nothing is guessed: where two lines fit and one is meant, the row is refus
 """
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -395,8 +395,3 @@ class _Judging:
 
 def _is_negative(row: BilledRow) -> bool:
     return row.amount is not None and row.amount < 0
-
-
-def count_by(verdicts: Iterable[Verdict]) -> Counter[Found]:
-    """Return how many rows came to what."""
-    return Counter(verdict.found for verdict in verdicts)

@@ -10,7 +10,6 @@ import hmac
 from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
-from secrets import token_hex
 
 from notifier.domain import consent
 
@@ -39,11 +38,6 @@ UNSUBSCRIBES = {
     consent.Purpose.OFFER: Purpose.UNSUBSCRIBE_OFFER,
 }
 """The purpose of the link to opt out, by what the message that carries it is for."""
-
-
-def new_secret() -> str:
-    """Return a secret for `sign_token`, 256 bits."""
-    return token_hex(32)
 
 
 def sign_token(secret: str, purpose: Purpose, number: int) -> str:

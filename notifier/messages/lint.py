@@ -15,7 +15,7 @@ from notifier.domain.incident import Impact
 from notifier.domain.notification import Channel
 from notifier.domain.segments import to_gsm7
 from notifier.messages.phrases import ADVICE, GROUPS, Phrase, PhraseGroup
-from notifier.messages.places import Place, place_of
+from notifier.messages.places import place_of
 from notifier.messages.samples import LINK, Sample, samples, stretched
 from notifier.messages.wording import CHANNELS, Rendered, Wording
 
@@ -133,11 +133,3 @@ def _names_place(wording: Wording, sample: Sample, rendered: Rendered) -> bool:
     times = wording.times(sample.personal, Channel.SMS)
     places = place_of(sample.personal, wording.phrases.words, times).texts
     return any(to_gsm7(place) in to_gsm7(rendered.text) for place in places)
-
-
-def lost_accents(wording: Wording, sample: Sample) -> str:
-    """Return the letters of a text that GSM-7 lacks, so that they lose their accents; those of places aside."""
-    times = wording.times(sample.personal, Channel.SMS)
-    place = Place(text="")
-    full = wording.sentences(sample.kind, sample.facts, sample.personal, times, place).text()
-    return "".join(dict.fromkeys(sign for sign in full if to_gsm7(sign) != sign))

@@ -355,7 +355,6 @@ async def test_complaints_are_shown_by_hour_and_by_incident(desk: Desk) -> None:
     await desk.decide()
     counts = await desk.database.read(lambda tx: shown.per_hour(tx, "power", now=NOON, hours=3))
     assert counts == [0, 2, 2]
-    assert await desk.database.read(shown.lag) == 0
     (incident,) = desk.incidents()
     texts = await desk.database.read(lambda tx: shown.of_incident(tx, incident[0], at_most=10))
     assert [one.text for one in texts] == ["", "", "dark", "dark"]

@@ -190,17 +190,6 @@ async def test_what_stood_behind_an_opt_out_is_in_force_again_after_it(all_desk:
     assert all_desk.suppressed() == "by_person"
 
 
-async def test_a_spam_report_stops_everything_once(desk: Desk) -> None:
-    def report() -> int:
-        return desk.database.write_now(
-            lambda tx: desk.consents.complained_in(tx, 1, source="arf", now=desk.clock.now())
-        )
-
-    assert report()
-    assert not report()
-    assert desk.suppressed() == "complaint"
-
-
 async def test_an_agents_note_names_agent_source_wording_and_basis(desk: Desk) -> None:
     view = await desk.consents.note(
         *(1, Purpose.SURVEY, ConsentState.REFUSED),

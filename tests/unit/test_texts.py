@@ -13,11 +13,13 @@ from notifier.domain.answer import AnswerKind
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.domain.reply import Meaning, Reader
+from notifier.domain.segments import to_gsm7
 from notifier.domain.text import clean_line
 from notifier.messages import Messages, Rendered
-from notifier.messages.lint import lost_accents
+from notifier.messages.places import Place
 from notifier.messages.prepared import PreparedMessages
 from notifier.messages.samples import AT, Sample, samples
+from notifier.messages.wording import Wording
 from notifier.settings import load_playbooks
 
 COMPANY = Sender(company="Valley Electric", phone="555-0100")
@@ -86,6 +88,14 @@ def test_every_text_fits_names_who_writes_and_has_no_link(locale: str, service: 
         assert not re.search(r"https?:|www\.|@", rendered.text)
         assert not re.search(r"  |!|None|[{}]|\.\.|\s[.,]", rendered.text)
         assert rendered.html == rendered.subject == ""
+
+
+def lost_accents(wording: Wording, sample: Sample) -> str:
+    """Return the letters of a text that GSM-7 lacks, so that they lose their accents; those of places aside."""
+    times = wording.times(sample.personal, Channel.SMS)
+    place = Place(text="")
+    full = wording.sentences(sample.kind, sample.facts, sample.personal, times, place).text()
+    return "".join(dict.fromkeys(sign for sign in full if to_gsm7(sign) != sign))
 
 
 @each

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier.domain import propensity, where
-from notifier.domain.causes import causes, shared_parent
+from notifier.domain.causes import causes
 from notifier.domain.where import Callers, Excess, explain, weigh
 
 AREA, CITY = 1, 10
@@ -283,12 +283,6 @@ def test_a_postal_code_with_weak_support_does_not_make_two_causes_one() -> None:
     assert causes([one, other, 102], PATHS, RANK) == [(102, one, other)]
     assert causes([one, other, 102], PATHS, RANK, {102}) == [(102, one), (other,)]
     assert causes([102, 103], PATHS, RANK, {102, 103}) == [(102, 103)]
-
-
-def test_what_would_make_two_regions_siblings_lies_above_the_wider_one() -> None:
-    assert shared_parent(node(100, 1), path(node(100, 1)), 0, RANK) == 100
-    assert shared_parent(node(100, 1), path(node(100, 1)), 1, RANK) == CITY
-    assert shared_parent(AREA, (AREA,), 3, RANK) is None
 
 
 # --- what always holds ----------------------------------------------------------------------------------------------

@@ -176,14 +176,6 @@ class Consents:
         said = ", ".join(sorted(purposes))
         return self._audit(tx, point.id, "opt_in", actor, now, source=source, purpose=said) if changed else 0
 
-    def complained_in(self, tx: Transaction, contact_point_id: int, *, source: str, now: datetime) -> int:
-        """Note that somebody reported us as spam: nothing more is written; return its number in the audit log, or 0."""
-        point = contact_points.load(tx, contact_point_id, for_update=True)
-        changed = suppressions.suppress(
-            tx, point.id, SuppressionReason.COMPLAINT, source=source, hashed=self._hash(point), now=now
-        )
-        return self._audit(tx, point.id, "complaint", CUSTOMER, now, source=source) if changed else 0
-
     def scope(self, now: datetime) -> OptOutScope:
         """Return what an opt-out of this moment stops, by the company's local day."""
         return scope_on(now.astimezone(self._zone).date(), scope=self._scope, all_from=self._all_from)

@@ -55,13 +55,3 @@ def of_incident(tx: Transaction, incident_id: int, *, at_most: int) -> list[Comp
         )
         for row in rows
     ]
-
-
-def lag(tx: Transaction) -> int:
-    """Return how far the newest complaint is ahead of the detector's position."""
-    return int(
-        tx.scalar(
-            """SELECT COALESCE((SELECT MAX(id) FROM complaints), 0)
-                      - COALESCE((SELECT position FROM detector WHERE id = 1), 0)"""
-        )
-    )

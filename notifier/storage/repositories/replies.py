@@ -177,11 +177,6 @@ def set_forward(tx: Transaction, reply_ids: Sequence[int], due_at: datetime | No
     )
 
 
-def waiting_to_forward(tx: Transaction) -> int:
-    """Return how many replies wait for the helpdesk."""
-    return int(tx.scalar("SELECT COUNT(*) FROM replies WHERE forward_due_at IS NOT NULL"))
-
-
 # --- showing ----------------------------------------------------------------------------------------------------------
 
 
