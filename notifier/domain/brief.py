@@ -22,7 +22,7 @@ class BriefFor(StrEnum):
 
 
 PUBLIC = (BriefFor.IVR, BriefFor.SOCIAL, BriefFor.WEB)
-"""Those that customers hear or read: in every locale; the others in the default one."""
+"""Those that customers hear or read: they name no figures and nobody."""
 
 
 class Standing(StrEnum):
@@ -42,6 +42,16 @@ class PartFacts(msgspec.Struct, frozen=True, kw_only=True):
     standing: Standing
     facts: Facts
     is_pending: bool = False  # the update that says so has not begun
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What colleagues are told beside the facts."""
+
+    incident: int
+    affected: int  # customers
+    told: int
+    priority: int  # sites
+    assigned_to: str = ""
 
 
 _OF_WORK = (None, *ANNOUNCES, BroadcastKind.PLANNED_OVERRUN)

@@ -7,11 +7,13 @@ another cause than customers; what is not known is left out or said to be so.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
 from jinja2 import DictLoader, StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from notifier.domain.brief import PUBLIC, BriefFor, PartFacts, Standing
+from notifier.domain.brief import PUBLIC, BriefFor, Figures, PartFacts, Standing
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.errors import ConfigError
 from notifier.domain.notification import Channel, NotificationFacts
@@ -19,20 +21,14 @@ from notifier.messages.compiled import Compiled
 from notifier.messages.environment import inner, sentence
 from notifier.messages.places import Place, cut
 from notifier.messages.render import Messages
+from notifier.messages.times import babel_locale
 from notifier.messages.vocabulary import Vocabulary
 from notifier.messages.wording import RenderFailed, Wording, one_stop, tidy_text
 from notifier.resources import resources
 
 FOLDER = "briefs"
 FALLBACK = "en"
-ABOUT: Mapping[str, object] = {  # what colleagues are told beside the facts, as samples
-    "incident": 42,
-    "affected": "1,214",
-    "told": "166",
-    "priority": "9",
-    "assigned_to": "Ann",
-    "now": "03:09 PDT, 27 June 2026",
-}
+SAMPLE = Figures(incident=42, affected=1214, told=166, priority=9, assigned_to="Ann")
 _NOON = datetime(2026, 6, 27, 12, tzinfo=UTC)
 WHERE_AT_MOST = 60  # characters of a place
 POST_AT_MOST = 280  # characters of a post
@@ -69,17 +65,16 @@ class Briefs:
             raise ConfigError(problems)
 
     def locales(self, reader: BriefFor) -> tuple[str, ...]:
-        """Return the locales in which a brief is written: for customers all that there is a template of."""
-        wanted = self._messages.locales if reader in PUBLIC else self._messages.locales[:1]
-        found = tuple(locale for locale in wanted if f"{locale}/{reader}.j2" in self._templates)
+        """Return the locales in which a brief is written: all of ours that there is a template of."""
+        found = tuple(locale for locale in self._messages.locales if f"{locale}/{reader}.j2" in self._templates)
         return found or (FALLBACK,)
 
-    def write(
-        self, reader: BriefFor, parts: Sequence[PartFacts], about: Mapping[str, object], *, now: datetime
-    ) -> dict[str, str]:
-        """Return the brief by locale; `about` is said only to colleagues. Raises `RenderFailed`."""
+    def write(self, reader: BriefFor, parts: Sequence[PartFacts], figures: Figures, *, now: datetime) -> dict[str, str]:
+        """Return the brief by locale; the figures are said only to colleagues. Raises `RenderFailed`."""
         return {
-            locale: self._written(locale, reader, parts, {} if reader in PUBLIC else about, now)
+            locale: self._written(
+                locale, reader, parts, {} if reader in PUBLIC else self._about(figures, locale, now), now
+            )
             for locale in self.locales(reader)
         }
 
@@ -90,7 +85,7 @@ class Briefs:
         for reader in BriefFor:
             for part in (each for service in services for each in _samples(service)):
                 try:
-                    self.write(reader, [part, part], ABOUT, now=_NOON)
+                    self.write(reader, [part, part], SAMPLE, now=_NOON)
                 except RenderFailed as error:
                     found.append(str(error))
         return list(dict.fromkeys(found))
@@ -106,6 +101,21 @@ class Briefs:
         except (KeyError, TemplateError, LookupError, TypeError, ValueError) as error:
             raise RenderFailed(f"templates/{FOLDER}/{locale}/{reader}.j2: {error}") from error
         return one_stop(tidy_text(text)).rstrip("\n")
+
+    def _about(self, figures: Figures, locale: str, now: datetime) -> dict[str, object]:
+        """Return what colleagues are told beside the facts, numbers and date as their language writes them."""
+        zone = self._messages.config.regions.time_zone
+        personal = NotificationFacts(sites=(), locale=locale, time_zone=zone, at=now)
+        wording = self._messages.wording(locale)
+        times, local = wording.times(personal), now.astimezone(ZoneInfo(zone))
+        counted = {name: times.number(getattr(figures, name)) for name in ("affected", "told", "priority")}
+        day = format_date(local.date(), "long", locale=babel_locale(locale, wording.edition.country))
+        return {
+            **counted,
+            "incident": figures.incident,
+            "assigned_to": figures.assigned_to,
+            "now": f"{local:%H:%M %Z}, {day}",
+        }
 
     def _words(
         self, part: PartFacts, wording: Wording, vocabulary: Vocabulary, locale: str, now: datetime

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from notifier.config import Config, Sender, Templates
-from notifier.domain.brief import PUBLIC, BriefFor, PartFacts, Standing, standing_of
+from notifier.domain.brief import PUBLIC, BriefFor, Figures, PartFacts, Standing, standing_of
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.errors import ConfigError
 from notifier.messages import Messages
@@ -16,14 +16,7 @@ from notifier.settings import load_playbooks
 
 NOW = datetime(2026, 6, 27, 10, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-ABOUT = {
-    "incident": 42,
-    "affected": "1,214",
-    "told": "nobody",
-    "priority": "9",
-    "assigned_to": "",
-    "now": "03:09 PDT, 27 June 2026",
-}
+FIGURES = Figures(incident=42, affected=1214, told=0, priority=9)
 SERVICES = ("internet", "power", "water")
 IMPACTS = ("down", "degraded", "intermittent")
 
@@ -48,7 +41,7 @@ def part(**changes: object) -> PartFacts:
 
 
 def written(briefs: Briefs, reader: BriefFor, *parts: PartFacts) -> dict[str, str]:
-    return briefs.write(reader, parts or (part(),), ABOUT, now=NOW)
+    return briefs.write(reader, parts or (part(),), FIGURES, now=NOW)
 
 
 @pytest.mark.parametrize(("reader", "service", "impact"), list(product(BriefFor, SERVICES, IMPACTS)))
@@ -80,9 +73,27 @@ def test_every_brief_reads_well_whatever_is_known(briefs: Briefs, reader: BriefF
                 assert len(text) <= POST_AT_MOST, (locale, text)
 
 
-def test_customers_read_it_in_every_locale_and_colleagues_in_ours(briefs: Briefs) -> None:
+def test_everybody_reads_it_in_every_locale(briefs: Briefs) -> None:
     for reader in BriefFor:
-        assert set(written(briefs, reader)) == ({"en", "es", "fr"} if reader in PUBLIC else {"en"})
+        assert set(written(briefs, reader)) == {"en", "es", "fr"}
+
+
+def test_colleagues_read_figures_as_their_language_writes_them(briefs: Briefs) -> None:
+    figures = Figures(incident=42, affected=1214, told=166, priority=9, assigned_to="Ann")
+    for reader in set(BriefFor) - set(PUBLIC):
+        texts = briefs.write(reader, [part()], figures, now=NOW)
+        assert all(text.startswith("#42 ") and "166" in text for text in texts.values())
+        assert "1,214" in texts["en"]
+        assert "1 214" in texts["fr"]
+        assert tuple(
+            word
+            for word, text in zip(("nobody", "ninguno", "aucun"), written(briefs, reader).values(), strict=True)
+            if word in text
+        ) == ("nobody", "ninguno", "aucun")
+    stakeholders = briefs.write(BriefFor.STAKEHOLDERS, [part()], figures, now=NOW)
+    assert "27 de junio de 2026" in stakeholders["es"]
+    assert "27 juin 2026" in stakeholders["fr"]
+    assert "Ann" in stakeholders["fr"]
 
 
 def test_a_time_that_customers_are_given_is_the_one_that_is_said(briefs: Briefs) -> None:
@@ -97,6 +108,8 @@ def test_a_time_that_customers_are_given_is_the_one_that_is_said(briefs: Briefs)
 def test_what_is_not_told_yet_says_so_to_colleagues(briefs: Briefs) -> None:
     assert "NOT TOLD YET" in written(briefs, BriefFor.AGENT, part(is_pending=True))["en"]
     assert "NOT TOLD YET" not in written(briefs, BriefFor.AGENT)["en"]
+    assert "AÚN SIN AVISO" in written(briefs, BriefFor.AGENT, part(is_pending=True))["es"]
+    assert "PAS ENCORE ANNONCÉ" in written(briefs, BriefFor.AGENT, part(is_pending=True))["fr"]
     assert "have not been told this yet" in written(briefs, BriefFor.STAKEHOLDERS, part(is_pending=True))["en"]
 
 
@@ -107,8 +120,8 @@ def test_those_that_ship_have_no_problem(briefs: Briefs) -> None:
 def test_each_part_is_said_by_its_name(briefs: Briefs) -> None:
     back = part(where="94112", standing=Standing.BACK, restored_at=NOW)
     for reader in BriefFor:
-        text = written(briefs, reader, part(where="94110"), back)["en"]
-        assert text.index("94110") < text.index("94112")
+        for text in written(briefs, reader, part(where="94110"), back).values():
+            assert text.index("94110") < text.index("94112")
 
 
 def test_the_operators_own_template_takes_the_place_of_ours(tmp_path: Path) -> None:

@@ -5,11 +5,10 @@ does, and the answer says so; nothing here reads what colleagues note.
 """
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from notifier.domain.brief import BriefFor, PartFacts, standing_of
+from notifier.domain.brief import BriefFor, Figures, PartFacts, standing_of
 from notifier.domain.broadcast import BroadcastState, Facts
 from notifier.domain.incident import IncidentState, PartState
 from notifier.messages.briefs import Briefs
@@ -36,7 +35,7 @@ class Briefing:
 
     def __init__(self, around: Surroundings, briefs: Briefs) -> None:
         self._database, self._clock, self._briefs = around.database, around.clock, briefs
-        self._playbooks, self._zone = around.playbooks, ZoneInfo(around.config.regions.time_zone)
+        self._playbooks = around.playbooks
 
     async def brief(self, incident_id: int, reader: BriefFor) -> BriefView:
         """Return the brief of an incident for a reader; raise `NotFound`."""
@@ -47,21 +46,20 @@ class Briefing:
 
         view, told = await self._database.read(look)
         card = view.card
-        about = {
-            "incident": card.id,
-            "affected": f"{card.customers:,}",
-            "told": f"{card.told:,}" if card.told else "nobody",
-            "priority": f"{view.priority_sites:,}",
-            "assigned_to": card.assigned_to,
-            "now": f"{now.astimezone(self._zone):%H:%M %Z, %-d %B %Y}",
-        }
+        figures = Figures(
+            incident=card.id,
+            affected=card.customers,
+            told=card.told,
+            priority=view.priority_sites,
+            assigned_to=card.assigned_to,
+        )
         return BriefView(
             incident_id=incident_id,
             reader=reader,
             made_at=now,
             is_pending=any(part.is_pending for part in told),
             told=card.told,
-            texts=self._briefs.write(reader, told, about, now=now),
+            texts=self._briefs.write(reader, told, figures, now=now),
         )
 
 
