@@ -364,6 +364,7 @@ class Need(View, frozen=True, kw_only=True):
     next: list[str]  # commands to type
     called: str = ""  # who on call was woken for it, and what they answered
     assigned_to: str = ""  # who has its incident
+    event_id: int | None = None  # of a storm, for all of its incidents in one line
 
 
 class StatusView(View, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from notifier.domain.errors import InvalidInput, Refused
-from notifier.stages.events import Assessed, EstimateBy, Events, OpenStorm
+from notifier.stages.events import Assessed, EstimateBy, Events, OfIncident, OpenStorm
 from notifier.stages.incidents import ConfirmIncident, SetEta
 from notifier.storage.database import Database
 from tests.automatic_room import Room as AutomaticRoom
@@ -151,3 +151,32 @@ async def test_a_person_may_promise_the_next_word_within_the_cadence(room: Room)
     assert (await room.incidents.show(1)).promises[0].due_at == MORNING + 5 * HOUR
     with pytest.raises(InvalidInput, match="next_update_within"):
         await room.incidents.eta(1, SetEta(eta_at=None, next_update_by=MORNING + 7 * HOUR), ANN)
+
+
+async def test_what_falls_due_in_a_storm_is_one_line_with_the_commands_that_speak_to_all(room: Room) -> None:
+    await room.storm(estimate_by=MORNING + 4 * HOUR)
+    await room.both()
+    for which in (1, 2):
+        await room.deliver(await room.incidents.confirm(which, ConfirmIncident(may_delay=False), ANN))
+    room.clock.time = MORNING + 4 * HOUR - 15 * MINUTE
+    await room.promises.watch()
+    (need,) = [need for need in room.needs() if need.kind == "promise"]
+    assert "storm 1 Ada (power): customers of 2 incidents wait for a word, the first by 18:00 UTC" in need.text
+    assert need.text.endswith("Ann Lee has it")
+    assert need.next == ["notifier event show 1", "notifier event tell 1 --again"]
+    await room.storms.assessed(1, Assessed(incidents=(2,)), ANN)
+    (need,) = [need for need in room.needs() if need.kind == "promise"]
+    assert need.next[-1] == "notifier event tell 1 --eta TIME --again"
+    await room.storms.remove(1, OfIncident(incident=2), ANN)
+    assert {need.incident_id for need in room.needs() if need.kind == "promise"} == {1, 2}
+
+
+async def test_confirmed_incidents_of_a_storm_of_which_nobody_heard_are_one_line(room: Room) -> None:
+    await room.storm()
+    await room.both()
+    for which in (1, 2):
+        view = await room.send(await room.incidents.confirm(which, ConfirmIncident(), ANN))
+        await room.broadcasts.cancel(view.id, ANN)
+    (need,) = [need for need in room.needs() if need.kind == "nobody_told"]
+    assert "2 incidents are confirmed, and nobody has been told" in need.text
+    assert need.next == ["notifier event show 1", "notifier event tell 1"]

@@ -137,6 +137,18 @@ async def test_two_suspicions_of_one_place_are_not_both_told(room: Stormy) -> No
     await room.go(seen)
 
 
+async def test_suspicions_of_different_kinds_of_region_that_share_a_site_are_not_both_told(room: Stormy) -> None:
+    node, far = (room.town.region(code, kind="node") for code in ("node-7", "node-8"))
+    room.town.household("both", room.town.region(WEST), node)
+    room.town.household("far", room.town.region("94999"), far)
+    await room.open("node:node-7")
+    await room.open("node:node-8")
+    seen = await room.tell()
+    assert (ids(seen), [each.incident_id for each in seen.left_out]) == ([1, 2, 4], [3])
+    await room.go(seen)
+    assert (await room.incidents.show(3)).card.state == "merged"  # all of it lies in what is told
+
+
 async def test_with_nobody_to_tell_it_says_so_and_stores_nothing(room: Stormy) -> None:
     for which in (1, 2):
         await room.incidents.dismiss(which, DismissIncident(), ANN)

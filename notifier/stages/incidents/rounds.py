@@ -13,7 +13,7 @@ from notifier.stages import Surroundings
 from notifier.stages.incidents.decisions import Incidents
 from notifier.stages.incidents.requests import InRound, TellEvent
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import audit, events, incidents, places, rounds
+from notifier.storage.repositories import audit, events, incidents, overlaps, places, rounds
 from notifier.storage.repositories.incidents import StoredIncident
 
 
@@ -70,7 +70,8 @@ class RoundDrafts:
 def _require_apart(tx: Transaction, incident: StoredIncident, before: list[int]) -> None:
     """Raise `Refused` where a suspected incident of the round lies there already: nobody is told twice of one thing."""
     place, listed = incidents.place_regions(tx, incident.id), incidents.listed_site_ids(tx, incident.id)
-    for other in before:
+    near = before if listed else overlaps.may_share(tx, incident.service, place, IncidentState.SUSPECTED)
+    for other in (each for each in near if each in before):
         if places.lies_in(tx, other, incident.service, place, listed):
             raise Refused(f"incident {other} lies there already, and is told; merge or dismiss one of them")
 

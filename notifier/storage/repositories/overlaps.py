@@ -6,7 +6,7 @@ with the service lies in both.
 
 from collections.abc import Collection, Sequence
 
-from notifier.domain.incident import IncidentState
+from notifier.domain.incident import IncidentKind, IncidentState
 from notifier.storage.database import Transaction
 from notifier.storage.repositories.incidents import load, place_regions, service_pattern, with_state
 
@@ -14,6 +14,27 @@ from notifier.storage.repositories.incidents import load, place_regions, service
 def overlaps(tx: Transaction, incident_id: int, service: str, region_ids: Sequence[int]) -> bool:
     """Tell whether an incident shares an active site with one of the regions."""
     return any(_overlaps(tx, incident_id, service, region_id) for region_id in region_ids)
+
+
+def may_share(tx: Transaction, service: str, region_ids: Sequence[int], state: IncidentState) -> list[int]:
+    """Return the incidents of a service in a state that may share a site with these regions, ascending; no other does.
+
+    One statement for all of them. A site has one region of each kind, so that regions of one kind share none.
+    """
+    ours = ", ".join(str(int(region_id)) for region_id in region_ids) or "NULL"
+    rows = tx.tuples(
+        f"""SELECT i.id FROM incidents AS i
+            WHERE i.state = :state AND i.service = :service AND i.kind <> '{IncidentKind.PLANNED}' AND (
+                EXISTS (SELECT 1 FROM incident_sites AS l WHERE l.incident_id = i.id)
+                OR EXISTS (SELECT 1 FROM incident_regions AS r JOIN regions AS g ON g.id = r.region_id
+                           WHERE r.incident_id = i.id AND r.role = 'place'
+                             AND (r.region_id IN ({ours})
+                                  OR EXISTS (SELECT 1 FROM regions AS o WHERE o.id IN ({ours}) AND o.kind <> g.kind))))
+            ORDER BY i.id""",
+        state=state,
+        service=service,
+    )
+    return [int(which) for (which,) in rows]
 
 
 def outside_of(tx: Transaction, incident_id: int) -> list[tuple[int, IncidentState, int]]:

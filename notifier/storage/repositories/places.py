@@ -73,7 +73,9 @@ def require_free(
     tx: Transaction, service: str, region_ids: Sequence[int], site_ids: Sequence[int], *, but: int = 0
 ) -> None:
     """Raise `Refused` when another confirmed incident than `but` is told about in this place already."""
-    for other in incidents.with_state(tx, IncidentState.CONFIRMED):
+    meets = [] if site_ids else overlaps.may_share(tx, service, region_ids, IncidentState.CONFIRMED)
+    others = incidents.with_state(tx, IncidentState.CONFIRMED) if site_ids else [incidents.load(tx, i) for i in meets]
+    for other in others:
         if other.id == but or other.service != service or other.is_planned:  # the work is none of the outage
             continue
         if lies_in(tx, other.id, service, region_ids, site_ids):

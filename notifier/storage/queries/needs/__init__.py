@@ -79,6 +79,7 @@ def needs(
         *feeds.broken(tx, now, zone),
         *_not_automatic(tx),
     ]
+    found = storms.gathered(tx, found, zone)
     return sorted(found, key=lambda need: (_URGENCY.index(need.kind), need.due_at or now))
 
 

@@ -108,10 +108,14 @@ def _once_per_event(tx: Transaction, found: Sequence[Waking], zone: ZoneInfo) ->
 
 def key_of(need: Need) -> str | None:
     """Return the key of the alarm that a need is, or None when it wakes nobody."""
-    reason = _REASONS.get(need.kind)
+    reason = CallReason.EVENT if need.kind == "event" else _REASONS.get(need.kind)
     match reason:
         case None:
             return None
+        case CallReason.EVENT:
+            return alarm_key(reason, need.event_id)
+        case CallReason.PROMISE_IN_DANGER if need.event_id is not None:
+            return alarm_key(reason, "event", need.event_id, to_micros(need.due_at))
         case CallReason.PROMISE_IN_DANGER:
             return alarm_key(reason, need.incident_id, to_micros(need.due_at))
         case CallReason.APPROVAL_WAITING:
