@@ -13,25 +13,13 @@ import click
 from notifier.cli import alone as going_alone
 from notifier.cli import drafting, parts, printing
 from notifier.cli.options import alone_option, connect, incident_argument, json_option, sending_options
-from notifier.cli.site_list import read_sites
 from notifier.cli.times import Moment
 from notifier.storage.views import IncidentView
 
 
 @click.command("open")
 @click.option("--service", required=True, help="What failed: one of the configured services.")
-@click.option(
-    "--regions",
-    metavar="KIND:CODE,...",
-    help="Where, such as postal_code:94110,postal_code:94112; may be repeated.",
-    multiple=True,
-)
-@click.option(
-    "--sites",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="Where, as lines customer_id or customer_id,site_id; '-' reads standard input.",
-)
+@drafting.where_options
 @drafting.what_options
 @drafting.facts_options
 @sending_options
@@ -45,9 +33,7 @@ def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options:
     \b
     Example: notifier open --service power --regions postal_code:94110
     """
-    if bool(regions) == bool(sites):
-        raise click.UsageError("say where by --regions or by --sites: one of them")
-    where = {"sites": read_sites(sites)} if sites else {"regions": drafting.split_codes(regions)}
+    where = drafting.where(regions, sites)
     client = connect()
     drafting.tell(client, "/v1/incidents", {"service": service, **where, **drafting.said(client, options)}, options)
 

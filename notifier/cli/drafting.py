@@ -6,6 +6,7 @@ dialogue. Nothing happens to anyone before the count was typed.
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +14,7 @@ import click
 from notifier.cli import dialogue, parts, printing, times
 from notifier.cli.client import Client
 from notifier.cli.incident_card import show_incident
+from notifier.cli.site_list import read_sites
 from notifier.cli.take_back import NotSent
 from notifier.domain.errors import InvalidInput
 from notifier.storage.views import Draft, IncidentView
@@ -40,6 +42,33 @@ def facts_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def where_options(command: F) -> F:
+    """Add the options that say where something new is."""
+    for option in (
+        click.option(
+            "--sites",
+            metavar="FILE",
+            type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+            help="Where, as lines customer_id or customer_id,site_id; '-' reads standard input.",
+        ),
+        click.option(
+            "--regions",
+            metavar="KIND:CODE,...",
+            help="Where, such as postal_code:94110,postal_code:94112; may be repeated.",
+            multiple=True,
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def where(regions: tuple[str, ...], sites: Path | None) -> dict[str, object]:
+    """Return where it is, as a request says it; one of both has to be given."""
+    if bool(regions) == bool(sites):
+        raise click.UsageError("say where by --regions or by --sites: one of them")
+    return {"sites": read_sites(sites)} if sites else {"regions": split_codes(regions)}
 
 
 eta_option = click.option("--eta", metavar="TIME", help="When service will be back: 6:30, +2h or ISO.")

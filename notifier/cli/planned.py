@@ -10,7 +10,6 @@ import click
 
 from notifier.cli import drafting
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
-from notifier.cli.site_list import read_sites
 
 _from_option = click.option(
     "--from", "from_", metavar="TIME", required=True, help="When it begins: 'tomorrow 9:00', +5d or ISO."
@@ -33,18 +32,7 @@ def planned() -> None:
 
 @planned.command("open")
 @click.option("--service", required=True, help="What is interrupted: one of the configured services.")
-@click.option(
-    "--regions",
-    metavar="KIND:CODE,...",
-    help="Where, such as postal_code:94110,postal_code:94112; may be repeated.",
-    multiple=True,
-)
-@click.option(
-    "--sites",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="Where, as lines customer_id or customer_id,site_id; '-' reads standard input.",
-)
+@drafting.where_options
 @_from_option
 @_until_option
 @click.option("--impact", type=click.Choice(drafting.IMPACTS), help="How bad it is for a customer.")
@@ -60,9 +48,7 @@ def open_(service: str, regions: tuple[str, ...], sites: Path | None, **options:
 
     Example: notifier planned open --service power --sites s.csv --from 2026-06-30T09:00 --until 2026-06-30T13:00
     """
-    if bool(regions) == bool(sites):
-        raise click.UsageError("say where by --regions or by --sites: one of them")
-    where = {"sites": read_sites(sites)} if sites else {"regions": drafting.split_codes(regions)}
+    where = drafting.where(regions, sites)
     client = connect()
     words = {name: options[name] for name in ("impact", "cause") if options[name] is not None}
     body = {"service": service, **where, **words, **drafting.window(client, options)}

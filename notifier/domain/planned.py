@@ -11,8 +11,11 @@ STEP = timedelta(minutes=5)  # to which the first possible beginning is rounded 
 LASTS_AT_MOST = timedelta(days=7)
 AHEAD_AT_MOST = timedelta(days=366)
 
+Window = tuple[datetime, datetime]
+"""When work begins and ends."""
 
-def check_window(from_at: datetime, until_at: datetime, *, now: datetime) -> tuple[datetime, datetime]:
+
+def check_window(from_at: datetime, until_at: datetime, *, now: datetime) -> Window:
     """Return when the work begins and ends; raise `InvalidInput` for a time that cannot be meant."""
     for field, at in (("from_at", from_at), ("until_at", until_at)):
         if at.tzinfo is None:
@@ -31,7 +34,7 @@ def check_window(from_at: datetime, until_at: datetime, *, now: datetime) -> tup
     return from_at, until_at
 
 
-def needs_notice(from_at: datetime, until_at: datetime, told: tuple[datetime, datetime] | None) -> bool:
+def needs_notice(from_at: datetime, until_at: datetime, told: Window | None) -> bool:
     """Tell whether a time must be announced with the whole lead: not where it lies inside the one that was told."""
     return told is None or from_at < told[0] or until_at > told[1]
 

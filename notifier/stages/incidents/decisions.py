@@ -1,11 +1,9 @@
 """What commanders decide about incidents. Each action that tells leaves a draft; nothing has happened before `send`."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
 
-from notifier.domain.actor import DAEMON, Actor, KeyRole
+from notifier.domain.actor import DAEMON, Actor
 from notifier.domain.broadcast import (
     BroadcastKind,
     BroadcastReason,
@@ -14,19 +12,17 @@ from notifier.domain.broadcast import (
     overrun_kind,
     update_kind,
 )
-from notifier.domain.errors import InvalidInput, Refused
-from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState, require_action
-from notifier.domain.region import RegionKinds
+from notifier.domain.errors import Refused
+from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
-from notifier.stages.incidents.checks import Checks, past
-from notifier.stages.incidents.drafts import Drafts
-from notifier.stages.incidents.of_part import Chosen, PartChoices
+from notifier.stages.incidents.acting import Acting, Beginning, Decide, Messages, Place
+from notifier.stages.incidents.checks import past
+from notifier.stages.incidents.of_part import Chosen
 from notifier.stages.incidents.requests import (
     ConfirmIncident,
     DismissIncident,
     InRound,
-    OfPart,
     OpenIncident,
     ReopenIncident,
     RestoreIncident,
@@ -34,9 +30,7 @@ from notifier.stages.incidents.requests import (
 )
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
-from notifier.storage.queries.previews import Words
 from notifier.storage.repositories import (
-    audit,
     automatic,
     broadcasts,
     events,
@@ -57,24 +51,14 @@ _UNSENT = (
 )
 
 
-class Messages(Words, Protocol):
-    """What is needed of the messages: the phrases there are, and what previews need."""
-
-    def phrase_codes(self, group: str, service: str = "", /) -> tuple[str, ...]:
-        """Return the codes of `causes` or `crews`."""
-        ...
-
-
 class Incidents:
     """What commanders do with incidents."""
 
     def __init__(self, around: Surroundings, messages: Messages) -> None:
-        self._database, self._clock, self._queue = around.database, around.clock, around.queue
+        self._database, self._queue = around.database, around.queue
         self._metrics, self._playbooks = around.metrics, around.playbooks
-        self._kinds = RegionKinds(around.config.regions.kinds, country=around.config.regions.country)
-        self._checks = Checks(around.playbooks, messages.phrase_codes, around.config.delivery.take_back)
-        self._drafts = Drafts(around, self._checks, messages)
-        self._parts = PartChoices(self._kinds)
+        self._acting = Acting(around, messages)
+        self._kinds, self._checks, self._drafts = self._acting.kinds, self._acting.checks, self._acting.drafts
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -90,62 +74,35 @@ class Incidents:
 
     async def open(self, request: OpenIncident, actor: Actor) -> Draft:
         """Store an incident that a person knows of, suspected until its first message is sent."""
-        actor.require(KeyRole.COMMANDER)
-        playbook = self._checks.playbook(request.service)
-        self._checks.words(request.cause, request.crew, request.service)
-        region_ids, listed = await self._database.read(lambda tx: self._place(tx, request))
 
-        def save(tx: Transaction) -> int:
-            now = self._clock.now()
+        def begin(tx: Transaction, place: Place, now: datetime) -> Beginning:
+            playbook = self._checks.playbook(request.service)
+            self._checks.words(request.cause, request.crew, request.service)
             started_at = check_started(request.started_at or now, now=now)
             eta_at = self._checks.eta(request.eta_at, playbook, now=now, started_at=started_at)
-            places.require_free(tx, request.service, region_ids, listed.site_ids)
-            incident_id = incidents.open_incident(
-                tx,
-                service=request.service,
-                impact=request.impact,
-                playbook=playbook.name,
+            places.require_free(tx, request.service, place.region_ids, place.site_ids)
+            return Beginning(
                 state=IncidentState.SUSPECTED,
-                region_ids=region_ids,
-                site_ids=listed.site_ids,
                 started_at=started_at,
-                now=now,
-                by=actor.name,
-                correlation_id=secrets.token_hex(8),
+                kind=BroadcastKind.ACKNOWLEDGED if eta_at is None else BroadcastKind.ETA,
+                changes=Changes(
+                    action=Action.CONFIRM,
+                    cause=request.cause,
+                    crew=request.crew,
+                    eta_at=eta_at,
+                    unknown=place.unknown,
+                    next_update_given=request.next_update_by is not None,
+                ),
+                next_update_by=self._checks.next_update(request.next_update_by, eta_at, playbook, now),
             )
-            changes = Changes(
-                action=Action.CONFIRM,
-                cause=request.cause,
-                crew=request.crew,
-                eta_at=eta_at,
-                unknown=listed.unknown,
-                next_update_given=request.next_update_by is not None,
-            )
-            incident = incidents.load(tx, incident_id)
-            kind = BroadcastKind.ACKNOWLEDGED if eta_at is None else BroadcastKind.ETA
-            next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
-            self._drafts.make(
-                tx,
-                incident,
-                kind,
-                changes,
-                actor,
-                next_update_by=next_update_by,
-                may_delay=request.may_delay,
-                wake_reason=request.wake_reason,
-            )
-            audit.record(tx, at=now, actor=actor, action="incidents.open", target=f"incident {incident_id}")
-            return incident_id
 
-        incident_id = await self._database.write(save)
-        self._metrics.incidents_opened.labels(request.service, "person").inc()
-        return await self._drafts.answer(incident_id)
+        return await self._acting.open(request, actor, begin, audited="incidents.open")
 
     async def confirm(self, incident_id: int, request: ConfirmIncident, actor: Actor) -> Draft:
         """Draft the first message of a suspected incident; sending it confirms the incident."""
-        return await self._act(Action.CONFIRM, incident_id, actor, self._confirming(request, actor))
+        return await self._acting.act(Action.CONFIRM, incident_id, actor, self._confirming(request, actor))
 
-    def _confirming(self, request: ConfirmIncident, actor: Actor, round_id: int | None = None) -> "_Decide":
+    def _confirming(self, request: ConfirmIncident, actor: Actor, round_id: int | None = None) -> Decide:
         """Return how the first message of a suspected incident is drafted."""
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
@@ -212,7 +169,7 @@ class Incidents:
             incidents.dismiss(tx, incident_id, now=now, reason=DismissReason.BY_PERSON, actor=actor.name)
             dismissed = True
 
-        draft = await self._act(Action.DISMISS, incident_id, actor, decide)
+        draft = await self._acting.act(Action.DISMISS, incident_id, actor, decide)
         if dismissed:
             self._metrics.incidents_dismissed.labels(DismissReason.BY_PERSON).inc()
             self._queue.wake(Topic.BROADCASTS)
@@ -230,15 +187,15 @@ class Incidents:
             if is_first
             else (Action.ETA, self._estimating(request.estimate(), actor, request.round_id))
         )
-        self._decide(tx, action, incident.id, actor, decide, Chosen(), self._clock.now())
+        self._acting.decide(tx, action, incident.id, actor, decide, Chosen())
 
     # --- how it goes on ---------------------------------------------------------------------------------------------
 
     async def eta(self, incident_id: int, request: SetEta, actor: Actor) -> Draft:
         """Draft an update of the estimate: what kind it is follows from what customers were told before."""
-        return await self._act(Action.ETA, incident_id, actor, self._estimating(request, actor), request)
+        return await self._acting.act(Action.ETA, incident_id, actor, self._estimating(request, actor), request)
 
-    def _estimating(self, request: SetEta, actor: Actor, round_id: int | None = None) -> "_Decide":
+    def _estimating(self, request: SetEta, actor: Actor, round_id: int | None = None) -> Decide:
         """Return how an update of the estimate is drafted."""
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
@@ -290,7 +247,7 @@ class Incidents:
             kind = BroadcastKind.PLANNED_RESTORED if incident.is_planned else BroadcastKind.RESTORED
             self._drafts.make(tx, incident, kind, changes, actor, wake_reason=request.wake_reason)
 
-        return await self._act(Action.RESTORED, incident_id, actor, decide, request)
+        return await self._acting.act(Action.RESTORED, incident_id, actor, decide, request)
 
     async def reopen(self, incident_id: int, request: ReopenIncident, actor: Actor) -> Draft:
         """Draft that it is out again; while "restored" was still held, nobody was told and there is nothing to send."""
@@ -326,7 +283,7 @@ class Incidents:
                 wake_reason=request.wake_reason,
             )
 
-        draft = await self._act(Action.REOPEN, incident_id, actor, decide, request)
+        draft = await self._acting.act(Action.REOPEN, incident_id, actor, decide, request)
         self._queue.wake(Topic.BROADCASTS)
         return draft
 
@@ -340,54 +297,4 @@ class Incidents:
                 raise Refused(f"incident {incident_id} has an open promise, due {still[0].due_at:%Y-%m-%d %H:%M} UTC")
             incidents.close(tx, incident_id, now=now, actor=actor.name)
 
-        return await self._act(Action.CLOSE, incident_id, actor, decide)
-
-    # --- parts of a decision ----------------------------------------------------------------------------------------
-
-    async def _act(
-        self, action: Action, incident_id: int, actor: Actor, decide: "_Decide", request: OfPart | None = None
-    ) -> Draft:
-        """Load, require that the action is possible, decide and save in one transaction; answer with the draft."""
-        actor.require(KeyRole.COMMANDER)
-        chosen = await self._database.read(lambda tx: self._parts.choose(tx, incident_id, action, request))
-        chosen = await self._parts.listed(self._database, incident_id, chosen)
-        part_id = await self._database.write(
-            lambda tx: self._decide(tx, action, incident_id, actor, decide, chosen, self._clock.now())
-        )
-        return await self._drafts.answer(incident_id, part_id)
-
-    def _decide(
-        self,
-        tx: Transaction,
-        action: Action,
-        incident_id: int,
-        actor: Actor,
-        decide: "_Decide",
-        chosen: Chosen,
-        now: datetime,
-    ) -> int:
-        """Decide about one part, and save; return the part."""
-        part_id = self._parts.draft(tx, incident_id, action, chosen, now=now)
-        incident = incidents.load(tx, incident_id, part_id)
-        require_action(action, incident.state, incident.part.state, which=incident_id)
-        if incident.is_planned and chosen.choice is not None:
-            raise Refused(f"incident {incident_id} is planned work: it is told as a whole, not in parts")
-        decide(tx, incident, now)
-        if (choice := chosen.choice) is not None:
-            self._drafts.leave_out(tx, incident, unknown=chosen.unknown, outside=choice.outside, elsewhere=choice.back)
-        detail = {"part": incident.part.name} if incident.part.name else {}
-        target = f"incident {incident_id}"
-        audit.record(tx, at=now, actor=actor, action=f"incidents.{action}", target=target, detail=detail)
-        return incident.part.id
-
-    def _place(self, tx: Transaction, request: OpenIncident) -> tuple[tuple[int, ...], places.SiteList]:
-        if request.regions and request.sites:
-            raise InvalidInput("both regions and sites are given", field="sites", expected="one of the two")
-        if request.sites:
-            lines = [line.split(",", 1) if isinstance(line, str) else line for line in request.sites]
-            return (), places.sites(tx, lines)
-        return places.regions(tx, request.regions, self._kinds), places.SiteList(site_ids=(), unknown=())
-
-
-class _Decide(Protocol):
-    def __call__(self, tx: Transaction, incident: StoredIncident, now: datetime, /) -> None: ...
+        return await self._acting.act(Action.CLOSE, incident_id, actor, decide)

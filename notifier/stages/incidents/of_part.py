@@ -13,7 +13,7 @@ from datetime import datetime
 from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.incident import Action, may_act
 from notifier.domain.region import RegionKinds
-from notifier.stages.incidents.requests import OfPart
+from notifier.stages.incidents.requests import OfPart, lines_of
 from notifier.storage.database import Database, Transaction
 from notifier.storage.repositories import cutting, incidents, parts, places
 from notifier.storage.repositories.cutting import Choice
@@ -53,8 +53,7 @@ class PartChoices:
         if request.part:
             names = Names(region_ids=tuple(places.regions(tx, request.part, self._kinds)))
             return Chosen(choice=cutting.choose(tx, incident, names, action))
-        lines = [line.split(",", 1) if isinstance(line, str) else line for line in request.part_sites]
-        listed = places.sites(tx, lines)
+        listed = places.sites(tx, lines_of(request.part_sites))
         choice = cutting.choose(tx, incident, Names(site_ids=tuple(listed.site_ids)), action)
         return Chosen(choice=choice, unknown=listed.unknown)
 

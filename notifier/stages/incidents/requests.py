@@ -1,5 +1,6 @@
 """What commanders ask for: the bodies of the POSTs about incidents. None leaves things as they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -133,3 +134,8 @@ class InRound:
             may_delay=said.may_delay,
             wake_reason=said.wake_reason,
         )
+
+
+def lines_of(sites: Sequence[str | tuple[str, ...]]) -> list[Sequence[str]]:
+    """Return the lines of a list of sites: (customer_id,) or (customer_id, site_id)."""
+    return [line.split(",", 1) if isinstance(line, str) else line for line in sites]

@@ -17,11 +17,11 @@ from notifier.domain.incident import Action, Changes, require_action
 from notifier.domain.region import RegionKinds
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
+from notifier.stages.incidents.acting import Messages
 from notifier.stages.incidents.checks import Checks
-from notifier.stages.incidents.decisions import Messages
 from notifier.stages.incidents.drafts import Drafts
 from notifier.stages.incidents.of_part import PartChoices, list_sites
-from notifier.stages.incidents.requests import OfPart, Request, Telling
+from notifier.stages.incidents.requests import OfPart, Request, Telling, lines_of
 from notifier.storage.database import Transaction
 from notifier.storage.queries import incidents as shown
 from notifier.storage.repositories import audit, cutting, incidents, joining, moving, places
@@ -150,8 +150,7 @@ class Reshaping:
     def _names(self, tx: Transaction, request: ExtendIncident) -> tuple[Names, tuple[str, ...]]:
         if request.regions:
             return Names(region_ids=tuple(places.regions(tx, request.regions, self._kinds))), ()
-        lines = [line.split(",", 1) if isinstance(line, str) else line for line in request.sites]
-        listed = places.sites(tx, lines)
+        listed = places.sites(tx, lines_of(request.sites))
         return Names(site_ids=tuple(listed.site_ids)), listed.unknown
 
     def _draft(

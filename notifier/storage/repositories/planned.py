@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from notifier.domain.broadcast import ANNOUNCES, BroadcastKind, BroadcastState
 from notifier.domain.errors import Refused
 from notifier.domain.incident import IncidentState
-from notifier.domain.planned import needs_notice
+from notifier.domain.planned import Window, needs_notice
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.repositories import broadcasts, incidents, overlaps, places
@@ -94,12 +94,12 @@ def require_no_other(
     service: str,
     region_ids: Sequence[int],
     site_ids: Sequence[int],
+    window: Window,
     *,
-    from_at: datetime,
-    until_at: datetime,
     but: int = 0,
 ) -> None:
     """Raise `Refused` when other planned work of the service shares a site and part of its time."""
+    from_at, until_at = window
     for state in (IncidentState.SCHEDULED, IncidentState.CONFIRMED):
         for other in incidents.with_state(tx, state):
             is_other = other.is_planned and other.id != but and other.service == service
