@@ -15,11 +15,12 @@ from notifier.clock import Clock
 from notifier.config import Config
 from notifier.domain.actor import Actor
 from notifier.domain.errors import ConfigError, NotifierError
+from notifier.domain.incident import IncidentState
 from notifier.domain.playbook import Playbook
 from notifier.metrics import Metrics
 from notifier.settings.changes import changed, restart_only, taken_up
 from notifier.storage.database import Database
-from notifier.storage.repositories import audit
+from notifier.storage.repositories import audit, incidents
 from notifier.storage.views import ReloadView
 
 PLACES_LOGGED = 10
@@ -69,7 +70,7 @@ class Reloading:
             try:
                 found = await asyncio.to_thread(self._read)
                 view = await self._go_over(found, actor)
-            except ConfigError as error:
+            except (ConfigError, NotReloaded) as error:
                 self._refused(error.problems)
                 raise NotReloaded(error.problems) from error
             except Exception as error:
@@ -84,6 +85,7 @@ class Reloading:
 
     async def _go_over(self, found: Reading, actor: Actor) -> ReloadView:
         before = self._current
+        await self._require_services(before.config, found.config)
         paths = changed(before.config, found.config)
         view = ReloadView(
             changed=[path for path in paths if not restart_only(path)] + _others(before, found),
@@ -99,6 +101,21 @@ class Reloading:
             )
         await self._note(view, actor)
         return view
+
+    async def _require_services(self, before: Config, after: Config) -> None:
+        """Raise `NotReloaded` when a service is taken out whose customers still wait for a word about an outage."""
+        gone = {each.name for each in before.services} - {each.name for each in after.services}
+        if not gone:
+            return
+        states = IncidentState.SCHEDULED, IncidentState.CONFIRMED
+        waiting = [
+            f"services: {each.service} is not there any more, but incident {each.id} ({each.place}) is {each.state}: "
+            "its customers could be told nothing more; end it first"
+            for each in await self._database.read(lambda tx: incidents.with_state(tx, *states))
+            if each.service in gone
+        ]
+        if waiting:
+            raise NotReloaded(waiting)
 
     async def _note(self, view: ReloadView, actor: Actor) -> None:
         detail = {"changed": view.changed, "needs_restart": view.needs_restart}

@@ -11,7 +11,7 @@ from msgspec.structs import replace as revise
 
 from notifier.domain.actor import Actor
 from notifier.domain.broadcast import BroadcastState, check_eta, check_next_update, not_before, not_possible
-from notifier.domain.errors import Forbidden, NotifierError, Refused
+from notifier.domain.errors import Forbidden, Refused
 from notifier.domain.event import require_assessed
 from notifier.domain.incident import Action, Changes, IncidentState, require_action
 from notifier.domain.playbook import Playbook
@@ -56,10 +56,10 @@ class Authorising:
         require_alone(actor.name, sent_by=found.sent_by, asked_at=found.sent_at, wait=wait, now=now, keys=self._keys)
 
     def playbook(self, found: StoredBroadcast) -> Playbook:
-        """Return the playbook of what a broadcast is about; raise `NotifierError` when there is none any more."""
+        """Return the playbook of what a broadcast is about; raise `Refused` when there is none any more."""
         playbook = self._playbooks.get(found.facts.service)
         if playbook is None:
-            raise NotifierError(f"service '{found.facts.service}' has no playbook any more")
+            raise Refused(f"service '{found.facts.service}' has no playbook any more")
         return playbook
 
     def in_force(self, tx: Transaction, found: StoredBroadcast, incident: StoredIncident, now: datetime) -> Playbook:
