@@ -17,9 +17,9 @@ from notifier.domain.actor import DAEMON, KeyRole
 from notifier.settings import load_playbooks
 from notifier.stages.reloading import Reading
 from notifier.storage.database import Database
-from notifier.storage.sqlite import SqliteDatabase
 from notifier.web.server import build_app
 from tests.api_contract import hold_against_openapi
+from tests.sqlite_file import sqlite_file
 
 ROWS = [
     {
@@ -74,7 +74,7 @@ class Served:
             "sender": Sender(company="Bay & Sons"),
         }
         self.config = Config(**(usual | sections))
-        self.database = database or SqliteDatabase(folder / "notifier.db")
+        self.database = database or sqlite_file(folder / "notifier.db")
         playbooks = {service: replace(plan, **playbook or {}) for service, plan in load_playbooks(self.config).items()}
         self.app = App(Reading(config=self.config, playbooks=playbooks, wording=""), SystemClock())
         self.keys: dict[KeyRole, str] = {}

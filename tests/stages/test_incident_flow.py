@@ -25,6 +25,7 @@ from notifier.storage.repositories import incidents, updates
 from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import AGENT, ANN, BOB, MINUTE, TAKE_BACK, ControlRoom
 from tests.incident_town import MORNING, evidence
+from tests.sqlite_file import sqlite_file
 
 HOUR = timedelta(hours=1)
 
@@ -40,7 +41,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
     path = tmp_path / "notifier.db"
     shutil.copyfile(template, path)
-    database = SqliteDatabase(path)
+    database = sqlite_file(path)
     yield database
     database.close()
 

@@ -14,7 +14,7 @@ from notifier.stages.control import Control
 from notifier.stages.keys import Keys
 from notifier.storage.database import Database
 from notifier.storage.migrate import upgrade
-from notifier.storage.sqlite import SqliteDatabase
+from tests.sqlite_file import sqlite_file
 
 ANN = Actor(name="ann", role=KeyRole.MANAGER, key_id=1, origin="127.0.0.1")
 
@@ -28,7 +28,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> Iterator[Database]:
-    database = SqliteDatabase(shutil.copyfile(template, tmp_path / "notifier.db"))
+    database = sqlite_file(shutil.copyfile(template, tmp_path / "notifier.db"))
     yield database
     database.close()
 

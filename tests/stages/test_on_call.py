@@ -29,6 +29,7 @@ from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import ANN, BOB, MINUTE
 from tests.incident_town import MORNING
 from tests.on_call_desk import ACCEPTED, ANN_NUMBER, BEA_NUMBER, BUSY, CEM_NUMBER, GONE, Desk
+from tests.sqlite_file import sqlite_file
 
 HOUR = timedelta(hours=1)
 EVERY_TEN_MINUTES = [MORNING - number * 10 * MINUTE for number in range(28 * 24 * 6)]  # for four weeks
@@ -46,7 +47,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
     path = tmp_path / "notifier.db"
     shutil.copyfile(template, path)
-    database = SqliteDatabase(path)
+    database = sqlite_file(path)
     yield database
     database.close()
 

@@ -20,6 +20,7 @@ from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import AGENT, ANN, BOB, MINUTE
 from tests.incident_town import MORNING
 from tests.on_call_desk import ANN_NUMBER, BEA_NUMBER, CEM_NUMBER, PEOPLE, Desk
+from tests.sqlite_file import sqlite_file
 
 UNKNOWN = "This code is not valid (any more). Nothing was done. See: notifier on-call"
 SMALL = Playbook(name="small", services=("power", "internet"), audience_limit=3)
@@ -37,7 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
     path = tmp_path / "notifier.db"
     shutil.copyfile(template, path)
-    database = SqliteDatabase(path)
+    database = sqlite_file(path)
     yield database
     database.close()
 

@@ -17,6 +17,7 @@ from notifier.storage.migrate import upgrade
 from notifier.storage.sqlite import SqliteDatabase
 from tests.control_room import ANN, MINUTE, ControlRoom
 from tests.incident_town import MORNING
+from tests.sqlite_file import sqlite_file
 
 HOUR = timedelta(hours=1)
 PLAN = Playbook(
@@ -40,7 +41,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
     path = tmp_path / "notifier.db"
     shutil.copyfile(template, path)
-    database = SqliteDatabase(path)
+    database = sqlite_file(path)
     yield database
     database.close()
 

@@ -20,6 +20,7 @@ from notifier.storage.migrate import upgrade
 from notifier.storage.repositories import control, mail_reports
 from notifier.storage.repositories.mail_reports import Recorded
 from notifier.storage.sqlite import SqliteDatabase
+from tests.sqlite_file import sqlite_file
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -46,7 +47,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> Iterator[SqliteDatabase]:
-    database = SqliteDatabase(shutil.copyfile(template, tmp_path / "notifier.db"))
+    database = sqlite_file(shutil.copyfile(template, tmp_path / "notifier.db"))
     yield database
     database.close()
 
