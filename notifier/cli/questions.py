@@ -139,9 +139,32 @@ def ask_where(said: Said) -> None:
     said.regions = tuple(code.strip() for code in answer.split(",") if code.strip())
 
 
-def ask_which(*, may_move: bool) -> str:
+def ask_crew(said: Said, choices: ChoicesView) -> None:
+    """Ask what the crew does, which customers then read: by its number or its name; `none` says nothing of it."""
+    codes, texts = [each.code for each in choices.crews], {each.code: each.text for each in choices.crews}
+    listed = "  ".join(f"{n}\u00a0{phrase(code).replace(' ', chr(0xA0))}" for n, code in enumerate(codes, start=1))
+    while True:
+        answer = _answer("Crew?", f"{listed}  none", said.crew or "")
+        if answer in ("", "none"):
+            said.crew = said.crew if not answer else ""
+            return
+        found = _found(answer, codes)
+        if found is not None:
+            said.crew = found
+            if texts[found]:
+                printing.line(f'they read: "{texts[found]}"', indent=_LABEL_CELLS, style=printing.DIM)
+            return
+        hint = "" if answer.isdigit() else nearest(answer, codes)
+        _wrong(f"'{answer}' is nothing a crew does{hint}; expected a number from 1 to {len(codes)}, a name, or none")
+
+
+def ask_which(*, may_move: bool, has_crews: bool) -> str:
     """Ask which fact is changed, of a suspected incident also where it is; Enter changes none."""
-    choices = ("1 what", "2 cause", "3 back by", *(["4 where"] if may_move else []))
+    choices = (
+        *("1 what", "2 cause", "3 back by"),
+        *(["4 where"] if may_move else []),
+        *(["5 crew"] if has_crews else []),
+    )
     numbers = [each[0] for each in choices]
     while True:
         answer = typed(f"Change which? {'  '.join(choices)}  Enter none: ")

@@ -97,7 +97,9 @@ class Talk:
 
     def _ask(self, question: str, *, again: bool = False) -> None:
         """Ask one question, unless an option has answered it."""
-        given = {"1": ("impact",), "2": ("cause",), "3": ("eta", "next_update"), "4": ("regions",)}[question]
+        given = {"1": ("impact",), "2": ("cause",), "3": ("eta", "next_update"), "4": ("regions",), "5": ("crew",)}[
+            question
+        ]
         if not again and any(self.options[name] is not None for name in given):
             return
         match question:
@@ -107,6 +109,8 @@ class Talk:
                 questions.ask_cause(self.said, self.choices)
             case "4":
                 questions.ask_where(self.said)
+            case "5":
+                questions.ask_crew(self.said, self.choices)
             case _:
                 questions.ask_back(self.said, self.choices, self.client.moment())
 
@@ -144,7 +148,7 @@ class Talk:
     def _change(self, wake: str) -> Preview | None:
         """Ask which fact is changed, and make the draft anew; what is refused leaves the old one as it is."""
         before = replace(self.said)
-        question = questions.ask_which(may_move=not self._is_told())
+        question = questions.ask_which(may_move=not self._is_told(), has_crews=bool(self.choices.crews))
         if not question:
             return None
         try:

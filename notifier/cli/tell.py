@@ -43,7 +43,8 @@ def tell(incident_id: int, alone: str | None, **options: Any) -> None:
     shows all texts, e changes a fact, w wakes everyone and asks why.
     After the number is typed, any key takes it back for a while.
 
-    A fact given as an option is not asked for. With --yes or --count
+    A fact given as an option is not asked for. What the crew does is
+    said by --crew, or by e on the check page. With --yes or --count
     nothing is asked. Above the playbook's limit a second person has to
     say yes; when none has answered in time, --alone REASON sends it.
 

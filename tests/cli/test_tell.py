@@ -302,6 +302,38 @@ def test_what_cannot_be_told_of_the_place_is_on_the_page_and_e_changes_where(at:
     assert told(daemon)["regions"] == ["94110", "node:OLT-7"]
 
 
+def test_what_the_crew_does_is_changed_on_the_page_and_not_asked_for(at: At, daemon: FakeDaemon) -> None:
+    crews = [PhraseView(code=code, text=f"A crew is {code}.") for code in ("on-the-way", "on-site")]
+    daemon.on("GET", "/v1/incidents/42/choices", choices(crews=crews))
+    with at("tell", "42") as person:
+        _enters(person, 4)
+        assert "crew" not in told(daemon)
+        person.type("e\n")
+        person.sees("5 crew")
+        person.type("5\n")
+        person.sees("1 on the way  2 on site  none")
+        person.type("3\n")
+        person.sees("'3' is nothing a crew does")
+        person.type("on-s\n")
+        person.sees('they read: "A crew is on-site."')
+        person.sees("Type 1214 to send")
+        assert told(daemon)["crew"] == "on-site"
+        person.type("e\n")
+        person.sees("Change which?")
+        person.type("5\n")
+        person.sees("[on-site]")
+        person.type("none\n")
+        person.sees("Type 1214 to send")
+        person.type("q\n")
+        person.ends()
+    assert told(daemon)["crew"] == ""
+
+
+def test_the_crew_is_given_as_an_option(notifier: Run, daemon: FakeDaemon) -> None:
+    notifier("tell", "42", "--crew", "on-site", "--yes")
+    assert told(daemon) == {"crew": "on-site"}
+
+
 def test_where_is_given_as_an_option_before_it_is_told_only(notifier: Run, daemon: FakeDaemon) -> None:
     notifier("tell", "42", "--regions", "94110, node:OLT-7", "--yes")
     assert told(daemon) == {"regions": ["94110", "node:OLT-7"]}
