@@ -1,8 +1,9 @@
-"""The company's own complaints, replayed every night where a playbook asks for mode `automatic`.
+"""The company's own complaints, replayed every night, unless every playbook only observes.
 
 In come the stored complaints of customers, of the last eight weeks at most; through the production detector with the
 thresholds in force; out goes one stored figure: how many incidents would have been confirmed by themselves in the last
-four. It reads in short looks and plays in a thread: the daemon goes on meanwhile.
+four: mode `automatic` asks for it, and so does who looks whether detection fits. It reads in short looks and plays in a
+thread: the daemon goes on meanwhile.
 """
 
 import asyncio
@@ -39,10 +40,10 @@ class OwnBacktest:
 
     def __init__(self, database: Database, config: Config, clock: Clock, playbooks: Sequence[Playbook]) -> None:
         self._database, self._config, self._clock = database, config, clock
-        self._wanted = any(playbook.mode is Mode.AUTOMATIC for playbook in playbooks)
+        self._wanted = any(playbook.mode is not Mode.OBSERVE for playbook in playbooks)
 
     async def run(self) -> Backtested | None:
-        """Replay what is stored and keep what was found; None when no playbook asks for it."""
+        """Replay what is stored and keep what was found; None when nothing is proposed anyway."""
         if not self._wanted:
             return None
         now = self._clock.now()

@@ -16,6 +16,7 @@ from msgspec import Struct
 BACKTEST_DAYS = 28
 COMPLAINTS_AT_LEAST = 200  # counted in those days: fewer say nothing about how often it would be wrong
 WOULD_CONFIRM_PER_DAY_AT_MOST = 3  # on average; more are not believed
+WOULD_CONFIRM_AT_MOST = WOULD_CONFIRM_PER_DAY_AT_MOST * BACKTEST_DAYS
 BACKTEST_AGE_AT_MOST = timedelta(days=8)  # it is run every night: an older one means that the job fails
 JUDGED_AT_LEAST = 10
 CONFIRMED_AT_LEAST = 9  # of the last ten
@@ -73,12 +74,17 @@ def backtest_lacks(backtest: Backtested | None, now: datetime) -> str:
             f"the backtest needs {COMPLAINTS_AT_LEAST} complaints within {BACKTEST_DAYS} days, and there are"
             f" {backtest.complaints}"
         )
-    if backtest.would_confirm > (most := WOULD_CONFIRM_PER_DAY_AT_MOST * BACKTEST_DAYS):
+    if finds_too_many(backtest):
         return (
             f"the backtest would have confirmed {backtest.would_confirm:,} incidents within {BACKTEST_DAYS} days, and"
-            f" more than {most} are not believed: raise detection.certain"
+            f" more than {WOULD_CONFIRM_AT_MOST} are not believed: raise detection.certain"
         )
     return ""
+
+
+def finds_too_many(backtest: Backtested) -> bool:
+    """Tell whether a backtest finds more outages than anybody believes, whatever the mode."""
+    return backtest.would_confirm > WOULD_CONFIRM_AT_MOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

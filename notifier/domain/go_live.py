@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from notifier.domain.automatic import Backtested, backtest_lacks
+from notifier.domain.automatic import Backtested, backtest_lacks, finds_too_many
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Mode, Playbook
 
@@ -270,16 +270,18 @@ def _mode(facts: Facts) -> GoLiveCheck:
 
 
 def _backtest(facts: Facts, now: datetime) -> GoLiveCheck:
-    name = "backtest"
-    wanted = any(plan.mode is Mode.AUTOMATIC for plan in facts.plans)
-    if facts.backtest is None and not wanted:
-        why = "a person confirms everything, so none is kept; see what your tickets would have opened"
-        return _unknown(name, why, "notifier rehearse TICKETS.csv")
-    if lacks := backtest_lacks(facts.backtest, now):
-        return _missing(name, lacks, "notifier complaints import FILE" if wanted else "notifier rehearse TICKETS.csv")
-    assert facts.backtest is not None  # noqa: S101 - what lacks nothing is there
-    would = facts.backtest.would_confirm
-    return _ok(name, f"over {facts.backtest.days} days of your complaints; it would have confirmed {would:,}")
+    """Judge the nightly backtest: mode `automatic` needs one that says enough; mode `propose` is told what it says."""
+    name, rehearse, found = "backtest", "notifier rehearse TICKETS.csv", facts.backtest
+    needs = any(plan.mode is Mode.AUTOMATIC for plan in facts.plans)
+    if lacks := backtest_lacks(found, now):
+        if needs:
+            return _missing(name, lacks, "notifier complaints import FILE")
+        if found is not None and finds_too_many(found):
+            return _missing(name, lacks, rehearse)
+        return _unknown(name, f"{lacks}; a person confirms everything, so it only shows what would be found", rehearse)
+    assert found is not None  # noqa: S101 - what lacks nothing is there
+    would = f"it would have {'confirmed' if needs else 'proposed as certain'} {found.would_confirm:,}"
+    return _ok(name, f"over {found.days} days of your complaints, {_ago(found.ran_at, now)}; {would}")
 
 
 def _limits(facts: Facts) -> GoLiveCheck:

@@ -285,11 +285,13 @@ async def test_of_very_many_complaints_the_newest_28_days_are_replayed_or_it_is_
     assert done.complaints == (10 if is_cut else 28)
 
 
-async def test_no_backtest_is_run_where_no_playbook_asks_for_it(database: Database) -> None:
+async def test_a_backtest_is_run_unless_every_playbook_only_observes(database: Database) -> None:
     desk = Desk(database)
-    propose = replace(PLAN, mode=Mode.PROPOSE)
-    assert await OwnBacktest(database, desk.config, desk.clock, [propose]).run() is None
+    observe, propose = replace(PLAN, mode=Mode.OBSERVE), replace(PLAN, mode=Mode.PROPOSE)
+    assert await OwnBacktest(database, desk.config, desk.clock, [observe]).run() is None
     assert database.read_now(stored.backtest) is None
+    assert await OwnBacktest(database, desk.config, desk.clock, [observe, propose]).run() is not None
+    assert database.read_now(stored.backtest) is not None
 
 
 async def test_with_no_complaints_at_all_the_backtest_says_so(database: Database) -> None:

@@ -162,6 +162,23 @@ def test_the_backtest_is_the_one_that_mode_automatic_goes_by(desk: Desk) -> None
     assert "mode" in missing(desk.checks(mode=Mode.OBSERVE))
 
 
+def test_in_mode_propose_the_backtest_is_told_and_only_too_many_outages_are_in_the_way(desk: Desk) -> None:
+    def check() -> GoLiveCheck:
+        return desk.checks(mode=Mode.PROPOSE)["backtest"]
+
+    assert (check().state, check().do) == (Standing.UNKNOWN, "notifier rehearse TICKETS.csv")
+    done = Backtested(ran_at=desk.clock.now(), days=55, complaints=900, would_confirm=4, likely=5.0, certain=9.0)
+    desk.write(lambda tx: automatic.save_backtest(tx, done))
+    assert check().state is Standing.OK
+    assert check().why == "over 55 days of your complaints, today; it would have proposed as certain 4"
+    desk.write(lambda tx: automatic.save_backtest(tx, replace(done, days=12)))
+    assert check().state is Standing.UNKNOWN
+    assert "there are 12; a person confirms everything" in check().why
+    desk.write(lambda tx: automatic.save_backtest(tx, replace(done, would_confirm=400)))
+    assert check().state is Standing.MISSING
+    assert "raise detection.certain" in check().why
+
+
 def test_providers_must_lead_away_and_work(desk: Desk) -> None:
     assert desk.checks()["providers"].state is Standing.OK
     assert "carrier is stopped" in desk.checks(carrier="stopped: 401")["providers"].why
