@@ -201,7 +201,7 @@ def _answer(client: Client, body: bytes, view: EventView, *, as_json: bool) -> N
         )
     else:
         printing.line("No incident is in it yet: those that open there come in by themselves.")
-    show_waiting(view)
+    show_waiting(view, moment)
     if view.card.closed_at is None and view.card.not_assessed:
         printing.line(f"Times may be given once assessed: notifier event assessed {view.card.id} ID", hang=4)
 

@@ -1,5 +1,6 @@
 """`notifier event tell, approve, reject, take-back`: all incidents of a storm by one preview and one typed number."""
 
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -10,9 +11,11 @@ from notifier.cli.dialogue import Sending
 from notifier.cli.options import Id, alone_option, approving_options, connect, json_option, sending_options
 from notifier.cli.printing import WARN
 from notifier.cli.round_page import show_stopped
+from notifier.cli.times import Moment
 from notifier.domain.actor import KeyRole
 from notifier.storage.views import AskerView, EventView, RoundPreview, RoundView
 
+_SOON = timedelta(hours=1)
 _MAY = (KeyRole.COMMANDER, KeyRole.MANAGER)
 _event_argument = click.argument("event_id", metavar="EVENT", type=Id)
 _round_option = click.option("--round", "round_id", metavar="ROUND", type=Id, help="Which, where several wait.")
@@ -179,8 +182,8 @@ def _event(client: Client, event_id: int) -> EventView:
     return client.get(f"/v1/events/{event_id}").read(EventView)
 
 
-def show_waiting(view: EventView) -> None:
-    """Say what waits for a second person, and whom nobody has told yet."""
+def show_waiting(view: EventView, moment: Moment) -> None:
+    """Say what waits for a second person, whom nobody has told yet, and which word falls due within an hour."""
     for which in view.waiting:
         named = f" --round {which}" if len(view.waiting) > 1 else ""
         printing.line(
@@ -194,3 +197,7 @@ def show_waiting(view: EventView) -> None:
             hang=4,
             style=WARN,
         )
+    due_at, due_of = view.card.next_promise_at, view.card.next_promise_of
+    if due_at is not None and view.card.closed_at is None and due_at <= moment.now + _SOON:
+        how = f"eta {due_of} TIME" if due_of in view.assessed else f"event tell {view.card.id} --again"
+        printing.line(f"#{due_of} waits for a word by {moment.clock(due_at)}: notifier {how}", hang=4, style=WARN)

@@ -265,3 +265,15 @@ def test_the_storm_shows_what_waits_and_whom_nobody_told(notifier: Run, daemon: 
     waits(daemon, 4, 5)
     text = notifier("event", "show", "3").stdout
     assert "Round 5 waits for a second person: notifier event approve 3 --round 5" in " ".join(text.split())
+
+
+def test_the_storm_shows_which_word_falls_due_and_how_it_is_spoken(notifier: Run, daemon: FakeDaemon) -> None:
+    text = " ".join(notifier("event", "show", "3").stdout.split())
+    assert "#42 waits for a word by 03:51: notifier event tell 3 --again" in text
+    daemon.on("GET", "/v1/events/3", EventView(card=event(), incidents=[card()], assessed=[42]))
+    assert "#42 waits for a word by 03:51: notifier eta 42 TIME" in " ".join(
+        notifier("event", "show", "3").stdout.split()
+    )
+    closed = event(closed_at=NOON, closed_by="bob")
+    daemon.on("GET", "/v1/events/3", EventView(card=closed, incidents=[card()], assessed=[]))
+    assert "waits for a word" not in notifier("event", "show", "3").stdout

@@ -7,6 +7,7 @@ from notifier.domain.on_call import event_of
 from notifier.stages.events import Events, OpenStorm
 from notifier.stages.incidents import ConfirmIncident
 from notifier.storage.database import Database
+from notifier.storage.queries.needs.waking import key_of
 from tests.control_room import BOB, MINUTE
 from tests.incident_town import MORNING
 from tests.on_call_desk import BEA_NUMBER, Desk
@@ -20,6 +21,10 @@ def desk(database: Database) -> Desk:
     for place in PLACES[1:]:
         desk.room.homes(2, place)
     return desk
+
+
+def alarms(desk: Desk) -> set[str]:
+    return {row["key"] for row in desk.room.rows("SELECT key FROM alarms WHERE ended_at IS NULL")}
 
 
 async def storm(desk: Desk, commander: str = "bea") -> Events:
@@ -82,6 +87,8 @@ async def test_promises_that_fall_due_together_are_one_call(desk: Desk) -> None:
     await desk.watch(3)
     assert desk.called() == ["Bea"]
     assert "customers of 3 incidents wait for a word, the first by 08:00 PST" in desk.texts(BEA_NUMBER)[-1]
+    (need,) = [need for need in desk.room.needs() if need.kind == "promise"]
+    assert key_of(need) in alarms(desk)  # so that it shows who was called
 
 
 async def test_after_it_is_closed_each_incident_calls_for_itself(desk: Desk) -> None:
@@ -105,7 +112,9 @@ async def test_what_needs_the_commander_is_one_line(desk: Desk) -> None:
         "event",
         "storm 1 Ada (power): 3 incidents suspected, 9 customers, nobody told. Bea has it",
     )
-    assert need.next[0] == "notifier event show 1"
+    assert need.next == ["notifier event show 1", "notifier event tell 1"]
+    await desk.watch(1)
+    assert key_of(need) in alarms(desk)
 
 
 def test_the_event_of_an_alarm_is_in_its_key() -> None:

@@ -167,8 +167,22 @@ async def test_what_falls_due_in_a_storm_is_one_line_with_the_commands_that_spea
     await room.storms.assessed(1, Assessed(incidents=(2,)), ANN)
     (need,) = [need for need in room.needs() if need.kind == "promise"]
     assert need.next[-1] == "notifier event tell 1 --eta TIME --again"
+    await room.storms.remove(1, OfIncident(incident=1), ANN)
+    alone, of_storm = sorted((n for n in room.needs() if n.kind == "promise"), key=lambda n: n.incident_id or 0)
+    assert (alone.event_id, alone.next[0]) == (None, "notifier eta 1 TIME")
+    assert (of_storm.event_id, of_storm.next[0]) == (1, "notifier eta 2 TIME")
     await room.storms.remove(1, OfIncident(incident=2), ANN)
     assert {need.incident_id for need in room.needs() if need.kind == "promise"} == {1, 2}
+
+
+async def test_a_time_is_not_suggested_where_it_would_be_refused(room: Room) -> None:
+    await room.storm(estimate_by=MORNING + 4 * HOUR)
+    await room.open(WEST)
+    await room.deliver(await room.incidents.confirm(1, ConfirmIncident(may_delay=False), ANN))
+    room.clock.time = MORNING + 4 * HOUR - 15 * MINUTE
+    await room.promises.watch()
+    (need,) = [need for need in room.needs() if need.kind == "promise"]
+    assert need.next == ["notifier eta 1 none", "notifier restored 1", "notifier event assessed 1 1"]
 
 
 async def test_confirmed_incidents_of_a_storm_of_which_nobody_heard_are_one_line(room: Room) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from notifier.domain.event import OpenEvent
 from notifier.storage.database import Transaction
 from notifier.storage.queries import events as shown
@@ -49,7 +51,10 @@ def needs(tx: Transaction) -> Iterator[Need]:
 
 
 def gathered(tx: Transaction, found: Sequence[Need], zone: ZoneInfo) -> list[Need]:
-    """Return needs with one line in the place of those that several incidents of a storm share."""
+    """Return needs with one line in the place of those that several incidents of a storm share.
+
+    Of one that has no other beside it, a time is not suggested while nobody has assessed it: it would be refused.
+    """
     inside = events.by_incident(tx)
     shared: dict[tuple[int, str], list[Need]] = {}
     for each in found:
@@ -58,10 +63,21 @@ def gathered(tx: Transaction, found: Sequence[Need], zone: ZoneInfo) -> list[Nee
     of_id, kept = {event.id: event for event in inside.values()}, list(found)
     for (event_id, kind), several in shared.items():
         which = sorted({each.incident_id for each in several if each.incident_id is not None})
+        kept = [each for each in kept if each not in several]
         if len(which) > 1:
-            kept = [each for each in kept if each not in several]
             kept.append(_of_several(tx, of_id[event_id], kind, several, which, zone))
+        else:
+            kept += [_of_one(tx, of_id[event_id], each, which[0]) for each in several]
     return kept
+
+
+def _of_one(tx: Transaction, event: OpenEvent, need: Need, incident_id: int) -> Need:
+    """Return the need of one incident of a storm with what can be done about it there."""
+    commands = need.next
+    if not events.is_assessed(tx, incident_id):
+        commands = [each for each in commands if not each.startswith(f"notifier eta {incident_id} TIME")]
+        commands.append(f"notifier event assessed {event.id} {incident_id}")
+    return replace(need, next=commands, event_id=event.id)
 
 
 def _of_several(
