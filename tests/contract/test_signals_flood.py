@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,10 +12,11 @@ from notifier.domain.incident import IncidentState
 from notifier.stages.signals import LOOKS_AGAIN_AFTER, Signals
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import signals as shown
+from notifier.storage.queries.needs import waking
 from notifier.storage.repositories import incidents, places
 from notifier.storage.repositories import signals as stored
 from notifier.storage.repositories.meeting import Meeting
-from tests.complaint_desk import NOON, Desk
+from tests.complaint_desk import NOON, SERVICES, Desk
 from tests.signals import alert, body, stage
 
 PLACES, OPEN = 30, 10
@@ -216,3 +218,27 @@ def region(tx: Transaction, number: int) -> int:
 
 def _full(*_: Any, **__: Any) -> None:
     raise StoreUnavailable("the disk is full")
+
+
+async def test_the_newest_of_very_many_alarms_calls_people_too(desk: Desk) -> None:
+    """Beyond the 200 that are shown nobody was called, not even hours later about another place."""
+    number = shown.AT_MOST + 5
+    old = [alert("postal_code:95029", fingerprint=f"o{each}") for each in range(number)]
+    await stage(desk).take(body(*old))
+    desk.clock.at += timedelta(hours=5)
+    await stage(desk).take(body(alert("postal_code:95028", name="OLT-9", since=desk.clock.at, fingerprint="new")))
+    playbooks = dict.fromkeys(SERVICES, desk.playbook)
+    found = desk.database.read_now(lambda tx: waking.waking(tx, desk.clock.now(), ZoneInfo("UTC"), playbooks))
+    assert len(found) == number + 1
+    assert found[-1].text.startswith("alarm OLT-9 since ")
+    said = waking.together([each.text for each in found])
+    assert said.startswith(f"{number + 1} things need you: alarm ")
+    assert said.endswith(f"; and {number + 1 - waking.NAMED_AT_MOST} more")
+    assert len(await stage(desk).every()) == shown.AT_MOST
+
+
+async def test_an_alarm_that_lists_very_many_sites_is_no_mistake(desk: Desk) -> None:
+    """It was refused, so nobody was called."""
+    listed = " ".join(f"9500{number % 2 + 1}-1" for number in range(20_000))
+    taken = await stage(desk).take(body(alert("", sites=listed, fingerprint="long")))
+    assert (taken.results, taken.refused) == ({"opened": 1}, [])

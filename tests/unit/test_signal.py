@@ -7,7 +7,7 @@ import pytest
 
 from notifier.domain.errors import InvalidInput
 from notifier.domain.signal import Known, Report, SignalResult, SignalState, calls_from, change
-from notifier.domain.signal_forms import Labels, Unreadable, fingerprint, instant, listed, own, read
+from notifier.domain.signal_forms import SITES_AT_MOST, Labels, Unreadable, fingerprint, instant, listed, own, read
 
 NOON = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -130,4 +130,4 @@ def test_texts_are_one_line_that_every_database_holds() -> None:
 
 def test_a_list_of_sites_is_bounded() -> None:
     with pytest.raises(InvalidInput):
-        listed("C-1 " * 1001)
+        listed("C-1 " * (SITES_AT_MOST + 1))

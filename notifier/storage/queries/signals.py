@@ -1,6 +1,6 @@
 """Alarms as they are shown: in the list, on the card of an incident, and as evidence that it looks over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ def signals(tx: Transaction, *, ended: bool = False, before: int | None = None) 
         f"SELECT s.* FROM signals AS s WHERE s.id < :before {state} ORDER BY s.id DESC LIMIT {AT_MOST}",
         before=2**63 - 1 if before is None else before,
     )
-    return [_view(tx, row) for row in rows]
+    return _views(tx, rows)
 
 
 def of_incident(tx: Transaction, incident_id: int) -> list[SignalView]:
@@ -30,7 +30,7 @@ def of_incident(tx: Transaction, incident_id: int) -> list[SignalView]:
             WHERE l.incident_id = :id ORDER BY s.started_at, s.id LIMIT {AT_MOST}""",
         id=incident_id,
     )
-    return [_view(tx, row) for row in rows]
+    return _views(tx, rows)
 
 
 def open_count(tx: Transaction) -> int:
@@ -38,7 +38,7 @@ def open_count(tx: Transaction) -> int:
     return int(tx.scalar("SELECT COUNT(*) FROM signals WHERE state = 'open'"))
 
 
-def unattended(tx: Transaction, now: datetime) -> Iterator[tuple[str, SignalView]]:
+def unattended(tx: Transaction, now: datetime, *, at_most: int = AT_MOST) -> Iterator[tuple[str, SignalView]]:
     """Yield the open alarms that call people, each with the key of its call: those that belong to no incident.
 
     Nor does planned work keep one quiet that is done: what is open then is something else, or the work is not done.
@@ -47,11 +47,11 @@ def unattended(tx: Transaction, now: datetime) -> Iterator[tuple[str, SignalView
         f"""SELECT s.* FROM signals AS s WHERE s.state = 'open' AND s.why_not = '' AND s.calls_from <= :now
               AND NOT EXISTS (SELECT 1 FROM incident_signals AS l JOIN incidents AS i ON i.id = l.incident_id
                               WHERE l.signal_id = s.id AND (i.kind = 'unplanned' OR i.state = 'confirmed'))
-            ORDER BY s.started_at, s.id LIMIT {AT_MOST}""",
+            ORDER BY s.started_at, s.id LIMIT {int(at_most)}""",
         now=to_micros(now),
     )
-    for row in rows:
-        yield alarm_key(CallReason.ALARM, row["id"]), _view(tx, row)
+    for view in _views(tx, rows):
+        yield alarm_key(CallReason.ALARM, view.id), view
 
 
 def without_place(tx: Transaction) -> list[SignalView]:
@@ -59,23 +59,43 @@ def without_place(tx: Transaction) -> list[SignalView]:
     rows = tx.rows(
         f"SELECT s.* FROM signals AS s WHERE s.state = 'open' AND s.why_not <> '' ORDER BY s.id LIMIT {AT_MOST}"
     )
-    return [_view(tx, row) for row in rows]
+    return _views(tx, rows)
 
 
-def _view(tx: Transaction, row: Row) -> SignalView:
+def _views(tx: Transaction, rows: Sequence[Row]) -> list[SignalView]:
+    """Return alarms as they are shown, however many, by two queries."""
+    if not rows:
+        return []
+    of_alarm = {row["id"]: from_json(row["regions"], list[int])[:REGIONS_SHOWN] for row in rows}
+    incidents: dict[int, list[int]] = {}
+    for signal_id, incident_id in tx.tuples(
+        f"""SELECT signal_id, incident_id FROM incident_signals WHERE signal_id IN ({_listed(of_alarm)})
+            ORDER BY signal_id, incident_id"""
+    ):
+        incidents.setdefault(int(signal_id), []).append(int(incident_id))
+    named = {region_id for region_ids in of_alarm.values() for region_id in region_ids}
+    found = tx.tuples(f"SELECT id, kind, code FROM regions WHERE id IN ({_listed(named)})") if named else ()
+    regions = {int(region_id): f"{kind} {code}" for region_id, kind, code in found}
+    return [
+        _view(
+            row,
+            regions=[regions[each] for each in sorted(of_alarm[row["id"]]) if each in regions],
+            incidents=incidents.get(row["id"], []),
+        )
+        for row in rows
+    ]
+
+
+def _view(row: Row, *, regions: list[str], incidents: list[int]) -> SignalView:
     detail = from_json(row["detail"], dict[str, Any])
-    sites = from_json(row["sites"], list[int])
-    linked = tx.tuples(
-        "SELECT incident_id FROM incident_signals WHERE signal_id = :id ORDER BY incident_id", id=row["id"]
-    )
     return SignalView(
         id=row["id"],
         source=row["source"],
         alarm=row["alarm"],
         name=row["name"],
         service=row["service"],
-        regions=_regions(tx, from_json(row["regions"], list[int])),
-        sites=len(sites),
+        regions=regions,
+        sites=len(from_json(row["sites"], list[int])),
         why_not=row["why_not"],
         state=row["state"],
         started_at=to_instant(row["started_at"]),
@@ -86,13 +106,9 @@ def _view(tx: Transaction, row: Row) -> SignalView:
         left_out=row["left_out"],
         summary=str(detail.get("summary", "")),
         labels={str(name): str(value) for name, value in detail.get("labels", {}).items()},
-        incidents=[int(incident_id) for (incident_id,) in linked],
+        incidents=incidents,
     )
 
 
-def _regions(tx: Transaction, region_ids: list[int]) -> list[str]:
-    if not region_ids:
-        return []
-    listed = ", ".join(str(int(each)) for each in region_ids[:REGIONS_SHOWN])
-    rows = tx.tuples(f"SELECT kind, code FROM regions WHERE id IN ({listed}) ORDER BY id")
-    return [f"{kind} {code}" for kind, code in rows]
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(str(int(each)) for each in ids)

@@ -31,6 +31,8 @@ _REASONS = {
 }
 """The kinds of need that wake people; the rest waits until somebody looks."""
 
+ALARMS_AT_MOST = 5_000  # machines' alarms that wake; far more than are shown: the newest is somebody's, too
+NAMED_AT_MOST = 20  # needs in one line
 
 _CALLED_ONCE = (CallReason.SUSPECTED, CallReason.PROMISE_IN_DANGER)
 """Of what in an event the commander is called once for all of its incidents."""
@@ -75,7 +77,7 @@ def waking(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[st
         ),
         *(
             Waking(key=key, reason=CallReason.ALARM, text=alarms.said(signal, now, zone))
-            for key, signal in signals.unattended(tx, now)
+            for key, signal in signals.unattended(tx, now, at_most=ALARMS_AT_MOST)
         ),
     ]
     return _once_per_event(tx, found, zone)
@@ -301,4 +303,6 @@ def together(texts: Sequence[str]) -> str:
     """Return one line about several needs: how many, and which incidents, as far as they can be named."""
     named = list(dict.fromkeys(text.partition(":")[0] for text in texts if text.startswith("#")))
     others = [text for text in texts if not text.startswith("#")]
-    return f"{len(texts)} things need you: {'; '.join([*named, *others])}"
+    said = [*named, *others]
+    more = [f"and {len(said) - NAMED_AT_MOST} more"] if len(said) > NAMED_AT_MOST else []
+    return f"{len(texts)} things need you: {'; '.join([*said[:NAMED_AT_MOST], *more])}"
