@@ -32,6 +32,7 @@ from notifier.domain.tariff import (
 CreditLineId = NewType("CreditLineId", int)
 
 GOODWILL = "goodwill"  # the tariff of what people grant by hand; no file may have its name
+WHOLE = 0  # instead of a site: the customer as a whole
 BILLED = "billed"  # of what billing has, by its own list, and nobody knows which tariff it was of; no file has its name
 NOTE_LENGTH = 300
 
@@ -115,6 +116,7 @@ class Line:
     step: int
     amount: int
     bill_after_months: int
+    site_id: int = WHOLE  # which site it is owed for, by a tariff that is per site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,7 @@ class Granted:
     """What a customer has of one incident already: amounts by (tariff, step), whatever became of them."""
 
     steps: Mapping[tuple[str, int], int]
+    of_sites: Mapping[int, Mapping[tuple[str, int], list[int]]] | None = None  # by site: the amounts of each line
     owed: int = 0  # of these, what somebody has answered for, reversals taken off
     in_month: Mapping[str, int] | None = None  # by tariff: of other incidents in the same month
     in_year: Mapping[str, int] | None = None
@@ -143,7 +146,20 @@ def steps_by_tariff(
     return [(tariff, number) for tariff, number in found if number]
 
 
-def lines(customer_id: int, owed: Iterable[tuple[Tariff, int]], payer: Payer, granted: Granted) -> list[Line]:
+def of_site(granted: Granted, site_id: int) -> Granted:
+    """Return what was granted for one site of a customer; what the customer got as a whole was for each of them."""
+    had = [lines for site in (WHOLE, site_id) for lines in ((granted.of_sites or {}).get(site) or {}).items()]
+    steps: dict[tuple[str, int], int] = {}
+    number: dict[str, int] = {}
+    for (tariff, step), amounts in had:
+        steps[tariff, step] = steps.get((tariff, step), 0) + sum(amounts)
+        number[tariff] = number.get(tariff, 0) + len(amounts)
+    return Granted(steps=steps, number=number)
+
+
+def lines(
+    customer_id: int, owed: Iterable[tuple[Tariff, int]], payer: Payer, granted: Granted, *, site_id: int = WHOLE
+) -> list[Line]:
     """Return the lines that are owed and have not been made yet, in the order of their steps.
 
     Limits count every line that was ever made, also those rejected or reversed: rejecting one makes no other.
@@ -171,6 +187,7 @@ def lines(customer_id: int, owed: Iterable[tuple[Tariff, int]], payer: Payer, gr
                     step=step,
                     amount=amount,
                     bill_after_months=tariff.bill_after_months,
+                    site_id=site_id,
                 )
             )
     return found
@@ -191,9 +208,14 @@ def _room(tariff: Tariff, payer: Payer, granted: Granted) -> int | None:
 
 
 def by_rule(
-    new: Sequence[Line], granted: Granted, limits: Limits, *, of_incident: int
+    new: Sequence[Line], granted: Granted, limits: Limits, *, of_incident: int, is_doubtful: bool = False
 ) -> tuple[CreditState, CreditReason]:
-    """Decide about all new lines of one customer together; `of_incident` is what its incident owes by now."""
+    """Decide about all new lines of one customer together; `of_incident` is what its incident owes by now.
+
+    `is_doubtful`: billing has money for it, and nobody knows what for.
+    """
+    if is_doubtful:
+        return CreditState.PROPOSED, CreditReason.BILLED_ALREADY
     amount = sum(line.amount for line in new)
     if of_incident + amount > limits.budget:
         return CreditState.PROPOSED, CreditReason.OVER_BUDGET
@@ -210,7 +232,9 @@ def already_billed(new: Sequence[Line], granted: Granted) -> tuple[dict[int, Lin
     A restore may have lost what a line was for. One that comes to the same is that line; while some of that money is
     for nobody knows what, nothing else is approved.
     """
-    unknown = dict(granted.billed or {})
+    if not granted.billed:
+        return {}, list(new), False
+    unknown = dict(granted.billed)
     became: dict[int, Line] = {}
     left: list[Line] = []
     for line in new:

@@ -41,6 +41,13 @@ class Counts(StrEnum):
     BEGUN = "begun"  # from its first moment
 
 
+class OwedFor(StrEnum):
+    """What a step is owed for."""
+
+    CUSTOMER = "customer"  # once, however many of their sites were out
+    SITE = "site"  # for each site that was out, for as long as it was
+
+
 class Rounding(StrEnum):
     """How a share of the monthly price becomes minor units."""
 
@@ -76,6 +83,7 @@ class TariffTest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kind: Annotated[IncidentKind, Meta(description="unplanned or planned.")] = IncidentKind.UNPLANNED
     cause: Annotated[str, Meta(description="Code of its cause.")] = ""
     customers: Annotated[int, Meta(description="Customers of the incident.", ge=1)] = 1
+    sites: Annotated[int, Meta(description="How many sites of the customer were out.", ge=1, le=1000)] = 1
 
 
 class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +119,13 @@ class Tariff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     customers_at_least: Annotated[
         int, Meta(description="Only for incidents with this many customers or more.", ge=0)
     ] = 0
+    per: Annotated[
+        OwedFor,
+        Meta(
+            description="customer (once, however many of their sites were out) or site (for each that was out, for as"
+            " long as it was; amounts and caps are then those of one site)."
+        ),
+    ] = OwedFor.CUSTOMER
     longer_than: Annotated[timedelta, Meta(description="Nothing is owed unless the outage was longer than this.")] = (
         ZERO
     )

@@ -16,7 +16,7 @@ from notifier.config import Config
 from notifier.domain.credit import BILLED, GOODWILL, NOTHING_YET, lines, steps_by_tariff
 from notifier.domain.errors import ConfigError, InvalidInput, nearest
 from notifier.domain.money import decimals_of, parse_amount
-from notifier.domain.tariff import ZERO, Disruption, Payer, Tariff, TariffClock, TariffTest, joined, spell_of
+from notifier.domain.tariff import ZERO, Disruption, OwedFor, Payer, Tariff, TariffClock, TariffTest, joined, spell_of
 from notifier.resources import resources
 from notifier.settings.addresses import is_zone
 from notifier.settings.conversion import Reader
@@ -28,6 +28,8 @@ from notifier.settings.tree import Place, Problem, lines_of
 FOLDER = "config/tariffs"
 BYTES_AT_MOST = 262_144
 _AMOUNTS = ("amount", "per_incident_at_most", "per_month_at_most", "per_year_at_most")
+_TAKEN = {GOODWILL: "what people grant by hand", BILLED: "what billing has by its own list"}
+_OF_CUSTOMERS = ("share_of_month", "price_at_most", "per_month_at_most", "per_year_at_most")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +70,12 @@ def findings(tariff: Tariff) -> Iterator[Finding]:
 
 
 def _rules(tariff: Tariff) -> Iterator[Finding]:
-    if tariff.name == BILLED:
-        yield "name", f"'{BILLED}' is what billing has by its own list; expected another name, such as courtesy"
-    if tariff.name == GOODWILL:
-        yield "name", f"'{GOODWILL}' is what people grant by hand; expected another name, such as courtesy"
+    if tariff.name in _TAKEN:
+        yield "name", f"'{tariff.name}' is {_TAKEN[tariff.name]}; expected another name, such as courtesy"
     yield from _dates(tariff)
+    for key in _OF_CUSTOMERS if tariff.per is OwedFor.SITE else ():
+        if getattr(tariff, key):
+            yield key, "is of a customer, not of each site; expected none with per: site"
     if bool(tariff.amount) == bool(tariff.share_of_month):
         yield "amount", "expected one of amount and share_of_month, not both or none"
     try:
@@ -131,6 +134,7 @@ def _tried(tariff: Tariff, test: TariffTest) -> Iterator[Finding]:
     payer = Payer(account_type=test.account_type, plan=test.plan, monthly_price_minor=price, currency=tariff.currency)
     owed = steps_by_tariff((replace(tariff, enabled=True),), disruption, spells, zone)
     computed = sum(line.amount for line in lines(0, owed, payer, NOTHING_YET))
+    computed *= test.sites if tariff.per is OwedFor.SITE else 1
     if computed != expected:
         decimals = decimals_of(tariff.currency)
         amount = f"{computed / 10**decimals:.{decimals}f}" if decimals else str(computed)

@@ -1006,6 +1006,7 @@ credit_runs = Table(  # the outage of one part, from its failure to its restorat
     Column("from_at", Instant, nullable=False),
     Column("until_at", Instant, nullable=False),
     Column("customers", Integer, nullable=False),  # of the incident, as tariffs ask
+    Column("newest_site_id", BigInteger, nullable=False, server_default="0"),  # later ones were not there then
     Column("counted_to", BigInteger, nullable=False, server_default="0"),  # the last customer that was counted
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
@@ -1040,6 +1041,7 @@ credit_lines = Table(
     Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
     Column("customer_id", BigInteger, ForeignKey("customers.id"), nullable=False),
     Column("tariff", Text, nullable=False),
+    Column("site_id", BigInteger, nullable=False, server_default="0"),  # 0: the customer as a whole
     Column("step", Integer, nullable=False),  # a reversal has the negative step of what it reverses
     Column("tariff_from", Text, nullable=False, server_default=""),  # the day from which the tariff was valid
     Column("run_id", BigInteger, ForeignKey("credit_runs.id")),  # NULL: by hand
@@ -1064,7 +1066,7 @@ credit_lines = Table(
     Column("reference", Text, nullable=False, server_default=""),  # what billing calls it
     Column("problem", Text, nullable=False, server_default=""),  # why billing did not take it
     Column("reverses", BigInteger, ForeignKey("credit_lines.id"), unique=True),
-    UniqueConstraint("incident_id", "customer_id", "tariff", "step"),
+    UniqueConstraint("incident_id", "customer_id", "tariff", "step", "site_id"),
     _one_of("state", CreditState),
     _one_of("reason", CreditReason),
     Index("ix_credit_lines_customer_id", "customer_id", "tariff", "month"),

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from notifier.config import Posting, PostingKind
 from notifier.domain.credit import OWED_STATES, Granted, lines, steps_by_tariff
 from notifier.domain.errors import NotifierError
 from notifier.domain.incident import Impact, IncidentKind
-from notifier.domain.tariff import Disruption, Payer, Spell, joined
+from notifier.domain.tariff import Disruption, OwedFor, Payer, Spell, joined
 from notifier.stages.credits import Because, Decide, Grant, Post, Reconcile
 from notifier.stages.credits import counting as counting_stage
 from notifier.stages.credits.biller import BillersAnswer, Taken
@@ -66,11 +67,12 @@ class MoodyBiller:
 class World:
     """Two incidents of a few customers, written as rows: how they are told is not the matter here."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, per: OwedFor = OwedFor.CUSTOMER) -> None:
         self.database, self.biller = database, MoodyBiller()
+        self.sites = 2 if per is OwedFor.SITE else 1  # of each customer, as the tariff sees it
         self.desk = CreditDesk(
             database,
-            DAILY,
+            replace(DAILY, per=per),
             biller=self.biller,
             customer_baseline="60",
             incident_baseline="150",
@@ -79,8 +81,12 @@ class World:
             posting=Posting(kind=PostingKind.WEBHOOK, url="http://127.0.0.1:1/", secret="x" * 16),
         )
         self.clock = self.desk.clock
+        town = self.desk.room.town
+        self.region = town.region("1")
         for number in range(3):
-            self.desk.room.town.customer(f"C-{number}")
+            customer = town.customer(f"C-{number}")
+            for home in range(self.sites):
+                town.site(customer, self.region, services="|power|", reference=f"home {home}")
         self.out: dict[int, datetime] = {}
         self.incidents: list[int] = []
         self.saved: tuple[dict[str, list[Row]], dict[int, datetime], list[int]] | None = None
@@ -281,7 +287,7 @@ class World:
             # apart, each incident may have begun its own first day: so many at most, one for each outage
             whole = steps_by_tariff((DAILY,), OUT, joined(spells[customer]), self.desk.credits.deciding._rules.zone)
             due = sum(line.amount for line in lines(customer, whole, NOBODY, Granted(steps={})))
-            assert amount <= due + 2500 * (len(spells[customer]) - 1)
+            assert amount <= (due + 2500 * (len(spells[customer]) - 1)) * self.sites
 
     def settle(self) -> None:
         """Count and post to the end; then what is owed is what billing has, to the cent."""
@@ -336,6 +342,11 @@ class World:
                 now=now,
             )
             tx.run("INSERT INTO parts (incident_id) VALUES (:id)", id=incident)
+            tx.run(
+                "INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:id, :region, 'place')",
+                id=incident,
+                region=self.region,
+            )
 
         self.database.write_now(work)
 
@@ -387,7 +398,11 @@ TABLES = (
     "audience",
     "broadcasts",
     "parts",
+    "incident_regions",
     "incidents",
+    "site_regions",
+    "sites",
+    "regions",
     "customers",
     "control",
 )
@@ -411,16 +426,16 @@ def empty(tx: Transaction) -> None:
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(first=OUTAGE, moves=st.lists(MOVES, min_size=3, max_size=25))
+@given(first=OUTAGE, moves=st.lists(MOVES, min_size=3, max_size=25), per=st.sampled_from(OwedFor))
 def test_whatever_happens_nobody_is_paid_twice_and_no_cent_is_lost(
-    database: Database, small_chunks: None, first: tuple, moves: list[tuple]
+    database: Database, small_chunks: None, first: tuple, moves: list[tuple], per: OwedFor
 ) -> None:
-    play(database, [first, *moves])
+    play(database, [first, *moves], per)
 
 
-def play(database: Database, moves: list[tuple]) -> None:
+def play(database: Database, moves: list[tuple], per: OwedFor = OwedFor.CUSTOMER) -> None:
     """Play a history from an empty store, and hold it against the model after each move."""
-    world = World(emptied(database))
+    world = World(emptied(database), per=per)
     for move in moves:
         match move:
             case ("outage", incident, hours, customers, steps):
@@ -503,9 +518,10 @@ LOST = [
 
 @pytest.mark.parametrize("by", ["key", "id", "like"])
 @pytest.mark.parametrize("is_counted_first", [False, True], ids=["listed first", "counted first"])
+@pytest.mark.parametrize("per", OwedFor)
 def test_what_a_restore_lost_is_never_paid_again(
-    database: Database, small_chunks: None, by: str, is_counted_first: bool
+    database: Database, small_chunks: None, by: str, is_counted_first: bool, per: OwedFor
 ) -> None:
     """One history by hand: posted before and after the copy, reversed, granted, of an incident that is gone."""
     after: list[tuple] = [("lose", by, is_counted_first), ("outage", 1, 60, [0, 1], 50), ("post", []), ("post", [])]
-    play(database, [*LOST, *after])
+    play(database, [*LOST, *after], per)

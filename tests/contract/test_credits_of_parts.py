@@ -5,14 +5,16 @@ from msgspec.structs import replace
 
 from notifier.config import Config
 from notifier.domain.consent import CONTRACT
-from notifier.domain.tariff import Counts
+from notifier.domain.tariff import Counts, OwedFor
+from notifier.stages.credits import Because
 from notifier.stages.directory import Directory, DirectoryRow
 from notifier.stages.incidents import ReopenIncident, RestoreIncident
 from notifier.stages.incidents.reshaping import MergeIncident, Reshaping, SplitIncident
 from notifier.storage.database import Database, Transaction
+from notifier.storage.queries import credits as shown
 from notifier.storage.repositories import broadcasts, incidents, late_joiners
 from tests.control_room import FakeMessages
-from tests.credit_desk import ANN, DAILY, HOUR, CreditDesk
+from tests.credit_desk import ANN, DAILY, HOUR, MIA, CreditDesk
 
 HOURLY = replace(DAILY, longer_than=HOUR, step=HOUR, counts=Counts.COMPLETED, amount="1.00")
 
@@ -143,3 +145,102 @@ async def test_an_audience_that_grows_after_it_was_counted_is_counted_again(desk
     await desk.count()
     assert hours(desk) == {"1-0": 3, "2-0": 3, "late": 3}
     assert set(before) < set(desk.lines())
+
+
+# several sites of one customer
+
+
+@pytest.fixture
+def two_homes(database: Database) -> CreditDesk:
+    """A customer with a home in each of two regions, and one with a home in the first."""
+    desk = CreditDesk(database, replace(HOURLY, per=OwedFor.SITE), customer_baseline="1000")
+    first, second = desk.room.homes(1, "1"), desk.room.town.region("2")
+    both = desk.room.town.customer("both")
+    for region in (first, second):
+        site = desk.room.town.site(both, region, services="|power|", reference=f"home {region}")
+        desk.room.town.contact(both, [site], f"both-{region}@example.net")
+    return desk
+
+
+def hours_of_sites(desk: CreditDesk) -> dict[str, int]:
+    """Return how many hours each customer is paid for, by customer and the site's place among theirs."""
+    found: dict[str, int] = {}
+    for row in desk.room.rows(
+        """SELECT c.reference, l.site_id, count(*) AS hours FROM credit_lines AS l JOIN customers AS c
+           ON c.id = l.customer_id WHERE l.step > 0 GROUP BY c.reference, l.site_id ORDER BY c.reference, l.site_id"""
+    ):
+        found[f"{row['reference']} {1 + sum(name.startswith(row['reference']) for name in found)}"] = row["hours"]
+    return found
+
+
+async def test_by_a_tariff_per_site_each_is_paid_for_as_long_as_it_was_out(two_homes: CreditDesk) -> None:
+    desk = two_homes
+    await begin(desk)
+    desk.clock.go_on(3 * HOUR)
+    await restored(desk, 1, "1")
+    desk.clock.go_on(4 * HOUR)
+    await restored(desk, 1)
+    await desk.count()
+    assert hours_of_sites(desk) == {"1-0 1": 3, "both 1": 3, "both 2": 7}
+    await desk.credits.counting.again(1, MIA)
+    await desk.count()
+    assert hours_of_sites(desk) == {"1-0 1": 3, "both 1": 3, "both 2": 7}
+
+
+async def test_by_a_tariff_per_customer_two_homes_are_one(two_homes: CreditDesk) -> None:
+    desk = two_homes
+    desk.tariffs = (HOURLY,)
+    desk.use(customer_baseline="1000")
+    await begin(desk)
+    desk.clock.go_on(3 * HOUR)
+    await restored(desk, 1)
+    await desk.count()
+    assert hours(desk) == {"1-0": 3, "both": 3}
+
+
+@pytest.mark.parametrize("first", [OwedFor.CUSTOMER, OwedFor.SITE])
+async def test_a_tariff_that_is_changed_afterwards_pays_nothing_twice(two_homes: CreditDesk, first: OwedFor) -> None:
+    desk = two_homes
+    desk.tariffs = (replace(HOURLY, per=first),)
+    desk.use(customer_baseline="1000")
+    await begin(desk)
+    desk.clock.go_on(3 * HOUR)
+    await restored(desk, 1)
+    await desk.count()
+    before = desk.lines()
+    other = OwedFor.SITE if first is OwedFor.CUSTOMER else OwedFor.CUSTOMER
+    desk.tariffs = (replace(HOURLY, per=other),)
+    desk.use(customer_baseline="1000")
+    await desk.credits.counting.again(1, MIA)
+    await desk.count()
+    assert desk.lines() == before
+
+
+async def test_a_site_that_was_made_later_was_not_out(two_homes: CreditDesk) -> None:
+    desk = two_homes
+    await begin(desk)
+    desk.clock.go_on(3 * HOUR)
+    await restored(desk, 1)
+    await desk.count()
+    both = int(desk.room.rows("SELECT id FROM customers WHERE reference = 'both'")[0]["id"])
+    desk.room.town.site(both, desk.room.town.region("1"), services="|power|", reference="new")
+    await desk.credits.counting.again(1, MIA)
+    await desk.count()
+    assert hours_of_sites(desk) == {"1-0 1": 3, "both 1": 3, "both 2": 3}
+
+
+async def test_a_reversal_is_of_the_same_site_and_a_merge_moves_each(two_homes: CreditDesk) -> None:
+    desk = two_homes
+    await desk.credits.step()
+    await desk.room.deliver(await desk.room.open("1"))
+    desk.clock.go_on(HOUR)
+    await desk.room.deliver(await desk.room.open("2"))
+    desk.clock.go_on(HOUR)
+    await restored(desk, 1)
+    await desk.count()
+    taken = desk.room.rows("SELECT MIN(id) AS id FROM credit_lines WHERE customer_id = 2")[0]["id"]
+    line = await desk.credits.deciding.reverse(int(taken), Because(reason="empty"), MIA)
+    assert line.site == (await desk.room.database.read(lambda tx: shown.line(tx, int(taken)))).site != ""
+    await restored(desk, 2)
+    await desk.count()
+    assert hours_of_sites(desk) == {"1-0 1": 2, "both 1": 2, "both 2": 1}

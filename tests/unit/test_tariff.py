@@ -280,3 +280,10 @@ def test_a_wrong_setting_of_credits_is_named(tmp_path, settings, path):
         load(file, {})
     assert path in str(refused.value)
     assert "short" not in str(refused.value).replace("too short", "")  # a secret is never shown
+
+
+@pytest.mark.parametrize("key", ["price_at_most: 1/1", 'per_month_at_most: "10.00"', 'per_year_at_most: "10.00"'])
+def test_what_is_of_a_customer_is_no_rule_for_each_site(tmp_path: Path, key: str) -> None:
+    text = Path("config/tariffs/pge-safety-net.yaml").read_text().replace("per: site", f"{key}\nper: site")
+    with pytest.raises(ConfigError, match="is of a customer, not of each site"):
+        load_tariffs(own(tmp_path, text))

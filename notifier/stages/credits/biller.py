@@ -95,7 +95,7 @@ class Biller:
 
 
 def _body(line: ToPost) -> dict[str, object]:
-    return {
+    body: dict[str, object] = {
         "id": line.id,
         "incident": line.incident_id,
         "customer": line.customer,
@@ -106,6 +106,9 @@ def _body(line: ToPost) -> dict[str, object]:
         "bill_month": month_name(line.bill_month),
         "reverses": line.reverses,
     }
+    if line.site:  # owed for one site, by a tariff that is per site
+        body["site"] = line.site
+    return body
 
 
 def signature(secret: str, body: bytes, at: datetime) -> str:

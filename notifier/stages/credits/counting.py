@@ -6,7 +6,7 @@ line is never made again, so counting twice changes nothing. Other incidents tha
 outage: what they gave is not given again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,7 +16,6 @@ import structlog
 from notifier.domain.actor import DAEMON, Actor, KeyRole
 from notifier.domain.credit import (
     NOTHING_YET,
-    CreditReason,
     CreditState,
     Granted,
     Limits,
@@ -25,12 +24,13 @@ from notifier.domain.credit import (
     by_rule,
     lines,
     month_of,
+    of_site,
     steps_by_tariff,
 )
 from notifier.domain.errors import Refused
 from notifier.domain.incident import IncidentState
 from notifier.domain.money import parse_amount
-from notifier.domain.tariff import Disruption, Payer, Spell, Tariff, joined
+from notifier.domain.tariff import Disruption, OwedFor, Payer, Spell, Tariff, joined
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
@@ -55,6 +55,7 @@ class Rules:
     currency: str
     zone: ZoneInfo
     has_yearly_caps: bool
+    has_sites: bool  # a tariff is per site
 
 
 def rules_of(around: Surroundings, tariffs: Sequence[Tariff]) -> Rules:
@@ -70,6 +71,7 @@ def rules_of(around: Surroundings, tariffs: Sequence[Tariff]) -> Rules:
         currency=settings.currency,
         zone=ZoneInfo(around.config.regions.time_zone),
         has_yearly_caps=any(each.per_month_at_most or each.per_year_at_most for each in tariffs),
+        has_sites=any(each.enabled and each.per is OwedFor.SITE for each in tariffs),
     )
 
 
@@ -201,7 +203,7 @@ def count(
     if not found:
         return Counted()
     first, last = found[0].customer_id, found[-1].customer_id
-    around = _Around.of(tx, run, first, last)
+    around = _Around.of(tx, run, first, last, has_sites=rules.has_sites)
     had = credit_lines.granted(tx, around.incidents, run.incident_id, first, last)
     month = month_of(run.spell.until_at, rules.zone)
     elsewhere: Mapping[int, Mapping[tuple[str, int], int]] = {}
@@ -211,31 +213,35 @@ def count(
     same: dict[tuple[tuple[int, ...], Payer], list[Line]] = {}
     of_incident = credit_lines.owed_by(tx, run.incident_id, rules.currency)
     counted = Counted(customers=len(found), upto=last if len(found) == at_most else None)
-    for member in found:
-        runs = around.runs_of(member.customer_id)
+
+    def owed_in(runs: tuple[int, ...]) -> list[tuple[Tariff, int]]:
         if runs not in owed_by_spells:
             spells = joined(around.spells[run_id] for run_id in runs)
             owed_by_spells[runs] = steps_by_tariff(rules.tariffs, disruption, spells, rules.zone)
-        owed = owed_by_spells[runs]
+        return owed_by_spells[runs]
+
+    for member in found:
+        runs = around.runs_of(member.customer_id)
+        owed = owed_in(runs)
         if not owed:
             continue
         granted = had.get(member.customer_id)
-        if granted is None and member.customer_id not in elsewhere:
+        if rules.has_sites:
+            granted = _with_caps(granted or NOTHING_YET, elsewhere.get(member.customer_id, {}), month)
+            new = _by_site(member, owed, granted, around, owed_in)
+        elif granted is None and member.customer_id not in elsewhere:
             if (runs, member.payer) not in same:
                 same[runs, member.payer] = lines(0, owed, member.payer, NOTHING_YET)
             new = [_for(member, line) for line in same[runs, member.payer]]
         else:
             granted = _with_caps(granted or NOTHING_YET, elsewhere.get(member.customer_id, {}), month)
             new = lines(member.customer_id, owed, member.payer, granted)
-        is_doubtful = False
-        if granted is not None and granted.billed:
-            became, new, is_doubtful = already_billed(new, granted)
-            counted.billed |= became
+        granted = granted or NOTHING_YET
+        became, new, is_doubtful = already_billed(new, granted)
+        counted.billed |= became
         if not new:
             continue
-        state, reason = by_rule(new, granted or NOTHING_YET, rules.limits, of_incident=of_incident)
-        if is_doubtful:
-            state, reason = CreditState.PROPOSED, CreditReason.BILLED_ALREADY
+        state, reason = by_rule(new, granted, rules.limits, of_incident=of_incident, is_doubtful=is_doubtful)
         approved = state is CreditState.APPROVED
         of_incident += sum(line.amount for line in new) if approved else 0
         counted.new += [
@@ -258,9 +264,10 @@ class _Around:
     spells: Mapping[int, Spell]  # by run
     audiences: Mapping[int, set[int]]  # by run: customers of the range; not of the run itself
     run_id: int
+    sites: Mapping[int, Mapping[int, set[int]]]  # by run and customer; empty where no tariff is per site
 
     @classmethod
-    def of(cls, tx: Transaction, run: Run, first: int, last: int) -> "_Around":
+    def of(cls, tx: Transaction, run: Run, first: int, last: int, *, has_sites: bool) -> "_Around":
         own = credit_runs.of_incidents(tx, [run.incident_id])
         beside = credit_runs.beside(tx, run, own)
         others = [each for each in (*own, *credit_runs.of_incidents(tx, beside or [0])) if each.id != run.id]
@@ -270,12 +277,41 @@ class _Around:
             spells={each.id: each.spell for each in (run, *others)},
             audiences={each.id: credit_runs.members_between(tx, each.broadcast_id, first, last) for each in others},
             run_id=run.id,
+            sites={each.id: credit_runs.sites_between(tx, each, first, last) for each in (run, *others)}
+            if has_sites
+            else {},
         )
 
     def runs_of(self, customer_id: int) -> tuple[int, ...]:
         """Return the runs that a customer of the range was out in."""
         others = (run_id for run_id, customers in self.audiences.items() if customer_id in customers)
         return (self.run_id, *sorted(others))
+
+    def sites_of(self, customer_id: int) -> list[int]:
+        """Return the sites of a customer that were out in this run, ascending."""
+        return sorted(self.sites[self.run_id].get(customer_id, ()))
+
+    def runs_of_site(self, customer_id: int, site_id: int) -> tuple[int, ...]:
+        """Return the runs that a site was out in."""
+        others = (run_id for run_id in self.audiences if site_id in self.sites[run_id].get(customer_id, ()))
+        return (self.run_id, *sorted(others))
+
+
+def _by_site(
+    member: Member,
+    owed: Sequence[tuple[Tariff, int]],
+    granted: Granted,
+    around: _Around,
+    owed_in: Callable[[tuple[int, ...]], list[tuple[Tariff, int]]],
+) -> list[Line]:
+    """Return the new lines of a customer where tariffs are per site; one whose sites nobody knows any more has one."""
+    sites = around.sites_of(member.customer_id)
+    whole = [each for each in owed if each[0].per is OwedFor.CUSTOMER or not sites]
+    new = lines(member.customer_id, whole, member.payer, granted)
+    for site_id in sites:
+        of = [each for each in owed_in(around.runs_of_site(member.customer_id, site_id)) if each[0].per is OwedFor.SITE]
+        new += lines(member.customer_id, of, member.payer, of_site(granted, site_id), site_id=site_id)
+    return new
 
 
 def _for(member: Member, line: Line) -> Line:

@@ -231,6 +231,7 @@ class Deciding:
                 step=-line.step,
                 amount=-line.amount,
                 bill_after_months=line.bill_after_months,
+                site_id=line.site_id,
             )
             month = max(month_of(now, self._rules.zone), line.bill_month or 0)
             reversal = credit_lines.add(

@@ -15,6 +15,7 @@ from notifier.storage.repositories import control, credit_runs
 from notifier.storage.repositories.credit_runs import Run
 from notifier.storage.views import CreditsPreview
 
+_NEWEST = 2**62
 NO_RUN = 0  # of an outage that has not ended: later than none
 
 
@@ -87,6 +88,7 @@ def _runs(tx: Transaction, incident_id: int, until_at: datetime) -> list[Run]:
             service=row["service"],
             spell=Spell(from_at=min(from_at, until_at), until_at=until_at),
             customers=credit_runs.customers_of(tx, incident_id),
+            newest_site_id=_NEWEST,
             counted_to=0,
         )
     ]

@@ -19,6 +19,7 @@ from notifier.domain.credit import CreditReason, CreditState, month_of
 from notifier.domain.errors import InvalidInput, Refused
 from notifier.domain.money import parse_amount
 from notifier.domain.reconciling import BilledRow, Found, Known, OurLine, Verdict, judged
+from notifier.domain.tariff import OwedFor
 from notifier.domain.text import clean_line
 from notifier.stages import Surroundings
 from notifier.stages.credits.counting import Rules
@@ -50,7 +51,11 @@ class Reconciling:
     def __init__(self, around: Surroundings, rules: Rules) -> None:
         self._database, self._clock, self._metrics = around.database, around.clock, around.metrics
         self._currency, self._zone = rules.currency, rules.zone
-        self._tariffs = frozenset(tariff.name for tariff in rules.tariffs)
+        self._tariffs = frozenset(tariff.name for tariff in rules.tariffs) - {
+            tariff.name
+            for tariff in rules.tariffs
+            if tariff.per is OwedFor.SITE  # a list does not say for which
+        }
         self._alone = asyncio.Lock()
 
     async def reconcile(self, request: Reconcile, actor: Actor) -> ReconciledView:

@@ -160,10 +160,12 @@ def named(
 
 
 _SELECT = """SELECT l.id, l.incident_id, c.reference AS customer, l.tariff, l.step, l.amount_minor, l.currency, l.state,
+                    COALESCE(s.reference, '') AS site,
                     l.reason, l.note, l.bill_month, l.created_at, l.created_by, l.decided_at, l.decided_by, l.posted_at,
                     l.reference, l.problem, l.attempts, l.batch_id, l.reverses,
                     (SELECT r.id FROM credit_lines AS r WHERE r.reverses = l.id) AS reversed_by
-             FROM credit_lines AS l JOIN customers AS c ON c.id = l.customer_id"""
+             FROM credit_lines AS l JOIN customers AS c ON c.id = l.customer_id
+             LEFT JOIN sites AS s ON s.id = l.site_id"""
 
 
 def _view(row: Row) -> CreditLineView:
@@ -172,6 +174,7 @@ def _view(row: Row) -> CreditLineView:
         incident_id=row["incident_id"],
         customer=row["customer"],
         tariff=row["tariff"],
+        site=row["site"],
         step=row["step"],
         amount=amount(row["amount_minor"], row["currency"]),
         currency=row["currency"],

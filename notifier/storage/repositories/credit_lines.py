@@ -21,6 +21,7 @@ _COLUMNS = (
     "customer_id",
     "tariff",
     "step",
+    "site_id",
     "tariff_from",
     "run_id",
     "amount_minor",
@@ -46,6 +47,7 @@ class StoredLine:
     customer_id: int
     tariff: str
     step: int
+    site_id: int
     amount: int
     currency: str
     month: int
@@ -112,24 +114,30 @@ def granted(tx: Transaction, incident_ids: Sequence[int], own: int, first: int, 
     steps: defaultdict[int, dict[tuple[str, int], int]] = defaultdict(dict)
     owed: defaultdict[int, int] = defaultdict(int)
     number: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    of_sites: defaultdict[int, dict[int, dict[tuple[str, int], list[int]]]] = defaultdict(dict)
     billed: defaultdict[int, dict[int, int]] = defaultdict(dict)
     rows = tx.tuples(
-        f"""SELECT id, incident_id, customer_id, tariff, step, amount_minor, state FROM credit_lines
+        f"""SELECT id, incident_id, customer_id, tariff, step, site_id, amount_minor, state FROM credit_lines
             WHERE incident_id IN ({numbers(incident_ids)}) AND customer_id >= :first AND customer_id <= :last""",
         first=first,
         last=last,
     )
-    for line_id, incident, customer, tariff, step, amount, state in rows:
+    for line_id, incident, customer, tariff, step, site, amount, state in rows:
         if tariff == BILLED and step > 0:
             billed[customer][line_id] = amount
         elif step > 0:
             steps[customer][tariff, step] = steps[customer].get((tariff, step), 0) + amount
             number[customer][tariff] = number[customer].get(tariff, 0) + 1
+            of_sites[customer].setdefault(site, {}).setdefault((tariff, step), []).append(amount)
         if incident == own and state in OWED_STATES:
             owed[customer] += amount
     return {
         customer: Granted(
-            steps=steps[customer], owed=owed[customer], number=number[customer], billed=billed.get(customer)
+            steps=steps[customer],
+            of_sites=of_sites[customer],
+            owed=owed[customer],
+            number=number[customer],
+            billed=billed.get(customer),
         )
         for customer in {*steps, *owed, *billed}
     }
@@ -219,6 +227,7 @@ def add_all(
                 each.line.customer_id,
                 each.line.tariff,
                 each.line.step,
+                each.line.site_id,
                 each.line.tariff_from,
                 run_id,
                 each.line.amount,
@@ -257,16 +266,17 @@ def add(
     approved = new.state is CreditState.APPROVED
     line_id = int(
         tx.scalar(
-            """INSERT INTO credit_lines (incident_id, customer_id, tariff, step, tariff_from, amount_minor, currency,
-                       month, bill_after_months, bill_month, state, reason, note, created_at, created_by, decided_at,
-                       decided_by, idempotency_key, reverses)
-               VALUES (:incident, :customer, :tariff, :step, :tariff_from, :amount, :currency, :month, :after,
+            """INSERT INTO credit_lines (incident_id, customer_id, tariff, step, site_id, tariff_from, amount_minor,
+                       currency, month, bill_after_months, bill_month, state, reason, note, created_at, created_by,
+                       decided_at, decided_by, idempotency_key, reverses)
+               VALUES (:incident, :customer, :tariff, :step, :site, :tariff_from, :amount, :currency, :month, :after,
                        :bill_month, :state, :reason, :note, :now, :by, :decided_at, :decided_by, :key, :reverses)
                RETURNING id""",
             incident=incident_id,
             customer=new.line.customer_id,
             tariff=new.line.tariff,
             step=new.line.step,
+            site=new.line.site_id,
             tariff_from=new.line.tariff_from,
             amount=new.line.amount,
             currency=currency,
@@ -363,8 +373,8 @@ def owe(tx: Transaction, incident_id: int, currency: str, amount: int) -> None:
         )
 
 
-_SELECT = """SELECT l.id, l.incident_id, l.customer_id, l.tariff, l.step, l.amount_minor, l.currency, l.month,
-                    l.bill_after_months, l.bill_month, l.state, l.reason, l.created_by, l.reverses
+_SELECT = """SELECT l.id, l.incident_id, l.customer_id, l.tariff, l.step, l.site_id, l.amount_minor, l.currency,
+                    l.month, l.bill_after_months, l.bill_month, l.state, l.reason, l.created_by, l.reverses
              FROM credit_lines AS l"""
 
 
@@ -375,6 +385,7 @@ def _line(row: Row) -> StoredLine:
         customer_id=row["customer_id"],
         tariff=row["tariff"],
         step=row["step"],
+        site_id=row["site_id"],
         amount=row["amount_minor"],
         currency=row["currency"],
         month=row["month"],

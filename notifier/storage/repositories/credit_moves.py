@@ -40,11 +40,12 @@ def is_taken(tx: Transaction, line: StoredLine, incident_id: int) -> bool:
     """Tell whether another incident has the step of a line."""
     found = tx.scalar(
         """SELECT 1 FROM credit_lines WHERE incident_id = :incident AND customer_id = :customer AND tariff = :tariff
-           AND step = :step""",
+           AND step = :step AND site_id = :site""",
         incident=incident_id,
         customer=line.customer_id,
         tariff=line.tariff,
         step=line.step,
+        site=line.site_id,
     )
     return found is not None
 

@@ -28,6 +28,7 @@ class ToPost:
     incident_id: int
     customer: str
     tariff: str
+    site: str  # reference; "" = the customer as a whole
     amount: int
     currency: str
     bill_month: int
@@ -82,8 +83,8 @@ def claim(tx: Transaction, *, now: datetime, again_at: datetime, at_most: int) -
     """Take lines that are due, count the try, and let them be due again in case nobody says what became of it."""
     rows = tx.rows(
         """SELECT l.id, l.attempts + 1 AS attempt, l.incident_id, c.reference AS customer, l.tariff, l.amount_minor,
-                  l.currency, l.bill_month, l.reverses, l.asked_at, l.created_at
-           FROM credit_lines AS l JOIN customers AS c ON c.id = l.customer_id
+                  l.currency, l.bill_month, l.reverses, l.asked_at, l.created_at, COALESCE(s.reference, '') AS site
+           FROM credit_lines AS l JOIN customers AS c ON c.id = l.customer_id LEFT JOIN sites AS s ON s.id = l.site_id
            WHERE l.state = 'posting' AND l.batch_id IS NULL AND l.due_at <= :now ORDER BY l.due_at, l.id LIMIT :most""",
         now=to_micros(now),
         most=at_most,
@@ -95,6 +96,7 @@ def claim(tx: Transaction, *, now: datetime, again_at: datetime, at_most: int) -
             incident_id=row["incident_id"],
             customer=row["customer"],
             tariff=row["tariff"],
+            site=row["site"],
             amount=row["amount_minor"],
             currency=row["currency"],
             bill_month=row["bill_month"],

@@ -7,7 +7,7 @@ that a restore lost is a posted line again, on the lowest free step of its tarif
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from notifier.domain.credit import BILLED, CREDIT, CreditReason, CreditState, Line
+from notifier.domain.credit import BILLED, CREDIT, WHOLE, CreditReason, CreditState, Line
 from notifier.domain.reconciling import KnownIncident, OurLine
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
@@ -129,12 +129,21 @@ def recover(
     by: str,
 ) -> int:
     """Store a line that billing has and that a restore lost, as posted; return its id."""
+    site_id = WHOLE
     if reverses is None:
         step = _free_step(tx, incident_id, customer_id, tariff)
     else:
         original = credit_lines.load(tx, reverses)
-        incident_id, tariff, step = original.incident_id, original.tariff, -original.step
-    line = Line(customer_id=customer_id, tariff=tariff, tariff_from="", step=step, amount=amount, bill_after_months=1)
+        incident_id, tariff, step, site_id = original.incident_id, original.tariff, -original.step, original.site_id
+    line = Line(
+        customer_id=customer_id,
+        tariff=tariff,
+        tariff_from="",
+        step=step,
+        amount=amount,
+        bill_after_months=1,
+        site_id=site_id,
+    )
     line_id = credit_lines.add(
         tx,
         incident_id,
@@ -153,12 +162,13 @@ def recover(
 def become(tx: Transaction, line_id: int, line: Line) -> None:
     """Let a line of which only billing knew what for be the step of a tariff, now that it is counted."""
     tx.run(
-        """UPDATE credit_lines SET tariff = :tariff, tariff_from = :valid, step = :step
+        """UPDATE credit_lines SET tariff = :tariff, tariff_from = :valid, step = :step, site_id = :site
            WHERE id = :id AND tariff = :billed""",
         id=line_id,
         tariff=line.tariff,
         valid=line.tariff_from,
         step=line.step,
+        site=line.site_id,
         billed=BILLED,
     )
 

@@ -13,7 +13,8 @@ from notifier.domain.incident import Impact, IncidentKind, IncidentState
 from notifier.domain.tariff import Disruption, Payer, Spell
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
-from notifier.storage.repositories.audience import numbers
+from notifier.storage.repositories import incidents, parts
+from notifier.storage.repositories.audience import Scope, in_place, numbers
 
 _NEWEST = 2**62
 _MEMBER = "a.outcome <> 'site_ended'"
@@ -30,6 +31,7 @@ class Run:
     service: str
     spell: Spell
     customers: int
+    newest_site_id: int  # sites that were made later were not there then
     counted_to: int
 
 
@@ -68,8 +70,9 @@ def begin(tx: Transaction, broadcast_id: int, *, since: datetime, now: datetime)
     from_at = _failed_at(tx, row["part_id"], broadcast_id, since=since)
     tx.run(
         """INSERT INTO credit_runs (incident_id, part_id, broadcast_id, service, from_at, until_at, customers,
-                                    created_at)
-           VALUES (:incident, :part, :broadcast, :service, :from, :until, :customers, :now)
+                                    newest_site_id, created_at)
+           VALUES (:incident, :part, :broadcast, :service, :from, :until, :customers,
+                   (SELECT COALESCE(MAX(id), 0) FROM sites), :now)
            ON CONFLICT (broadcast_id) DO NOTHING""",
         incident=row["incident_id"],
         part=row["part_id"],
@@ -228,6 +231,38 @@ def members_between(tx: Transaction, broadcast_id: int, first: int, last: int) -
     return {int(row[0]) for row in rows}
 
 
+def sites_between(tx: Transaction, run: Run, first: int, last: int) -> dict[int, set[int]]:
+    """Return which sites of customers of a range were out in a run: those in the place of its part, by customer.
+
+    Not one that was made later, nor one that had ended before service was back.
+    """
+    incident_id = int(tx.scalar("SELECT incident_id FROM parts WHERE id = :id", id=run.part_id))
+    scope = Scope(
+        incident_id=incident_id,
+        service=run.service,
+        region_ids=tuple(incidents.place_regions(tx, incident_id)),
+        channels=(),
+        part=parts.scope_of(tx, incident_id, run.part_id),
+    )
+    rows = tx.tuples(
+        f"""SELECT s.customer_id, s.id FROM audience AS a JOIN sites AS s ON s.customer_id = a.customer_id
+            WHERE a.broadcast_id = :broadcast AND a.customer_id >= :first AND a.customer_id <= :last AND {_MEMBER}
+              AND s.id <= :newest AND s.services LIKE :pattern
+              AND (s.status = 'active' OR s.updated_at > :until) AND {in_place(scope, "s.id")}""",
+        broadcast=run.broadcast_id,
+        first=first,
+        last=last,
+        newest=run.newest_site_id,
+        pattern=scope.pattern,
+        until=to_micros(run.spell.until_at),
+        incident=incident_id,
+    )
+    found: dict[int, set[int]] = {}
+    for customer_id, site_id in rows:
+        found.setdefault(int(customer_id), set()).add(int(site_id))
+    return found
+
+
 def save_progress(tx: Transaction, run_id: int, counted_to: int | None, *, now: datetime) -> None:
     """Note how far a run was counted; None: it is finished."""
     if counted_to is None:
@@ -272,11 +307,12 @@ def _runs(tx: Transaction, condition: str) -> list[Run]:
             service=row["service"],
             spell=Spell(from_at=to_instant(row["from_at"]), until_at=to_instant(row["until_at"])),
             customers=row["customers"],
+            newest_site_id=row["newest_site_id"],
             counted_to=row["counted_to"],
         )
         for row in tx.rows(
             f"""SELECT r.id, r.incident_id, r.part_id, r.broadcast_id, r.service, r.from_at, r.until_at, r.customers,
-                       r.counted_to
+                       r.newest_site_id, r.counted_to
                 FROM credit_runs AS r WHERE {condition}"""
         )
     ]

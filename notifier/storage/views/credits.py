@@ -12,6 +12,7 @@ class CreditLineView(View, frozen=True, kw_only=True):
     incident_id: int
     customer: str  # reference
     tariff: str
+    site: str = ""  # reference; "" = owed to the customer as a whole
     step: int
     amount: str  # "25.00", "-25.00" of a reversal
     currency: str

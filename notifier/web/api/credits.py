@@ -34,6 +34,7 @@ COLUMNS = (
     "state",
     "reverses",
     "key",
+    "site",
 )
 
 
@@ -176,7 +177,7 @@ async def export(call: Call) -> web.StreamResponse:
             totals[line.currency] = (number + 1, amount + minor)
         await response.write(_csv([_row(line) for line in lines]))
     ends = [
-        ("total", str(number), "", shown.amount(amount, currency), currency, "", "", "", "", "", "", "")
+        ("total", str(number), "", shown.amount(amount, currency), currency, "", "", "", "", "", "", "", "")
         for currency, (number, amount) in sorted(totals.items())
     ]
     await response.write(_csv(ends))
@@ -216,6 +217,7 @@ def _row(line: CreditLineView) -> tuple[str, ...]:
         line.state,
         str(line.reverses or ""),
         key_of(line.id, line.created_at),
+        inert(line.site),
     )
 
 
@@ -230,7 +232,8 @@ def _number(query: dict[str, str], name: str) -> int | None:
     if given is None:
         return None
     if not (given.isascii() and given.isdecimal() and len(given) <= 18):
-        raise Rejected(422, f"'{given[:40]}' is no number", field=name, value=given, expected="a number such as 42")
+        why = f"is no {name}" if given.isdecimal() else "is no number"
+        raise Rejected(422, f"'{given[:40]}' {why}", field=name, value=given, expected="a number such as 42")
     return int(given)
 
 
