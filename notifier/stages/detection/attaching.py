@@ -24,8 +24,8 @@ from notifier.stages.detection.following import give_way
 from notifier.stages.detection.opening import Attaching, Group, Opened, open_first, open_second, placing_of
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant
-from notifier.storage.repositories import detector, incidents, updates
-from notifier.storage.repositories.evidence import attach_evidence
+from notifier.storage.repositories import incidents, updates
+from notifier.storage.repositories.evidence import attach_evidence, store_evidence
 
 SPAN = timedelta(microseconds=SPAN_US)  # evidence may reach this far back, so what ended since then still counts
 MINUTE_US = 60_000_000  # a place is chosen anew with the first evidence of a minute
@@ -36,11 +36,11 @@ def attach_or_open(tx: Transaction, group: Group, attaching: Attaching) -> list[
     findings = group.findings
     if attaching.playbook.mode is Mode.OBSERVE:
         for finding in findings:
-            detector.record_evidence(tx, _evidence(finding))
+            store_evidence(tx, _evidence(finding))
         return []
     if findings[0].cell.service == ANY and _stands_of_one(tx, group, attaching):
         for finding in findings:
-            detector.record_evidence(tx, _evidence(finding))
+            store_evidence(tx, _evidence(finding))
         return []
     standing, joins = _standing(tx, group, attaching)
     if standing is None:

@@ -1,9 +1,9 @@
-"""Complaints as people are shown them: how many by hour, what they say, and how far the detector is behind."""
+"""Complaints as people are shown them: how many by hour, and what they say."""
 
 from datetime import datetime, timedelta
 
 from notifier.domain.complaint import NotCounted
-from notifier.storage.database import Transaction
+from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.views import ComplaintView
 
@@ -42,16 +42,18 @@ def of_incident(tx: Transaction, incident_id: int, *, at_most: int) -> list[Comp
         incident=incident_id,
         most=at_most,
     )
-    return [
-        ComplaintView(
-            id=row["id"],
-            service=row["service"],
-            source=row["source"],
-            occurred_at=to_instant(row["occurred_at"]),
-            received_at=to_instant(row["received_at"]),
-            counted=row["not_counted"] is None,
-            not_counted=row["not_counted"],
-            text=row["text"],
-        )
-        for row in rows
-    ]
+    return [view(row) for row in rows]
+
+
+def view(row: Row) -> ComplaintView:
+    """Return a complaint of a row with its id, service, source, both times, why it does not count, and its text."""
+    return ComplaintView(
+        id=row["id"],
+        service=row["service"],
+        source=row["source"],
+        occurred_at=to_instant(row["occurred_at"]),
+        received_at=to_instant(row["received_at"]),
+        counted=row["not_counted"] is None,
+        not_counted=row["not_counted"],
+        text=row["text"],
+    )

@@ -15,6 +15,7 @@ from notifier.domain.notification import TOLD_STATES
 from notifier.domain.text import clean_line
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
+from notifier.storage.queries import complaints, promises
 from notifier.storage.queries import consents as said
 from notifier.storage.repositories import consents, contact_points, parts, replies
 from notifier.storage.views import (
@@ -189,16 +190,7 @@ def _muted(tx: Transaction, contact_point_id: int, customer_id: CustomerId) -> l
 
 def _complaints(tx: Transaction, customer_id: CustomerId) -> list[ComplaintView]:
     return [
-        ComplaintView(
-            id=row["id"],
-            service=row["service"],
-            source=row["source"],
-            occurred_at=to_instant(row["occurred_at"]),
-            received_at=to_instant(row["received_at"]),
-            counted=row["not_counted"] is None,
-            not_counted=row["not_counted"],
-            text=row["text"],
-        )
+        complaints.view(row)
         for row in tx.rows(
             "SELECT id, service, source, occurred_at, received_at, not_counted, text FROM complaints "
             "WHERE customer_id = :customer_id ORDER BY received_at DESC, id DESC LIMIT :most",
@@ -298,17 +290,4 @@ def _promises(tx: Transaction, customer_id: CustomerId, broadcast_ids: Iterable[
         if len(parts.own(tx, incident_id)) > 1:
             site_ids = [id_ for (id_,) in tx.tuples("SELECT id FROM sites WHERE customer_id = :id", id=customer_id)]
             mine[incident_id] = set(parts.of_site(tx, incident_id, site_ids).values())
-    return [
-        PromiseView(
-            id=row["id"],
-            kind=row["kind"],
-            due_at=to_instant(row["due_at"]),
-            state=row["state"],
-            made_at=to_instant(row["made_at"]),
-            ended_at=to_instant(row["ended_at"]),
-            automatic_in_row=row["automatic_in_row"],
-            warned_at=to_instant(row["warned_at"]),
-        )
-        for row in rows
-        if row["part_id"] in mine.get(row["incident_id"], {row["part_id"]})
-    ]
+    return [promises.view(row) for row in rows if row["part_id"] in mine.get(row["incident_id"], {row["part_id"]})]

@@ -8,7 +8,7 @@ from notifier.domain.incident import IncidentState, PartState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.queries import broadcasts, heard, place_doubts, rejections, signals
+from notifier.storage.queries import broadcasts, heard, place_doubts, promises, rejections, signals
 from notifier.storage.repositories import audience, incidents, named_sites, parts, replies
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.parts import StoredPart
@@ -227,19 +227,7 @@ def _regions(tx: Transaction, incident_id: int) -> list[RegionView]:
 
 def _promises(tx: Transaction, incident_id: int) -> list[PromiseView]:
     rows = tx.rows("SELECT * FROM promises WHERE incident_id = :id ORDER BY id", id=incident_id)
-    return [
-        PromiseView(
-            id=row["id"],
-            kind=row["kind"],
-            due_at=to_instant(row["due_at"]),
-            state=row["state"],
-            made_at=to_instant(row["made_at"]),
-            ended_at=to_instant(row["ended_at"]),
-            automatic_in_row=row["automatic_in_row"],
-            warned_at=to_instant(row["warned_at"]),
-        )
-        for row in rows
-    ]
+    return [promises.view(row) for row in rows]
 
 
 def _dismissed_by(tx: Transaction, row: Row) -> str | None:

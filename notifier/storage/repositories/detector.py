@@ -10,7 +10,6 @@ from operator import itemgetter
 
 from notifier.domain.baseline_day import NO_DAY, BaselineState
 from notifier.domain.detection import CellKey, CountedComplaint
-from notifier.domain.incident import Evidence
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant, to_micros
 from notifier.storage.repositories.evidence import FOLLOWED
@@ -160,27 +159,6 @@ _REGIONS = """SELECT r.id, r.kind, r.code, r.new_on FROM {each} CROSS JOIN regio
 
 
 # --- evidence and incidents -----------------------------------------------------------------------------------------
-
-
-def record_evidence(tx: Transaction, evidence: Evidence) -> None:
-    """Store evidence that belongs to no incident."""
-    tx.run(
-        """INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score, grade,
-                                 distinct_customers, verified, position)
-           VALUES (NULL, :region, :service, :at, :window_from, :observed, :expected, :score, :grade, :distinct,
-                   :verified, :position)""",
-        region=evidence.region_id,
-        service=evidence.service,
-        at=to_micros(evidence.at),
-        window_from=to_micros(evidence.window_from),
-        observed=evidence.observed,
-        expected=evidence.expected,
-        score=evidence.score,
-        grade=evidence.grade,
-        distinct=evidence.distinct_customers,
-        verified=evidence.verified,
-        position=evidence.position,
-    )
 
 
 def newest_evidence(tx: Transaction, since_us: int) -> list[tuple[CellKey, int, str]]:

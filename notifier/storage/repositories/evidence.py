@@ -27,7 +27,7 @@ def attach_evidence(tx: Transaction, incident_id: int, evidence: Evidence, *, no
         region=evidence.region_id,
         grade=evidence.grade,
     )
-    _insert(tx, incident_id, evidence)
+    store_evidence(tx, evidence, incident_id)
     tx.run(
         """INSERT INTO incident_regions (incident_id, region_id, role) VALUES (:incident, :region, :role)
            ON CONFLICT (incident_id, region_id) DO NOTHING""",
@@ -55,7 +55,8 @@ def is_certain(tx: Transaction, incident_id: int) -> bool:
     return tx.scalar(certain, id=incident_id, grade=Grade.CERTAIN) is not None
 
 
-def _insert(tx: Transaction, incident_id: int, evidence: Evidence) -> None:
+def store_evidence(tx: Transaction, evidence: Evidence, incident_id: int | None = None) -> None:
+    """Store evidence, of an incident or of none."""
     tx.run(
         """INSERT INTO evidence (incident_id, region_id, service, at, window_from_at, observed, expected, score, grade,
                                  distinct_customers, verified, position)

@@ -48,12 +48,18 @@ async def show(call: Call) -> web.StreamResponse:
 
 async def preview(call: Call) -> web.StreamResponse:
     """Show what a broadcast would do, or would if everyone was woken."""
+    reason, every_text = preview_query(call)
+    return answer(await call.parts.broadcasts.preview(call.number(), reason, every_text=every_text))
+
+
+def preview_query(call: Call) -> tuple[str, bool]:
+    """Return why everyone would be woken, and whether each kind of message is asked for."""
     query = call.query("wake_reason", "every_text")
     reason, every_text = query.get("wake_reason", ""), call.flag(query, "every_text")
     if len(reason) > WAKE_REASON_LENGTH:
         expected = f"at most {WAKE_REASON_LENGTH} characters"
         raise Rejected(422, "the reason is too long", field="wake_reason", expected=expected)
-    return answer(await call.parts.broadcasts.preview(call.number(), reason, every_text=every_text))
+    return reason, every_text
 
 
 async def unreached(call: Call) -> web.StreamResponse:

@@ -6,10 +6,8 @@ from aiohttp import web
 from msgspec import Meta
 
 from notifier.domain.actor import KeyRole
-from notifier.domain.broadcast import WAKE_REASON_LENGTH
 from notifier.stages.incidents.requests import TellEvent
-from notifier.web.api.broadcasts import Count, Reason, Sent
-from notifier.web.problem import Rejected
+from notifier.web.api.broadcasts import Count, Reason, Sent, preview_query
 from notifier.web.route import Call, Nothing, answer, get, post
 
 
@@ -40,11 +38,7 @@ async def show(call: Call) -> web.StreamResponse:
 
 async def preview(call: Call) -> web.StreamResponse:
     """Show what a round would do, or would if everyone was woken."""
-    query = call.query("wake_reason", "every_text")
-    reason, every_text = query.get("wake_reason", ""), call.flag(query, "every_text")
-    if len(reason) > WAKE_REASON_LENGTH:
-        expected = f"at most {WAKE_REASON_LENGTH} characters"
-        raise Rejected(422, "the reason is too long", field="wake_reason", expected=expected)
+    reason, every_text = preview_query(call)
     return answer(await call.parts.rounds.preview(call.number(), reason, every_text=every_text))
 
 
