@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,8 @@ class LazyGroup(click.Group):
         """Run the command; where its answer finds no room, say so instead of a traceback."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _with_known_commands(error) from None
         except KeyboardInterrupt:
             click.echo(err=True)  # behind the ^C
             done = "what the daemon was asked before is done: `notifier status` shows how things stand"
@@ -158,6 +161,27 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(name.ljust(13), help_) for name, (_, help_) in section.items()])
 
 
+def _with_known_commands(error: click.UsageError) -> click.UsageError:
+    """Return an error as it is; of a command that a group has not, with those that it has."""
+    from notifier.domain.errors import nearest
+
+    command, typed = error.ctx.command if error.ctx is not None else None, getattr(error, "command_name", None)
+    if not isinstance(command, click.Group) or error.ctx is None or not isinstance(typed, str):
+        return error
+    known = sorted(command.commands)
+    hint = nearest(typed, known)
+    text = f"there is no command '{error.ctx.info_name} {typed}'{hint}; there are {', '.join(known)}"
+    return click.UsageError(text, error.ctx)
+
+
+def _open_streams() -> None:
+    """Let a stream that was closed by who started us lead nowhere, as a shell's `>&-` does to other programs."""
+    nowhere = Path(os.devnull)
+    sys.stdin = sys.stdin or nowhere.open(encoding="utf-8")
+    sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
+
+
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
@@ -172,6 +196,7 @@ def main(ctx: click.Context, /, *, as_json: bool) -> None:
     Without a command: what needs a person, most urgent first. Ids are
     the short numbers shown (42); times are typed 6:30, +2h or ISO.
     """
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows '?', it does not crash

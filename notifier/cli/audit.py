@@ -89,8 +89,10 @@ def export(file: Path | None, kind: str, **chosen: str | None) -> None:
     try:
         with file.open("x", encoding="utf-8", newline="") as out:
             count = _write(out, kind, _every(client, query))
+    except FileExistsError as error:
+        raise click.ClickException(f"{file} is there and is not overwritten; name a new file") from error
     except OSError as error:
-        raise click.ClickException(f"{file}: {error.strerror}") from error
+        raise click.ClickException(f"cannot write {file}: {error.strerror}") from error
     click.echo(f"{file}: {printing.plural(count, 'entry', 'entries')}", err=True)
 
 

@@ -7,7 +7,6 @@ repeats nothing that may have been done already.
 
 import http.client
 import os
-import re
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +33,6 @@ TIMEOUT_SECONDS = 60.0
 STREAM_TIMEOUT_SECONDS = 300.0  # between two pieces: a daemon may be busy with its database
 OPEN = "scheduled,suspected,confirmed,resolved"  # states in which an incident is not done with
 _OPEN_NAMED = 5
-_OF_AN_INCIDENT = re.compile(r"/v1/(incidents|planned)/[0-9]+")
 _IDLE_SECONDS = 15.0  # the daemon closes connections that idle; a person who types a number is slower than that
 
 
@@ -163,7 +161,7 @@ class Client:
         try:
             return self._judged(reply, response)
         except Problem as problem:
-            if problem.status == http.client.NOT_FOUND and _OF_AN_INCIDENT.match(path):
+            if problem.status == http.client.NOT_FOUND:
                 problem.message += self._instead(problem.message)
             raise
 

@@ -45,6 +45,7 @@ class Written(NamedTuple):
 
 
 AS_OURS = Written()
+_MARKS = ("\udcff\udcfe", "\udcfe\udcff")  # of UTF-16, read as UTF-8
 
 
 def read_rows(
@@ -56,8 +57,8 @@ def read_rows(
     text = io.TextIOWrapper(source, encoding=encoding, errors=errors, newline="")
     pieces = iter(partial(text.readline, PIECE_AT_MOST), "")
     header = next(pieces, "")
-    if "\x00" in header:
-        raise click.UsageError('the file is UTF-16, not UTF-8; save it as "CSV UTF-8"')
+    if no_text(header):
+        raise click.UsageError(no_text(header))
     separator = written.separator or max(SEPARATORS, key=header.count)
     reader = csv.reader(chain([header] if header else [], pieces), strict=True, delimiter=separator)
     names = _names(reader, check_header, is_foreign=written.is_foreign)
@@ -72,6 +73,16 @@ def read_rows(
             continue
         if any(cells):
             yield _row(line, cells, names)
+
+
+def no_text(header: str) -> str:
+    """Return what a file is whose first line is no text, or nothing."""
+    nulls = header.count("\x00")
+    if nulls and (header[:2] in _MARKS or nulls * 3 >= len(header)):
+        return 'the file is UTF-16, not UTF-8; save it as "CSV UTF-8"'
+    if any(character < " " and character not in "\t\r\n\f" for character in header):
+        return "the file is no text but a binary file; expected CSV in UTF-8"
+    return ""
 
 
 def readable(cell: str) -> str:

@@ -17,7 +17,7 @@ import click
 from msgspec.structs import replace
 
 from notifier.cli import column_maps, printing
-from notifier.cli.csv_file import SEPARATORS, Written, distinct
+from notifier.cli.csv_file import SEPARATORS, Written, distinct, no_text
 from notifier.cli.keyboard import is_terminal
 from notifier.cli.printing import GOOD, WARN, Column
 from notifier.cli.upload import is_stdin
@@ -59,7 +59,13 @@ def choose(
     source: io.BufferedReader, file: Path, said: Said, wrong_header: Callable[[Sequence[str]], str]
 ) -> ColumnMap | None:
     """Return the map of a CSV file, or None when it has our own columns; raise `UsageError` when it cannot be read."""
-    head = beginning(source.peek(PEEKED_BYTES))
+    data = source.peek(PEEKED_BYTES)
+    if not data:
+        raise click.UsageError("the file is empty; expected a line of column names")
+    head = beginning(data)
+    first = data.split(b"\n", 1)[0].decode("utf-8", "surrogateescape")
+    if head.encoding != "utf-16" and (why := no_text(first)):
+        raise click.UsageError(why)
     wrong = wrong_header([folded(name) for name in head.names])
     known = column_maps.load(said.named) if said.named else None
     if known is not None:

@@ -94,7 +94,8 @@ class TestSends:
         try:
             address = canonical(request.to, config.regions.country)
         except InvalidInput as error:
-            raise InvalidInput(error.reason, field="to", value=request.to, expected=error.expected) from error
+            also = "" if "@" in request.to else f"{error.expected}, or a mail address"
+            raise InvalidInput(error.reason, field="to", value=request.to, expected=also or error.expected) from error
         channel = Channel.EMAIL if "@" in address else Channel.SMS
         if channel not in self._providers:
             raise Refused(f"no provider for {channel} is configured")

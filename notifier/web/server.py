@@ -78,7 +78,9 @@ ROUTES: tuple[Route, ...] = (
 )
 OTHER = "other"  # the route and method, in metrics and logs, of requests for which there is no endpoint
 NUMBER_SHOWN = 40  # digits of a number that no id ever has
-_BEYOND_IDS = re.compile(r"/v1/(?P<thing>incident|broadcast|notification|event|credit|round)s/(?P<number>[0-9]{19,})\b")
+_BEYOND_IDS = re.compile(
+    r"/v1/(?P<thing>incident|broadcast|notification|event|credit|round|key)s/(?P<number>[0-9]{19,})\b"
+)
 STATUS_CLASSES = ("2xx", "4xx", "5xx")
 
 log = structlog.get_logger(__name__)

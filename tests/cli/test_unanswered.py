@@ -46,7 +46,7 @@ def test_without_a_terminal_it_is_said_what_to_pass_instead(notifier: Run, daemo
     daemon.on("GET", "/v1/incidents/42/credits", WAITING)
     daemon.on("GET", "/v1/customers/C-1/export", {"customers": [{"name": "Maria Quirke"}]})
     daemon.on("GET", "/v1/broadcasts/17", held)
-    daemon.on("GET", "/v1/me", asker())
+    daemon.on("GET", "/v1/me", asker(name="bert"))
     daemon.on("GET", "/v1/broadcasts/18", draft().broadcast)
     daemon.on("GET", "/v1/broadcasts/18/preview", preview(broadcast_id=18))
     daemon.on("GET", "/v1/broadcasts/19", broadcast(state="awaiting_approval", started_at=None))
