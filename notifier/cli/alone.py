@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from notifier.cli import dialogue
+from notifier.cli.broadcast_card import require_by_itself
 from notifier.cli.client import Client
 from notifier.domain.broadcast import BroadcastState, not_possible
 from notifier.storage.views import BroadcastView, IncidentView, Preview
@@ -53,6 +54,7 @@ def send(client: Client, broadcast_id: int, how: dialogue.Sending) -> None:
         )
     if view.state != _WAITS:
         raise click.ClickException(not_possible(view.id, BroadcastState(view.state), "sent alone"))
+    require_by_itself(view)
     preview = client.get(f"/v1/broadcasts/{broadcast_id}/preview").read(Preview)
     moment = client.moment()
     if preview.alone_from_at is not None and moment.now < preview.alone_from_at:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import click
+
 from notifier.cli import printing
 from notifier.cli.preview import not_told
 from notifier.cli.printing import BAD, GOOD, WARN, number, phrase, plural, words
@@ -24,6 +26,15 @@ def finished(view: BroadcastView) -> bool:
     if view.state != "sending":
         return True
     return view.progress.planned and view.started_at is not None and _under_way(view.progress) <= 0
+
+
+def require_by_itself(view: BroadcastView) -> None:
+    """Say before a count is typed that a broadcast goes with others of a storm, by one number."""
+    if view.round_id is not None:
+        raise click.ClickException(
+            f"broadcast {view.id} goes with others of a storm, in round {view.round_id}, by one number: see notifier"
+            f" event tell and event approve; leave it out of them with: notifier broadcasts cancel {view.id}"
+        )
 
 
 def _under_way(progress: Progress) -> int:
@@ -57,6 +68,7 @@ def show_broadcast(view: BroadcastView, moment: Moment, *, all_paused: bool = Fa
             ("sent", _by(view.sent_at, moment, view.sent_by)),
             ("approved", f"by {view.approved_by}" if view.approved_by else ""),
             ("alone", view.alone_reason),
+            ("goes with", f"others of a storm, round {view.round_id}" if view.round_id is not None else ""),
             ("begins", _begins(view, moment, all_paused=all_paused)),
             ("began", _by(view.started_at, moment)),
             ("finished", _by(view.finished_at, moment)),

@@ -4,7 +4,7 @@ import click
 
 from notifier.cli import alone as going_alone
 from notifier.cli import dialogue, printing
-from notifier.cli.broadcast_card import finished, show_broadcast
+from notifier.cli.broadcast_card import finished, require_by_itself, show_broadcast
 from notifier.cli.client import Client
 from notifier.cli.options import (
     alone_option,
@@ -165,6 +165,7 @@ def _send(broadcast_id: int, how: dialogue.Sending, action: str) -> None:
     wanted, done = _WANTED[action]
     if view.state != wanted:  # said before anybody reads a preview and types its count
         raise click.ClickException(not_possible(view.id, BroadcastState(view.state), done))
+    require_by_itself(view)
     _require_may(client, view, action)
     reply = client.get(f"/v1/broadcasts/{broadcast_id}/preview")
     dialogue.send(client, reply.read(Preview), how, action=action)

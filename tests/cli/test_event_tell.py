@@ -9,7 +9,7 @@ import pytest
 from notifier.storage.views import EventView, LeftOut, RoundLine, RoundPreview, RoundView
 from tests.cli.conftest import At, Run
 from tests.cli.test_event import event
-from tests.cli_views import MINUTE, asker, card, preview, status
+from tests.cli_views import MINUTE, asker, broadcast, card, preview, status
 from tests.fake_daemon import NOON, Answer, FakeDaemon, problem
 
 PLACE = "Riverside and everything that lies along the long road to the coast"
@@ -251,6 +251,16 @@ def test_of_several_that_wait_one_is_named(notifier: Run, daemon: FakeDaemon) ->
     assert "waiting: 4, 5" in notifier("event", "reject", "3", "--round", "9").stderr
     assert "Round 5 is rejected" in notifier("event", "reject", "3", "--round", "5", "--reason", "no").stdout
     assert daemon.last("POST", "/v1/rounds/5/reject").json() == {"reason": "no"}
+
+
+def test_one_of_them_is_not_sent_by_its_own_number_and_that_is_said_before_it_is_typed(
+    notifier: Run, daemon: FakeDaemon
+) -> None:
+    daemon.on("GET", "/v1/broadcasts/17", broadcast(state="awaiting_approval", round_id=5))
+    for command in (("approve", "17", "--yes"), ("send", "17", "--alone", "x", "--yes")):
+        refused = notifier("broadcasts", *command)
+        assert (refused.exit_code, "in round 5, by one number" in refused.stderr) == (1, True)
+    assert "goes with others of a storm, round 5" in " ".join(notifier("broadcasts", "show", "17").stdout.split())
 
 
 def test_the_newest_is_taken_back(notifier: Run, daemon: FakeDaemon) -> None:

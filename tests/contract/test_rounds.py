@@ -204,8 +204,18 @@ async def test_an_incident_dismissed_meanwhile_is_named_and_nobody_is_told(room:
 async def test_an_incident_drafted_by_itself_meanwhile_is_named(room: Stormy) -> None:
     seen = await room.tell()
     await room.incidents.confirm(2, ConfirmIncident(cause="cable-cut"), BOB)
-    with pytest.raises(Refused, match="#2: it was drafted anew by itself"):
+    with pytest.raises(Refused, match="#2: somebody drafted it anew meanwhile"):
         await room.send_all(seen)
+
+
+async def test_of_two_commanders_who_tell_all_at_once_one_does_and_the_other_is_told_why(room: Stormy) -> None:
+    first, second = await room.tell(), await room.tell()
+    with pytest.raises(Refused, match="round 1 is superseded: somebody has drafted all of it anew since"):
+        await room.send_all(first)
+    assert (await room.send_all(second)).state == "sending"
+    with pytest.raises(Refused, match="round 2 is sending: nothing of it waits to be sent"):
+        await room.send_all(second)
+    assert len(room.rows("SELECT id FROM audit WHERE action = 'rounds.send'")) == 1
 
 
 async def test_an_incident_that_cannot_be_told_stops_all_and_leaves_no_trace(room: Stormy) -> None:
@@ -313,7 +323,7 @@ async def test_what_waits_is_not_told_again_by_the_next_round(limited: Stormy) -
     with pytest.raises(Refused, match="2 incidents wait for a second person: `event approve 1`"):
         await limited.tell()
     assert (await limited.storms.show(1)).waiting == [1]
-    with pytest.raises(Refused, match="round 1 of storm 1 .*waits for a second person"):
+    with pytest.raises(Refused, match=r"round 1 of storm 1 .*waits for a second person"):
         await limited.storms.close(1, ANN)
 
 

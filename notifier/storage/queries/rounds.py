@@ -38,7 +38,10 @@ def undecided(tx: Transaction, round_id: int) -> list[StoredBroadcast]:
     rounds.load(tx, round_id)
     found = broadcasts.of_round(tx, round_id, *UNDECIDED)
     if not found:
-        raise Refused(f"round {round_id} is {state(broadcasts.of_round(tx, round_id))}: nothing of it waits to be sent")
+        stands = state(broadcasts.of_round(tx, round_id))
+        anew = "somebody has drafted all of it anew since"
+        why = anew if stands is BroadcastState.SUPERSEDED else "nothing of it waits to be sent"
+        raise Refused(f"round {round_id} is {stands}: {why}")
     return found
 
 
@@ -250,7 +253,7 @@ def gone_because(tx: Transaction, found: StoredBroadcast) -> str:
     """Return why a broadcast is in its round no more."""
     incident = incidents.load(tx, found.incident_id)
     if found.state is BroadcastState.SUPERSEDED:
-        return "it was drafted anew by itself"
+        return "somebody drafted it anew meanwhile"
     return {
         "rejected": "it was rejected",
         "by_person": "somebody left it out",
