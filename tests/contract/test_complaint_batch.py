@@ -86,7 +86,7 @@ def stored(
         results = [result for chunk in chunks for result in store(tx, chunk, NOON, history=history)]
         rows.append(tx.rows("SELECT * FROM complaints ORDER BY id"))
         rows.append(tx.rows("SELECT * FROM cell_days ORDER BY region_id, service, day"))
-        rows.append(tx.rows("SELECT * FROM service_hours ORDER BY service, hour"))
+        rows.append(tx.rows("SELECT * FROM service_hours ORDER BY service, hour, source"))
         rank = {row["id"]: number for number, row in enumerate(rows[0])}  # PostgreSQL gives no id twice
         rows[0] = [{**row, "id": rank[row["id"]]} for row in rows[0]]
         for result in results:
@@ -179,7 +179,7 @@ def played(desk: Desk, steps: Sequence[Any], *, together: bool) -> tuple[list[tu
                     results += Storing(desk.config, desk.intake._kinds).store(tx, [one], NOON, history=history)
         rows.append(tx.rows("SELECT * FROM complaints ORDER BY id"))
         rows.append(tx.rows("SELECT * FROM cell_days ORDER BY region_id, service, day"))
-        rows.append(tx.rows("SELECT * FROM service_hours ORDER BY service, hour"))
+        rows.append(tx.rows("SELECT * FROM service_hours ORDER BY service, hour, source"))
         opened = [row["id"] for row in tx.rows("SELECT id FROM incidents WHERE id > :first ORDER BY id", first=first)]
         taken = sorted({one.id for one in results if isinstance(one, Accepted)})
         regions = {row["id"]: row["code"] for row in tx.rows("SELECT id, code FROM regions")}
