@@ -10,6 +10,8 @@ ifneq ($(shell $(PYTHON) --version),$(shell exec 2>/dev/null; $(BIN)/python --ve
 ANOTHER_VERSION := another-version
 endif
 endif
+# Tests start hundreds of processes: without kept bytecode each compiles all of Notifier again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo run test check bench bench-detection format lint types layers clean another-version
 
@@ -34,7 +36,7 @@ run: $(VENV)/.runtime ## run the daemon as shipped: SQLite, propose, messages wr
 	$(BIN)/notifier serve --migrate
 
 test: $(VENV)/.dev ## run all tests (COVERAGE=1: with branch coverage)
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=90)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-report=term:skip-covered --cov-fail-under=90)
 
 format: $(VENV)/.dev ## format the code
 	$(BIN)/ruff format .
