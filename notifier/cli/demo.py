@@ -5,6 +5,7 @@ import fcntl
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -62,4 +63,17 @@ async def _run(plan: object) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if task is not None:
             loop.add_signal_handler(number, task.cancel)
-    return await run(plan)
+    return await run(plan, _sentence)
+
+
+def _sentence(entry: dict[str, Any]) -> str:
+    """Return an entry of a timeline in the words of `notifier timeline`, its times as in the town."""
+    from msgspec import convert
+
+    from notifier.cli.happenings import sentence
+    from notifier.cli.times import Moment, Zone
+    from notifier.sandbox.narration import ZONE
+    from notifier.storage.views import TimelineEntry
+
+    found = convert(entry, TimelineEntry)
+    return sentence(found, Moment(now=found.at, zone=Zone(ZONE)))

@@ -11,7 +11,7 @@ In: `DemoPlan`. Out: the exit code, and a folder with the mails, the texts, the 
 import asyncio
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from notifier.sandbox import simulate
 from notifier.sandbox.caller import Caller
 from notifier.sandbox.morning import BY_NIGHT, UPDATES, Morning, Today
 from notifier.sandbox.narration import ZONE
+from notifier.sandbox.onlooker import Sentence
 from notifier.sandbox.people import People
 from notifier.sandbox.processes import Rehearsal, stop_leftovers
 from notifier.sandbox.simulate import Outage, StreamPlan
@@ -40,6 +41,7 @@ CODES = ("94112", "94113", "94114")
 SERVICE = "power"
 OUTAGE_AFTER = timedelta(minutes=3)
 CALLERS = 0.06  # of the affected customers call
+CALLERS_AT_LEAST = 24  # also in a small town: an outage that nobody calls about is not noticed
 CALL_DELAY = timedelta(minutes=8)
 WEEKS = 8
 
@@ -114,7 +116,7 @@ class DemoPlan:
     seed: int = 1
 
 
-async def run(plan: DemoPlan) -> int:
+async def run(plan: DemoPlan, sentence: Sentence) -> int:
     """Play the demo and return its exit code; whatever happens, what it started is stopped."""
     screen = Screen(ZONE)
     _clear(plan.folder, screen)
@@ -124,7 +126,7 @@ async def run(plan: DemoPlan) -> int:
     (rehearsal.folder / MARK).touch()
     _write_tariffs(tariffs)
     try:
-        return await _Demo(plan, rehearsal, screen).run()
+        return await _Demo(plan, rehearsal, screen, sentence).run()
     except NotifierError as error:
         screen.line(f"the demo stopped: {error}", style="bad")
         screen.line(f"logs are in {plan.folder}/*.log")
@@ -156,8 +158,8 @@ def _write_tariffs(folder: Path) -> None:
 class _Demo:
     """What comes before and after the morning."""
 
-    def __init__(self, plan: DemoPlan, rehearsal: Rehearsal, screen: Screen) -> None:
-        self._plan, self._rehearsal, self._screen = plan, rehearsal, screen
+    def __init__(self, plan: DemoPlan, rehearsal: Rehearsal, screen: Screen, sentence: Sentence) -> None:
+        self._plan, self._rehearsal, self._screen, self._sentence = plan, rehearsal, screen, sentence
         self._folder = rehearsal.folder
 
     async def run(self) -> int:
@@ -167,7 +169,7 @@ class _Demo:
             await self._import()
             await daemon.follow_clock(self._plan.rate)
             people = People(self._folder, self._folder / "truth.csv", self._rehearsal.url)
-            morning = Morning(today, self._rehearsal, daemon, people, self._screen)
+            morning = Morning(today, self._rehearsal, daemon, people, self._screen, self._sentence)
             await morning.play()
         story = Story(
             updates=UPDATES,
@@ -201,6 +203,8 @@ class _Demo:
             delay=CALL_DELAY,
             service=SERVICE,
         )
+        affected = len({site.customer_id for site in town if outage.affects(site)})
+        outage = replace(outage, callers=max(CALLERS * affected, CALLERS_AT_LEAST))
         streams = StreamPlan(
             live_from=STARTS_AT, weeks=WEEKS, outages=(outage,), time_zone=ZONE.key, seed=self._plan.seed
         )
@@ -271,7 +275,8 @@ class _Demo:
         for receipt in (theirs[0], theirs[-1]) if len(theirs) > 1 else theirs:
             self._show_mail(receipt)
         mails = self._plan.folder / "mail"
-        self._screen.line(f"\nall {len(receipts):,} mails are in {mails}, all texts in {self._plan.folder}/texts.csv")
+        self._screen.line()
+        self._screen.line(f"all {len(receipts):,} mails are in {mails}, all texts in {self._plan.folder}/texts.csv")
 
     def _show_mail(self, receipt: Receipt) -> None:
         message = read_mail(self._folder, receipt)

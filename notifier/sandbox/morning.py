@@ -15,7 +15,7 @@ from notifier.domain.errors import NotifierError
 from notifier.sandbox.alongside import alongside
 from notifier.sandbox.caller import Caller, CallFailed
 from notifier.sandbox.narration import calls_that_opened, cell_line, clock_time, evidence_line, proposal_line
-from notifier.sandbox.onlooker import PATIENCE, POLL_SECONDS, Onlooker
+from notifier.sandbox.onlooker import PATIENCE, POLL_SECONDS, Onlooker, Sentence
 from notifier.sandbox.people import People
 from notifier.sandbox.play import moved, play
 from notifier.sandbox.processes import Rehearsal
@@ -49,10 +49,12 @@ class Today:
 class Morning:
     """One morning, scene by scene; `refused` counts complaints that the daemon would not take."""
 
-    def __init__(self, today: Today, rehearsal: Rehearsal, daemon: Caller, people: People, screen: Screen) -> None:
+    def __init__(
+        self, today: Today, rehearsal: Rehearsal, daemon: Caller, people: People, screen: Screen, sentence: Sentence
+    ) -> None:
         self._today, self._rehearsal, self._daemon, self._screen = today, rehearsal, daemon, screen
         self._people, self._outage = people, today.outage
-        self._look = Onlooker(rehearsal, daemon, screen)
+        self._look = Onlooker(rehearsal, daemon, screen, sentence)
         self.work = WorkScenes(
             today.work, daemon, people, self._look, screen, folder=rehearsal.folder, on_call=today.on_call
         )
@@ -101,7 +103,7 @@ class Morning:
                 is_out = True
                 self._screen.line("(the power just failed; nobody here knows it yet)", at=fails_at, style="warn")
             cells = await self._daemon.get("/v1/detection/cells?limit=3")
-            line = f"complaints {self._posted:>3} ({self._counted} counted)  {cell_line(cells)}"
+            line = f"{self._posted:>3} complaints, {self._counted} counted; {cell_line(cells)}"
             if cells and cells[0]["score"] > max(1.0, highest * SCORE_RISE):
                 highest = cells[0]["score"]
                 self._screen.line(line, at=now)

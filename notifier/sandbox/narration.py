@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from notifier.domain.text import figure
+from notifier.domain.text import expectation
 from notifier.sandbox.terminal import bar
 
 ZONE = ZoneInfo("America/Los_Angeles")
@@ -22,8 +22,7 @@ def cell_line(cells: list[dict[str, Any]]) -> str:
     top = cells[0]
     grade = f", {top['grade']}" if top["grade"] else ""
     return (
-        f"highest: {top['service']} in {top['region']}: {top['observed']} seen, {figure(top['expected'])} expected,"
-        f" score {top['score']:.1f}{grade}"
+        f"{top['region']}: {top['observed']}, {expectation(top['expected'])} expected, score {top['score']:.1f}{grade}"
     )
 
 
@@ -39,9 +38,8 @@ def proposal_line(card: dict[str, Any]) -> str:
 def evidence_line(evidence: dict[str, Any]) -> str:
     """Return why one cell is anomalous."""
     return (
-        f"{evidence['region']:<22} {evidence['observed']:>3} complaints, {figure(evidence['expected'])} expected, score"
-        f" {evidence['score']:>5.1f} ({evidence['grade']}); {evidence['distinct_customers']} customers,"
-        f" {evidence['verified']} verified"
+        f"{evidence['region']:<22} {evidence['observed']:>3} complaints, {expectation(evidence['expected'])} expected:"
+        f" {evidence['grade']}"
     )
 
 
@@ -51,19 +49,13 @@ def calls_that_opened(view: dict[str, Any]) -> int:
     return seen[0] if seen else 0
 
 
-def event_line(entry: dict[str, Any]) -> str:
-    """Return one entry of a timeline."""
-    detail = "  ".join(f"{key} {value}" for key, value in entry["detail"].items() if value not in ("", None, [], {}))
-    return f"{entry['event'].replace('_', ' ')} by {entry['actor']}  {detail}"[:150].rstrip()
-
-
 def progress_line(broadcast: dict[str, Any]) -> str:
     """Return how far a broadcast is."""
     states = broadcast["progress"]["states"]
     whole = sum(states.values())
     done = sum(states.get(state, 0) for state in ("sent", "delivered"))
-    kind = broadcast["kind"] + (" (automatic)" if broadcast["automatic"] else "")
-    return f"{kind:<24} {broadcast['state']:<10} {bar(done, whole)}"
+    kind = broadcast["kind"].replace("_", " ") + (" (automatic)" if broadcast["automatic"] else "")
+    return f"{kind:<20} {broadcast['state']:<9} {bar(done, whole)}"
 
 
 def waiting_line(view: dict[str, Any]) -> str:

@@ -5,16 +5,20 @@ terminal. It waits for what the API reports, not for a fixed time.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from notifier.domain.errors import NotifierError
 from notifier.sandbox.caller import Caller
-from notifier.sandbox.narration import event_line, progress_line, waiting_line
+from notifier.sandbox.narration import progress_line, waiting_line
 from notifier.sandbox.processes import Rehearsal
 from notifier.sandbox.terminal import Screen
 from notifier.sandbox.twilio_messages import TakenText
 from notifier.sandbox.typist import Typist
+
+Sentence = Callable[[dict[str, Any]], str]
+"""Says in words what an entry of a timeline is."""
 
 POLL_SECONDS = 0.25
 PATIENCE = timedelta(minutes=60)  # of the town's clock, for anything that must happen
@@ -23,8 +27,8 @@ PATIENCE = timedelta(minutes=60)  # of the town's clock, for anything that must 
 class Onlooker:
     """Looks at a daemon, shows what happens, and types what a commander decides."""
 
-    def __init__(self, rehearsal: Rehearsal, daemon: Caller, screen: Screen) -> None:
-        self._rehearsal, self._daemon, self._screen = rehearsal, daemon, screen
+    def __init__(self, rehearsal: Rehearsal, daemon: Caller, screen: Screen, sentence: Sentence) -> None:
+        self._rehearsal, self._daemon, self._screen, self._sentence = rehearsal, daemon, screen, sentence
         self._shown: dict[int, int] = {}  # lines of an incident's timeline that are on the screen
 
     def now(self) -> datetime:
@@ -50,7 +54,7 @@ class Onlooker:
         """Return an incident as the API shows it, and show what is new in its timeline."""
         view: dict[str, Any] = await self._daemon.get(f"/v1/incidents/{incident}")
         for entry in view["timeline"][self._shown.get(incident, 0) :]:
-            self._screen.line(event_line(entry), at=datetime.fromisoformat(entry["at"]))
+            self._screen.line(self._sentence(entry), at=datetime.fromisoformat(entry["at"]))
         self._shown[incident] = len(view["timeline"])
         return view
 

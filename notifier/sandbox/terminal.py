@@ -7,9 +7,12 @@ import os
 import sys
 import time
 from datetime import datetime
+from textwrap import wrap
 from zoneinfo import ZoneInfo
 
+WIDTH = 80
 PLAIN_EVERY_SECONDS = 2.5  # without a terminal, a moving line is printed at most this often
+STAMP_WIDTH = len("06:14:00  ")
 _STYLES = {"strong": "1", "good": "1;32", "warn": "1;33", "bad": "1;31", "dim": "2"}
 
 
@@ -32,7 +35,10 @@ class Screen:
     def line(self, text: str = "", *, at: datetime | None = None, style: str = "") -> None:
         """Print one line, with the town's time where it is given."""
         self._settle()
-        print(self._stamp(at) + self._painted(text, style), flush=True)
+        margin = 0 if at is None else STAMP_WIDTH
+        whole = wrap(text, WIDTH - margin, subsequent_indent="  ") if len(text) > WIDTH - margin else [text]
+        for number, each in enumerate(whole):
+            print((" " * margin if number else self._stamp(at)) + self._painted(each, style), flush=True)
 
     def quote(self, text: str) -> None:
         """Print lines that somebody else said, behind a bar."""
@@ -44,11 +50,11 @@ class Screen:
         """Print what will be replaced soon; without a terminal only now and then, and only what is new."""
         now = time.monotonic()
         if self._is_terminal:
-            print(f"\r\x1b[2K{self._stamp(at)}{text}"[:160], end="", flush=True)
+            print(f"\r\x1b[2K{self._stamp(at)}{text[: WIDTH - STAMP_WIDTH - 1]}", end="", flush=True)
             self._is_moving = True
         elif now - self._moved_at >= PLAIN_EVERY_SECONDS and text != self._moved:
             self._moved_at, self._moved = now, text
-            print(self._stamp(at) + text, flush=True)
+            self.line(text, at=at)
 
     def _settle(self) -> None:
         if self._is_moving:
@@ -62,7 +68,7 @@ class Screen:
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if style and self._has_colour else text
 
 
-def bar(done: int, whole: int, width: int = 30) -> str:
+def bar(done: int, whole: int, width: int = 16) -> str:
     """Return `[#####.....]   512 of 1,024`."""
     full = width * done // whole if whole else width
     return f"[{'#' * full}{'.' * (width - full)}] {done:>6,} of {whole:,}"

@@ -62,10 +62,11 @@ class WorkScenes:
         before = await self._incidents()
         await self._until_begun()
         number = len(self._work.calls)
-        self._look.say(f"{number} customers of {place} call; this morning {enough} calls were enough to wake somebody")
+        callers = f"{number} customer{'s' * (number > 1)} of {place}"
+        self._look.say(f"{callers} call by and by; this morning {enough} calls were enough to wake somebody")
         await play(moved(self._work.calls, self._look.now() - self._work.begins_at), self._daemon, self._seen)
         await self._until_answered()
-        self._look.say(f"{self._explained} of {self._called} calls are explained by the work: they are no evidence")
+        self._look.say(f"{self._explained} of {self._called} calls explained by the work: they are no evidence")
         self._show_answer()
         opened = [
             each for each in await self._incidents() - before if any(name in each[1] for name in self._work.names)

@@ -44,7 +44,7 @@ def test_the_demo_tells_everyone_affected_once_and_nobody_else(tmp_path, store, 
     assert "\x1b" not in done.stdout, "plain lines without a terminal"
     assert {"told before it began, once", "told of the work when they called", "told that it is done, once"} <= lines
     assert {"told anything else there", "calls of the person on call for it"} <= lines
-    assert re.search(r"(\d+) of \1 calls are explained by the work", done.stdout)
+    assert re.search(r"(\d+) of \1 calls explained by the work", done.stdout)
     assert re.search(r"no incident is opened in \d{5}, and nobody is woken", done.stdout)
     assert re.search(r"morning-home: [\d,]+ lines, \d+\.00 USD, approved", done.stdout)
     assert re.search(r"morning-business: [\d,]+ lines, \d+\.00 USD, proposed", done.stdout)
