@@ -45,8 +45,10 @@ def assign(incident_id: int, who: tuple[str, ...], nobody: bool, as_json: bool) 
     """
     if bool(who) == nobody:
         raise click.UsageError("say who has it: WHO or --nobody, one of them")
+    name = " ".join(who).strip()
+    if who and not name:
+        raise click.UsageError("the name is empty; say who has it, or --nobody")
     client = connect()
-    name = " ".join(who)
     if name == ME:
         name = client.get("/v1/me").read(AskerView).name
     reply = client.post(f"/v1/incidents/{incident_id}/assign", {"to": name})

@@ -18,6 +18,7 @@ from notifier.cli.times import Moment
 from notifier.storage.views import BroadcastView, IncidentView, PartView
 
 F = TypeVar("F", bound=Callable[..., Any])
+_NAME_AT_MOST = 255  # letters of a file's name
 
 
 def part_option(command: F) -> F:
@@ -46,7 +47,9 @@ def ask(client: Client, path: str, body: dict[str, object] | None) -> Reply:
     except WrongInput as problem:
         typed = problem.value
         if body and "part" in body and problem.field == "regions" and isinstance(typed, str) and not is_file(typed):
-            problem.message += f"; nor is there a file {printing.safe(typed)} here"
+            named = printing.safe(typed)
+            is_folder = Path(typed).exists() if len(typed) < _NAME_AT_MOST else False
+            problem.message += f"; {named} is no file" if is_folder else f"; nor is there a file {named} here"
         raise
 
 

@@ -86,7 +86,8 @@ class Moment:
                 instant = self.zone.show(datetime.fromisoformat(f"{match[1]}T{match[2]}Z"))
             except ValueError:
                 return match[0]
-            return f"{instant:%a %-d %b %H:%M} {zone_name(instant)}"
+            year = "" if instant.year == self.zone.show(self.now).year else f" {instant:%Y}"
+            return f"{instant:%a %-d %b}{year} {instant:%H:%M} {zone_name(instant)}"
 
         return _UTC.sub(local, text)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Annotated, NewType
 
 import msgspec
 
@@ -17,6 +17,8 @@ from notifier.domain.lifecycle import Lifecycle
 
 IncidentId = NewType("IncidentId", int)
 PartId = NewType("PartId", int)
+IncidentNumber = Annotated[int, msgspec.Meta(ge=1, le=10**18 - 1)]
+"""The id of an incident as requests name it: no more digits than a path takes, and than a store can look up."""
 
 
 class IncidentState(StrEnum):

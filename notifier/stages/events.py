@@ -14,6 +14,7 @@ from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastState
 from notifier.domain.errors import InvalidInput, Refused, nearest
 from notifier.domain.event import NAME_LENGTH, EventKind, OpenEvent, check_estimate_by
+from notifier.domain.incident import IncidentNumber
 from notifier.domain.playbook import Playbook
 from notifier.domain.region import RegionKinds
 from notifier.domain.text import clean_line
@@ -40,7 +41,7 @@ class OpenStorm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class OfIncident(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Name an incident."""
 
-    incident: Annotated[int, Meta(ge=1)]
+    incident: IncidentNumber
 
 
 class EstimateBy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,7 +53,7 @@ class EstimateBy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Assessed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Say which incidents somebody has assessed; nothing = all that are in it now."""
 
-    incidents: tuple[int, ...] = ()
+    incidents: tuple[IncidentNumber, ...] = ()
 
 
 class Events:

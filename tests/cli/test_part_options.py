@@ -48,6 +48,13 @@ def test_what_is_no_region_and_no_file_is_said_to_be_neither(
     )
 
 
+def test_a_folder_is_no_file_of_sites(notifier: Run, daemon: FakeDaemon, tmp_path: Path) -> None:
+    refused = problem(422, "there is no region", field="regions", value=str(tmp_path))
+    daemon.on("POST", "/v1/incidents/42/restored", refused)
+    said = " ".join(notifier("restored", "42", "--part", str(tmp_path)).stderr.split())
+    assert f"there is no region; {tmp_path} is no file" in said
+
+
 def test_many_regions_are_no_name_of_a_file(notifier: Run, daemon: FakeDaemon) -> None:
     daemon.on("POST", "/v1/incidents/42/restored", draft())
     many = [f"postal_code:{code}" for code in range(94000, 94100)]

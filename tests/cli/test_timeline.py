@@ -119,7 +119,7 @@ def test_an_incident_is_assigned_to_somebody_me_or_nobody(notifier: Run, daemon:
     daemon.on("POST", "/v1/incidents/42/assign", card())
     assert notifier("assign", "42", "--nobody").stdout == "#42 is assigned to nobody.\n"
     assert daemon.asked[-1].json() == {"to": ""}
-    for wrong in (["42"], ["42", "Ann", "--nobody"]):
+    for wrong in (["42"], ["42", "Ann", "--nobody"], ["42", ""], ["42", " "]):
         assert notifier("assign", *wrong).exit_code == 2
 
 

@@ -144,6 +144,7 @@ def test_times_in_texts_of_the_daemon_are_those_of_the_reader() -> None:
         ("(2026-06-27 13:30 UTC)", "(Sat 27 Jun 06:30 PDT)"),
         ("2026-06-27 13:30 UTC, 2026-06-27 14:30 UTC.", "Sat 27 Jun 06:30 PDT, Sat 27 Jun 07:30 PDT."),
         ("2026-06-27 13:30:12 UTC", "2026-06-27 13:30:12 UTC"),
+        ("since 1999-01-01 08:00 UTC", "since Fri 1 Jan 1999 00:00 PST"),
     ],
 )
 def test_a_time_is_shown_with_one_zone_whatever_follows_it(text: str, shown: str) -> None:

@@ -132,6 +132,17 @@ async def test_a_number_beyond_every_id_is_404(served: Served) -> None:
         assert f"there is no {path.partition('s/')[0]} {'9' * 20}" in answer.json["detail"]
 
 
+async def test_a_number_in_a_body_beyond_every_id_is_422(served: Served) -> None:
+    beyond = 10**19
+    for path, body, field in (
+        ("incidents/1/merge", {"into": beyond}, "into"),
+        ("credits", {"incident": beyond, "customer": "C", "amount": "1.00", "reason": "x"}, "incident"),
+        ("events/1/add", {"incident": beyond}, "incident"),
+        ("events/1/assessed", {"incidents": [beyond]}, "incidents[0]"),
+    ):
+        assert_problem(await served.post(f"/v1/{path}", body), 422, field=field)
+
+
 async def test_a_method_that_does_not_exist_is_405_and_names_those_that_do(served: Served) -> None:
     answer = await served.call("PUT", "/v1/incidents")
     assert_problem(answer, 405)

@@ -4,11 +4,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from notifier.domain.incident import IncidentNumber
+
 
 class Grant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Goodwill to one customer for one incident."""
 
-    incident: int
+    incident: IncidentNumber
     customer: str  # reference
     amount: str  # in credits.currency, such as 10.00
     reason: str
@@ -36,7 +38,7 @@ class Because(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Post(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Hand approved lines to billing: of one incident, or all; with `failed`, also what billing did not take."""
 
-    incident: int | None = None
+    incident: IncidentNumber | None = None
     failed: bool = False
 
 

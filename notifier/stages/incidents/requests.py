@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from notifier.domain.broadcast import WAKE_REASON_LENGTH
-from notifier.domain.incident import Impact
+from notifier.domain.incident import Impact, IncidentNumber
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,7 +94,7 @@ class ReopenIncident(OfPart, frozen=True, kw_only=True):
 class TellEvent(Telling, frozen=True, kw_only=True):
     """Tell the customers of several incidents of an event at once; without a time that it is being assessed."""
 
-    incidents: tuple[Annotated[int, Meta(ge=1)], ...] = ()  # nothing = all that are to be told
+    incidents: tuple[IncidentNumber, ...] = ()  # nothing = all that are to be told
     again: bool = False  # also those who were told
     cause: str | None = None
     crew: str | None = None

@@ -6,14 +6,11 @@ that: each customer keeps the promise that they were given.
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Annotated
-
-from msgspec import Meta
 
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.errors import InvalidInput, Refused
-from notifier.domain.incident import Action, Changes, require_action
+from notifier.domain.incident import Action, Changes, IncidentNumber, require_action
 from notifier.domain.region import RegionKinds
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
@@ -46,7 +43,7 @@ class SplitIncident(OfPart, frozen=True, kw_only=True):
 class MergeIncident(Request, frozen=True, kw_only=True):
     """Let all sites of an incident go over to another one."""
 
-    into: Annotated[int, Meta(ge=1)]
+    into: IncidentNumber
 
 
 class Reshaping:
