@@ -38,8 +38,8 @@ def select(standing: Sequence[Standing], *, named: Sequence[int], again: bool, g
     """Return which incidents are told: those that were named, else all that are to be told.
 
     Without a time these are the ones that nobody has assessed and nobody was told of; with a time those that are
-    assessed and have none. `again` takes in those that were told, or have one. What waits for a second person goes on
-    waiting unless it is named.
+    assessed and have none. `again` takes in those that were told, or have one. Unless it is named, what waits for a
+    second person goes on waiting, and a time that customers have is not taken from them.
     """
     if named:
         return _named(standing, named)
@@ -50,6 +50,7 @@ def select(standing: Sequence[Standing], *, named: Sequence[int], again: bool, g
         and not each.waits
         and each.is_assessed is gives_time
         and (again or not (each.has_time if gives_time else each.is_told))
+        and (gives_time or not each.has_time)
     ]
     return Selection(
         incident_ids=tuple(chosen[:INCIDENTS_AT_MOST]), left_out={}, more=max(0, len(chosen) - INCIDENTS_AT_MOST)
@@ -75,6 +76,8 @@ def nothing_to_tell(standing: Sequence[Standing], *, gives_time: bool, event_id:
         return (
             f"all of its incidents are assessed: give each its time (`eta ID TIME`, or `event tell {event_id} --eta`)"
         )
+    if all(each.has_time for each in out if not each.is_assessed):
+        return "all that nobody has assessed have a time from before, which stands; to take it back, name them"
     return "all that nobody has assessed were told already; add --again for an update to them"
 
 

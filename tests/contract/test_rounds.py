@@ -120,6 +120,15 @@ async def test_once_assessed_all_get_a_time_and_those_that_have_one_keep_it(room
     assert ids(await room.tell(eta_at=MORNING + 6 * HOUR, again=True)) == [1, 2]
 
 
+async def test_a_time_from_before_the_storm_is_taken_back_only_where_it_is_named(database: Database) -> None:
+    room = Stormy(database)
+    await room.deliver(await room.open(WEST, eta_at=MORNING + 3 * HOUR))
+    await room.storm()
+    with pytest.raises(Refused, match="a time from before, which stands"):
+        await room.tell(again=True)
+    assert [(line.incident_id, line.kind) for line in (await room.tell(incidents=(1,))).lines] == [(1, "delayed")]
+
+
 async def test_what_cannot_be_told_is_named_with_its_reason_and_the_others_go(room: Stormy) -> None:
     await room.storms.assessed(1, Assessed(incidents=(1,)), ANN)
     seen = await room.tell(incidents=(1, 2, 9), eta_at=MORNING + 5 * HOUR)
