@@ -6,18 +6,17 @@ leaves its drafts cancelled; what waited before it is left as it is.
 """
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 import click
 
-from notifier.cli import printing
+from notifier.cli import countdown, printing
 from notifier.cli.broadcast_card import show_pause
-from notifier.cli.client import Client, Problem, Unreachable
+from notifier.cli.client import Client, Problem
 from notifier.cli.dialogue import NotAsked, Sending, typed, why_woken
-from notifier.cli.keyboard import Keyboard, is_terminal
+from notifier.cli.keyboard import is_terminal
 from notifier.cli.preview import show_hours, show_texts
 from notifier.cli.printing import GOOD, WARN, number, plural, safe
 from notifier.cli.round_page import is_finished, show_done, show_round, show_stopped
@@ -27,7 +26,6 @@ from notifier.storage.views import RoundPreview, RoundView, StatusView
 _TRIES = 3
 _CONFLICT = 409
 _FOLLOW_SECONDS = 10.0
-_POLL_SECONDS = 1.0
 
 
 def send(client: Client, seen: RoundPreview, how: Sending, *, action: str = "send", is_new: bool = False) -> None:
@@ -219,15 +217,7 @@ def _tell_and_wait(client: Client, view: RoundView, *, watched: bool) -> None:
 
 
 def _count_down(client: Client, view: RoundView) -> None:
-    pressed = False
-    try:
-        with Keyboard() as keyboard:
-            pressed = _watch(client, view, keyboard.pressed)
-    except KeyboardInterrupt:  # sent by another process: Ctrl-C itself is a key here
-        pressed = True
-    finally:
-        click.echo()
-    if pressed:
+    if countdown.is_stopped(client, view, lambda: _shown(client, view.id), key_does="takes all of it back"):
         show_stopped(take_back(client, view.id))
         raise click.exceptions.Exit(1)
     is_paused = client.get("/v1/status").read(StatusView).paused
@@ -237,30 +227,9 @@ def _count_down(client: Client, view: RoundView) -> None:
         show_pause()
 
 
-def _watch(client: Client, view: RoundView, pressed: Callable[[float], bool]) -> bool:
-    """Count down until it begins; return whether a key was pressed."""
-    begins = view.not_before_at
-    while view.state == "sending" and view.started_at is None and begins is not None:
-        left = (begins - client.moment().now).total_seconds()
-        click.echo(f"\r{max(0, round(left)):>3} s, any key takes all of it back ... ", nl=False)
-        if left <= 0:
-            return False
-        if pressed(min(_POLL_SECONDS, left)):
-            return True
-        with suppress(Problem):  # a daemon that is busy for a second does not end the countdown
-            view = _shown(client, view.id)
-            begins = view.not_before_at
-    return False
-
-
 def take_back(client: Client, round_id: int) -> RoundView:
-    """Cancel, and insist: the person has decided, and cancelling twice does no harm."""
-    for _ in range(_TRIES - 1):
-        try:
-            return client.post(f"/v1/rounds/{round_id}/cancel").read(RoundView)
-        except Unreachable:
-            time.sleep(_POLL_SECONDS / 4)
-    return client.post(f"/v1/rounds/{round_id}/cancel").read(RoundView)
+    """Cancel all of a round, and insist."""
+    return countdown.cancelled(client, f"/v1/rounds/{round_id}", RoundView)
 
 
 def _followed(client: Client, round_id: int) -> RoundView:
@@ -269,7 +238,7 @@ def _followed(client: Client, round_id: int) -> RoundView:
     view = _shown(client, round_id)
     with suppress(KeyboardInterrupt):
         while not is_finished(view) and time.monotonic() < until:
-            time.sleep(_POLL_SECONDS / 2)
+            time.sleep(countdown.POLL_SECONDS / 2)
             view = _shown(client, round_id)
     return view
 

@@ -5,24 +5,20 @@ back is believed, whatever the connection does; a terminal that goes away decide
 """
 
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import IO, Any, NoReturn
 
 import click
 
-from notifier.cli import printing
+from notifier.cli import countdown, printing
 from notifier.cli.broadcast_card import finished, show_outcome, show_pause
-from notifier.cli.client import Client, Problem, Unreachable
-from notifier.cli.keyboard import Keyboard
+from notifier.cli.client import Client, Problem
 from notifier.cli.printing import BAD, GOOD, WARN
 from notifier.storage.views import BroadcastView, IncidentView, StatusView
 
-_TRIES = 3
 _WATCHED_AT_MOST = timedelta(seconds=120)  # a longer hold is not waited for: no key may stop a person from leaving
 _FOLLOW_SECONDS = 10.0
-_POLL_SECONDS = 1.0
 
 
 class NotSent(click.ClickException):
@@ -61,15 +57,7 @@ def say_what_is_left(client: Client, view: BroadcastView) -> None:
 
 
 def _count_down(client: Client, view: BroadcastView) -> BroadcastView:
-    pressed = False
-    try:
-        with Keyboard() as keyboard:
-            pressed = _watch(client, view, keyboard.pressed)
-    except KeyboardInterrupt:  # sent by another process: Ctrl-C itself is a key here
-        pressed = True
-    finally:
-        click.echo()
-    if pressed:
+    if countdown.is_stopped(client, view, lambda: _shown(client, view.id), key_does="takes it back"):
         _take_back(client, view.id)
     is_paused = client.get("/v1/status").read(StatusView).paused
     view = _shown(client, view.id) if is_paused else _followed(client, view.id)
@@ -79,24 +67,8 @@ def _count_down(client: Client, view: BroadcastView) -> BroadcastView:
     return view
 
 
-def _watch(client: Client, view: BroadcastView, pressed: Callable[[float], bool]) -> bool:
-    """Count down until it begins; return whether a key was pressed."""
-    begins: datetime | None = view.not_before_at
-    while view.state == "sending" and view.started_at is None and begins is not None:
-        left = (begins - client.moment().now).total_seconds()
-        click.echo(f"\r{max(0, round(left)):>3} s, any key takes it back ... ", nl=False)
-        if left <= 0:
-            return False
-        if pressed(min(_POLL_SECONDS, left)):
-            return True
-        with suppress(Problem):  # a daemon that is busy for a second does not end the countdown
-            view = _shown(client, view.id)
-            begins = view.not_before_at
-    return False
-
-
 def _take_back(client: Client, ident: int) -> NoReturn:
-    view = _cancelled(client, ident)
+    view = countdown.cancelled(client, f"/v1/broadcasts/{ident}", BroadcastView)
     if view.started_at is None:
         printing.line("Taken back. Nobody was told.", style=WARN)
         say_what_is_left(client, view)
@@ -104,16 +76,6 @@ def _take_back(client: Client, ident: int) -> NoReturn:
     printing.line("Too late to take it back: it had begun. What had not left is stopped.", style=BAD)
     show_outcome(view, client.moment())
     raise click.exceptions.Exit(1)
-
-
-def _cancelled(client: Client, ident: int) -> BroadcastView:
-    """Cancel, and insist: the person has decided, and cancelling twice does no harm."""
-    for _ in range(_TRIES - 1):
-        try:
-            return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
-        except Unreachable:
-            time.sleep(_POLL_SECONDS / 4)
-    return client.post(f"/v1/broadcasts/{ident}/cancel").read(BroadcastView)
 
 
 def _followed(client: Client, ident: int) -> BroadcastView:
@@ -135,7 +97,7 @@ def _follow(client: Client, ident: int) -> BroadcastView:
         view = _shown(client, ident)
         if finished(view) or time.monotonic() >= until:
             return view
-        time.sleep(_POLL_SECONDS / 2)
+        time.sleep(countdown.POLL_SECONDS / 2)
 
 
 def _shown(client: Client, ident: int) -> BroadcastView:
