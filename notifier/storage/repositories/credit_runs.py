@@ -93,24 +93,26 @@ def failed_at(tx: Transaction, part_id: int, *, since: datetime) -> datetime:
 def _failed_at(tx: Transaction, part_id: int, before: int, *, since: datetime) -> datetime:
     """Return when the outage of a part began that an update ends: after an earlier one, when it was reopened.
 
-    A part that came from another incident, split off or merged, was out since that one began. An earlier end without a
-    run does not count, unless it was over before `since`: nobody knows its audience, and the time until it was taken
-    back is for the customer.
+    A part that came from another incident, split off or merged, was out since that one began; one that was cut off
+    failed and came back with what it was cut from, until then. An earlier end without a run does not count, unless it
+    was over before `since`: nobody knows its audience, and the time until it was taken back is for the customer.
     """
-    came_from, began_at = _lineage(tx, part_id)
-    parts = numbers(came_from)
+    line = parts.lineage(tx, part_id)
+    theirs = _told_to(line, "b")
+    began_at = incidents.load(tx, line[-1][0]).started_at
     earlier = tx.row(
-        f"""SELECT broadcast_id, until_at FROM credit_runs WHERE part_id IN ({parts}) AND broadcast_id < :before
-            ORDER BY broadcast_id DESC LIMIT 1""",
+        f"""SELECT r.broadcast_id, r.until_at FROM credit_runs AS r JOIN broadcasts AS b ON b.id = r.broadcast_id
+            WHERE ({_told_to(line, "r", at="b.started_at")}) AND r.broadcast_id < :before
+            ORDER BY r.broadcast_id DESC LIMIT 1""",
         before=before,
     )
     after = (
         earlier["broadcast_id"]
         if earlier is not None
         else tx.scalar(
-            f"""SELECT MAX(id) FROM broadcasts
-                WHERE part_id IN ({parts}) AND kind = '{BroadcastKind.RESTORED}' AND id < :before
-                  AND started_at < :since""",
+            f"""SELECT MAX(b.id) FROM broadcasts AS b
+                WHERE ({theirs}) AND b.kind = '{BroadcastKind.RESTORED}'
+                  AND b.id < :before AND b.started_at < :since""",
             before=before,
             since=to_micros(since),
         )
@@ -118,9 +120,9 @@ def _failed_at(tx: Transaction, part_id: int, before: int, *, since: datetime) -
     if after is None:
         return began_at
     again = tx.scalar(
-        f"""SELECT facts FROM broadcasts
-            WHERE part_id IN ({parts}) AND kind = '{BroadcastKind.REOPENED}' AND id > :after AND id < :before
-              AND sent_at IS NOT NULL ORDER BY id DESC LIMIT 1""",
+        f"""SELECT b.facts FROM broadcasts AS b
+            WHERE ({theirs}) AND b.kind = '{BroadcastKind.REOPENED}' AND b.id > :after AND b.id < :before
+              AND b.sent_at IS NOT NULL ORDER BY b.id DESC LIMIT 1""",
         after=after,
         before=before,
     )
@@ -130,17 +132,13 @@ def _failed_at(tx: Transaction, part_id: int, before: int, *, since: datetime) -
     return max(reopened_at or to_instant(earlier["until_at"]), to_instant(earlier["until_at"]))
 
 
-def _lineage(tx: Transaction, part_id: int) -> tuple[list[int], datetime]:
-    """Return a part with those that it was in other incidents, and when the first of these began."""
-    rows = tx.tuples(
-        """WITH RECURSIVE line (id) AS (
-               SELECT id FROM parts WHERE id = :part
-               UNION SELECT p.id FROM parts AS p JOIN line AS l ON p.became = l.id)
-           SELECT l.id, i.started_at, EXISTS (SELECT 1 FROM parts AS e WHERE e.became = l.id)
-           FROM line AS l JOIN parts AS p ON p.id = l.id JOIN incidents AS i ON i.id = p.incident_id""",
-        part=part_id,
+def _told_to(line: Sequence[tuple[int, int, datetime | None]], alias: str, *, at: str = "") -> str:
+    """Return the SQL condition that a row is about a part of a lineage, before the next one was cut off from it."""
+    at = at or f"{alias}.sent_at"
+    return " OR ".join(
+        f"{alias}.part_id = {int(part_id)}" + ("" if until is None else f" AND {at} <= {to_micros(until)}")
+        for _, part_id, until in line
     )
-    return [int(row[0]) for row in rows], to_instant(min(int(row[1]) for row in rows if not row[2]))
 
 
 def customers_of(tx: Transaction, incident_id: int) -> int:
@@ -166,12 +164,17 @@ def of_incidents(tx: Transaction, incident_ids: Sequence[int]) -> list[Run]:
 
 
 def beside(tx: Transaction, run: Run, own: Sequence[Run]) -> list[int]:
-    """Return other incidents of the service, not dismissed, that were out in the time of an incident's runs."""
+    """Return other incidents of the service, not dismissed, that were out in the time of an incident's runs.
+
+    And those that it was split from, or that were split from it: for its customers they are one outage.
+    """
+    kin = numbers(_kin(tx, run.incident_id))
     first = min(each.spell.from_at for each in (run, *own))
     last = max(each.spell.until_at for each in (run, *own))
     rows = tx.tuples(
         f"""SELECT DISTINCT r.incident_id FROM credit_runs AS r JOIN incidents AS i ON i.id = r.incident_id
-            WHERE r.service = :service AND r.incident_id <> :incident AND r.until_at > :first AND r.from_at < :last
+            WHERE r.service = :service AND r.incident_id <> :incident
+              AND ((r.until_at > :first AND r.from_at < :last) OR r.incident_id IN ({kin}))
               AND i.state <> '{IncidentState.DISMISSED}'""",
         service=run.service,
         incident=run.incident_id,
@@ -179,6 +182,17 @@ def beside(tx: Transaction, run: Run, own: Sequence[Run]) -> list[int]:
         last=to_micros(last),
     )
     return sorted(int(row[0]) for row in rows)
+
+
+def _kin(tx: Transaction, incident_id: int) -> list[int]:
+    """Return an incident with all whose sites went over to it, or to which its own went over."""
+    found, ask = {incident_id}, [incident_id]
+    while ask:
+        which = ask.pop()
+        new = {*parts.kin(tx, which), *parts.split_off(tx, which)} - found
+        found |= new
+        ask += new
+    return sorted(found)
 
 
 def disruption(tx: Transaction, run: Run) -> tuple[IncidentState, Disruption]:
