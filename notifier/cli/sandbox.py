@@ -6,9 +6,8 @@ from typing import NoReturn
 
 import click
 
+from notifier.cli.receiver_folder import folder_option
 from notifier.cli.twilio_fault import twilio_fault
-
-FOLDER = Path("var/sandbox")
 
 
 @click.group()
@@ -20,14 +19,7 @@ def sandbox() -> None:
 @click.option(
     "--listen", default="127.0.0.1:2525", show_default=True, help="Loopback address and port; port 0 = a free one."
 )
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=FOLDER,
-    show_default=True,
-    help="Where mails (mail/*.eml) and the list of receipts (receipts.csv) are kept.",
-)
+@folder_option("Where mails (mail/*.eml) and the list of receipts (receipts.csv) are kept.")
 @click.option("--no-mail", is_flag=True, help="Keep only the receipts, not the mails.")
 def smtp(listen: str, folder: Path, no_mail: bool) -> None:
     """Receive mail over real SMTP and keep it as files.
@@ -48,14 +40,7 @@ def smtp(listen: str, folder: Path, no_mail: bool) -> None:
 @click.option(
     "--listen", default="127.0.0.1:2526", show_default=True, help="Loopback address and port; port 0 = a free one."
 )
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=FOLDER,
-    show_default=True,
-    help="Where the list of texts (texts.csv) is kept.",
-)
+@folder_option("Where the list of texts (texts.csv) is kept.")
 def twilio(listen: str, folder: Path) -> None:
     """Receive texts as Twilio's API does, report their statuses, and list them.
 
@@ -106,14 +91,7 @@ def text(number: str, words: str, url: str, to: str) -> None:
 
 
 @sandbox.command()
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=FOLDER,
-    show_default=True,
-    help="The folder of the running receiver.",
-)
+@folder_option("The folder of the running receiver.")
 @click.option("--slow", default=0.0, metavar="SECONDS", help="Wait this long before each mail is answered.")
 @click.option("--refuse", default=0.0, metavar="SHARE", help="Refuse this share of the mails (1 = all).")
 @click.option("--code", default=451, show_default=True, help="Reply code of a refusal: 4xx temporary, 5xx for good.")
@@ -142,14 +120,7 @@ def fault(folder: Path, slow: float, refuse: float, code: int, text: str, drop: 
 
 
 @sandbox.command()
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=FOLDER,
-    show_default=True,
-    help="The folder of the receiver.",
-)
+@folder_option("The folder of the receiver.")
 def receipts(folder: Path) -> None:
     """Count what a receiver has accepted: mails, recipients, and any mail that came twice."""
     from collections import Counter

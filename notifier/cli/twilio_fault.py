@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-FOLDER = Path("var/sandbox")
+from notifier.cli.receiver_folder import folder_option
+
 SHARES = {
     "refuse": "Refuse this share of the texts with --code (1 = all).",
     "html": "Answer this share with a 503 that is not Twilio's.",
@@ -18,14 +19,7 @@ SHARES = {
 
 
 @click.command("twilio-fault")
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=FOLDER,
-    show_default=True,
-    help="The folder of the running receiver.",
-)
+@folder_option("The folder of the running receiver.")
 @click.option("--slow", default=0.0, metavar="SECONDS", help="Wait this long before each answer.")
 @click.option("--refuse", default=0.0, metavar="SHARE", help=SHARES["refuse"])
 @click.option("--code", default=20429, show_default=True, help="Twilio's error code of a refusal.")
