@@ -243,7 +243,14 @@ def _print(mapping: ColumnMap, head: Head, found: Guess) -> None:
         [ours, " + ".join(theirs), " | ".join(_cell(ours, row.get(ours, "")) for row in rows)]
         for ours, theirs in mapping.columns.items()
     ]
-    printing.table([Column("OURS"), Column("THEIRS"), Column(f"FIRST {len(rows)} ROWS", gives=True)], table)
+    printing.table(
+        [
+            Column("OURS"),
+            Column("THEIRS"),
+            Column(f"FIRST {len(rows)} ROWS" if len(rows) > 1 else "FIRST ROW", gives=True),
+        ],
+        table,
+    )
     for ours, value in mapping.same.items():
         printing.line(f"{ours} is {value} in every row.", hang=2)
     for ours, words in mapping.words.items():

@@ -23,7 +23,7 @@ class Shown:
     channel: str
     service: str
     impact: str
-    sample: str  # what it is about: "first contact, with cause, 1 sites"
+    sample: str  # what it is about: "first contact, with cause, 1 site"
     subject: str
     text: str
     html: str

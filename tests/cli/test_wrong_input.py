@@ -94,3 +94,13 @@ def test_a_stream_that_is_closed_is_no_traceback(daemon: FakeDaemon, closed: str
     )
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode in (0, 1)
+
+
+def test_a_foreign_file_of_one_row_is_shown_with_its_first_row(
+    notifier: Run, daemon: FakeDaemon, tmp_path: Path
+) -> None:
+    file = tmp_path / "foreign.csv"
+    file.write_text("Account Number,Premise,Services,E-mail\nA1,1,power,a@example.com\n")
+    result = notifier("customers", "import", str(file), "--map", str(tmp_path / "map.yaml"))
+    assert "FIRST ROW\n" in result.stderr
+    assert daemon.asked == []
