@@ -42,10 +42,11 @@ class Problem(click.ClickException):
     def __init__(self, status: int, detail: str, *, field: str = "", value: object = None, expected: str = "") -> None:
         super().__init__(detail)
         self.status, self.field, self.value, self.expected = status, field, value, expected
+        self.instead = ""  # what somebody may have meant, found out after the answer
 
     def format_message(self) -> str:
         """Return the reason, the field with its value, and what would be right, on one line."""
-        text = safe(self.message)
+        text = safe(self.message) + self.instead
         blame = f"{self.field} {_shown(self.value)}".strip() if self.field else ""
         if blame and self.field not in text:
             text += f" ({blame})"
@@ -162,7 +163,7 @@ class Client:
             return self._judged(reply, response)
         except Problem as problem:
             if problem.status == http.client.NOT_FOUND:
-                problem.message += self._instead(problem.message)
+                problem.instead = self._instead(problem.message)
             raise
 
     def lines(
@@ -299,7 +300,7 @@ class Client:
             cards = self.get("/v1/incidents", state=OPEN).read(list[IncidentCard])
         except Problem:
             return ""
-        named = [f"#{card.id} {card.service}, {card.place} ({card.state})" for card in cards[:_OPEN_NAMED]]
+        named = [safe(f"#{card.id} {card.service}, {card.place} ({card.state})") for card in cards[:_OPEN_NAMED]]
         named += [f"{len(cards) - _OPEN_NAMED} more"] if len(cards) > _OPEN_NAMED else []
         return f"; open are {'; '.join(named)}" if named else "; none is open"
 

@@ -49,7 +49,7 @@ def ask(client: Client, path: str, body: dict[str, object] | None) -> Reply:
         if body and "part" in body and problem.field == "regions" and isinstance(typed, str) and not is_file(typed):
             named = printing.safe(typed)
             is_folder = Path(typed).exists() if len(typed) < _NAME_AT_MOST else False
-            problem.message += f"; {named} is no file" if is_folder else f"; nor is there a file {named} here"
+            problem.instead = f"; {named} is no file" if is_folder else f"; nor is there a file {named} here"
         raise
 
 

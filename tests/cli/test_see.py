@@ -334,7 +334,7 @@ def test_a_broadcast_that_pause_all_holds_does_not_begin_in_the_past(notifier: R
     daemon.on("GET", "/v1/status", status(paused=True))
     text = notifier("broadcasts", "show", "17").stdout
     assert "begins          when everything is resumed\n" in text
-    assert "PAUSED: nothing is sent to anyone until: notifier resume-all" in text
+    assert "PAUSED: no customer is written to until: notifier resume-all" in text
     daemon.on("GET", "/v1/status", status())
     text = notifier("broadcasts", "show", "17").stdout
     assert "begins          now\n" in text

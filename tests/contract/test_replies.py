@@ -468,7 +468,7 @@ async def test_while_everything_is_paused_the_helpdesk_still_hears_and_the_need_
     desk.database.write_now(lambda tx: control.put(tx, control.PAUSED, "", now=now, actor=ANN))
     await desk.text(MARY, "my mother needs oxygen, please call")
     mails = Listening(Channel.EMAIL)
-    helpdesk = Helpdesk(desk.own, mails)
+    helpdesk = Helpdesk(desk.own, mails)  # type: ignore[arg-type]  # it only listens
     await helpdesk.step()
     assert [each.recipient for each in mails.heard] == ["desk@example.net"]
     (need,) = [each for each in desk.needs() if each.kind == "paused_all"]

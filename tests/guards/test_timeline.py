@@ -82,7 +82,7 @@ def _given(call: ast.Call, name: str, parameters: list[str]) -> ast.expr | None:
 
 def written() -> dict[str, str]:
     """Return every event that is written, with a module that does."""
-    found = {}
+    found: dict[str, str] = {}
     for source in SOURCES:
         for call, around in source.calls:
             event = next((each.value for each in call.keywords if each.arg == "event"), None)
