@@ -84,7 +84,7 @@ def test_a_paused_daemon_is_named_when_nothing_leaves(at: At, daemon: FakeDaemon
     daemon.on("GET", "/v1/broadcasts/17", [within_take_back(), going])
     daemon.on("GET", "/v1/status", status(paused=True))
     with counting(at) as person:
-        person.sees("PAUSED: nothing is sent to anyone until: notifier resume-all")
+        person.sees("PAUSED: no customer is written to until: notifier resume-all")
         assert person.ends() == 0
 
 
