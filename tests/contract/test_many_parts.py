@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from notifier.config import Config
 from notifier.domain.playbook import Playbook
+from notifier.stages.directory import Directory, DirectoryRow
 from notifier.stages.incidents.reshaping import ExtendIncident
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import audience, incidents, named_sites, parts, promises
+from notifier.storage.repositories import audience, incidents, late_joiners, named_sites, parts, promises
 from tests.control_room import ANN, MINUTE, ControlRoom
 
 PARTS, STREETS = 1_100, 5
@@ -115,3 +117,35 @@ async def test_the_watcher_reads_one_promise_to_decide_about_one(
     monkeypatch.setattr(named_sites, "customers_by_part", walking)
     await room.promises.watch()
     assert (read, walked) == ([10, *[1] * 9], [1])
+
+
+async def test_an_import_looks_at_the_parts_of_its_sites_alone(
+    room: ControlRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch asked every one of a thousand parts what it is being told, in the transaction that stores it."""
+    await fall_apart(room)
+    looked: list[int] = []
+    real = late_joiners._told_now
+
+    def looking(tx: Transaction, incident: Any, *values: Any) -> Any:
+        looked.append(incident.part.id)
+        return real(tx, incident, *values)
+
+    monkeypatch.setattr(late_joiners, "_told_now", looking)
+    directory = Directory(room.database, Config(), room.clock, room.queue, {"power": room.playbook})
+    row = DirectoryRow(
+        customer_id="new",
+        site_id="1",
+        services="power",
+        address="9 Ash St",
+        email="new@example.net",
+        regions={"postal_code": "10000", "city": "Riverside"},
+    )
+    assert (await directory.load([row])).loaded == 1
+    assert looked == [2]
+    await room.work()
+    rows = room.rows(
+        """SELECT n.state FROM notifications AS n JOIN contact_points AS c ON c.id = n.contact_point_id
+           WHERE c.address = 'new@example.net'"""
+    )
+    assert [row["state"] for row in rows] == ["sent"]

@@ -62,7 +62,10 @@ def join(
         playbook = playbooks.get(incident.service)
         if playbook is None:
             continue
+        theirs = set(parts.of_site(tx, incident_id, site_ids).values())
         for part in parts.own(tx, incident_id):
+            if part.id not in theirs:
+                continue
             of_part = incidents.load(tx, incident_id, part.id)
             for found in _told_now(tx, of_part, now):
                 each = add(tx, of_part, found, site_ids, playbook, now, basis)
