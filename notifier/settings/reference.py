@@ -67,6 +67,8 @@ tariffs, phrases and templates are read anew and checked as `notifier check` doe
 changes, and every mistake is said with its file, line and key. Otherwise everything takes effect at once: what is being
 handed over is finished first (for `server.drain` at most), requests are answered all the while, and no message is lost
 or doubled.
+A service is not taken out while an incident of it is confirmed or planned: nobody could tell its customers
+anything more.
 Keys that say *Takes a restart* keep the values the daemon started with; the answer names those that changed.
 Secrets in files are read anew too. The environment is the one the daemon was started with.
 """
