@@ -109,7 +109,8 @@ def restore(source: Path, file: Path | None) -> None:
     Refused while a daemon runs on it, and for a FILE that is damaged,
     of another program or of a newer release. What is replaced is kept
     beside it. Everything is paused then: messages may have left after
-    the copy was made. See `notifier status` before `resume-all`.
+    the copy was made. See `notifier status` before `resume-all`. No
+    credit is posted until `credits reconcile`.
 
     Example: notifier db restore /var/backups/notifier-monday
     """
@@ -131,6 +132,7 @@ def restore(source: Path, file: Path | None) -> None:
     click.echo(
         "everything is paused: what left after the copy was made may leave again. Go on with: notifier resume-all"
     )
+    click.echo("no credit is posted until billing's own list was compared: notifier credits reconcile FILE")
 
 
 @db.command("rename-region")
