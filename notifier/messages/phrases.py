@@ -73,6 +73,7 @@ class Phrase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     after_sms: str = ""
     services: tuple[str, ...] = ()  # empty = all
     impacts: tuple[Impact, ...] = ()  # advice: told for these only; empty = all
+    work: bool = False  # a cause of planned work: no answer that is offered about an outage
 
 
 class Phrases(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

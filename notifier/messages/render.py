@@ -93,6 +93,11 @@ class Messages:
         every = (wording.phrases.codes(group, service) for wording in self._wordings.values())
         return tuple(dict.fromkeys(code for codes in every for code in codes))
 
+    def is_of_work(self, cause: str) -> bool:
+        """Tell whether a cause is one of planned work alone."""
+        found = (wording.phrases.causes.get(cause) for wording in self._wordings.values())
+        return any(phrase.work for phrase in found if phrase is not None)
+
     def phrase_text(self, group: str, code: str) -> str:
         """Return what readers of the default locale see for a code; "" where it has no wording there."""
         phrase = self._wordings[self.config.locales.default].phrases.group(group).get(code)

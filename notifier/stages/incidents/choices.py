@@ -22,6 +22,10 @@ class Phrasebook(Protocol):
         """Return the codes of `causes` or `crews`."""
         ...
 
+    def is_of_work(self, cause: str, /) -> bool:
+        """Tell whether a cause is one of planned work alone."""
+        ...
+
     def phrase_text(self, group: str, code: str, /) -> str:
         """Return what readers of the default locale see for a code; "" where it has no wording."""
         ...
@@ -41,7 +45,11 @@ class Choices:
         incident, playbook = await self._database.read(lambda tx: self._load(tx, incident_id))
         return ChoicesView(
             impacts=[str(impact) for impact in Impact],
-            causes=self._group("causes", incident.service),
+            causes=[
+                cause
+                for cause in self._group("causes", incident.service)
+                if incident.is_planned or not self._phrases.is_of_work(cause.code)
+            ],
             crews=self._group("crews", incident.service),
             next_update_within_seconds=playbook.next_update_within.total_seconds(),
             eta_at_most_seconds=playbook.eta_at_most.total_seconds(),
