@@ -31,7 +31,7 @@ from notifier.storage.views import ReconciledRow, ReconciledSum, ReconciledView
 
 ROWS_AT_MOST = 50_000
 LOOKED_UP = 500  # rows in one query
-CHUNK = 100  # rows in one transaction
+CHUNK = 50  # rows in one transaction
 POSTED_CHUNK = 20_000
 SHOWN = 200
 REFERENCE_AT_MOST = 100
@@ -65,7 +65,7 @@ class Reconciling:
             raise InvalidInput(
                 f"the list has {len(request.lines):,} rows", field="lines", expected=f"at most {ROWS_AT_MOST:,} at once"
             )
-        rows = [read(line, self._currency) for line in request.lines]
+        rows = await asyncio.to_thread(lambda: [read(line, self._currency) for line in request.lines])
         async with self._alone:
             known = await self._known(request, rows)
             since = request.since
@@ -75,7 +75,7 @@ class Reconciling:
                     field="since",
                     expected="when the copy was made, or earlier",
                 )
-            verdicts = judged(rows, known)
+            verdicts = await asyncio.to_thread(judged, rows, known)  # a second of work for a long list
             if request.total:
                 self._check_total(request, verdicts)
                 verdicts = await self._apply(verdicts, actor)
