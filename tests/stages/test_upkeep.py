@@ -124,7 +124,7 @@ async def test_old_complaints_go_and_the_audit_log_says_so(upkeep: Upkeep, store
     await upkeep.retain()
     assert complaints_left(store) == ["1", "399"]
     (row,) = store.read_now(lambda tx: tx.rows("SELECT actor, action, detail FROM audit"))
-    detail = '{"complaints":2,"replies":0,"ledger":0,"answers":0,"mail":0,"calls":0,"signals":0}'
+    detail = '{"complaints":2,"replies":0,"ledger":0,"answers":0,"mail":0,"calls":0,"signals":0,"unused addresses":0}'
     assert row == {"actor": "daemon", "action": "retention", "detail": detail}
 
 
