@@ -313,6 +313,17 @@ async def test_what_is_posted_here_and_not_in_the_list_is_said_and_holds(desk: C
     assert (view.rows.lines, view.not_there.lines, view.held) == (0, 0, False)
 
 
+async def test_what_is_no_list_is_refused_as_a_whole(desk: CreditDesk) -> None:
+    for request, said in (
+        (Reconcile(lines=[BilledLine(row=2), BilledLine(row=2)]), "same number"),
+        (Reconcile(lines=[], incidents={"x": 1}), "no number"),
+        (Reconcile(lines=[], incidents={"1": -1}), "no number"),
+        (Reconcile(lines=[BilledLine(row=at) for at in range(50_001)]), "50,001 rows"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            await desk.credits.reconciling.reconcile(request, MIA)
+
+
 async def test_a_list_that_comes_to_another_total_changes_nothing(desk: CreditDesk, biller: Biller) -> None:
     await post(desk)
     restore(desk)

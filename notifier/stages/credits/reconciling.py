@@ -65,6 +65,8 @@ class Reconciling:
             raise InvalidInput(
                 f"the list has {len(request.lines):,} rows", field="lines", expected=f"at most {ROWS_AT_MOST:,} at once"
             )
+        if len({line.row for line in request.lines}) < len(request.lines):
+            raise InvalidInput("two rows have the same number", field="lines", expected="each row once")
         rows = await asyncio.to_thread(lambda: [read(line, self._currency) for line in request.lines])
         async with self._alone:
             known = await self._known(request, rows)
@@ -350,12 +352,10 @@ def _plain(reference: str) -> str:
 
 
 def _renamed(request: Reconcile) -> dict[int, int]:
-    try:
-        return {int(old): new for old, new in request.incidents.items()}
-    except ValueError:
-        raise InvalidInput(
-            "an incident of the list is no number", field="incidents", expected='such as {"57": 58}'
-        ) from None
+    given = request.incidents
+    if all(old.isascii() and old.isdecimal() and len(old) <= 18 and 0 < given[old] <= _INT_AT_MOST for old in given):
+        return {int(old): new for old, new in given.items()}
+    raise InvalidInput("an incident of the list is no number", field="incidents", expected='such as {"57": 58}')
 
 
 def _changed(verdict: Verdict) -> Verdict:

@@ -1,8 +1,9 @@
 """What people ask of credits: the bodies of requests."""
 
 from datetime import datetime
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from notifier.domain.incident import IncidentNumber
 
@@ -69,6 +70,8 @@ class Reconcile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     lines: list[BilledLine]
     total: str = ""  # what the list comes to, as the biller says
-    since: datetime | None = None  # the list begins here; None: it is everything that the biller has
+    since: Annotated[datetime, Meta(tz=True)] | None = (
+        None  # the list begins here; None: it is everything that the biller has
+    )
     incidents: dict[str, int] = {}  # an incident of the list -> which it is here
     gone: list[int] = []  # incidents of the list that nobody opens again
