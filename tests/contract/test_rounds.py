@@ -378,3 +378,33 @@ async def test_a_round_that_was_left_is_one_line_for_whoever_looks(room: Stormy)
     room.clock.go_on(6 * MINUTE)
     (left,) = [need for need in room.needs("ann") if need.kind == "draft"]
     assert left.next == ["notifier event tell 1", "notifier event take-back 1 --round 1"]
+
+
+async def test_what_is_taken_back_is_what_was_told_last_and_no_draft_of_somebody_else(limited: Stormy) -> None:
+    async def newest() -> int | None:
+        return (await limited.storms.show(1)).newest_round
+
+    assert await newest() is None
+    first = await limited.tell()
+    assert await newest() is None  # drafted, and nobody was told
+    await limited.send_all(first)
+    assert await newest() == first.round_id  # it waits for a second person
+    await limited.rounds.approve(first.round_id, ALL, ids(first), BOB)
+    request = TellEvent(again=True)
+    second = await limited.round_drafts.draft(1, request, BOB)
+    assert await newest() == first.round_id  # it leaves in a few seconds, whatever bob drafts
+    await limited.rounds.cancel(second, BOB)
+    assert await newest() == first.round_id
+    await limited.rounds.cancel(first.round_id, ANN)
+    assert await newest() == first.round_id  # taking it back again says that it is cancelled
+
+
+async def test_what_waits_for_a_second_person_was_told_later_than_what_has_left(limited: Stormy) -> None:
+    first = await limited.tell(incidents=(1,))
+    await limited.send_all(first)
+    limited.clock.go_on(TAKE_BACK)
+    await limited.work()
+    limited.clock.go_on(MINUTE)
+    second = await limited.tell(incidents=(1, 2))
+    await limited.send_all(second)
+    assert (await limited.storms.show(1)).newest_round == second.round_id
