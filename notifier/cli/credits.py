@@ -10,9 +10,10 @@ import click
 from notifier.cli import printing, times
 from notifier.cli.client import Client, Reply
 from notifier.cli.options import Id, connect, incident_argument, json_option
-from notifier.cli.printing import BAD, GOOD, WARN, Column, plural, words
+from notifier.cli.printing import BAD, GOOD, WARN, Column, plural, safe, words
 from notifier.cli.reconcile import reconcile
 from notifier.domain.errors import InvalidInput
+from notifier.domain.money import parse_amount
 from notifier.storage.views import (
     CreditBatchView,
     CreditLineView,
@@ -31,7 +32,8 @@ _TITLES = (
 )
 _STATES = ("proposed", "approved", "rejected", "posting", "posted", "failed")
 _reason = click.option("--reason", metavar="TEXT", required=True, help="Why; kept with it, customers never see it.")
-_over = click.option("--over-budget", metavar="WHY", default="", help="Go over the incident's budget, and say why.")
+_over = click.option("--over-budget", metavar="WHY", help="Go over the incident's budget, and say why.")
+_TRIES = 3
 
 
 @click.group(short_help="What customers are owed: list, grant, approve, post.")
@@ -137,8 +139,10 @@ def grant(incident_id: int, customer: str, amount: str, reason: str, key: str | 
 @click.option("--total", metavar="AMOUNT", help="With --incident: what it comes to; else it is asked for.")
 @_over
 @json_option
-def approve(line_id: int | None, incident_id: int | None, total: str | None, over_budget: str, as_json: bool) -> None:
-    """Approve a line, or all that waits of an incident.
+def approve(
+    line_id: int | None, incident_id: int | None, total: str | None, over_budget: str | None, as_json: bool
+) -> None:
+    """Approve a line, or what waits of an incident within its budget.
 
     Nobody approves what they granted themselves. For an incident the
     amount that is shown is typed, so that nothing else is approved.
@@ -148,12 +152,15 @@ def approve(line_id: int | None, incident_id: int | None, total: str | None, ove
     client = connect()
     if (line_id is None) == (incident_id is None):
         raise click.UsageError("name a line, or --incident")
+    if over_budget is not None and not over_budget.strip():
+        raise click.UsageError("--over-budget needs a reason: why this incident may cost more than its budget")
+    over = {} if over_budget is None else {"over_budget": over_budget}
     if line_id is not None:
-        _show_line(client.post(f"/v1/credits/{line_id}/approve", {"over_budget": over_budget}), as_json=as_json)
+        _show_line(client.post(f"/v1/credits/{line_id}/approve", over), as_json=as_json)
         return
     if total is None:
-        total = _typed_total(client, incident_id)
-    body = {"total": total, "over_budget": over_budget}
+        total = _typed_total(client, incident_id, goes_over=over_budget is not None)
+    body = {"total": total, **over}
     _show_decided(client.post(f"/v1/incidents/{incident_id}/credits/approve", body), "approved", as_json=as_json)
 
 
@@ -283,26 +290,54 @@ def post(incident_id: int | None, failed: bool, batch: int | None, total: str | 
     reply = client.post("/v1/credits/post", {"incident": incident_id, "failed": failed})
     if as_json:
         printing.answer(reply.body)
+    elif b'"decided":0,' in reply.body:
+        printing.line("Nothing is left to post.", style=WARN)
     elif b'"loaded_by"' in reply.body:
         view = reply.read(CreditBatchView)
         printing.line(f"Batch {view.id}: {plural(view.lines, 'line')}, {view.total} {view.currency}.", style=GOOD)
         printing.line(f"Write it with: notifier credits export --batch {view.id} -o FILE")
     else:
         number = reply.read(CreditsDecidedView).decided
-        printing.line(f"{plural(number, 'line is', 'lines are')} being posted.", style=GOOD if number else WARN)
+        printing.line(f"{plural(number, 'line is', 'lines are')} being posted.", style=GOOD)
 
 
-def _typed_total(client: Client, incident_id: int | None) -> str:
-    """Show what waits and let its total be typed."""
+def _typed_total(client: Client, incident_id: int | None, *, goes_over: bool) -> str:
+    """Show what waits and what of it is approved, and let that total be typed."""
     view = client.get(f"/v1/incidents/{incident_id}/credits").read(CreditsView)
     if not view.waiting_lines:
         raise click.ClickException(f"nothing waits of incident {incident_id}")
+    lines, total = (view.over_lines, view.over) if goes_over else (view.within_lines, view.within)
+    stopped = 0 if goes_over else view.over_lines - view.within_lines
     _show_sums(view)
-    asked = f"Type the amount to approve {plural(view.waiting_lines, 'line')} ({view.waiting})"
+    left = [
+        f"the budget stops {plural(stopped, 'line')} (--over-budget WHY)" if stopped else "",
+        f"you granted {plural(view.own_lines, 'line')}; another manager approves" if view.own_lines else "",
+    ]
+    said = [each for each in left if each]
+    if not lines:
+        raise click.ClickException(f"nothing is approved: {'; '.join(said)}")
+    for each in said:
+        printing.line(f"! {each}", indent=2, hang=4, style=WARN)
+    asked = f"Type {total} to approve {plural(lines, 'line')}, q to leave"
     try:
-        return str(click.prompt(asked, err=True)).strip()
+        for _ in range(_TRIES):
+            typed = str(click.prompt(asked, err=True)).strip()
+            if typed == "q":
+                break
+            if _is_amount(typed, total, view.currency):
+                return total
+            click.echo(f"That is not the amount: it is {total}, you typed {safe(typed)}.", err=True)
     except click.Abort:
-        raise click.ClickException(f"nothing is approved; for scripts: --total {view.waiting}") from None
+        raise click.ClickException(f"nothing is approved; for scripts: --total {total}") from None
+    raise click.ClickException("nothing is approved")
+
+
+def _is_amount(typed: str, total: str, currency: str) -> bool:
+    """Tell whether what was typed is the total, with a comma or without its zeros."""
+    try:
+        return parse_amount(typed, currency) == parse_amount(total, currency)
+    except InvalidInput:
+        return False
 
 
 def _show_sums(view: CreditsView) -> None:

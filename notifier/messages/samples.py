@@ -55,7 +55,7 @@ def samples(
                 told = "first contact" if first_contact else "told before"
                 name = f"{kind}, {told}, {facts_name}, {'1 site' if sites == 1 else f'{sites} sites'}"
                 yield Sample(name=name, kind=kind, facts=facts, personal=personal)
-                if kind is BroadcastKind.RESTORED and sites == 1:
+                if kind in (BroadcastKind.RESTORED, BroadcastKind.OVERNIGHT) and sites == 1:
                     owed = replace(personal, credit_minor=2500, credit_currency="USD", credit_month=202612)
                     yield Sample(name=f"{name}, with a credit", kind=kind, facts=facts, personal=owed)
 

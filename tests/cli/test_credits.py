@@ -5,6 +5,7 @@ import io
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from notifier.storage.views import (
@@ -54,6 +55,10 @@ SUMS = CreditsView(
     owed="75.00",
     waiting="30.00",
     waiting_lines=2,
+    within="30.00",
+    within_lines=2,
+    over="30.00",
+    over_lines=2,
     budget="25000.00",
     counted=True,
     sums=[CreditSum(tariff="goodwill", state="proposed", lines=2, customers=2, amount="30.00")],
@@ -100,15 +105,54 @@ def test_what_waits_of_an_incident_is_approved_by_typing_its_amount(notifier: Ru
     view = CreditsDecidedView(incident_id=42, decided=2, amount="30.00")
     daemon.on("POST", "/v1/incidents/42/credits/approve", view)
     result = notifier("credits", "approve", "--incident", "42", given="30.00\n")
-    assert "Type the amount to approve 2 lines (30.00)" in result.stderr
-    assert daemon.last("POST", "/v1/incidents/42/credits/approve").json() == {"total": "30.00", "over_budget": ""}
+    assert "Type 30.00 to approve 2 lines" in result.stderr
+    assert daemon.last("POST", "/v1/incidents/42/credits/approve").json() == {"total": "30.00"}
+
+
+def test_what_the_budget_stops_is_said_before_and_the_total_is_of_what_is_approved(
+    notifier: Run, daemon: FakeDaemon
+) -> None:
+    daemon.on("GET", "/v1/incidents/42/credits", msgspec.structs.replace(SUMS, within="10.00", within_lines=1))
+    daemon.on("POST", "/v1/incidents/42/credits/approve", CreditsDecidedView(incident_id=42, decided=1, amount="10.00"))
+    result = notifier("credits", "approve", "--incident", "42", given="10\n")
+    assert "! the budget stops 1 line (--over-budget WHY)" in result.stdout
+    assert "Type 10.00 to approve 1 line" in result.stderr
+    assert daemon.last("POST", "/v1/incidents/42/credits/approve").json() == {"total": "10.00"}
+    over = notifier("credits", "approve", "--incident", "42", "--over-budget", "the mayor", given="30.00\n")
+    assert "budget stops" not in over.stdout
+    asked = daemon.last("POST", "/v1/incidents/42/credits/approve").json()
+    assert asked == {"total": "30.00", "over_budget": "the mayor"}
+    daemon.on("GET", "/v1/incidents/42/credits", msgspec.structs.replace(SUMS, within="0.00", within_lines=0))
+    nothing = notifier("credits", "approve", "--incident", "42", given="30.00\n")
+    assert (nothing.exit_code, "nothing is approved: the budget stops 2 lines" in nothing.stderr) == (1, True)
+
+
+def test_a_mistyped_amount_may_be_typed_three_times(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("GET", "/v1/incidents/42/credits", SUMS)
+    daemon.on("POST", "/v1/incidents/42/credits/approve", CreditsDecidedView(incident_id=42, decided=2, amount="30.00"))
+    result = notifier("credits", "approve", "--incident", "42", given="3\n300\n30.00\n")
+    assert "That is not the amount: it is 30.00, you typed 300." in result.stderr
+    assert result.exit_code == 0
+    for given in ("1\n2\n3\n", "q\n"):
+        left = notifier("credits", "approve", "--incident", "42", given=given)
+        assert (left.exit_code, "nothing is approved" in left.stderr) == (1, True)
+    assert len([each for each in daemon.asked if each.method == "POST"]) == 1
+
+
+@pytest.mark.parametrize("which", [("7",), ("--incident", "42", "--total", "30.00")])
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_reason_is_no_reason_to_go_over_the_budget(
+    notifier: Run, daemon: FakeDaemon, which: tuple[str, ...], empty: str
+) -> None:
+    result = notifier("credits", "approve", *which, "--over-budget", empty)
+    assert (result.exit_code, "--over-budget needs a reason" in result.stderr, daemon.asked) == (2, True, [])
 
 
 def test_a_total_that_is_given_needs_no_typing(notifier: Run, daemon: FakeDaemon) -> None:
     view = CreditsDecidedView(incident_id=42, decided=1, amount="15.00", over_budget=1, own=1)
     daemon.on("POST", "/v1/incidents/42/credits/approve", view)
     text = notifier("credits", "approve", "--incident", "42", "--total", "30.00").stdout
-    assert daemon.last("POST", "/v1/incidents/42/credits/approve").json() == {"total": "30.00", "over_budget": ""}
+    assert daemon.last("POST", "/v1/incidents/42/credits/approve").json() == {"total": "30.00"}
     assert text.startswith("1 line approved: 15.00.\n1 line left: the budget stops them")
     assert "you granted them" in text
 
@@ -175,6 +219,8 @@ def test_posting_says_what_is_under_way_or_how_the_file_is_written(notifier: Run
     daemon.on("POST", "/v1/credits/post", Answer(202, CreditsDecidedView(incident_id=None, decided=12, amount="")))
     assert notifier("credits", "post", "--failed").stdout == "12 lines are being posted.\n"
     assert daemon.asked[-1].json() == {"incident": None, "failed": True}
+    daemon.on("POST", "/v1/credits/post", Answer(202, CreditsDecidedView(incident_id=None, decided=0, amount="")))
+    assert notifier("credits", "post").stdout == "Nothing is left to post.\n"
     batch = CreditBatchView(
         id=3, created_at=NOON, created_by="mia", lines=2, total="15.00", currency="USD", loaded_at=None, loaded_by=""
     )

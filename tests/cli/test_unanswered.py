@@ -18,6 +18,10 @@ WAITING = CreditsView(
     budget="100.00",
     waiting="30.00",
     waiting_lines=2,
+    within="30.00",
+    within_lines=2,
+    over="30.00",
+    over_lines=2,
     sums=[],
 )
 ASKING = {

@@ -229,7 +229,7 @@ class World:
                 line_id = found[which % len(found)]["id"]
                 deciding = self.desk.credits.deciding
                 if what == "approve":
-                    asyncio.run(deciding.approve(line_id, Decide(over_budget="yes" if amount > 30 else ""), MAX))
+                    asyncio.run(deciding.approve(line_id, Decide(over_budget="yes" if amount > 30 else None), MAX))
                 elif what == "reject":
                     asyncio.run(deciding.reject(line_id, Because(reason="no"), MAX))
                 else:

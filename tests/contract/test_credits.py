@@ -92,13 +92,25 @@ async def test_above_a_baseline_or_the_budget_lines_wait_for_a_manager(database:
         ("proposed", "above_incident_baseline"),
         ("proposed", "above_incident_baseline"),
     ]
-    with pytest.raises(Refused, match=r"comes to 50\.00"):
-        await desk.credits.deciding.approve_all(1, DecideAll(total="25.00"), MIA)
-    view = await desk.credits.deciding.approve_all(1, DecideAll(total="50.00"), MIA)
+    with pytest.raises(Refused, match=r"is 25\.00 \(1 line\), not 50\.00; the budget stops 1 \(--over-budget WHY\)"):
+        await desk.credits.deciding.approve_all(1, DecideAll(total="50.00"), MIA)
+    with pytest.raises(Refused, match=r"is 50\.00 \(2 lines\), not 25\.00"):
+        await desk.credits.deciding.approve_all(1, DecideAll(total="25.00", over_budget="the mayor"), MIA)
+    for empty in ("", "  "):
+        with pytest.raises(InvalidInput, match="reason is missing"):
+            await desk.credits.deciding.approve_all(1, DecideAll(total="25.00", over_budget=empty), MIA)
+    assert [line[3] for line in desk.lines()] == ["approved", "approved", "proposed", "proposed"]
+    seen = desk.database.read_now(
+        lambda tx: shown.of_incident(tx, 1, currency="USD", budget=8000, enabled=True, reader=MIA.name)
+    )
+    assert (seen.within, seen.within_lines, seen.over, seen.over_lines) == ("25.00", 1, "50.00", 2)
+    view = await desk.credits.deciding.approve_all(1, DecideAll(total="25.00"), MIA)
     assert (view.decided, view.amount, view.over_budget) == (1, "25.00", 1)
     assert desk.lines()[3][3:] == ("proposed", "over_budget")
-    with pytest.raises(Refused, match="budget"):
+    with pytest.raises(Refused, match=r"budget .*--over-budget WHY$"):
         await desk.credits.deciding.approve(4, Decide(), MIA)
+    with pytest.raises(InvalidInput, match="reason is missing"):
+        await desk.credits.deciding.approve(4, Decide(over_budget=""), MIA)
     line = await desk.credits.deciding.approve(4, Decide(over_budget="the mayor asked"), MIA)
     assert (line.state, line.bill_month) == ("approved", "2026-04")
     assert desk.owed() == 4 * 2500
@@ -340,7 +352,7 @@ async def test_the_sums_of_an_incident_add_up(desk: CreditDesk) -> None:
     await desk.out_for(20 * HOUR)
     await desk.count()
     await desk.credits.deciding.grant(granted(desk, "94110-0", amount="30.00"), EVE)
-    view = desk.database.read_now(lambda tx: shown.of_incident(tx, 1, currency="USD", budget="2000", enabled=True))
+    view = desk.database.read_now(lambda tx: shown.of_incident(tx, 1, currency="USD", budget=200000, enabled=True))
     assert (view.owed, view.waiting, view.waiting_lines, view.counted) == ("75.00", "30.00", 1, True)
     assert [(each.tariff, each.state, each.lines, each.amount) for each in view.sums] == [
         ("daily", "approved", 3, "75.00"),

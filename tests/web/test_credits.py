@@ -55,11 +55,11 @@ async def test_a_manager_never_approves_a_grant_of_their_own(town: Served) -> No
     assert own.json["state"] == "proposed"
     refused = await town.post(f"/v1/credits/{own.json['id']}/approve", {})
     assert (refused.status, "another manager approves it" in refused.json["detail"]) == (403, True)
-    all_ = await town.post("/v1/incidents/1/credits/approve", {"total": "60.00"})
+    all_ = await town.post("/v1/incidents/1/credits/approve", {"total": "0.00"})
     assert (all_.json["decided"], all_.json["own"]) == (0, 1)
     town.keys[KeyRole.MANAGER] = (await town.machine.parts.keys.create("mia", KeyRole.MANAGER, DAEMON)).key
     wrong = await town.post("/v1/incidents/1/credits/approve", {"total": "61.00"})
-    assert (wrong.status, "60.00 (1 lines) by now" in wrong.json["detail"]) == (409, True)
+    assert (wrong.status, "is 60.00 (1 line), not 61.00" in wrong.json["detail"]) == (409, True)
     assert (await town.post("/v1/incidents/1/credits/approve", {"total": "60.00"})).json["decided"] == 1
 
 
@@ -139,6 +139,17 @@ async def test_a_file_for_billing_has_a_control_total_and_no_formula(town: Serve
     assert (await town.post("/v1/credits/batches/1/loaded", {"total": "5.50"})).json["loaded_by"] == "a manager"
     assert {each["state"] for each in (await town.get("/v1/credits")).json} == {"posted"}
     assert (await town.get("/v1/credits/batches")).json[0]["id"] == 1
+
+
+async def test_with_nothing_left_no_file_is_made_and_an_empty_export_has_its_total(town: Served) -> None:
+    assert (await town.post("/v1/credits/post", {})).json["decided"] == 0
+    await grant(town)
+    assert (await town.post("/v1/credits/post", {})).json["id"] == 1
+    again = await town.post("/v1/credits/post", {})
+    assert (again.status, again.json["decided"]) == (202, 0)
+    assert [each["id"] for each in (await town.get("/v1/credits/batches")).json] == [1]
+    none = (await town.get("/v1/credits/export?state=failed")).body.decode().splitlines()
+    assert [row.split(",")[:5] for row in none[1:]] == [["total", "0", "", "0.00", "USD"]]
 
 
 async def test_a_file_that_was_never_made_is_no_empty_one(town: Served) -> None:

@@ -20,6 +20,7 @@ from notifier.domain.credit import (
     month_of,
     require_second_person,
 )
+from notifier.domain.credit_waiting import SortedOut, sorted_out
 from notifier.domain.errors import InvalidInput, NotFound, Refused
 from notifier.domain.incident import IncidentState
 from notifier.domain.money import parse_amount
@@ -46,6 +47,14 @@ class _Chunk:
     own: int
     upto: int
     is_last: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """What the typed total stands for: nothing else is approved."""
+
+    line_ids: frozenset[int]
+    upto: int
 
 
 class Deciding:
@@ -111,7 +120,7 @@ class Deciding:
         """Approve one proposed line."""
         actor.require(KeyRole.MANAGER)
         self._require_enabled()
-        over = _reason(request.over_budget) if request.over_budget else ""
+        over = _over_budget(request.over_budget)
 
         def work(tx: Transaction) -> int:
             now, line = self._clock.now(), credit_lines.load(tx, line_id)
@@ -120,7 +129,7 @@ class Deciding:
             if self._is_over(tx, line, 0) and not over:
                 raise Refused(
                     f"incident {line.incident_id} would cost more than its budget"
-                    f" ({self._settings.budget} {self._rules.currency}); say why it may (over_budget)"
+                    f" ({self._settings.budget} {self._rules.currency}); say why it may: --over-budget WHY"
                 )
             credit_lines.approve(tx, [line], bill_months=self._months(now), now=now, by=actor.name)
             self._audit(tx, now, actor, "approve", f"credit {line_id}", amount=line.amount, over_budget=over)
@@ -131,27 +140,30 @@ class Deciding:
         return found
 
     async def approve_all(self, incident_id: int, request: DecideAll, actor: Actor) -> CreditsDecidedView:
-        """Approve what waits of an incident, within its budget; refused when it comes to another total by now."""
+        """Approve what waits of an incident, within its budget; refused when that is another total than was typed."""
         actor.require(KeyRole.MANAGER)
         self._require_enabled()
         total = parse_amount(request.total, self._rules.currency)
-        over = _reason(request.over_budget) if request.over_budget else ""
+        over = _over_budget(request.over_budget)
 
-        def check(tx: Transaction) -> None:
+        def check(tx: Transaction) -> _Checked:
             self._require_incident(tx, incident_id)
-            number, waiting = credit_lines.waiting_in(tx, incident_id)
-            if waiting != total:
-                amount = shown.amount(waiting, self._rules.currency)
-                raise Refused(f"what waits of incident {incident_id} comes to {amount} ({number} lines) by now")
+            waiting = credit_lines.waiting(tx, incident_id)
+            owed = credit_lines.owed_by(tx, incident_id, self._rules.currency)
+            found = sorted_out(waiting, owed=owed, budget=None if over else self._rules.limits.budget, by=actor.name)
+            if found.amount != total:
+                raise Refused(self._another_total(incident_id, found, total))
             self._audit(
                 tx, self._clock.now(), actor, "approve_all", f"incident {incident_id}", amount=total, over_budget=over
             )
 
-        await self._database.write(check)
+            return _Checked(line_ids=found.approved, upto=waiting[-1].line_id if waiting else 0)
+
+        checked = await self._database.write(check)
         after, approved, amount, over_budget, own = 0, 0, 0, 0, 0
         while True:
             chunk = await self._database.write(
-                lambda tx, after=after: self._approve_chunk(tx, incident_id, after, actor, over=bool(over))  # type: ignore[misc]
+                lambda tx, after=after: self._approve_chunk(tx, incident_id, after, actor, checked, over=bool(over))  # type: ignore[misc]
             )
             after, approved = chunk.upto, approved + len(chunk.approved)
             amount += sum(line.amount for line in chunk.approved)
@@ -254,7 +266,9 @@ class Deciding:
 
     # --- parts of a decision ----------------------------------------------------------------------------------------
 
-    def _approve_chunk(self, tx: Transaction, incident_id: int, after: int, actor: Actor, *, over: bool) -> _Chunk:
+    def _approve_chunk(
+        self, tx: Transaction, incident_id: int, after: int, actor: Actor, checked: _Checked, *, over: bool
+    ) -> _Chunk:
         now = self._clock.now()
         self._require_incident(tx, incident_id)
         lines = credit_lines.in_state(tx, CreditState.PROPOSED, incident_id=incident_id, after=after, at_most=CHUNK)
@@ -264,9 +278,11 @@ class Deciding:
         stopped: list[int] = []
         more = 0
         for line in lines:
+            if line.id > checked.upto:  # came after the total was checked
+                continue
             if line.created_by == actor.name:
                 chunk.own += 1
-            elif self._is_over(tx, line, more) and not over:
+            elif line.id not in checked.line_ids or (not over and self._is_over(tx, line, more)):
                 stopped.append(line.id)
             else:
                 chunk.approved.append(line)
@@ -275,6 +291,19 @@ class Deciding:
         credit_lines.mark_over_budget(tx, stopped)
         credit_lines.approve(tx, chunk.approved, bill_months=self._months(now), now=now, by=actor.name)
         return chunk
+
+    def _another_total(self, incident_id: int, found: SortedOut, total: int) -> str:
+        """Say what may be approved, and what stops the rest, to somebody who typed another amount."""
+        may, typed = (shown.amount(each, self._rules.currency) for each in (found.amount, total))
+        left = [
+            f"the budget stops {found.over_budget} (--over-budget WHY)" if found.over_budget else "",
+            f"{found.own} you granted yourself" if found.own else "",
+        ]
+        why = "; ".join(filter(None, left))
+        lines = f"{len(found.approved)} line{'' if len(found.approved) == 1 else 's'}"
+        return (
+            f"what may be approved of incident {incident_id} is {may} ({lines}), not {typed}{f'; {why}' if why else ''}"
+        )
 
     def _is_over(self, tx: Transaction, line: StoredLine, more: int) -> bool:
         return (
@@ -308,10 +337,15 @@ _INSTEAD = {
 }
 
 
-def _reason(text: str) -> str:
+def _over_budget(text: str | None) -> str:
+    """Return why the budget may be gone over, "" where nobody asked for that; an empty reason is none."""
+    return "" if text is None else _reason(text, "over_budget")
+
+
+def _reason(text: str, field: str = "reason") -> str:
     """Return why somebody does it, on one line; raise `InvalidInput` without one."""
     found = clean_line(text)
     if not found or len(found) > NOTE_LENGTH:
         wrong = "is missing" if not found else f"is over {NOTE_LENGTH} characters"
-        raise InvalidInput(f"the reason {wrong}", field="reason", expected="why, in a few words")
+        raise InvalidInput(f"the reason {wrong}", field=field, expected="why, in a few words")
     return found

@@ -60,7 +60,10 @@ class Posting:
         await self._biller.close()
 
     async def ask(self, request: Post, actor: Actor) -> CreditsDecidedView | CreditBatchView:
-        """Let what is approved be posted: by webhook from now on, or as one file that is returned."""
+        """Let what is approved be posted: by webhook from now on, or as one file that is returned.
+
+        With nothing left to post no file is made.
+        """
         actor.require(KeyRole.MANAGER)
         if not self._enabled:
             raise Refused("credits are switched off (credits.enabled)")
@@ -73,8 +76,10 @@ class Posting:
             )
         view: CreditsDecidedView | CreditBatchView
         if self._settings.kind is PostingKind.CSV:
-            view = await self._fill(request, actor)
-            target = f"batch {view.id}"
+            filled = await self._fill(request, actor)
+            if filled is None:
+                return CreditsDecidedView(incident_id=request.incident, decided=0, amount="")
+            view, target = filled, f"batch {filled.id}"
         else:
             number = await self._ask_all(request)
             view = CreditsDecidedView(incident_id=request.incident, decided=number, amount="")
@@ -162,17 +167,23 @@ class Posting:
                 return number
             after = upto
 
-    async def _fill(self, request: Post, actor: Actor) -> CreditBatchView:
-        """Put all lines into one file; one that a crash left half filled is gone on with."""
-        now = self._clock.now()
-        batch_id = await self._database.write(lambda tx: credit_posting.open_batch(tx, now=now, by=actor.name))
-        while True:
-            number = await self._database.write(
-                lambda tx: credit_posting.fill(
-                    tx, batch_id, incident_id=request.incident, failed=request.failed, at_most=CHUNK, now=now
-                )
+    async def _fill(self, request: Post, actor: Actor) -> CreditBatchView | None:
+        """Put all lines into one file; one that a crash left half filled is gone on with, an empty one is none."""
+        now, batch_id = self._clock.now(), 0
+
+        def fill(tx: Transaction) -> tuple[int, int]:
+            """Begin with the first lines in one transaction, so that nobody ever sees an empty file."""
+            which = batch_id or credit_posting.open_batch(tx, now=now, by=actor.name)
+            number = credit_posting.fill(
+                tx, which, incident_id=request.incident, failed=request.failed, at_most=CHUNK, now=now
             )
+            return (0 if not number and credit_posting.drop_empty(tx, which) else which), number
+
+        while True:
+            batch_id, number = await self._database.write(fill)
             self._metrics.credit_lines.labels(CreditState.POSTING, CreditReason.ASKED).inc(number)
+            if batch_id == 0:
+                return None
             if number == 0:
                 break
         await self._database.write(lambda tx: credit_posting.close_batch(tx, batch_id, now=now))

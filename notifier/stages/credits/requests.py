@@ -20,14 +20,14 @@ class Grant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Decide(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Approve one line, also over the budget when a reason says why."""
 
-    over_budget: str = ""
+    over_budget: str | None = None
 
 
 class DecideAll(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Approve what waits of an incident; `total` is what it comes to, as it was shown."""
+    """Approve what waits of an incident; `total` is what will be approved, as it was shown: `within` or `over`."""
 
     total: str
-    over_budget: str = ""
+    over_budget: str | None = None
 
 
 class Because(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

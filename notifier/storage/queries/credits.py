@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from notifier.domain.credit import month_name
+from notifier.domain.credit_waiting import sorted_out
 from notifier.domain.errors import NotFound
 from notifier.domain.money import decimals_of, to_decimal
 from notifier.storage.database import Row, Transaction
@@ -58,11 +59,15 @@ def listed(
     return [_view(row) for row in rows]
 
 
-def of_incident(tx: Transaction, incident_id: int, *, currency: str, budget: str, enabled: bool) -> CreditsView:
-    """Return the credits of an incident; raise `NotFound`."""
+def of_incident(
+    tx: Transaction, incident_id: int, *, currency: str, budget: int, enabled: bool, reader: str = ""
+) -> CreditsView:
+    """Return the credits of an incident, with what `reader` may approve of them; raise `NotFound`."""
     if tx.scalar("SELECT 1 FROM incidents WHERE id = :id", id=incident_id) is None:
         raise NotFound("incident", incident_id)
-    number, waiting = credit_lines.waiting_in(tx, incident_id)
+    waiting, owed = credit_lines.waiting(tx, incident_id), credit_lines.owed_by(tx, incident_id, currency)
+    within = sorted_out(waiting, owed=owed, budget=budget, by=reader)
+    over = sorted_out(waiting, owed=owed, budget=None, by=reader)
     open_runs = tx.scalar(
         "SELECT count(*) FROM credit_runs WHERE incident_id = :id AND finished_at IS NULL", id=incident_id
     )
@@ -86,10 +91,15 @@ def of_incident(tx: Transaction, incident_id: int, *, currency: str, budget: str
         incident_id=incident_id,
         enabled=enabled,
         currency=currency,
-        owed=amount(credit_lines.owed_by(tx, incident_id, currency), currency),
-        waiting=amount(waiting, currency),
-        waiting_lines=number,
-        budget=budget,
+        owed=amount(owed, currency),
+        waiting=amount(sum(line.amount for line in waiting), currency),
+        waiting_lines=len(waiting),
+        within=amount(within.amount, currency),
+        within_lines=len(within.approved),
+        over=amount(over.amount, currency),
+        over_lines=len(over.approved),
+        own_lines=within.own,
+        budget=amount(budget, currency),
         counted=not open_runs,
         sums=sums,
     )

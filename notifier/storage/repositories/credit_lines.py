@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.domain.credit import BILLED, CREDIT, OWED_STATES, CreditReason, CreditState, Granted, Line
+from notifier.domain.credit_waiting import WaitingLine
 from notifier.domain.errors import NotFound
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import to_micros
@@ -185,14 +186,16 @@ def by_idempotency_key(tx: Transaction, created_by: str, key: str) -> StoredLine
     return None if row is None else _line(row)
 
 
-def waiting_in(tx: Transaction, incident_id: int) -> tuple[int, int]:
-    """Return how many lines of an incident are proposed, and what they come to."""
-    row = tx.tuples(
-        """SELECT count(*), COALESCE(SUM(amount_minor), 0) FROM credit_lines
-           WHERE state = 'proposed' AND incident_id = :id""",
-        id=incident_id,
-    )[0]
-    return int(row[0]), int(row[1])
+def waiting(tx: Transaction, incident_id: int) -> list[WaitingLine]:
+    """Return what is proposed of an incident, in the order in which it is decided."""
+    return [
+        WaitingLine(line_id=line_id, amount=amount, created_by=by)
+        for line_id, amount, by in tx.tuples(
+            """SELECT id, amount_minor, created_by FROM credit_lines
+               WHERE state = 'proposed' AND incident_id = :id ORDER BY id""",
+            id=incident_id,
+        )
+    ]
 
 
 def open_lines(tx: Transaction) -> dict[str, int]:

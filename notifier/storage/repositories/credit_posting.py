@@ -199,6 +199,18 @@ def fill(tx: Transaction, batch_id: int, *, incident_id: int | None, failed: boo
     return len(ids)
 
 
+def drop_empty(tx: Transaction, batch_id: int) -> bool:
+    """Remove a file that is open and holds no line; return whether it was."""
+    return (
+        tx.run(
+            """DELETE FROM credit_batches WHERE id = :id AND filled_at IS NULL
+               AND NOT EXISTS (SELECT 1 FROM credit_lines AS l WHERE l.batch_id = credit_batches.id)""",
+            id=batch_id,
+        )
+        > 0
+    )
+
+
 def close_batch(tx: Transaction, batch_id: int, *, now: datetime) -> None:
     """Note that a file holds every line it is to hold."""
     tx.run("UPDATE credit_batches SET filled_at = :now WHERE id = :id", now=to_micros(now), id=batch_id)

@@ -52,6 +52,11 @@ class CreditsView(View, frozen=True, kw_only=True):
     owed: str  # approved and further, reversals taken off
     waiting: str  # proposed
     waiting_lines: int
+    within: str = "0"  # of it, what whoever asks may approve within the budget
+    within_lines: int = 0
+    over: str = "0"  # and with a reason to go over it
+    over_lines: int = 0
+    own_lines: int = 0  # whoever asks has granted them: another manager approves
     budget: str
     counted: bool  # every run is finished
     sums: list[CreditSum]

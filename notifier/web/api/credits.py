@@ -92,8 +92,9 @@ async def of_incident(call: Call) -> web.StreamResponse:
                 tx,
                 call.number(),
                 currency=settings.currency,
-                budget=shown.amount(parse_amount(settings.budget, settings.currency), settings.currency),
+                budget=parse_amount(settings.budget, settings.currency),
                 enabled=settings.enabled,
+                reader=call.actor.name,
             )
         )
     )
@@ -178,7 +179,7 @@ async def export(call: Call) -> web.StreamResponse:
         await response.write(_csv([_row(line) for line in lines]))
     ends = [
         ("total", str(number), "", shown.amount(amount, currency), currency, "", "", "", "", "", "", "", "")
-        for currency, (number, amount) in sorted(totals.items())
+        for currency, (number, amount) in sorted((totals or {call.parts.credits.settings.currency: (0, 0)}).items())
     ]
     await response.write(_csv(ends))
     await response.write_eof()
