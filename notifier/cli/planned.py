@@ -82,10 +82,11 @@ def change(incident_id: int, **options: Any) -> None:
 @sending_options
 @json_option
 def cancel(incident_id: int, note: str | None, **options: Any) -> None:
-    """Call planned work off.
+    """Call planned work off, before it begins.
 
     Those who were told hear that it will not take place, and nobody
-    else. Where nobody was told it is called off at once.
+    else. Where nobody was told it is called off at once. Once it has
+    begun, say 'restored', or 'eta' when it takes longer.
 
     Example: notifier planned cancel 42
     """

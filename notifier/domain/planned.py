@@ -6,6 +6,7 @@ Values in, values out. `lead` is how long before the work begins the last custom
 from datetime import datetime, timedelta
 
 from notifier.domain.errors import InvalidInput, Refused
+from notifier.domain.incident import IncidentState
 
 STEP = timedelta(minutes=5)  # to which the first possible beginning is rounded up
 LASTS_AT_MOST = timedelta(days=7)
@@ -32,6 +33,16 @@ def check_window(from_at: datetime, until_at: datetime, *, now: datetime) -> Win
         latest = _full(from_at + LASTS_AT_MOST)
         raise _refused("until_at", until_at, "is more than a week after it begins", f"a time up to {latest}")
     return from_at, until_at
+
+
+def require_not_begun(which: int, state: IncidentState, from_at: datetime | None, *, now: datetime) -> None:
+    """Raise `Refused`, with what can be said instead, when work that was announced has begun: it did take place."""
+    if state is IncidentState.SCHEDULED and (from_at is None or now < from_at):
+        return
+    raise Refused(
+        f"planned work {which} cannot be called off, it has begun: restored {which}, or eta {which} TIME if it takes"
+        " longer"
+    )
 
 
 def needs_notice(from_at: datetime, until_at: datetime, told: Window | None) -> bool:

@@ -51,22 +51,25 @@ class Calendar:
 
     def _is_due(self, tx: Transaction, incident_id: int) -> bool:
         incident = incidents.load(tx, incident_id)
-        return self._has_come(incident) or self._is_to_be_reminded(tx, incident)
+        return self._has_come(tx, incident) or self._is_to_be_reminded(tx, incident)
 
     def _act(self, tx: Transaction, incident_id: int) -> str | None:
         """Decide again on what is stored now, then do it; return what was done."""
         incident = incidents.load(tx, incident_id)
         if incident.state is not IncidentState.SCHEDULED:
             return None
-        if self._has_come(incident):
+        if self._has_come(tx, incident):
             return self._begin(tx, incident)
         if self._is_to_be_reminded(tx, incident):
             self._remind(tx, incident)
             return "reminded"
         return None
 
-    def _has_come(self, incident: StoredIncident) -> bool:
-        return incident.window_from_at is not None and self._clock.now() >= incident.window_from_at
+    def _has_come(self, tx: Transaction, incident: StoredIncident) -> bool:
+        """Tell whether the work begins: not while it is called off and the word of that can still be taken back."""
+        if incident.window_from_at is None or self._clock.now() < incident.window_from_at:
+            return False
+        return not planned.is_being_called_off(tx, incident)
 
     def _begin(self, tx: Transaction, incident: StoredIncident) -> str:
         now = self._clock.now()

@@ -58,6 +58,15 @@ def test_a_refusal_is_said_in_the_readers_zone(notifier: Run, daemon: FakeDaemon
     assert "it can begin from" in result.stderr
 
 
+def test_work_that_has_begun_is_not_called_off_and_it_is_said_what_can_be_said(
+    notifier: Run, daemon: FakeDaemon
+) -> None:
+    said = "planned work 42 cannot be called off, it has begun: restored 42, or eta 42 TIME if it takes longer"
+    daemon.on("POST", "/v1/planned/42/cancel", problem(409, said))
+    result = notifier("planned", "cancel", "42")
+    assert (result.exit_code, said in " ".join(result.stderr.split())) == (1, True)
+
+
 def test_its_card_says_when_it_begins(notifier: Run, daemon: FakeDaemon) -> None:
     window = {"kind": "planned", "window_from_at": BEGINS, "window_until_at": BEGINS + timedelta(hours=4)}
     daemon.on("GET", "/v1/incidents/42", incident(card=card(state="scheduled", **window)))

@@ -30,6 +30,7 @@ from tests.control_room import ANN, BOB, MINUTE
 from tests.incident_town import MORNING
 from tests.on_call_desk import ACCEPTED, ANN_NUMBER, BEA_NUMBER, BUSY, CEM_NUMBER, GONE, Desk
 from tests.sqlite_file import sqlite_file
+from tests.work_in_town import DAY, FROM, UNTIL, announced, at
 
 HOUR = timedelta(hours=1)
 EVERY_TEN_MINUTES = [MORNING - number * 10 * MINUTE for number in range(28 * 24 * 6)]  # for four weeks
@@ -507,6 +508,24 @@ async def test_a_new_time_ends_the_call_about_a_promise(desk: Desk) -> None:
 async def test_what_the_daemon_alone_has_put_off_is_not_said_to_be_over(desk: Desk) -> None:
     await desk.room.deliver(await desk.room.open(eta_at=MORNING + 2 * HOUR))
     await _until_put_off(desk)
+    assert desk.texts(ANN_NUMBER)[-1] == (
+        "NOTIFIER #1 power 94110: it takes longer: the daemon alone told customers so, "
+        f"next update by {_next_update(desk):%H:%M} PST; they have no new time: notifier eta 1 TIME."
+    )
+
+
+async def test_planned_work_that_the_daemon_alone_has_put_off_is_not_said_to_be_over(desk: Desk) -> None:
+    for number in range(3):
+        desk.room.town.household(f"home-{number}", desk.room.town.region("94110"))
+    await desk.room.deliver(await announced(desk.room))
+    for time in (FROM - DAY, FROM, UNTIL - 19 * MINUTE):
+        await at(desk.room, time)
+    await desk.watch()
+    assert "#1 power 94110: the ETA by 10:00 PST is due in 19 min" in desk.texts(ANN_NUMBER)[-1]
+    while desk.clock.now() < UNTIL:
+        desk.clock.go_on(MINUTE)
+        await at(desk.room, desk.clock.now())
+        await desk.on_call.watch()
     assert desk.texts(ANN_NUMBER)[-1] == (
         "NOTIFIER #1 power 94110: it takes longer: the daemon alone told customers so, "
         f"next update by {_next_update(desk):%H:%M} PST; they have no new time: notifier eta 1 TIME."

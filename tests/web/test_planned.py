@@ -42,6 +42,15 @@ async def test_it_is_announced_moved_and_called_off(town: Served) -> None:
     assert (off.status, off.json["incident"]["card"]["state"], off.json["broadcast"]) == (200, "dismissed", None)
 
 
+@pytest.mark.parametrize("path", ["/v1/planned/1/cancel", "/v1/incidents/1/dismiss"])
+async def test_once_it_has_begun_it_is_not_called_off(town: Served, path: str) -> None:
+    await town.post("/v1/planned", WORK, role=KeyRole.COMMANDER)
+    town.database.write_now(lambda tx: tx.run("UPDATE incidents SET state = 'confirmed'"))
+    answer = await town.post(path, {}, role=KeyRole.COMMANDER)
+    assert answer.status == 409
+    assert "it has begun: restored 1, or eta 1 TIME" in answer.json["detail"]
+
+
 async def test_too_late_is_refused_with_the_time_that_would_do(town: Served) -> None:
     soon = datetime.now(UTC) + timedelta(hours=5)
     answer = await town.post(

@@ -14,6 +14,7 @@ from notifier.domain.broadcast import BroadcastState, check_eta, check_next_upda
 from notifier.domain.errors import Forbidden, Refused
 from notifier.domain.event import require_assessed
 from notifier.domain.incident import Action, Changes, IncidentState, require_action
+from notifier.domain.planned import require_not_begun
 from notifier.domain.playbook import Playbook
 from notifier.domain.second_person import authors, is_same, require_alone, require_asked
 from notifier.stages import Surroundings
@@ -74,6 +75,8 @@ class Authorising:
         if found.changes is None:
             raise Refused(f"broadcast {found.id} was made by the daemon; there is nothing to authorise")
         require_action(found.changes.action, incident.state, incident.part.state, which=incident.id)
+        if incident.is_planned and found.changes.action is Action.DISMISS:
+            require_not_begun(incident.id, incident.state, incident.window_from_at, now=now)
         cutting.require_unchanged(tx, incident, found.changes.action)
         takes_place = found.changes.action in _TAKES_A_PLACE or incident.state is IncidentState.SUSPECTED
         if takes_place:  # another incident may have been confirmed there meanwhile

@@ -10,7 +10,7 @@ import structlog
 
 from notifier.clock import Clock
 from notifier.domain.broadcast import SAYS_BACK, BroadcastReason, BroadcastState, is_overtaken
-from notifier.domain.incident import PartState, may_start
+from notifier.domain.incident import Action, IncidentState, PartState, may_start
 from notifier.domain.notification import NotificationReason, NotificationState
 from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.queue.embedded import Topic
@@ -92,9 +92,11 @@ class Course:
         if found.kind in SAYS_BACK and not _is_believed_back(tx, found):
             broadcasts.end(tx, found, BroadcastState.CANCELLED, BroadcastReason.BACK_AGAIN_OUT, now=now)
             return None
-        state = incidents.load(tx, found.incident_id).state
-        if not may_start(None if found.changes is None else found.changes.action, state):
-            course.give_up(tx, found, now=now, why=f"the incident is {state}")
+        incident = incidents.load(tx, found.incident_id)
+        state, action = incident.state, None if found.changes is None else found.changes.action
+        has_begun = incident.is_planned and action is Action.DISMISS and state is not IncidentState.SCHEDULED
+        if has_begun or not may_start(action, state):
+            course.give_up(tx, found, now=now, why="the work has begun" if has_begun else f"the incident is {state}")
             return None
         if is_overtaken(found.facts, now):  # everything was paused, or the daemon was down; what is older stands
             course.give_up(tx, found, now=now, why="a time it gives has passed")

@@ -14,6 +14,7 @@ from notifier.domain.broadcast import (
 )
 from notifier.domain.errors import Refused
 from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState
+from notifier.domain.planned import require_not_begun
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.stages.incidents.acting import Acting, Beginning, Decide, Messages, Place
@@ -154,11 +155,14 @@ class Incidents:
 
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             nonlocal dismissed
+            was_told = broadcasts.was_told(tx, incident_id)
+            if incident.is_planned and (was_told or incident.state is not IncidentState.SCHEDULED):
+                require_not_begun(incident_id, incident.state, incident.window_from_at, now=now)
             if request.note:
                 incidents.record(
                     tx, incident_id, at=now, event="note", actor=actor.name, detail={"note": request.note[:1000]}
                 )
-            if broadcasts.was_told(tx, incident_id):
+            if was_told:
                 changes = Changes(action=Action.DISMISS)
                 kind = BroadcastKind.PLANNED_CANCELLED if incident.is_planned else BroadcastKind.CORRECTION
                 self._drafts.make(tx, incident, kind, changes, actor, wake_reason=request.wake_reason)

@@ -69,6 +69,12 @@ def has_news_to_come(tx: Transaction, incident: StoredIncident) -> bool:
     return any(each.started_at is None for each in coming)
 
 
+def is_being_called_off(tx: Transaction, incident: StoredIncident) -> bool:
+    """Tell whether a person has called the work off, and the word of it has not started: then it does not begin."""
+    coming = broadcasts.of_part(tx, incident.part.id, incident.id, *_COMING)
+    return any(each.kind is BroadcastKind.PLANNED_CANCELLED and each.started_at is None for each in coming)
+
+
 def is_reminded(tx: Transaction, incident: StoredIncident) -> bool:
     """Tell whether a reminder of the work was sent, or called off, since its newest time was announced."""
     every = broadcasts.of_part(tx, incident.part.id, incident.id, *BroadcastState)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from notifier.domain.broadcast import Facts
+from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.incident import PartState
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Answer, PromiseKind
@@ -102,7 +102,8 @@ def delayed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
            FROM broadcasts AS b
            JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
            JOIN parts AS t ON t.id = b.part_id AND t.state = 'out'
-           WHERE b.automatic = 1 AND b.started_at IS NOT NULL AND NOT EXISTS (
+           WHERE b.automatic = 1 AND b.kind <> '{BroadcastKind.PLANNED_REMINDER}' AND b.started_at IS NOT NULL
+             AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.part_id = b.part_id AND c.id <> b.id
                  AND (c.started_at > b.started_at OR c.started_at = b.started_at AND c.id > b.id
                       OR c.started_at IS NULL AND c.state IN ('sending', 'paused', 'awaiting_approval')))

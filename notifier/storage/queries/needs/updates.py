@@ -83,12 +83,13 @@ def nobody_told(tx: Transaction) -> Iterator[Need]:
             id=incident.id,
         )
         if on_its_way is None and not broadcasts.was_told(tx, incident.id):
+            rest = f"restored {incident.id}" if incident.is_planned else f"dismiss {incident.id}"  # it does take place
             yield Subject.of_incident(incident).need(
                 "nobody_told",
                 "confirmed, and nobody has been told",
                 f"eta {incident.id} none",
                 f"eta {incident.id} TIME",
-                f"dismiss {incident.id}",
+                rest,
             )
 
 

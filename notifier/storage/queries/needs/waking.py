@@ -204,7 +204,8 @@ def takes_longer(tx: Transaction, alarm: StoredAlarm, zone: ZoneInfo) -> str:
            JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
            JOIN promises AS p ON p.incident_id = b.incident_id AND p.part_id = b.part_id AND p.due_at = :due
            WHERE (i.id = :incident OR i.event_id = :event)
-             AND b.automatic = 1 AND b.kind = 'delayed' AND b.created_at >= :since AND NOT EXISTS (
+             AND b.automatic = 1 AND b.kind IN ('delayed', 'planned_overrun') AND b.created_at >= :since
+             AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.part_id = b.part_id AND c.id > b.id
                  AND c.state IN ('sending', 'completed', 'paused', 'awaiting_approval'))
            ORDER BY b.id DESC""",
