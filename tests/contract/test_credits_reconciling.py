@@ -13,7 +13,7 @@ from notifier.stages.credits.requests import BilledLine
 from notifier.storage.backup import mark_restored
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries.needs import needs
-from notifier.storage.repositories import control
+from notifier.storage.repositories import audit, control
 from notifier.storage.views import ReconciledView
 from tests.biller import SECRET, Biller
 from tests.credit_desk import ANN, HOUR, MAX, MIA, CreditDesk
@@ -303,14 +303,33 @@ async def test_two_lines_that_are_alike_are_not_guessed_between(desk: CreditDesk
 
 async def test_what_is_posted_here_and_not_in_the_list_is_said_and_holds(desk: CreditDesk, biller: Biller) -> None:
     await post(desk)
-    posted_by = desk.clock.now() + SECOND / 2
+    desk.clock.go_on(SECOND)
+    copied_at = desk.clock.now()
+    desk.database.write_now(
+        lambda tx: audit.record(tx, at=copied_at, actor=MIA, action="db.backup", target="store", detail={})
+    )
+    desk.clock.go_on(HOUR)
     restore(desk, lines="1 = 0")
     view = await reconcile(desk, billed(biller)[:2])
     assert (view.not_there.lines, view.not_there.amount, view.not_there_ids, view.held) == (1, "25.00", [3], True)
-    with pytest.raises(InvalidInput, match="begins after the restore"):
-        await reconcile(desk, [], since=desk.clock.now())
-    view = await reconcile(desk, [], since=posted_by)
+    view = await reconcile(desk, [], since=copied_at)
     assert (view.rows.lines, view.not_there.lines, view.held) == (0, 0, False)
+
+
+async def test_a_list_that_begins_between_the_copy_and_the_restore_lets_nothing_be_paid_again(
+    desk: CreditDesk, biller: Biller
+) -> None:
+    desk.clock.go_on(HOUR)  # the copy is made
+    await post(desk)
+    desk.clock.go_on(HOUR)
+    nearly = desk.clock.now()
+    desk.clock.go_on(SECOND)
+    restore(desk)
+    await desk.count()
+    for since in (nearly, desk.clock.now()):
+        with pytest.raises(InvalidInput, match="may begin after the copy was made"):
+            await reconcile(desk, [], since=since)
+    assert is_held(desk)
 
 
 async def test_what_is_no_list_is_refused_as_a_whole(desk: CreditDesk) -> None:

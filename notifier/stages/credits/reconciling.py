@@ -71,12 +71,8 @@ class Reconciling:
         async with self._alone:
             known = await self._known(request, rows)
             since = request.since
-            if since is not None and known.restored_at is not None and since >= known.restored_at:
-                raise InvalidInput(
-                    "the list begins after the restore, and what was lost is older",
-                    field="since",
-                    expected="when the copy was made, or earlier",
-                )
+            if since is not None and known.restored_at is not None:
+                await self._require_whole(since, known.restored_at)
             verdicts = await asyncio.to_thread(judged, rows, known)  # a second of work for a long list
             if request.total:
                 self._check_total(request, verdicts)
@@ -271,6 +267,18 @@ class Reconciling:
         held = await self._database.write(work)
         log.info("credits reconciled", rows=len(verdicts), held=held)
         return held
+
+    async def _require_whole(self, since: datetime, restored_at: datetime) -> None:
+        """Raise `InvalidInput` for a list that may begin after the copy was made: what was lost would not be in it."""
+        newest = await self._database.read(lambda tx: credit_reconciling.newest_known(tx, before=restored_at))
+        if newest is None or since > newest:
+            said = "nothing of" if newest is None else f"nothing later than {newest:%Y-%m-%dT%H:%M:%SZ} of"
+            raise InvalidInput(
+                f"the list may begin after the copy was made, and what was lost is older: the copy knows {said} before"
+                " the restore",
+                field="since",
+                expected="a whole list" if newest is None else f"at the latest {newest:%Y-%m-%dT%H:%M:%SZ}",
+            )
 
     # --- figures ----------------------------------------------------------------------------------------------------
 

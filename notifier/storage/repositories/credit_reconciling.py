@@ -78,6 +78,18 @@ def posted(
     return [(int(id_), int(amount)) for id_, amount in rows]
 
 
+def newest_known(tx: Transaction, *, before: datetime) -> datetime | None:
+    """Return the newest moment that a restored store knows of from before: its copy was not made earlier than that."""
+    found: int | None = tx.scalar(
+        """SELECT MAX(at) FROM (SELECT MAX(at) AS at FROM audit WHERE at < :before
+                                UNION ALL SELECT MAX(at) FROM timeline WHERE at < :before
+                                UNION ALL SELECT MAX(created_at) FROM credit_lines WHERE created_at < :before
+                                UNION ALL SELECT MAX(posted_at) FROM credit_lines WHERE posted_at < :before) AS a""",
+        before=to_micros(before),
+    )
+    return to_instant(found)
+
+
 # --- noting -----------------------------------------------------------------------------------------------------------
 
 
