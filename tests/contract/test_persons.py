@@ -442,6 +442,50 @@ async def test_an_address_that_an_import_replaced_is_forgotten_with_its_customer
     assert database.read_now(lambda tx: tx.scalar("SELECT count(*) FROM former_links")) == 0
 
 
+async def test_an_address_that_went_to_somebody_else_shows_neither_what_was_said_by_the_other(
+    database: Database, persons: Persons
+) -> None:
+    directory, row = moved(database)
+    theirs = replace(row, customer_id="C-78", site_id="2", name="Ben", email="both@quirke.example")
+    await directory.load([replace(row, email="both@quirke.example")])
+
+    def says(tx: Transaction, reference: str, words: str) -> None:
+        at = to_micros(SystemClock().now())
+        who = tx.scalar("SELECT id FROM customers WHERE reference = :it", it=reference)
+        sender, customer = "both@quirke.example", {"contact_point_id": 1, "customer_id": who}
+        kept = {"contact_point_id": 1, "address_hash": "x", "source": "reply", "wording": f"{words} stop"}
+        insert(tx, "consent_log", purpose="survey", state="refused", actor="them", at=at, **kept)
+        insert(tx, "suppressions", reason="opted_out", created_at=at, **kept)
+        unknown = {"contact_point_id": 1}
+        for number, whose in enumerate((customer, unknown)):
+            reply = {"source": "email", "external_id": f"{words}{number}", "sender": sender, "meaning": "note"}
+            cause = insert(tx, "replies", text=f"{words} asks", received_at=at, **reply, **whose)
+            message = {"channel": "email", "due_at": at, "planned_at": at, "cause_kind": "reply", "cause_id": cause}
+            facts = json.dumps({"sites": [{"street": f"{words} Lane"}], "locale": "en"})
+            sent = insert(tx, "notifications", contact_point_id=1, facts=facts, state="sent", **message)
+            tried = {"number": 1, "provider": "p", "began_at": at, "ended_at": at, "outcome": "accepted"}
+            insert(tx, "attempts", notification_id=sent, answer=f"{words} is told", **tried)
+
+    database.write_now(lambda tx: says(tx, "C-77", "Maria"))
+    await directory.load([row])
+    await directory.load([theirs])
+    database.write_now(lambda tx: says(tx, "C-78", "Ben"))
+    for reference, own, other in (("C-77", "Maria", "Ben"), ("C-78", "Ben", "Maria")):
+        text = str(await persons.export(reference, ANN))
+        assert f"{own} asks" in text
+        assert f"{own} is told" in text
+        assert f"{other} " not in text
+    await directory.load([replace(theirs, email="ben@quirke.example")])
+    await directory.load([replace(row, email="both@quirke.example")])
+    text = str(await persons.export("C-77", ANN))
+    assert "Maria stop" in text
+    assert "Ben " not in text
+    await persons.forget("C-78", "C-78", "their letter", ANN)  # the address is Maria's again, the answers were his
+    kept = database.read_now(lambda tx: tx.tuples("SELECT facts FROM notifications ORDER BY id"))
+    assert ["Maria Lane" in facts for (facts,) in kept] == [True, True, False, False]
+    assert ["Ben Lane" in facts for (facts,) in kept] == [False, False, False, True]  # whose that was nobody knows
+
+
 async def test_an_address_that_nobody_has_any_more_goes_after_a_while(database: Database, persons: Persons) -> None:
     directory, row = moved(database)
     await directory.load([row])

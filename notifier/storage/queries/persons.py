@@ -10,17 +10,37 @@ from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
 
 _SITES = "SELECT id FROM sites WHERE customer_id = :customer"
-_POINTS = (
+_HAD = (
     "SELECT contact_point_id FROM links WHERE customer_id = :customer"
-    " UNION SELECT f.contact_point_id FROM former_links f WHERE f.customer_id = :customer"
-    " AND NOT EXISTS (SELECT 1 FROM links o WHERE o.contact_point_id = f.contact_point_id)"
+    " UNION SELECT contact_point_id FROM former_links WHERE customer_id = :customer"
     " UNION SELECT contact_point_id FROM audience_notifications WHERE customer_id = :customer"
     " UNION SELECT contact_point_id FROM replies WHERE customer_id = :customer AND contact_point_id IS NOT NULL"
 )
+# An address that was theirs and is another's now is that other's: what they say of it is nobody else's to read.
+_POINTS = (
+    f"SELECT h.contact_point_id FROM ({_HAD}) AS h"
+    " WHERE EXISTS (SELECT 1 FROM links l WHERE l.contact_point_id = h.contact_point_id AND l.customer_id = :customer)"
+    " OR NOT EXISTS (SELECT 1 FROM links o WHERE o.contact_point_id = h.contact_point_id)"
+)
+# Nor is what was said of it, or answered to it, before it came to them.
+_WHILE_THEIRS = (
+    "NOT EXISTS (SELECT 1 FROM former_links f WHERE f.contact_point_id = {table}.contact_point_id"
+    " AND f.customer_id <> :customer AND f.left_at >= {table}.{at}"
+    " AND NOT EXISTS (SELECT 1 FROM links b"
+    " WHERE b.contact_point_id = f.contact_point_id AND b.customer_id = f.customer_id)"
+    " AND NOT EXISTS (SELECT 1 FROM former_links m WHERE m.contact_point_id = f.contact_point_id"
+    " AND m.customer_id = :customer AND m.left_at >= {table}.{at} AND m.left_at <= f.left_at))"
+)
+_ANSWERED = (
+    "COALESCE((SELECT r.customer_id FROM replies r WHERE n.cause_kind = 'reply' AND r.id = n.cause_id),"
+    " (SELECT c.customer_id FROM complaints c WHERE n.cause_kind = 'complaint' AND c.id = n.cause_id))"
+)
 _MESSAGES = (
-    f"SELECT id FROM notifications WHERE contact_point_id IN ({_POINTS}) AND (broadcast_id IS NULL OR EXISTS"
-    " (SELECT 1 FROM audience_notifications a WHERE a.broadcast_id = notifications.broadcast_id"
-    " AND a.contact_point_id = notifications.contact_point_id AND a.customer_id = :customer))"
+    f"SELECT n.id FROM notifications n WHERE n.contact_point_id IN ({_HAD}) AND (EXISTS"
+    " (SELECT 1 FROM audience_notifications a WHERE a.broadcast_id = n.broadcast_id"
+    " AND a.contact_point_id = n.contact_point_id AND a.customer_id = :customer) OR (n.broadcast_id IS NULL"
+    f" AND ({_ANSWERED} = :customer OR ({_ANSWERED} IS NULL AND n.contact_point_id IN ({_POINTS})"
+    f" AND {_WHILE_THEIRS.format(table='n', at='planned_at')}))))"
 )
 
 WHERE = {
@@ -31,8 +51,8 @@ WHERE = {
     "links": "customer_id = :customer",
     "former_links": "customer_id = :customer",
     "consents": f"contact_point_id IN ({_POINTS})",
-    "consent_log": f"contact_point_id IN ({_POINTS})",
-    "suppressions": f"contact_point_id IN ({_POINTS})",
+    "consent_log": f"contact_point_id IN ({_POINTS}) AND {_WHILE_THEIRS.format(table='consent_log', at='at')}",
+    "suppressions": f"contact_point_id IN ({_POINTS}) AND {_WHILE_THEIRS.format(table='suppressions', at='created_at')}",
     "muted_sites": f"site_id IN ({_SITES})",
     "pauses": f"contact_point_id IN ({_POINTS})",
     "complaints": "customer_id = :customer",

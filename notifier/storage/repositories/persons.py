@@ -32,6 +32,10 @@ UNION SELECT n.id FROM had h
 JOIN notifications n ON n.contact_point_id = h.id
 JOIN audience_notifications a ON a.broadcast_id = n.broadcast_id AND a.contact_point_id = n.contact_point_id
 WHERE a.customer_id = :customer
+UNION SELECT n.id FROM had h JOIN notifications n ON n.contact_point_id = h.id
+JOIN replies r ON n.cause_kind = 'reply' AND r.id = n.cause_id WHERE r.customer_id = :customer
+UNION SELECT n.id FROM had h JOIN notifications n ON n.contact_point_id = h.id
+JOIN complaints c ON n.cause_kind = 'complaint' AND c.id = n.cause_id WHERE c.customer_id = :customer
 """
 _THEIRS = """
 WITH had AS (
