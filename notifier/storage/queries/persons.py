@@ -52,7 +52,8 @@ WHERE = {
     "former_links": "customer_id = :customer",
     "consents": f"contact_point_id IN ({_POINTS})",
     "consent_log": f"contact_point_id IN ({_POINTS}) AND {_WHILE_THEIRS.format(table='consent_log', at='at')}",
-    "suppressions": f"contact_point_id IN ({_POINTS}) AND {_WHILE_THEIRS.format(table='suppressions', at='created_at')}",
+    "suppressions": f"contact_point_id IN ({_POINTS})"
+    f" AND {_WHILE_THEIRS.format(table='suppressions', at='created_at')}",
     "muted_sites": f"site_id IN ({_SITES})",
     "pauses": f"contact_point_id IN ({_POINTS})",
     "complaints": "customer_id = :customer",
