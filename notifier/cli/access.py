@@ -32,7 +32,7 @@ class Access:
 def find(environ: Mapping[str, str] = os.environ) -> Access:
     """Return how to reach the daemon; raise `click.ClickException` that says what is missing or not readable."""
     url, token = environ.get("NOTIFIER_URL", "").strip(), environ.get("NOTIFIER_TOKEN", "").strip()
-    server = {} if url and token else _server(environ)
+    server = {} if url and token else _server(environ, is_url_known=bool(url))
     url = _checked(url or _address(server.get("listen", DEFAULT_LISTEN)))
     if token:
         return Access(url=url, token=_sendable(token, "NOTIFIER_TOKEN"), origin="NOTIFIER_TOKEN")
@@ -40,20 +40,29 @@ def find(environ: Mapping[str, str] = os.environ) -> Access:
     return Access(url=url, token=_sendable(_read(Path(file)), file), origin=file)
 
 
-def _server(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the section `server` of the configuration, as far as it is said."""
+def _server(environ: Mapping[str, str], *, is_url_known: bool) -> dict[str, str]:
+    """Return the section `server` of the configuration, as far as it is said.
+
+    A file that cannot be read says nothing to somebody who knows where the daemon is. Nobody else is led to an address
+    that it may not have meant: another daemon may listen there.
+    """
     named = environ.get("NOTIFIER_CONFIG")
     path = Path(named) if named else DEFAULT_CONFIG
     said: dict[str, str] = {}
     if named or path.is_file():
         import yaml
 
+        document: object = None
         try:
             document = yaml.safe_load(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise click.ClickException(
-                f"cannot read the configuration {path}{_why(error)}; see `notifier check`"
-            ) from error
+            why = f"cannot read the configuration {path}{_why(error)}; see `notifier check`"
+            if not is_url_known:
+                raise click.ClickException(
+                    f"{why}. A daemon that runs goes on with what it has read; to reach it, say where it listens:"
+                    f" NOTIFIER_URL=http://{DEFAULT_LISTEN} notifier ..."
+                ) from error
+            click.echo(f"Warning: {why}. The key is looked for in {DEFAULT_TOKEN_FILE}.", err=True)
         section = document.get("server") if isinstance(document, dict) else None
         if isinstance(section, dict):
             said = {name: str(value) for name, value in section.items() if value}

@@ -104,5 +104,14 @@ def require_assessed(event: OpenEvent, incident_id: int, *, is_assessed: bool) -
     )
 
 
+def require_no_time(event: OpenEvent, eta_at: datetime | None) -> None:
+    """Raise `Refused` when an incident would be opened in an event with a time: nobody can have assessed it."""
+    if eta_at is not None:
+        raise Refused(
+            f"it would be in {event.kind} {event.id} ({event.name}), where nobody has assessed it: no time is given"
+            " yet, and nothing was opened. Open it without --eta; customers hear that we assess it"
+        )
+
+
 def _full(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M} UTC"

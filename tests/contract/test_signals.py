@@ -61,6 +61,31 @@ def timeline(desk: Desk) -> list[tuple[str, dict[str, Any]]]:
     return [(row["event"], json.loads(row["detail"])) for row in desk.rows("SELECT * FROM timeline ORDER BY id")]
 
 
+# --- what needs a person ----------------------------------------------------------------------------------------------
+
+
+async def test_an_alarm_alone_says_how_an_incident_is_opened_there(desk: Desk, signals: Signals) -> None:
+    desk.clock.at = NOON + MINUTE
+    await signals.take(body(alert()))
+    (need,) = desk.database.read_now(lambda tx: needs(tx, desk.clock.now(), dict.fromkeys(SERVICES, desk.playbook)))
+    assert need.next == [
+        "notifier open --service power --regions postal_code:94110",
+        "notifier detection explain postal_code:94110 power",
+        "notifier signals list",
+    ]
+
+
+async def test_every_alarm_without_a_place_has_its_own_reason(desk: Desk, signals: Signals) -> None:
+    lost = [alert(code, fingerprint=code, name=f"OLT-{code}") for code in ("A", "B", "C", "D")]
+    await signals.take(body(*lost))
+    (need,) = desk.database.read_now(lambda tx: needs(tx, desk.clock.now(), dict.fromkeys(SERVICES, desk.playbook)))
+    assert need.text.startswith("4 alarms are evidence nowhere: ")
+    for code in ("A", "B", "C"):
+        assert f"'{code}'" in need.text
+    assert need.text.endswith("; and 1 more")
+    assert need.next == ["notifier signals list"]
+
+
 # --- taking -----------------------------------------------------------------------------------------------------------
 
 

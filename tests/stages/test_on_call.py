@@ -664,3 +664,4 @@ async def test_an_alarm_alone_calls_once_and_is_quiet_when_it_is_over(desk: Desk
     await desk.watch(60)
     assert len([each for each in desk.called() if each == "Ann"]) == 1
     assert desk.texts(BEA_NUMBER) == []
+    assert desk.texts(ANN_NUMBER)[-1] == "NOTIFIER alarm OLT-7 is over. Nothing more to do."

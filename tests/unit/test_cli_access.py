@@ -50,6 +50,22 @@ def test_a_configuration_in_the_working_directory_is_found_as_serve_finds_it(fol
     assert access.find({"NOTIFIER__SERVER__LISTEN": "127.0.0.1:7001"}).url == "http://127.0.0.1:7001"
 
 
+def test_a_broken_configuration_says_that_the_daemon_goes_on_and_how_it_is_reached(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token_file(folder)
+    (folder / "config").mkdir()
+    (folder / "config/notifier.yaml").write_text("server: {listen: '127.0.0.1:8085'\nsites: [")
+    with pytest.raises(click.ClickException, match=r"line 2.*goes on.*NOTIFIER_URL=http://127\.0\.0\.1:8080 notifier"):
+        access.find({})  # never at an address that it may not have meant
+    found = access.find({"NOTIFIER_URL": "http://127.0.0.1:8085"})
+    assert (found.url, found.token) == ("http://127.0.0.1:8085", "ntf_abc")
+    assert "cannot read the configuration config/notifier.yaml, line 2" in capsys.readouterr().err
+    own = {"NOTIFIER_URL": "http://127.0.0.1:8085", "NOTIFIER__SERVER__TOKEN_FILE": "own"}
+    (folder / "own").write_text("ntf_own")
+    assert access.find(own).token == "ntf_own"
+
+
 def test_a_key_that_is_not_there_says_who_writes_it() -> None:
     with pytest.raises(click.ClickException, match=r"var/token does not exist here.*first start.*NOTIFIER_TOKEN"):
         access.find({})

@@ -13,6 +13,7 @@ from typing import Protocol
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind
 from notifier.domain.errors import InvalidInput, Refused
+from notifier.domain.event import require_no_time
 from notifier.domain.incident import Action, Changes, Impact, IncidentState, require_action
 from notifier.domain.region import RegionKinds
 from notifier.stages import Surroundings
@@ -22,7 +23,7 @@ from notifier.stages.incidents.of_part import Chosen, PartChoices
 from notifier.stages.incidents.requests import OfPart, lines_of
 from notifier.storage.database import Transaction
 from notifier.storage.queries.previews import Words
-from notifier.storage.repositories import audit, incidents, places
+from notifier.storage.repositories import audit, events, incidents, places
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft
 
@@ -124,6 +125,8 @@ class Acting:
                 correlation_id=secrets.token_hex(8),
                 window=begins.window,
             )
+            if (event := events.of_incident(tx, incident_id)) is not None:
+                require_no_time(event, begins.changes.eta_at)
             self.drafts.make(
                 tx,
                 incidents.load(tx, incident_id),

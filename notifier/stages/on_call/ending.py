@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from notifier.domain.on_call import CallOutcome, CallReason, Route, RouteState, Says, Verb, event_of, person_behind
 from notifier.stages.on_call.people import People
 from notifier.storage.database import Transaction
+from notifier.storage.queries.needs import alarms as signals
 from notifier.storage.queries.needs import waking
 from notifier.storage.queries.needs.waking import Act
 from notifier.storage.repositories import call_routes
@@ -106,6 +107,8 @@ def _over(tx: Transaction, alarms: Sequence[StoredAlarm], zone: ZoneInfo) -> str
         return f"{waking.event_label(tx, event_id)}: over. Nothing more to do"
     if alarm.incident_id is None:
         name = alarm.key.partition(" ")[2]
+        if alarm.reason is CallReason.ALARM:
+            return f"{signals.ended(tx, int(name))}. Nothing more to do"
         what = "works again" if alarm.reason is CallReason.PROVIDER_STOPPED else "speaks again"
         return f"{'provider' if alarm.reason is CallReason.PROVIDER_STOPPED else 'source'} {name} {what}. Over"
     label, what = waking.label(tx, alarm.incident_id), waking.epilogue(tx, alarm.incident_id, zone)

@@ -38,6 +38,12 @@ def open_count(tx: Transaction) -> int:
     return int(tx.scalar("SELECT COUNT(*) FROM signals WHERE state = 'open'"))
 
 
+def one(tx: Transaction, signal_id: int) -> SignalView | None:
+    """Return an alarm, open or not, or None where there is none."""
+    found = _views(tx, tx.rows("SELECT s.* FROM signals AS s WHERE s.id = :id", id=signal_id))
+    return found[0] if found else None
+
+
 def unattended(tx: Transaction, now: datetime, *, at_most: int = AT_MOST) -> Iterator[tuple[str, SignalView]]:
     """Yield the open alarms that call people, each with the key of its call: those that belong to no incident.
 

@@ -18,18 +18,17 @@ PLACES_SHOWN = 3
 def open_alarms(tx: Transaction, now: datetime, zone: ZoneInfo) -> Iterator[tuple[str, Need]]:
     """Yield the alarms that call people, each with the key of its call."""
     for key, signal in signals.unattended(tx, now):
-        first = shlex.quote(signal.regions[0].replace(" ", ":", 1)) if signal.regions else ""
-        explain = f"notifier detection explain {first} {signal.service}" if first else ""
-        yield key, _need(said(signal, now, zone), explain)
+        yield key, _need(said(signal, now, zone), *_opened(signal), *_explained(signal))
 
 
 def unplaced(tx: Transaction) -> Iterator[Need]:
-    """Return one need about all open alarms that are evidence nowhere."""
+    """Return one need about all open alarms that are evidence nowhere, each with its own reason."""
     found = signals.without_place(tx)
     if found:
-        first = found[0]
-        more = f" and {len(found) - 1:,} more" if len(found) > 1 else ""
-        yield _need(f"alarm {first.name}{more}: evidence nowhere, for {first.why_not}", "")
+        each = "; ".join(f"{one.name}: {one.why_not}" for one in found[:PLACES_SHOWN])
+        more = f"; and {len(found) - PLACES_SHOWN:,} more" if len(found) > PLACES_SHOWN else ""
+        what = "1 alarm is" if len(found) == 1 else f"{len(found):,} alarms are"
+        yield _need(f"{what} evidence nowhere: {each}{more}")
 
 
 def of_incident(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
@@ -55,12 +54,36 @@ def said(signal: SignalView, now: datetime, zone: ZoneInfo) -> str:
     return f"alarm {signal.name} since {since}, {signal.service}, {places}: no incident is open there"
 
 
-def _need(text: str, explain: str) -> Need:
+def ended(tx: Transaction, signal_id: int) -> str:
+    """Return what became of an alarm that somebody was called about: `alarm OLT-7 is over`."""
+    signal = signals.one(tx, signal_id)
+    if signal is None:
+        return f"alarm {signal_id} is over"
+    if signal.state == SignalState.OPEN:
+        where = f"#{signal.incidents[-1]}" if signal.incidents else "nothing"
+        return f"alarm {signal.name} belongs to {where} now"
+    return f"alarm {signal.name} {'is over' if signal.state == SignalState.RESOLVED else 'is not reported any more'}"
+
+
+def _opened(signal: SignalView) -> Iterator[str]:
+    """Yield the command that opens an incident where an alarm is, unless there are more places than are known here."""
+    if signal.regions and len(signal.regions) < signals.REGIONS_SHOWN and not signal.sites:
+        places = ",".join(each.replace(" ", ":", 1) for each in signal.regions)
+        yield f"notifier open --service {shlex.quote(signal.service)} --regions {shlex.quote(places)}"
+
+
+def _explained(signal: SignalView) -> Iterator[str]:
+    if signal.regions:
+        first = shlex.quote(signal.regions[0].replace(" ", ":", 1))
+        yield f"notifier detection explain {first} {shlex.quote(signal.service)}"
+
+
+def _need(text: str, *commands: str) -> Need:
     return Need(
         kind="alarm",
         incident_id=None,
         broadcast_id=None,
         text=text,
         due_at=None,
-        next=["notifier signals", *([explain] if explain else [])],
+        next=[*commands, "notifier signals list"],
     )
