@@ -40,6 +40,7 @@ class Why(StrEnum):
     MAIL_NEVER_WAKES = "mail_never_wakes"
     SAFETY = "safety"  # the playbook says that life may depend on it
     WROTE = "wrote"  # somebody who has just written is awake
+    TEXTED = "texted"  # they were texted about it in this very night, and this is the next word
     OWN_HOURS = "own_hours"  # the reader's own quiet hours: they win, also over priority
     OWN_HOURS_OVER = "own_hours_over"  # the reader's own hours say that it is no night
     CORRECTS_A_WAKE = "corrects_a_wake"  # of what has woken them just now
@@ -78,6 +79,7 @@ class Reader:
     wrote_recently: bool = False
     corrects_a_wake: bool = False
     has_mail: bool = False  # an address of the same customer and role is on file
+    texted_at: datetime | None = None  # the text that this message follows: at night too where it came in this night
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def decide(now: datetime, message: Message, reader: Reader) -> Decision:
         return Decision(Verdict.GOES, Why.SAFETY)
     if reader.wrote_recently:
         return Decision(Verdict.GOES, Why.WROTE)
+    if reader.texted_at is not None and _is_of_this_night(reader.texted_at, now, reader, message):
+        return Decision(Verdict.GOES, Why.TEXTED)
     if reader.own is not None:
         until = quiet_until(now, reader.zones, reader.own)
         return Decision(Verdict.GOES, Why.OWN_HOURS_OVER) if until is None else _waits(Why.OWN_HOURS, until)
@@ -136,16 +140,32 @@ def told_by(promised: datetime, message: Message, reader: Reader) -> datetime:
 def as_told(facts: Facts, personal: NotificationFacts) -> Facts:
     """Return the facts of a broadcast as one reader is told them.
 
-    Who was held had been promised nothing for the night, so nothing is said of that promise.
+    Who was held had been promised nothing for the night, so nothing is said of that promise; but a time that they were
+    given, and that has passed meanwhile, was missed. Who was given other times than most is told of those.
     """
-    if personal.next_update_by is None and not personal.held:
+    if personal.next_update_by is None and not personal.held and not personal.own_times:
         return facts
-    return replace(
+    told = replace(
         facts,
         next_update_by=personal.next_update_by or facts.next_update_by,
         previous_update_by=None if personal.held else facts.previous_update_by,
-        late=facts.late and (not personal.held or facts.previous_eta_at is not None),
     )
+    previous = facts.previous_eta_at
+    if personal.own_times:
+        previous = personal.previous_eta_at
+        automatic = facts.automatic and facts.eta_at is None  # a time that is another one to this reader is news
+        told = replace(told, previous_eta_at=previous, missed_eta_at=personal.missed_eta_at, automatic=automatic)
+    return replace(told, late=_is_late(told, facts, personal))
+
+
+def _is_late(told: Facts, facts: Facts, personal: NotificationFacts) -> bool:
+    """Tell whether what the watcher says to a reader comes after the time that they were given, or the word."""
+    if not told.automatic:
+        return False
+    if told.previous_eta_at is None:
+        return facts.late and facts.previous_eta_at is None and not personal.held
+    has_passed = personal.at is not None and told.previous_eta_at <= personal.at
+    return has_passed if personal.own_times else facts.late or (personal.held and has_passed)
 
 
 def quiet_until(now: datetime, zones: str, hours: Hours) -> datetime | None:
@@ -190,18 +210,31 @@ def _waits(why: Why, until: datetime) -> Decision:
     return Decision(Verdict.WAITS, why, until)
 
 
+def _is_of_this_night(texted_at: datetime, now: datetime, reader: Reader, message: Message) -> bool:
+    """Tell whether a text came in the night that it is now, by the reader's own hours where they have some."""
+    hours = reader.own or message.hours
+    nights = [night for name in reader.zones.split("|") for night in _nights_around(now, name, hours)]
+    return any(begins <= texted_at <= now for begins, _ in nights)
+
+
 def _night_around(now: datetime, zone: str, hours: Hours) -> datetime | None:
     """Return the end of the night in which an instant lies, or None."""
+    return max((end for _, end in _nights_around(now, zone, hours)), default=None)
+
+
+def _nights_around(now: datetime, zone: str, hours: Hours) -> list[tuple[datetime, datetime]]:
+    """Return the nights in which an instant lies, each from its beginning to its end: seldom more than one."""
     if hours.begins == hours.ends:
-        return None
+        return []
     today = now.astimezone(_zone(zone)).date()
     is_past_midnight = hours.ends <= hours.begins
-    ends = []
+    nights = []
     for day in (today - timedelta(days=1), today, today + timedelta(days=1)):
+        begins = _first(day, hours.begins, zone)
         end = _last(day + timedelta(days=1) if is_past_midnight else day, hours.ends, zone)
-        if _first(day, hours.begins, zone) <= now < end:
-            ends.append(end)
-    return max(ends, default=None)
+        if begins <= now < end:
+            nights.append((begins, end))
+    return nights
 
 
 @lru_cache(maxsize=4096)

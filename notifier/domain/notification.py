@@ -164,3 +164,6 @@ class NotificationFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     credit_currency: str = ""
     credit_month: int = 0  # 202612: on which bill it is
     held: bool = False  # it waited for the end of the night: what was promised to others for then was not to this one
+    own_times: bool = False  # the reader was given other times than most: the next two hold, not the broadcast's
+    previous_eta_at: datetime | None = None  # the time that this update replaces, as this reader was given it
+    missed_eta_at: datetime | None = None  # the first time given to this reader that was missed

@@ -14,9 +14,11 @@ from notifier.config import Config
 from notifier.domain import caps, night
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.caps import Caps
+from notifier.domain.given import Handed, follows_since
 from notifier.domain.night import Decision, Message, Reader, Verdict
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason
 from notifier.domain.playbook import Night, NightDecision, NightRule, Overnight, Playbook
+from notifier.stages.delivery.given import as_given, handed_before
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import broadcasts, fallbacks, readers
 from notifier.storage.repositories.claims import Candidate, SendingBroadcast
@@ -63,10 +65,13 @@ class Hearings:
         """Return what becomes of each notification."""
         if broadcast.kind == BroadcastKind.PLANNED_CHANGED:
             personal = {id_: _first_notice(each) for id_, each in personal.items()}
+        kind, incidents = BroadcastKind(broadcast.kind), (broadcast.incident_id, *broadcast.tells_for)
+        handed = handed_before(tx, kind, facts, found.values(), incidents, broadcast_id=broadcast.id)
+        personal = {id_: as_given(each, kind, facts, handed.get(id_, ()), now) for id_, each in personal.items()}
         if channel is Channel.EMAIL:
             hearings = {id_: Hearing(personal=_as_mail(one, personal[id_])) for id_, one in found.items()}
         else:
-            hearings = self._by_night(tx, broadcast, facts, channel, found, personal, now)
+            hearings = self._by_night(tx, broadcast, facts, channel, found, personal, handed, now)
         return self._under_caps(tx, broadcast, facts, channel, found, hearings, now)
 
     # --- the night
@@ -79,6 +84,7 @@ class Hearings:
         channel: Channel,
         found: Mapping[int, Candidate],
         personal: Mapping[int, NotificationFacts],
+        handed: Mapping[int, Sequence[Handed]],
         now: datetime,
     ) -> dict[int, Hearing]:
         playbook = self._playbooks.get(broadcast.service)
@@ -88,7 +94,8 @@ class Hearings:
         known = self._sleepers(tx, broadcast, list(found), now)
         hearings = {}
         for id_, one in found.items():
-            reader = _reader(known[id_], personal[id_].time_zone, broadcast, has_mail=id_ in mail)
+            texted_at = follows_since(BroadcastKind(broadcast.kind), facts, handed.get(id_, ()))
+            reader = _reader(known[id_], personal[id_].time_zone, broadcast, texted_at, has_mail=id_ in mail)
             told = replace(personal[id_], held=one.reason == NotificationReason.QUIET_HOURS)
             if facts.next_update_by is not None:
                 by = night.told_by(facts.next_update_by, message, reader)
@@ -159,7 +166,8 @@ class Hearings:
         late: dict[int, datetime] = {}
         for id_, point in going.items():
             heard = before.get(point, ())
-            if heard and (at := self._fits_at(broadcast, facts, channel, heard, now)) is not None:
+            told = night.as_told(facts, hearings[id_].personal)
+            if heard and (at := self._fits_at(broadcast, told, channel, heard, now)) is not None:
                 late[id_] = at
             elif is_text and facts.next_update_by is not None:
                 hearings[id_] = self._promised(hearings[id_], facts.next_update_by, heard, now)
@@ -222,7 +230,9 @@ def _rule(playbook: Playbook | None, facts: Facts) -> NightDecision:
     return night.rule_for(playbook.night if playbook else Night(), facts)
 
 
-def _reader(sleeper: Sleeper, zones: str, broadcast: SendingBroadcast, *, has_mail: bool) -> Reader:
+def _reader(
+    sleeper: Sleeper, zones: str, broadcast: SendingBroadcast, texted_at: datetime | None, *, has_mail: bool
+) -> Reader:
     return Reader(
         zones=zones,
         own=sleeper.own,
@@ -230,4 +240,5 @@ def _reader(sleeper: Sleeper, zones: str, broadcast: SendingBroadcast, *, has_ma
         wrote_recently=sleeper.wrote,
         corrects_a_wake=sleeper.was_woken and broadcast.kind == BroadcastKind.CORRECTION,
         has_mail=has_mail,
+        texted_at=texted_at,
     )

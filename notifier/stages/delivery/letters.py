@@ -16,11 +16,12 @@ from notifier.messages.edition import from_json as edition_from_json
 from notifier.messages.mime import MailComposer
 from notifier.messages.wording import Wording
 from notifier.stages.delivery.answers import freeze_answers
+from notifier.stages.delivery.given import as_given, handed_before
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import notifications
 from notifier.storage.queries.notifications import StoredNotification
-from notifier.storage.repositories import answers, claims, editions
+from notifier.storage.repositories import answers, claims, editions, parts
 from notifier.storage.views import NotificationView
 
 FORMER_AT_MOST = 16  # compiled wordings of then
@@ -101,4 +102,9 @@ class Letters:
         if stored.view.broadcast_id is None or stored.view.incident_id is None:
             return None
         candidate = claims.as_candidate(tx, stored.view.id, stored.view.incident_id)
-        return self._personal.freeze(tx, stored.view.broadcast_id, [candidate], now)[stored.view.id]
+        personal = self._personal.freeze(tx, stored.view.broadcast_id, [candidate], now)[stored.view.id]
+        if stored.kind is None or stored.facts is None:
+            return personal
+        kind, incidents = stored.kind, (stored.view.incident_id, *parts.kin(tx, stored.view.incident_id))
+        handed = handed_before(tx, kind, stored.facts, [candidate], incidents, broadcast_id=stored.view.broadcast_id)
+        return as_given(personal, kind, stored.facts, handed.get(candidate.id, ()), now)
