@@ -4,28 +4,33 @@ Every kind of entry that the daemon writes has a sentence here; one that is newe
 and what is with it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import click
 
 from notifier.cli import printing
+from notifier.cli.broadcast_card import told
 from notifier.cli.printing import DIM, number, plural, words
 from notifier.cli.times import Moment, instant
 from notifier.domain.evidence_words import seen
 from notifier.domain.on_call import person_behind
 from notifier.domain.text import expectation
-from notifier.storage.views import TimelineEntry
+from notifier.storage.views import BroadcastView, TimelineEntry
 
 _PROMISES = {"eta": "ETA", "next_update": "next update"}
+_ENDED_EARLY = {"superseded": "a newer one took its place", "cancelled": "was stopped"}
 Detail = Mapping[str, Any]
 
 
-def show_entry(entry: TimelineEntry, moment: Moment, *, indent: int = 0) -> None:
-    """Print one entry: when, and the sentence."""
+def show_entry(
+    entry: TimelineEntry, moment: Moment, *, indent: int = 0, broadcasts: Sequence[BroadcastView] = ()
+) -> None:
+    """Print one entry: when, and the sentence; of the incident's `broadcasts` that began, those that told nobody."""
     at = f"{' ' * indent}{moment.clock(entry.at)}  "
-    first, *rest = printing.wrap(sentence(entry, moment), width=printing.columns() - len(at))
+    said = _told_nobody(entry, broadcasts) or sentence(entry, moment)
+    first, *rest = printing.wrap(said, width=printing.columns() - len(at))
     click.echo(printing.paint(at, DIM) + first)
     for each in rest:
         click.echo(" " * len(at) + each)
@@ -41,6 +46,15 @@ def sentence(entry: TimelineEntry, moment: Moment) -> str:
         return say(who, entry.detail, moment)
     except (KeyError, TypeError, ValueError):  # written by another version
         return f"{who}: {words(entry.event)}{_detail(entry, moment)}"
+
+
+def _told_nobody(entry: TimelineEntry, broadcasts: Sequence[BroadcastView]) -> str:
+    """Return what to say of an update that began and was ended before anybody heard it; else nothing."""
+    which = entry.detail.get("broadcast") if entry.event == "telling" else None
+    found = next((each for each in broadcasts if each.id == which), None)
+    if found is None or found.state not in _ENDED_EARLY or told(found.progress) != "0":
+        return ""
+    return f"{_update(entry.detail)} began, and {_ENDED_EARLY[found.state]}: nobody was told by it"
 
 
 def _who(actor: str) -> str:

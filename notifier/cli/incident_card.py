@@ -160,7 +160,7 @@ def show_history(view: IncidentView, moment: Moment, *, events_at_most: int | No
         printing.line(f"why: notifier detection explain {view.card.id}", indent=2, style=printing.DIM)
     show_promises(view.promises, moment)
     _broadcasts(view.broadcasts, moment)
-    _timeline(view.timeline, moment, events_at_most)
+    _timeline(view.timeline, moment, events_at_most, view.broadcasts)
 
 
 def show_promises(promises: Sequence[PromiseView], moment: Moment) -> None:
@@ -258,7 +258,9 @@ def _broadcasts(broadcasts: Sequence[BroadcastView], moment: Moment) -> None:
     )
 
 
-def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | None) -> None:
+def _timeline(
+    entries: Sequence[TimelineEntry], moment: Moment, at_most: int | None, broadcasts: Sequence[BroadcastView]
+) -> None:
     if not entries:
         return
     shown = entries if at_most is None else entries[-at_most:]
@@ -266,7 +268,7 @@ def _timeline(entries: Sequence[TimelineEntry], moment: Moment, at_most: int | N
     if len(shown) < len(entries):
         printing.line(f"... {number(len(entries) - len(shown))} earlier: --timeline", indent=2)
     for each in shown:
-        show_entry(each, moment, indent=2)
+        show_entry(each, moment, indent=2, broadcasts=broadcasts)
 
 
 def _now_also(timeline: Sequence[TimelineEntry]) -> str:

@@ -27,4 +27,4 @@ def timeline(incident_id: int, as_json: bool) -> None:
     if not view.timeline:
         printing.line("Nothing has happened.")
     for entry in view.timeline:
-        show_entry(entry, moment)
+        show_entry(entry, moment, broadcasts=view.broadcasts)

@@ -119,7 +119,7 @@ def _show(view: IncidentView, status: StatusView, moment: Moment) -> None:
     if view.timeline:
         click.echo()
         for entry in view.timeline[-_ENTRIES:]:
-            show_entry(entry, moment)
+            show_entry(entry, moment, broadcasts=view.broadcasts)
 
 
 def _sending(view: BroadcastView, moment: Moment) -> None:

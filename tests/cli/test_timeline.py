@@ -9,7 +9,7 @@ from notifier.cli import happenings
 from notifier.cli.times import Moment
 from notifier.storage.views import AlarmView, OnCallView, TimelineEntry
 from tests.cli.conftest import Run
-from tests.cli_views import MINUTE, asker, card, incident, need, status
+from tests.cli_views import MINUTE, asker, broadcast, card, incident, need, progress, status
 from tests.fake_daemon import NOON, FakeDaemon, problem
 
 
@@ -96,6 +96,26 @@ def test_the_card_tells_what_happened_in_the_same_sentences(notifier: Run, daemo
     assert "  03:34  anna sent update 17\n" in shown
     assert "customers 0" not in shown
     assert max(map(len, shown.splitlines())) <= 72
+
+
+@pytest.mark.parametrize("command", [("timeline", "42"), ("incidents", "show", "42")])
+def test_an_update_that_told_nobody_is_not_said_to_be_told(
+    notifier: Run, daemon: FakeDaemon, command: tuple[str, ...]
+) -> None:
+    nobody = progress(customers_told=0, states={"superseded": 5})
+    ended = [
+        broadcast(id=17, state="superseded", progress=nobody),
+        broadcast(id=18, state="cancelled", progress=nobody),
+        broadcast(id=19, state="superseded"),
+        broadcast(id=20, state="sending", progress=nobody),
+    ]
+    entries = [entry("telling", broadcast=which, kind="eta") for which in (17, 18, 19, 20)]
+    daemon.on("GET", "/v1/incidents/42", incident(timeline=entries, broadcasts=ended))
+    text = " ".join(notifier(*command).stdout.split())
+    assert "update 17 (eta) began, and a newer one took its place: nobody was told by it" in text
+    assert "update 18 (eta) began, and was stopped: nobody was told by it" in text
+    for told in (19, 20):
+        assert f"customers are being told: update {told} (eta)" in text
 
 
 def test_a_note_is_one_text(notifier: Run, daemon: FakeDaemon) -> None:

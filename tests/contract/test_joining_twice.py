@@ -46,6 +46,13 @@ async def test_two_drafts_with_the_same_sites_are_not_both_sent(room: ControlRoo
     assert heard(room) == dict.fromkeys(["1-0", "1-1", "1-2", "2-0", "2-1", "2-2"], 1)
 
 
+async def test_who_joins_by_a_list_is_called_by_how_many_they_are_not_by_its_length(room: ControlRoom) -> None:
+    await room.deliver(await room.open("1"))
+    await room.deliver(await extend(room, sites=("1-0", "1-1", *SOME)))
+    told = [entry.detail for entry in (await room.incidents.show(1)).timeline if entry.event == "telling"]
+    assert told[-1]["part"] == "2 sites"
+
+
 async def test_what_was_merged_meanwhile_does_not_join_as_well(room: ControlRoom) -> None:
     await room.deliver(await room.open("1"))
     draft = await extend(room, regions=("2",))

@@ -505,6 +505,18 @@ async def test_a_new_time_ends_the_call_about_a_promise(desk: Desk) -> None:
     assert desk.texts(ANN_NUMBER)[-1].startswith("NOTIFIER #1 power 94110: over (a new time by bob at ")
 
 
+async def test_word_without_a_time_is_not_said_to_be_a_new_time(desk: Desk) -> None:
+    await desk.room.deliver(await desk.room.open(eta_at=MORNING + 2 * HOUR))
+    desk.clock.time = MORNING + 101 * MINUTE
+    await desk.room.promises.watch()
+    await desk.watch()
+    draft = await desk.room.incidents.eta(1, SetEta(eta_at=None), BOB)
+    assert draft.broadcast is not None
+    await desk.room.broadcasts.send(draft.broadcast.id, 5, BOB)
+    await desk.watch()
+    assert "over (told without a time by bob at " in desk.texts(ANN_NUMBER)[-1]
+
+
 async def test_what_the_daemon_alone_has_put_off_is_not_said_to_be_over(desk: Desk) -> None:
     await desk.room.deliver(await desk.room.open(eta_at=MORNING + 2 * HOUR))
     await _until_put_off(desk)

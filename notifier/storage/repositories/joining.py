@@ -49,6 +49,8 @@ def look_for(tx: Transaction, incident: StoredIncident, names: Names) -> Joining
         raise Refused(
             f"nobody would join incident {incident.id}: every active site there is affected already, or none is"
         )
+    if not names.region_ids:
+        called = named_sites.sites_called(len(new))  # the others of the list heard of it before
     return Joining(called=called, site_ids=tuple(new))
 
 

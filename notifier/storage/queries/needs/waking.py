@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from notifier.domain import second_person
@@ -188,6 +189,8 @@ def epilogue(tx: Transaction, incident_id: int, zone: ZoneInfo) -> str:
     if last is None:
         return str(incident.state)
     done = _DONE.get(last.event, last.event.removesuffix("_sent").replace("_", " "))
+    if last.event == "eta_sent" and last.broadcast_id and broadcasts.load(tx, last.broadcast_id).facts.eta_at is None:
+        done = "told without a time"
     return f"{done} by {person_behind(last.by) or last.by} at {clock(last.at, zone)}"
 
 
@@ -230,6 +233,7 @@ class Act:
     event: str
     by: str
     at: datetime
+    broadcast_id: int | None = None
 
 
 def acted(tx: Transaction, incident_id: int, *, since: datetime) -> Act | None:
@@ -252,12 +256,15 @@ def acted_in_event(tx: Transaction, event_id: int, *, since: datetime) -> Act | 
 
 def _acts(tx: Transaction, incident_id: int) -> Act | None:
     row = tx.row(
-        """SELECT event, actor, at FROM timeline
+        """SELECT event, actor, at, detail FROM timeline
            WHERE incident_id = :id AND actor <> 'daemon' AND event NOT IN ('note', 'assigned')
            ORDER BY id DESC LIMIT 1""",
         id=incident_id,
     )
-    return None if row is None else Act(event=row["event"], by=row["actor"], at=to_instant(row["at"]))
+    if row is None:
+        return None
+    which = from_json(row["detail"], dict[str, Any]).get("broadcast")
+    return Act(event=row["event"], by=row["actor"], at=to_instant(row["at"]), broadcast_id=which)
 
 
 def _waking(need: Need) -> Waking:
