@@ -91,6 +91,7 @@ def test_without_names_the_codes_stand_alone(room: ControlRoom) -> None:
         (-HOUR, HOUR, "scheduled", True),
         (-HOUR, HOUR, "confirmed", True),
         (-2 * HOUR, -HOUR, "scheduled", False),
+        (-2 * HOUR, -HOUR, "confirmed", True),  # it takes longer than was said
         (HOUR, 2 * HOUR, "scheduled", False),
         (-HOUR, HOUR, "dismissed", False),
     ],

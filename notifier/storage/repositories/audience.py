@@ -79,21 +79,30 @@ def reach(scope: Scope, *, point: str = "c", link: str = "l") -> str:
 
 def _hears_of_another(scope: Scope, link: str) -> str:
     """Return the case of sites that hear of another incident until both are over; nothing where there is none."""
-    conditions = [
-        f"""EXISTS (SELECT 1 FROM links AS hl CROSS JOIN broadcasts AS hb
-                    CROSS JOIN audience_notifications AS ha CROSS JOIN notifications AS hn
-                    WHERE hl.site_id = {link}.site_id AND hb.incident_id = {int(other)} AND hb.started_at IS NOT NULL
-                      AND ha.broadcast_id = hb.id AND ha.contact_point_id = hl.contact_point_id
-                      AND ha.site_id = hl.site_id AND hn.broadcast_id = hb.id
-                      AND hn.contact_point_id = hl.contact_point_id AND hn.state IN ('pending', {TOLD}))"""
-        for other in scope.neighbours.telling
-    ]
+    conditions = [_is_told_by(other, f"{link}.site_id") for other in scope.neighbours.telling]
+    conditions += [hears_of_work(scope, work, f"{link}.site_id") for work in scope.neighbours.works]
     conditions += [
         _in_place_of(each.incident_id, each.region_ids, f"{link}.site_id") for each in scope.neighbours.still_out
     ]
     if not conditions:
         return ""
     return f"WHEN {' OR '.join(conditions)} THEN {code(AudienceOutcome.HEARS_OF_ANOTHER)}"
+
+
+def _is_told_by(incident_id: int, site: str, *, but: int = 0) -> str:
+    """Return the SQL condition that somebody at a site was told by an incident, or is about to be."""
+    return f"""EXISTS (SELECT 1 FROM links AS hl CROSS JOIN broadcasts AS hb
+                    CROSS JOIN audience_notifications AS ha CROSS JOIN notifications AS hn
+                    WHERE hl.site_id = {site} AND hb.incident_id = {int(incident_id)} AND hb.started_at IS NOT NULL
+                      AND hb.id <> {int(but)}
+                      AND ha.broadcast_id = hb.id AND ha.contact_point_id = hl.contact_point_id
+                      AND ha.site_id = hl.site_id AND hn.broadcast_id = hb.id
+                      AND hn.contact_point_id = hl.contact_point_id AND hn.state IN ('pending', {TOLD}))"""
+
+
+def hears_of_work(scope: Scope, work: int, site: str) -> str:
+    """Return the SQL condition that a site was told of planned work, and nothing of this incident before."""
+    return f"({_is_told_by(work, site)} AND NOT {_is_told_by(scope.incident_id, site, but=scope.but)})"
 
 
 def uninvited(point: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.broadcast import BroadcastKind
+from notifier.domain.broadcast import SAYS_BACK, BroadcastKind
 from notifier.domain.consent import Purpose, purpose_of
 from notifier.domain.errors import NotFound
 from notifier.domain.lease import Lease
@@ -117,7 +117,7 @@ def sending_broadcasts(tx: Transaction) -> list[SendingBroadcast]:
             incident_state=row["incident_state"],
             is_cut=bool(row["is_cut"]),
             tells_for=(
-                *(neighbours.told_for(tx, row["incident_id"]) if row["kind"] == BroadcastKind.RESTORED else ()),
+                *(neighbours.told_for(tx, row["incident_id"]) if row["kind"] in SAYS_BACK else ()),
                 *(parts.kin(tx, row["incident_id"]) if row["has_kin"] else ()),
             ),
         )

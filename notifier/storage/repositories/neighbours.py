@@ -1,15 +1,17 @@
 """Incidents of one service that share sites: a site hears of one of them until both are over.
 
 Places of confirmed incidents do not overlap when they are confirmed; sites that are imported or moved later may lie in
-two. Where there is no other incident, or none that shares a site, this costs one look at the list of incidents.
+two. So do those of planned work under way and of an outage beside it: who was told of the work, and not of the outage,
+hears of the work alone, as long as that leaves nobody with service. Where there is no other incident, or none that
+shares a site, this costs one look at the list of incidents.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.domain.broadcast import ONLY_TO_TOLD, BroadcastKind
-from notifier.domain.incident import IncidentState
+from notifier.domain.broadcast import ONLY_TO_TOLD, SAYS_BACK, BroadcastKind
+from notifier.domain.incident import Impact, IncidentState, PartState
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json
 from notifier.storage.repositories import incidents, overlaps, parts
@@ -31,6 +33,7 @@ class Neighbours:
     """What an update must know of them."""
 
     telling: tuple[int, ...] = ()  # whoever is told by these hears nothing of this one
+    works: tuple[int, ...] = ()  # planned work under way: so do these, but for those who heard of this one before
     still_out: tuple[Neighbour, ...] = ()  # of a restoration: whoever lies here as well has no service yet
 
 
@@ -39,12 +42,13 @@ NONE = Neighbours()
 
 def of(tx: Transaction, incident: StoredIncident, kind: BroadcastKind) -> Neighbours:
     """Return the neighbours that matter to an update of an incident."""
-    if kind in ONLY_TO_TOLD or incident.is_planned:
+    if kind in ONLY_TO_TOLD or (incident.is_planned and kind is not BroadcastKind.PLANNED_RESTORED):
         return NONE
     others = [
         each
         for each in incidents.with_state(tx, IncidentState.CONFIRMED)
-        if each.id != incident.id and each.service == incident.service and not each.is_planned
+        if each.id != incident.id and each.service == incident.service
+        if not each.is_planned or (_interrupts(each) and not incident.is_planned)
     ]
     if others:  # what was split off lies there and is another's, which tells its sites
         family = {*parts.kin(tx, incident.id), *parts.split_off(tx, incident.id)}
@@ -53,13 +57,21 @@ def of(tx: Transaction, incident: StoredIncident, kind: BroadcastKind) -> Neighb
         return NONE
     place = incidents.place_regions(tx, incident.id)
     near = [
-        Neighbour(each.id, tuple(incidents.place_regions(tx, each.id)))
+        (each, Neighbour(each.id, tuple(incidents.place_regions(tx, each.id))))
         for each in others
         if _meet(tx, incident, place, each)
     ]
-    if kind is BroadcastKind.RESTORED:
-        return Neighbours(still_out=tuple(near))
-    return Neighbours(telling=tuple(each.incident_id for each in near))
+    if kind in SAYS_BACK:
+        return Neighbours(still_out=tuple(there for _, there in near))
+    return Neighbours(
+        telling=tuple(each.id for each, _ in near if not each.is_planned),
+        works=tuple(each.id for each, _ in near if each.is_planned),
+    )
+
+
+def _interrupts(work: StoredIncident) -> bool:
+    """Tell whether planned work leaves its sites without service now: weak service is no reason not to be told more."""
+    return work.impact is Impact.DOWN and work.part.state is PartState.OUT
 
 
 def leave_to(tx: Transaction, neighbours: Neighbours, incident_id: int, now: datetime) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from notifier.domain.audience import AudienceOutcome
 from notifier.domain.consent import Basis, Purpose
 from notifier.domain.customer import ContactKind
 from notifier.domain.incident import PartState
@@ -69,8 +70,20 @@ def told_at(tx: Transaction, site_ids: Sequence[int], service: str) -> ToldIncid
             ORDER BY CASE i.kind WHEN 'planned' THEN 1 ELSE 0 END, i.id DESC""",
         service=service,
     )
-    found = (_told(tx, int(row[0]), site_ids) for row in rows)
-    return next((each for each in found if each is not None), None)
+    found = [each for row in rows if (each := _told(tx, int(row[0]), site_ids)) is not None]
+    there = (each for each in found if len(found) == 1 or not _hears_of_another(tx, each))
+    return next(there, found[0] if found else None)
+
+
+def _hears_of_another(tx: Transaction, told: ToldIncident) -> bool:
+    """Tell whether an update left out who lives there, because they hear of another incident."""
+    found = tx.scalar(
+        f"""SELECT 1 FROM audience AS a JOIN sites AS s ON s.customer_id = a.customer_id
+            WHERE a.broadcast_id = :id AND s.id IN ({numbers(told.site_ids)})
+              AND a.outcome = '{AudienceOutcome.HEARS_OF_ANOTHER}' LIMIT 1""",
+        id=told.broadcast_id,
+    )
+    return found is not None
 
 
 def _told(tx: Transaction, incident_id: int, site_ids: Sequence[int]) -> ToldIncident | None:

@@ -33,7 +33,7 @@ def planned_work(tx: Transaction, incident: StoredIncident, now: datetime) -> st
     found = tx.tuples(
         """SELECT p.id FROM incidents AS p
            WHERE p.kind = 'planned' AND p.service = :service AND p.state IN ('scheduled', 'confirmed')
-             AND p.window_from_at <= :now AND p.window_until_at >= :since
+             AND p.window_from_at <= :now AND (p.state = 'confirmed' OR p.window_until_at >= :since)
              AND (EXISTS (SELECT 1 FROM incident_regions AS a JOIN incident_regions AS b ON b.region_id = a.region_id
                           WHERE a.incident_id = p.id AND b.incident_id = :id)
                   OR EXISTS (SELECT 1 FROM incident_sites AS l

@@ -36,6 +36,20 @@ def _counts(scope: Scope, lately: Lately) -> str:
         {f"UNION ALL {mails}" if mails else ""}"""
 
 
+def by_work(tx: Transaction, scope: Scope, values: Mapping[str, object]) -> dict[int, int]:
+    """Return how many customers hear of planned work under way, not of this incident; by the work."""
+    return {
+        work: int(
+            tx.scalar(
+                f"""SELECT count(DISTINCT a.customer_id) FROM ({audience.affected(scope)}) AS a
+                    WHERE {audience.hears_of_work(scope, work, "a.site_id")}""",
+                **values,
+            )
+        )
+        for work in scope.neighbours.works
+    }
+
+
 def is_first_contact(scope: Scope, point: str) -> str:
     """Return the SQL condition that a contact point was told nothing of the incident by another broadcast."""
     return f"""NOT EXISTS (SELECT 1 FROM broadcasts AS b

@@ -81,6 +81,12 @@ def preview(
         due_at = planned.notice_due_at(tx, found, seen_from.playbook.planned_notice_lead)
     customers = told + sum(counted["outcome"].values())
     warnings = _warnings(found, messages, seen_from, customers=customers, told=told)
+    warnings += [
+        f"{number:,} of them {'is' if number == 1 else 'are'} in planned work #{work}, which goes on: they hear of"
+        " that, and nothing of this"
+        for work, number in counts.by_work(tx, scope, values).items()
+        if number
+    ]
     warnings += seen_from.words.unworded(found.facts, counted["locale"])
     samples, failed = samples_of(tx, found, facts, scope, values, lately, seen_from, every_text=every_text)
     return Preview(
