@@ -26,6 +26,9 @@ def upgrade_apart(url: str, *, name: str) -> None:
     with open(reading, "rb"), open(writing, "wb", buffering=0) as given:  # noqa: PTH123 - no files
         given.write(f"{url}\n".encode())  # stays open: its end is ours
         code = subprocess.call(command, stdin=reading, env=environ, start_new_session=True)  # noqa: S603 - our own command line
+    if code < 0:
+        ended = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
+        raise NotifierError(f"{name} has an older schema still: its migration was ended by {ended}; start it again")
     if code:
         raise NotifierError(f"{name} has an older schema still: its migration ended with {code}, and says why above")
 
@@ -36,12 +39,16 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     url = _line(0)
     threading.Thread(target=_end_with_the_caller, args=(0,), daemon=True).start()
+    from sqlalchemy.exc import DBAPIError
+
     from notifier.storage.migrate import upgrade
 
     try:
         upgrade(url)
     except NotifierError as error:
         raise SystemExit(str(error)) from error
+    except DBAPIError as error:  # without the statement, which may be a screen long
+        raise SystemExit(f"the migration failed: {error.orig}") from error
 
 
 def _line(number: int) -> str:

@@ -25,16 +25,20 @@ def exclusive(path: Path) -> Iterator[None]:
     Raises `NotifierError` naming the process that holds it.
     """
     lock = path.with_name(path.name + ".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as file:
+    with contextlib.ExitStack() as stack:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(lock.open("a+"))
+        except OSError as error:
+            raise NotifierError(f"{path} cannot be locked: {error.strerror or error} ({lock})") from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise NotifierError(f"{path} is in use by another daemon (process {holder}); stop that one first") from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk: only a second daemon misses whom to name
+            file.seek(0)
+            file.truncate()
+            os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield

@@ -15,6 +15,7 @@ from notifier.domain.errors import NotifierError
 from notifier.sandbox.processes import Process
 from notifier.storage.migrate import revisions, stored_revision
 from notifier.storage.migrate_apart import upgrade_apart
+from notifier.storage.sqlite_file import exclusive
 from tests.daemon import until
 
 CALLER = "import sys; from notifier.storage.migrate_apart import upgrade_apart; upgrade_apart(sys.argv[1], name='it')"
@@ -53,7 +54,25 @@ def test_what_failed_is_said_and_the_store_is_named(tmp_path: Path, capfd: pytes
     file.write_text("no database at all, and long enough to be seen to be none of those that SQLite opens")
     with pytest.raises(NotifierError, match="the store has an older schema still"):
         upgrade_apart(f"sqlite:///{file}", name="the store")
-    assert "file is not a database" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "file is not a database" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_one_that_was_killed_is_said_to_have_been(file: Path) -> None:
+    with waiting(file) as (caller, migrating):
+        os.kill(migrating, signal.SIGKILL)
+        assert caller._popen.wait(20) == 1
+        assert "its migration was ended by SIGKILL; start it again" in caller.log.read_text()
+
+
+def test_a_file_that_cannot_be_locked_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "notifier.db.lock").mkdir()
+    with (
+        pytest.raises(NotifierError, match=r"notifier\.db cannot be locked: Is a directory"),
+        exclusive(tmp_path / "notifier.db"),
+    ):
+        pass
 
 
 def test_the_address_which_may_hold_a_password_is_in_no_command_line(file: Path) -> None:
