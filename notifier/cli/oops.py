@@ -17,6 +17,7 @@ from notifier.cli.keyboard import is_terminal
 from notifier.cli.options import connect, incident_argument, json_option, sending_options
 from notifier.cli.printing import GOOD, STRONG, WARN, number, plural, words
 from notifier.cli.take_back import NotSent
+from notifier.cli.times import Moment
 from notifier.storage.views import BroadcastView, IncidentView
 
 _UNDER_WAY = ("sending", "paused", "awaiting_approval")
@@ -33,6 +34,11 @@ class _State:
     under_way: list[BroadcastView]
     unsent: int
     heard: int
+
+    @property
+    def may_correct(self) -> bool:
+        """Tell whether somebody heard, and nobody has corrected it yet."""
+        return self.heard > 0 and self.view.card.state != "dismissed"
 
 
 @click.command()
@@ -60,7 +66,7 @@ def oops(incident_id: int, choice: str | None, **options: Any) -> None:
     asks = not options["yes"] and options["count"] is None
     if not as_json:
         _show(state)
-    _require_something(state, choice)
+    _require_something(state, choice, client.moment())
     if asks and (as_json or not is_terminal()):
         how = "--stop, --correct or --both, and --yes or --count N" if choice is None else "--yes or --count N"
         raise NotAsked(f"nothing was done: the count must be typed at a terminal, or given with {how}")
@@ -98,9 +104,11 @@ def _show(state: _State) -> None:
     printing.line(f"{plural(state.heard, 'customer')} heard", indent=2)
 
 
-def _require_something(state: _State, choice: str | None) -> None:
+def _require_something(state: _State, choice: str | None, moment: Moment) -> None:
     """Refuse what there is nothing of."""
     ident = state.view.card.id
+    if state.view.card.state == "dismissed" and (choice in ("correct", "both") or not state.under_way):
+        raise NotSent(f"#{ident} {_ended(state, moment)}: nothing to do.")
     if not state.under_way and not state.heard:
         raise click.ClickException(f"nothing of #{ident} is on its way, and nobody has heard of it")
     if choice in ("stop", "both") and not state.under_way:
@@ -109,12 +117,19 @@ def _require_something(state: _State, choice: str | None) -> None:
         raise click.ClickException(f"nobody has heard of #{ident}; stop what is not sent: --stop")
 
 
+def _ended(state: _State, moment: Moment) -> str:
+    """Say when those who heard were told that it was a mistake, or that there was nobody to tell."""
+    corrections = [each.started_at for each in state.view.broadcasts if each.kind == "correction" and each.started_at]
+    at, done = (corrections[-1], "corrected") if corrections else (state.view.dismissed_at, "dismissed")
+    return f"was {done} at {moment.clock(at)}" if at else f"is {done}"
+
+
 def _asked(state: _State) -> str:
     """Ask what is to be done, of what can be done."""
     offers = {}
     if state.under_way:
         offers["1"] = f"1) stop what is not sent ({number(state.unsent)})"
-    if state.heard:
+    if state.may_correct:
         offers["2"] = f"2) correct the {number(state.heard)} who heard"
     if len(offers) == len(("1", "2")):
         offers["3"] = "3) both"
@@ -126,7 +141,7 @@ def _asked(state: _State) -> str:
         if answer == "q":
             break
         if answer:
-            printing.line(f"'{answer}' is none of {', '.join(offers)}.", style=WARN)
+            printing.line(f"'{answer}' is not offered: type {' or '.join(offers)}, or q to leave.", style=WARN)
     raise NotSent("Nothing was done.")
 
 
@@ -149,7 +164,7 @@ def _stop(client: Client, state: _State, options: dict[str, Any], *, asks: bool,
         else:
             left = number(unsent(each) + each.progress.states.get("cancelled", 0))
             printing.line(f"Broadcast {each.id} is stopped: {left} do not hear of it.", style=GOOD)
-    if not goes_on and state.heard:
+    if not goes_on and state.may_correct:
         ident = state.view.card.id
         printing.line(f"Who heard was promised the next word. Tell them: notifier tell {ident}")
         printing.line(f"If nothing of it is true: notifier oops {ident} --correct")

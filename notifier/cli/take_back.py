@@ -51,6 +51,7 @@ def say_what_is_left(client: Client, view: BroadcastView) -> None:
         card = client.get(f"/v1/incidents/{view.incident_id}").read(IncidentView).card
         if card.state == "confirmed" and not card.told:
             printing.line(f"#{card.id} stays confirmed, and its customers have heard nothing. Next:")
+            printing.line(f"notifier tell {card.id}       asks what to tell them", indent=4)
             printing.line(f"notifier eta {card.id} none   tells them, without an ETA", indent=4)
             printing.line(f"notifier eta {card.id} TIME   tells them, with one", indent=4)
             printing.line(f"notifier dismiss {card.id}    ends it; there is nobody to tell", indent=4)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.cli.conftest import At, Run
-from tests.cli_views import broadcast, card, draft, incident, preview, progress, within_take_back
-from tests.fake_daemon import FakeDaemon, problem
+from tests.cli_views import MINUTE, broadcast, card, draft, incident, preview, progress, within_take_back
+from tests.fake_daemon import NOON, FakeDaemon, problem
 
 HELD = {"sent": 166, "pending": 1006}
 
@@ -33,10 +33,28 @@ def test_what_can_be_done_is_offered_with_its_numbers(at: At, daemon: FakeDaemon
         person.sees("1) stop what is not sent (1,006)  2) correct the 166 who heard  3) both\n")
         person.sees("Which? 1, 2, 3, q to leave: ")
         person.type("4\n")
-        person.sees("'4' is none of 1, 2, 3.")
+        person.sees("'4' is not offered: type 1 or 2 or 3, or q to leave.")
         person.type("q\n")
         assert person.ends() == 1
         person.sees("Nothing was done.")
+    assert did(daemon) == []
+
+
+def test_what_is_corrected_already_says_when_and_offers_nothing(notifier: Run, at: At, daemon: FakeDaemon) -> None:
+    over = broadcast(id=18, kind="correction", started_at=NOON - 25 * MINUTE)
+    gone = card(state="dismissed", told=166)
+    daemon.on("GET", "/v1/incidents/42", incident(card=gone, broadcasts=[broadcast(), over]))
+    for arguments in ((), ("--correct", "--yes"), ("--both", "--yes")):
+        result = notifier("oops", "42", *arguments)
+        assert (result.exit_code, "#42 was corrected at 03:14: nothing to do." in result.stdout) == (1, True)
+    going = broadcast(id=18, kind="correction", state="sending", progress=progress(states=HELD))
+    daemon.on("GET", "/v1/incidents/42", incident(card=gone, broadcasts=[broadcast(), going]))
+    with at("oops", "42") as person:
+        person.sees("1) stop what is not sent (1,006)\n")  # and not to correct the correction
+        person.type("7\n")
+        person.sees("'7' is not offered: type 1, or q to leave.")
+        person.type("q\n")
+        assert person.ends() == 1
     assert did(daemon) == []
 
 

@@ -39,6 +39,7 @@ def test_what_stays_confirmed_is_said_with_what_can_be_done(at: At, daemon: Fake
         person.type("x")
         person.sees("Taken back. Nobody was told.")
         person.sees("#42 stays confirmed, and its customers have heard nothing. Next:")
+        person.sees("notifier tell 42 ")
         person.sees("notifier eta 42 none")
         person.sees("notifier dismiss 42")
         assert person.ends() == 1

@@ -174,7 +174,7 @@ async def test_an_update_cancelled_on_its_way_is_a_need_until_the_next_one(room:
     await room.broadcasts.cancel(view.id, ANN)
     await room.course.sweep()
     (need,) = room.needs()
-    assert (need.kind, need.broadcast_id, need.next[0]) == ("cut_short", view.id, "notifier eta 1 none")
+    assert (need.kind, need.broadcast_id, need.next[0]) == ("cut_short", view.id, "notifier tell 1")
     assert need.text == "#1 power, 94110: `eta` was cancelled on its way: 2 of 3 customers were not told"
     await room.deliver(await room.incidents.eta(1, SetEta(eta_at=None), ANN))
     assert room.needs() == []

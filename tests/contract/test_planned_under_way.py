@@ -105,7 +105,7 @@ async def test_work_whose_notice_is_paused_is_not_said_to_be_dismissed_when_it_h
     await room.broadcasts.pause(view.id, ANN)
     await at(room, FROM)
     need = next(each for each in room.needs() if each.kind == "nobody_told")
-    assert need.next == ["notifier eta 1 none", "notifier eta 1 TIME", "notifier restored 1"]
+    assert need.next == ["notifier tell 1", "notifier eta 1 none", "notifier eta 1 TIME", "notifier restored 1"]
 
 
 # --- what the daemon alone said

@@ -343,7 +343,8 @@ async def test_taking_back_leaves_promises_and_older_broadcasts_as_they_were(roo
 async def test_a_first_message_taken_back_leaves_a_need(room: ControlRoom) -> None:
     view = await room.send(await room.open())
     await room.broadcasts.cancel(view.id, ANN)
-    assert [need.kind for need in room.needs()] == ["nobody_told"]
+    (need,) = room.needs()
+    assert (need.kind, need.next[0]) == ("nobody_told", "notifier tell 1")
     draft = await room.incidents.eta(1, SetEta(eta_at=None), ANN)
     assert draft.broadcast is not None
     assert draft.broadcast.kind == "acknowledged"

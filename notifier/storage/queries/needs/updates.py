@@ -87,6 +87,7 @@ def nobody_told(tx: Transaction) -> Iterator[Need]:
             yield Subject.of_incident(incident).need(
                 "nobody_told",
                 "confirmed, and nobody has been told",
+                f"tell {incident.id}",
                 f"eta {incident.id} none",
                 f"eta {incident.id} TIME",
                 rest,
@@ -144,7 +145,7 @@ def cut_short(tx: Transaction) -> Iterator[Need]:
             "cut_short",
             f"{words(row['kind'])} was cancelled on its way: {reachable - told:,} of {customers(reachable)} "
             "were not told",
-            *(said or (f"eta {which} none", f"eta {which} TIME", f"dismiss {which}")),
+            *(said or (f"tell {which}", f"eta {which} none", f"eta {which} TIME", f"dismiss {which}")),
             broadcast_id=row["broadcast_id"],
         )
 
