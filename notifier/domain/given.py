@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from notifier.domain.broadcast import ANNOUNCES, BroadcastKind, Facts
+from notifier.domain.notification import NotificationFacts
 
 GIVES_TIMES = frozenset({BroadcastKind.ETA, BroadcastKind.ETA_CHANGED, BroadcastKind.DELAYED})
 """Updates that say another thing to a reader who was given another time, or none."""
@@ -44,6 +47,11 @@ def named(kind: BroadcastKind, facts: Facts) -> datetime | None:
     return facts.eta_at or (facts.window_until_at if kind in ANNOUNCES else None)
 
 
+def is_about_given(kind: BroadcastKind, facts: Facts) -> bool:
+    """Tell whether an update says something of a time that its readers were given."""
+    return facts.missed_eta_at is not None if kind in ENDS else kind in ABOUT_TIMES
+
+
 def said(kind: BroadcastKind, facts: Facts, handed: Sequence[Handed], now: datetime) -> Said | None:
     """Return what an update says to a reader who was handed these, the oldest first; None where it is the same."""
     if kind in ENDS:
@@ -64,6 +72,24 @@ def said(kind: BroadcastKind, facts: Facts, handed: Sequence[Handed], now: datet
     if before is None:
         return Said(BroadcastKind.ETA)
     return Said(BroadcastKind.DELAYED if eta > before else BroadcastKind.ETA_CHANGED, previous_eta_at=before)
+
+
+def as_given(
+    personal: NotificationFacts, kind: BroadcastKind, facts: Facts, handed: Sequence[Handed], now: datetime
+) -> NotificationFacts:
+    """Let a reader who was given other times than most be told of those."""
+    if personal.first_contact and kind is not BroadcastKind.PLANNED_RESTORED:
+        return personal  # nothing is said of any time before
+    other = said(kind, facts, handed, now)
+    if other is None:
+        return personal
+    return replace(
+        personal,
+        kind="" if other.kind is kind else str(other.kind),
+        own_times=True,
+        previous_eta_at=other.previous_eta_at,
+        missed_eta_at=other.missed_eta_at,
+    )
 
 
 def last_given(handed: Sequence[Handed]) -> datetime | None:

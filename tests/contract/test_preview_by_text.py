@@ -150,6 +150,48 @@ def tell_earlier(room: ControlRoom, chance: random.Random) -> None:
             )
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_preview_foresees_who_hears_at_night_that_a_time_given_in_it_does_not_hold(
+    database: Database, seed: int
+) -> None:
+    room, config = room_with(database, NightRule.HOLD), Config()
+    people(room, 40, random.Random(seed))  # noqa: S311
+    now = room.clock.now()
+    delivery = await begun(room, await room.open(eta_at=now + timedelta(hours=3)), config)
+    texted = len(await delivery.claim(Channel.SMS, 1_000))
+    room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'sent' WHERE state = 'sending'"))
+    room.clock.go_on(timedelta(hours=2))
+    room.database.write_now(lambda tx: tx.run("UPDATE complaints SET received_at = 0"))  # nobody has written lately
+    draft = await room.incidents.eta(1, SetEta(eta_at=now + timedelta(hours=4)), ANN)
+    assert draft.broadcast is not None
+    said = look(room, draft.broadcast.id, config)
+    going = await claimed(await begun(room, draft, config))
+    assert said.now == going
+    assert going["sms"] >= texted > 0
+    assert any("we will not make it" in each.text for each in said.samples)
+
+
+async def test_a_preview_says_a_time_was_given_only_to_who_was_handed_it(database: Database) -> None:
+    room, config = room_with(database, NightRule.HOLD), Config()
+    region = room.town.region("94110")
+    for number in range(2):
+        customer = room.town.customer(f"C-{number}")
+        site = room.town.site(customer, region, priority=number)
+        room.town.contact(customer, [site], f"+1415555{number:04}", kind="mobile")
+    now = room.clock.now()
+    await begun(room, await room.open(next_update_by=now + timedelta(minutes=50)), config)
+    room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'sent', sending_at = due_at"))
+    room.clock.go_on(timedelta(minutes=40))
+    draft = await room.incidents.eta(1, SetEta(eta_at=now + timedelta(hours=3)), ANN)
+    await (await begun(room, draft, config)).claim(Channel.SMS, 10)
+    room.database.write_now(lambda tx: tx.run("UPDATE notifications SET state = 'sent' WHERE state = 'sending'"))
+    room.clock.go_on(timedelta(minutes=40))
+    draft = await room.incidents.eta(1, SetEta(eta_at=now + timedelta(hours=7)), ANN)
+    assert draft.broadcast is not None
+    first, second = sorted(look(room, draft.broadcast.id, config).samples, key=lambda each: each.contact_point)
+    assert ("we said" in first.text, "we said 6:00 am" in second.text) == (False, True)
+
+
 @pytest.mark.parametrize("rule", [NightRule.WAKE, NightRule.HOLD])
 async def test_a_preview_foresees_who_has_heard_too_much_as_claims_do(database: Database, rule: NightRule) -> None:
     room, config, chance = room_with(database, rule), Config(), random.Random(3)  # noqa: S311

@@ -22,7 +22,7 @@ from notifier.stages.delivery.claimed import Claimed, Taken
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Transaction
 from notifier.storage.instants import from_json, to_instant
-from notifier.storage.repositories import answers, claims, notifications
+from notifier.storage.repositories import answers, claims, notifications, planned
 from notifier.storage.repositories.answers import Candidate
 
 STALE_AFTER = timedelta(hours=1)
@@ -99,14 +99,18 @@ def _refreshed(tx: Transaction, answer: Answer, now: datetime) -> Answer | None:
     kind, facts = newest
     if kind is BroadcastKind.CORRECTION:  # there is no outage
         return replace(answer, kind=AnswerKind.NO_OUTAGE, incident_id=None, update=None, facts=None)
-    return replace(answer, update=kind, facts=_without_past(facts, now))
+    fresh = _without_past(facts, now)
+    if fresh.missed_eta_at is not None and fresh.restored_at is None and fresh.next_update_by is None:
+        fresh = replace(fresh, next_update_by=planned.next_word_at(tx, answer.incident_id, now))
+    return replace(answer, update=kind, facts=fresh)
 
 
 def _without_past(facts: Facts, now: datetime) -> Facts:
     """Leave out the times that have passed: nobody stands behind them any more."""
-    eta, next_update = facts.eta_at, facts.next_update_by
-    if facts.window_until_at is not None and facts.window_until_at <= now:  # planned work that goes on after its end
-        facts = replace(facts, window_from_at=None, window_until_at=None)
+    eta, next_update, end = facts.eta_at, facts.next_update_by, facts.window_until_at
+    if end is not None and end <= now and facts.restored_at is None:  # planned work that goes on after its end
+        missed = None if eta is not None and eta > now else eta or end
+        facts = replace(facts, window_from_at=None, window_until_at=None, missed_eta_at=missed)
     return replace(
         facts,
         eta_at=eta if eta is not None and eta > now else None,

@@ -14,11 +14,11 @@ from notifier.config import Config
 from notifier.domain import caps, night
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.caps import Caps
-from notifier.domain.given import Handed, follows_since
+from notifier.domain.given import Handed, as_given, follows_since
 from notifier.domain.night import Decision, Message, Reader, Verdict
 from notifier.domain.notification import Channel, NotificationFacts, NotificationReason
 from notifier.domain.playbook import Night, NightDecision, NightRule, Overnight, Playbook
-from notifier.stages.delivery.given import as_given, handed_before
+from notifier.stages.delivery.given import handed_before
 from notifier.storage.database import Transaction
 from notifier.storage.repositories import broadcasts, fallbacks, readers
 from notifier.storage.repositories.claims import Candidate, SendingBroadcast

@@ -9,6 +9,7 @@ from notifier.config import Config
 from notifier.domain.answer import Answer
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.consent import purpose_of
+from notifier.domain.given import as_given
 from notifier.domain.night import as_told
 from notifier.domain.notification import NotificationFacts
 from notifier.messages import Messages, RenderFailed
@@ -16,7 +17,7 @@ from notifier.messages.edition import from_json as edition_from_json
 from notifier.messages.mime import MailComposer
 from notifier.messages.wording import Wording
 from notifier.stages.delivery.answers import freeze_answers
-from notifier.stages.delivery.given import as_given, handed_before
+from notifier.stages.delivery.given import handed_before
 from notifier.stages.delivery.personal import PersonalFacts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.queries import notifications

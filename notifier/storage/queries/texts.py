@@ -14,15 +14,18 @@ from decimal import Decimal
 from notifier.config import Config, Provider, ProviderKind
 from notifier.domain import night
 from notifier.domain.broadcast import BroadcastKind, Facts
+from notifier.domain.given import ENDS, is_about_given
 from notifier.domain.night import Hours, Message, Reader, Verdict
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Night, NightRule
 from notifier.domain.sms_sender import segments_per_second
 from notifier.storage.database import Row, Transaction
-from notifier.storage.instants import to_micros
+from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries.capped import Lately
-from notifier.storage.repositories import audience
+from notifier.storage.repositories import audience, given
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
+
+_FIVE_MINUTES = 300_000_000  # microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ def count(
     corrects = kind is BroadcastKind.CORRECTION
     has_mail = message.rule.rule is NightRule.EMAIL_ONLY
     too_much = lately.is_too_much("p.point", Channel.SMS)
-    sql = _groups(tx, scope, is_first, too_much, has_mail=has_mail, corrects=corrects)
+    times = _times(tx, scope, kind, facts)
+    sql = _groups(tx, scope, is_first, too_much, times, has_mail=has_mail, corrects=corrects)
     since = to_micros(now - terms.wrote_within)
     woken = {"woken": to_micros(now - night.CORRECTED_WITHIN)} if corrects else {}
     for row in tx.rows(sql, wrote=since, **woken, **values):
@@ -111,12 +115,13 @@ def count(
             wrote_recently=bool(row["has_written"]),
             corrects_a_wake=bool(row["was_woken"]),
             has_mail=bool(row["has_mail"]),
+            texted_at=None if row["texted"] is None else to_instant(row["texted"] * _FIVE_MINUTES),
         )
         decided = night.decide(now, message, reader)
         if decided.verdict is Verdict.MAIL:
             told.mail_instead += number
             continue
-        alike = (row["locale"], row["is_first"], row["is_several"])
+        alike = (row["locale"], row["is_first"], row["is_several"], row["given"])
         if alike not in lengths:
             lengths[alike] = length(row)
         told.segments += lengths[alike] * number
@@ -130,7 +135,43 @@ def count(
     return told
 
 
-def _groups(tx: Transaction, scope: Scope, is_first: str, too_much: str, *, has_mail: bool, corrects: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """The SQL of which update gave a reader `p.point` the time that is spoken of, and of when it came by text."""
+
+    given: str = "0"
+    texted: str = "CAST(NULL AS BIGINT)"
+
+
+def _times(tx: Transaction, scope: Scope, kind: BroadcastKind, facts: Facts) -> _Times:
+    """Return how readers differ in the times that they were given, by the updates that they were handed.
+
+    Texts count to five minutes, so that many readers are few groups. Who was given a time by an answer alone is counted
+    with those who were not.
+    """
+    if not is_about_given(kind, facts):
+        return _Times()
+    updates = given.updates_of(tx, (scope.incident_id, *scope.kin), but=scope.but)
+    named = {id_: eta for id_, (eta, _) in updates.items()}
+    chosen = [id_ for id_, eta in named.items() if eta is not None] if kind in ENDS else list(named)
+    if not chosen:
+        return _Times()
+    handed = f"FROM notifications AS g WHERE g.contact_point_id = p.point AND g.state IN ({given.HAS_IT})"
+    which = f"g.broadcast_id IN ({audience.numbers(chosen)})"
+    if kind in ENDS:
+        return _Times(given=f"COALESCE((SELECT MIN(g.broadcast_id) {handed} AND {which}), 0)")
+    last = f"COALESCE((SELECT MAX(g.broadcast_id) {handed} AND {which}), 0)"
+    others = [id_ for id_, eta in named.items() if eta not in (None, facts.eta_at)]
+    if not others:
+        return _Times(given=last)
+    texted = f"""(SELECT MAX(g.sending_at) / {_FIVE_MINUTES} {handed} AND g.channel = '{Channel.SMS}'
+                    AND g.broadcast_id IN ({audience.numbers(others)}) AND g.broadcast_id = {last})"""
+    return _Times(given=last, texted=texted)
+
+
+def _groups(
+    tx: Transaction, scope: Scope, is_first: str, too_much: str, times: _Times, *, has_mail: bool, corrects: bool
+) -> str:
     """Return the SQL of readers by text, in groups. Parameters: `wrote`, `woken` of a correction, those of `best`.
 
     `id` is the one of the group whose street line is the longest.
@@ -164,14 +205,15 @@ def _groups(tx: Transaction, scope: Scope, is_first: str, too_much: str, *, has_
                        THEN 1 ELSE 0 END AS has_written,
                    CASE WHEN {woken if corrects else "1 = 0"} THEN 1 ELSE 0 END AS was_woken,
                    CASE WHEN {mail if has_mail else "1 = 0"} THEN 1 ELSE 0 END AS has_mail,
-                   CASE WHEN {too_much} THEN 1 ELSE 0 END AS is_capped
+                   CASE WHEN {too_much} THEN 1 ELSE 0 END AS is_capped,
+                   {times.given} AS given, {times.texted} AS texted
             FROM points AS p JOIN contact_points AS c ON c.id = p.point)
         SELECT locale, time_zone, first_zone, last_zone, is_priority, quiet_from, quiet_until, is_several, is_first,
-               has_written, was_woken, has_mail, is_capped, count(*) AS number,
+               has_written, was_woken, has_mail, is_capped, given, texted, count(*) AS number,
                MAX(longest * {POINT} + point) % {POINT} AS id
         FROM readers
         GROUP BY locale, time_zone, first_zone, last_zone, is_priority, quiet_from, quiet_until, is_several, is_first,
-                 has_written, was_woken, has_mail, is_capped
+                 has_written, was_woken, has_mail, is_capped, given, texted
         ORDER BY number DESC"""
 
 

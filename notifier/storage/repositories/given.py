@@ -18,6 +18,10 @@ from notifier.storage.repositories.audience import numbers
 HAS_IT = ", ".join(f"'{state}'" for state in TOLD_STATES if state is not NotificationState.UNDELIVERED)
 """The SQL list of the states of a message that its reader has, or may have."""
 
+_CARRIED = """EXISTS (SELECT 1 FROM audience_notifications AS anew
+                      WHERE anew.broadcast_id = :broadcast AND anew.contact_point_id = was.contact_point_id
+                        AND anew.site_id = was.site_id)"""
+
 
 def updates_of(
     tx: Transaction, incident_ids: Sequence[int], *, but: int
@@ -37,22 +41,30 @@ def updates_of(
 
 
 def handed_to(
-    tx: Transaction, contact_point_ids: Sequence[int], incident_ids: Sequence[int], *, broadcast_id: int
+    tx: Transaction,
+    contact_point_ids: Sequence[int],
+    incident_ids: Sequence[int],
+    *,
+    broadcast_id: int,
+    site_ids: Sequence[int] | None = None,
 ) -> dict[int, list[Handed]]:
-    """Return, by contact point, what it was handed before an update of the first incident, the oldest first."""
+    """Return, by contact point, what it was handed before an update, the oldest first.
+
+    `site_ids` are those of an update that is not planned yet, which carries nobody's sites so far.
+    """
     updates = updates_of(tx, incident_ids, but=broadcast_id) if contact_point_ids else {}
     if not updates:
         return {}
+    same = f"was.site_id IN ({numbers(site_ids)})" if site_ids is not None else _CARRIED
     found: dict[int, list[Handed]] = {}
     for point, at, channel, update in tx.tuples(
         f"""SELECT n.contact_point_id, n.sending_at, n.channel, n.broadcast_id FROM notifications AS n
             WHERE n.contact_point_id IN ({numbers(contact_point_ids)}) AND n.broadcast_id IN ({numbers(list(updates))})
               AND n.sending_at IS NOT NULL AND n.state IN ({HAS_IT})
-              AND EXISTS (SELECT 1 FROM audience_notifications AS was JOIN audience_notifications AS anew
-                          ON anew.broadcast_id = :broadcast AND anew.contact_point_id = was.contact_point_id
-                            AND anew.site_id = was.site_id
-                          WHERE was.broadcast_id = n.broadcast_id AND was.contact_point_id = n.contact_point_id)""",
-        broadcast=broadcast_id,
+              AND EXISTS (SELECT 1 FROM audience_notifications AS was
+                          WHERE was.broadcast_id = n.broadcast_id AND was.contact_point_id = n.contact_point_id
+                            AND {same})""",
+        **({} if site_ids is not None else {"broadcast": broadcast_id}),
     ):
         found.setdefault(point, []).append(Handed(to_instant(at), updates[update][0], channel == Channel.SMS))
     since = min(began for _, began in updates.values())

@@ -6,10 +6,18 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from notifier.domain.broadcast import ONLY_TO_TOLD, SAYS_BACK, BroadcastState, Facts, not_before, time_to_finish
+from notifier.domain.broadcast import (
+    ONLY_TO_TOLD,
+    SAYS_BACK,
+    BroadcastKind,
+    BroadcastState,
+    Facts,
+    not_before,
+    time_to_finish,
+)
 from notifier.domain.consent import CONTRACT, Basis, purpose_of
 from notifier.domain.errors import NotifierError
-from notifier.domain.night import rule_for
+from notifier.domain.night import as_told, rule_for
 from notifier.domain.notification import Channel
 from notifier.domain.playbook import Playbook
 from notifier.domain.promise import Promise, PromiseState
@@ -152,8 +160,9 @@ def _texts(
 
     def length(row: Row) -> int:
         try:
-            personal = personal_facts(tx, row, scope, values, outlook)
-            return segments(outlook.words.render(Channel.SMS, found.kind, facts, personal).text).count
+            personal = personal_facts(tx, row, found.kind, facts, scope, values, outlook)
+            kind = BroadcastKind(personal.kind or found.kind)
+            return segments(outlook.words.render(Channel.SMS, kind, as_told(facts, personal), personal).text).count
         except NotifierError:
             return outlook.terms.segments_at_most  # a sample that cannot be made is a warning of its own
 

@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from notifier.domain.broadcast import Facts
+from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.contact import mask
 from notifier.domain.errors import NotifierError
+from notifier.domain.given import as_given, is_about_given
 from notifier.domain.night import Hours, Message, Reader, Verdict, as_told, decide, hours_of, rule_for, told_by
 from notifier.domain.notification import Channel, NotificationFacts, SiteName
 from notifier.storage.database import Row, Transaction
 from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.previews.counts import is_first_contact
 from notifier.storage.queries.previews.outlook import Outlook
-from notifier.storage.repositories import audience, claims
+from notifier.storage.repositories import audience, claims, given
 from notifier.storage.repositories.audience import POINT, POSITION, UNREACHED, Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.views import Sample
@@ -42,7 +43,7 @@ def samples_of(
 
     def personal_of(row: Row) -> NotificationFacts:
         if row["id"] not in about:
-            about[row["id"]] = personal_facts(tx, row, scope, values, outlook)
+            about[row["id"]] = personal_facts(tx, row, found.kind, facts, scope, values, outlook)
         return about[row["id"]]
 
     def hears_now(row: Row) -> bool:
@@ -55,7 +56,8 @@ def samples_of(
         channel = Channel(row["channel"])
         personal = _promised(personal_of(row), facts, channel, row, outlook)
         try:
-            message = outlook.words.render(channel, found.kind, as_told(facts, personal), personal)
+            kind = BroadcastKind(personal.kind or found.kind)
+            message = outlook.words.render(channel, kind, as_told(facts, personal), personal)
         except NotifierError as error:
             problems.append(f"a sample could not be made: {error}")
             continue
@@ -149,9 +151,15 @@ def _varied(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def personal_facts(
-    tx: Transaction, row: Row, scope: Scope, values: Mapping[str, object], outlook: Outlook
+    tx: Transaction,
+    row: Row,
+    kind: BroadcastKind,
+    facts: Facts,
+    scope: Scope,
+    values: Mapping[str, object],
+    outlook: Outlook,
 ) -> NotificationFacts:
-    """Return what only one reader is told, of the first sites."""
+    """Return what only one reader is told, of the first sites, and of the times that this reader was given."""
     if scope.only_told:
         told = f"SELECT t.site_id FROM ({audience.told_before(scope)}) AS t WHERE t.contact_point_id = :point"
         condition = f"s.id IN ({told})"
@@ -167,7 +175,7 @@ def personal_facts(
     by_region = claims.region_time_zones(tx, ids, outlook.kinds)
     zones = dict.fromkeys(zone for site in sites if (zone := site["time_zone"] or by_region.get(site["id"], "")))
     every = claims.site_counts(tx, [row["id"]]).get(row["id"], 0)
-    return NotificationFacts(
+    personal = NotificationFacts(
         sites=tuple(SiteName(street=site["address"].split(",", 1)[0].strip(), label=site["label"]) for site in sites),
         sites_affected=len(sites),
         site_count=max(every, len(sites)),
@@ -176,3 +184,8 @@ def personal_facts(
         at=outlook.now,
         first_contact=bool(row["is_first"]),
     )
+    if not is_about_given(kind, facts) or personal.first_contact:
+        return personal
+    incidents = (scope.incident_id, *scope.kin)
+    before = given.handed_to(tx, [row["id"]], incidents, broadcast_id=scope.but, site_ids=ids)
+    return as_given(personal, kind, facts, before.get(row["id"], ()), outlook.now)
