@@ -21,12 +21,12 @@ from notifier.app.takeover import Takeover
 from notifier.clock import Clock, RehearsalClock
 from notifier.config import Config
 from notifier.domain.actor import Actor
-from notifier.domain.errors import NotifierError
+from notifier.domain.errors import ConfigError, NotifierError
 from notifier.domain.playbook import Playbook
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages import Surroundings
 from notifier.stages.keys import Keys
-from notifier.stages.reloading import NotReloaded, Read, Reading, Reloading
+from notifier.stages.reloading import NotReloaded, Read, Reading, Reloading, unserved
 from notifier.storage.database import Database
 from notifier.storage.opening import store_at
 from notifier.storage.queries.newest import newest
@@ -90,6 +90,8 @@ class App:
         config = self._found.config
         database = stack.enter_context(store_at(config.storage.url).daemon(migrate=self._migrate))
         await check_rehearsal(database, config, self._clock)
+        if waiting := await unserved(database, config):  # as a reload would: their promises would lapse unheard
+            raise ConfigError(waiting)
         machine = await self.build(database)
         work, parts = Work(machine, ending), machine.parts
         public = Listener(build_app(parts), config.server.listen, "server.listen")

@@ -52,6 +52,18 @@ Read = Callable[[], Reading]
 TakeUp = Callable[[Config, Mapping[str, Playbook]], Awaitable[None]]
 
 
+async def unserved(database: Database, config: Config) -> list[str]:
+    """Return the incidents of services that a configuration does not have, whose customers still wait for a word."""
+    services = {each.name for each in config.services}
+    states = IncidentState.SCHEDULED, IncidentState.CONFIRMED
+    return [
+        f"services: {each.service} is not there any more, but incident {each.id} ({each.place}) is {each.state}: "
+        "its customers could be told nothing more; put it back, or end it first"
+        for each in await database.read(lambda tx: incidents.with_state(tx, *states))
+        if each.service not in services
+    ]
+
+
 class Reloading:
     """Reads anew and takes up, one at a time."""
 
@@ -104,18 +116,10 @@ class Reloading:
 
     async def _require_services(self, before: Config, after: Config) -> None:
         """Raise `NotReloaded` when a service is taken out whose customers still wait for a word about an outage."""
-        gone = {each.name for each in before.services} - {each.name for each in after.services}
-        if not gone:
-            return
-        states = IncidentState.SCHEDULED, IncidentState.CONFIRMED
-        waiting = [
-            f"services: {each.service} is not there any more, but incident {each.id} ({each.place}) is {each.state}: "
-            "its customers could be told nothing more; end it first"
-            for each in await self._database.read(lambda tx: incidents.with_state(tx, *states))
-            if each.service in gone
-        ]
-        if waiting:
-            raise NotReloaded(waiting)
+        if {each.name for each in before.services} - {each.name for each in after.services}:
+            waiting = await unserved(self._database, after)
+            if waiting:
+                raise NotReloaded(waiting)
 
     async def _note(self, view: ReloadView, actor: Actor) -> None:
         detail = {"changed": view.changed, "needs_restart": view.needs_restart}

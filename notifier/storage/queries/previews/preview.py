@@ -29,6 +29,7 @@ from notifier.storage.queries.capped import Lately
 from notifier.storage.queries.previews import counts
 from notifier.storage.queries.previews.outlook import Outlook
 from notifier.storage.queries.previews.samples import personal_facts, samples_of
+from notifier.storage.queries.previews.stopped import stopped_by
 from notifier.storage.queries.texts import Texts
 from notifier.storage.repositories import broadcasts, incidents, neighbours, parts, planned, promises
 from notifier.storage.repositories.audience import Scope
@@ -95,6 +96,7 @@ def preview(
         for work, number in counts.by_work(tx, scope, values).items()
         if number
     ]
+    warnings += stopped_by(tx, found)
     warnings += seen_from.words.unworded(found.facts, counted["locale"])
     samples, failed = samples_of(tx, found, facts, scope, values, lately, seen_from, every_text=every_text)
     return Preview(
