@@ -1,15 +1,16 @@
 """Who joins an incident gets the first message once, however many people add the same sites at the same time."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from notifier.domain.errors import Refused
 from notifier.domain.playbook import Playbook
-from notifier.stages.incidents import RestoreIncident
+from notifier.stages.incidents import RestoreIncident, SetEta
 from notifier.stages.incidents.reshaping import ExtendIncident, MergeIncident, SplitIncident
 from notifier.storage.database import Database
-from tests.control_room import ANN, ControlRoom
+from tests.control_room import ANN, TAKE_BACK, ControlRoom
 
 SOME = ("2-0", "2-1")
 
@@ -91,3 +92,24 @@ async def test_a_draft_of_a_part_asks_again_after_a_merge(room: ControlRoom) -> 
     await room.reshaping.merge(2, MergeIncident(into=1), ANN)
     with pytest.raises(Refused, match="have changed since this draft was made"):
         await room.send(draft)
+
+
+async def test_who_joined_by_an_update_that_was_stopped_hears_the_next_one_to_all_and_then_nothing_is_cut_short(
+    room: ControlRoom,
+) -> None:
+    await room.deliver(await room.open("1"))
+    view = await room.send(await extend(room, regions=("2",)))
+    room.clock.go_on(TAKE_BACK)
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+    first = "SELECT MIN(id) FROM notifications WHERE broadcast_id = :b"
+    room.database.write_now(
+        lambda tx: tx.run(f"UPDATE notifications SET state = 'sent' WHERE id = ({first})", b=view.id)
+    )
+    await room.broadcasts.cancel(view.id, ANN)
+    await room.course.sweep()
+    assert [each.kind for each in room.needs()] == ["cut_short"]
+    await room.deliver(await room.incidents.eta(1, SetEta(eta_at=room.clock.now() + timedelta(hours=3)), ANN))
+    assert "cut_short" not in [each.kind for each in room.needs()]
+    assert {"2-0", "2-1", "2-2"} <= set(heard(room))

@@ -127,9 +127,11 @@ def cut_short(tx: Transaction) -> Iterator[Need]:
                   b.expected_customers AS expected,
                   (SELECT count(*) FROM audience AS a WHERE a.broadcast_id = b.id AND a.outcome <> 'told') AS unreached
            FROM broadcasts AS b JOIN incidents AS i ON i.id = b.incident_id AND i.state = 'confirmed'
+           JOIN parts AS p ON p.id = b.part_id
            WHERE b.state = 'cancelled' AND b.started_at IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = b.incident_id AND c.id <> b.id
-                 AND (c.part_id = b.part_id OR c.kind = 'correction')
+                 AND (c.part_id = b.part_id OR c.kind = 'correction'
+                      OR p.joined_at IS NOT NULL AND c.part_id = p.cut_from)
                  AND (c.started_at > b.started_at OR c.started_at = b.started_at AND c.id > b.id
                       OR c.started_at IS NULL AND c.state IN ('sending', 'paused', 'awaiting_approval')))
            ORDER BY b.id"""
