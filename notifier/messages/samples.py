@@ -192,6 +192,9 @@ def _answers(kind: AnswerKind, full: Facts) -> Iterator[tuple[str, Facts | None]
             yield "over", replace(full, next_update_by=None, restored_at=AT - timedelta(minutes=11))
             work = {"window_from_at": AT - timedelta(hours=1), "window_until_at": AT + timedelta(hours=3)}
             yield "planned work", replace(full, eta_at=None, next_update_by=None, crew="", **work)
+            late = replace(full, crew="", missed_eta_at=AT - timedelta(minutes=110))
+            yield "planned work, longer than said", late
+            yield "planned work, longer than said, no next time", replace(late, next_update_by=None, cause="")
         case (
             AnswerKind.OPTED_OUT
             | AnswerKind.OPTED_IN

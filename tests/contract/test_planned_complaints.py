@@ -7,12 +7,14 @@ import pytest
 from notifier.domain.actor import Actor, KeyRole
 from notifier.domain.broadcast import BroadcastKind, Facts
 from notifier.domain.incident import IncidentState
+from notifier.domain.notification import Channel
 from notifier.domain.planned import is_more_than_the_work
 from notifier.messages import Messages
+from notifier.stages.incidents import SetEta
 from notifier.stages.incidents.planned import OpenPlanned
 from notifier.stages.planned import Calendar
 from notifier.storage.database import Database, Transaction
-from notifier.storage.repositories import broadcasts, incidents
+from notifier.storage.repositories import broadcasts, control, incidents
 from tests.complaint_desk import NOON, Desk, request
 from tests.incident_town import MORNING
 from tests.reply_desk import STANDARD, ReplyDesk
@@ -188,3 +190,83 @@ async def test_who_complains_during_the_work_is_told_about_it(database: Database
         assert claimed.facts.window_until_at == until_at
         text = messages.render(claimed.channel, claimed.kind, claimed.facts, claimed.personal).text
         assert "planned work" in text
+
+
+async def missed(database: Database, *, may_delay: bool = True) -> tuple[ReplyDesk, datetime]:
+    """Return a desk at which work goes on 110 minutes after its end, all was paused meanwhile, and the end as told."""
+    desk = ReplyDesk(database)
+    for number in (1, 2):
+        desk.home(f"home-{number}", f"+1415555010{number}", desk.town.region("94110"))
+    from_at, until_at = MORNING + 5 * 24 * HOUR, MORNING + 5 * 24 * HOUR + 4 * HOUR
+    request = OpenPlanned(
+        service="power", regions=("94110",), from_at=from_at, until_at=until_at, may_delay=may_delay, cause="storm"
+    )
+    await desk.deliver(await desk.planned.open(request, ANN))
+    desk.clock.time = from_at
+    await desk.inbox.tell_reporters()
+    await Calendar(desk.around).watch()
+    database.write_now(lambda tx: control.put(tx, control.PAUSED, "test", now=from_at, actor=ANN))
+    desk.clock.time = until_at + 110 * MINUTE
+    await desk.promises.watch()
+    database.write_now(lambda tx: control.clear(tx, control.PAUSED))
+    assert desk.promise_states() == [("eta", "missed")]
+    return desk, until_at
+
+
+async def test_after_its_end_was_missed_an_answer_says_so_and_when_they_hear_next(database: Database) -> None:
+    desk, end = await missed(database)
+    next_by = desk.clock.now() + STANDARD.next_update_within
+    await desk.complain(customer_id="home-1")
+    desk.pass_time(minutes=10)
+    await desk.complain(customer_id="home-2")
+    messages = Messages(desk.config, dict.fromkeys(STANDARD.services, STANDARD))
+    claimed = await desk.claim()
+    assert [(each.facts.missed_eta_at, each.facts.next_update_by) for each in claimed] == [(end, next_by)] * 2
+    text = messages.render(Channel.SMS, claimed[0].kind, claimed[0].facts, claimed[0].personal).text
+    assert "sorry" in text
+    assert "We said 10:00 am" in text
+    assert "Next text by" in text
+    mail = messages.render(Channel.EMAIL, claimed[0].kind, claimed[0].facts, claimed[0].personal).text
+    said = " ".join(mail.replace("*", "").split())
+    assert "We said it would be back by 10:00 am, and we did not make it. We do not have a new time yet." in said
+    assert "We will write again by" in said
+
+
+async def test_that_time_is_a_promise_which_the_daemon_keeps(database: Database) -> None:
+    desk, _ = await missed(database)
+    await desk.complain(customer_id="home-1")
+    assert desk.promise_states() == [("eta", "missed"), ("next_update", "open")]
+    assert "promise_missed" in [need.kind for need in desk.needs()]  # nobody else has heard anything
+    desk.clock.time += STANDARD.next_update_within - 4 * MINUTE
+    await desk.promises.watch()
+    await desk.work()
+    assert desk.promise_states() == [("eta", "missed"), ("next_update", "kept"), ("next_update", "open")]
+    assert [row["kind"] for row in desk.rows("SELECT kind FROM broadcasts ORDER BY id")] == [
+        "planned_notice",
+        "planned_overrun",
+    ]
+
+
+async def test_where_the_daemon_may_not_speak_a_person_is_called_before_it_lapses(database: Database) -> None:
+    desk, _ = await missed(database, may_delay=False)
+    await desk.complain(customer_id="home-1")
+    desk.clock.time += STANDARD.next_update_within - 4 * MINUTE
+    await desk.promises.watch()
+    need = next(need for need in desk.needs() if need.kind == "promise")
+    assert "the daemon may not go on by itself" in need.text
+    desk.clock.time += 10 * MINUTE
+    await desk.promises.watch()
+    assert desk.promise_states() == [("eta", "missed"), ("next_update", "missed")]
+    assert "promise_missed" in [need.kind for need in desk.needs()]
+
+
+async def test_while_its_end_is_to_come_or_a_word_was_given_no_time_is_promised_to_one(database: Database) -> None:
+    desk, end = await missed(database)
+    await desk.deliver(await desk.incidents.eta(1, SetEta(eta_at=desk.clock.now() + HOUR), ANN))
+    before = desk.promise_states()
+    desk.pass_time(minutes=31)
+    await desk.complain(customer_id="home-1")
+    (claimed,) = await desk.claim()
+    assert (claimed.facts.missed_eta_at, claimed.facts.eta_at is not None) == (None, True)
+    assert desk.promise_states() == before
+    assert end < desk.clock.now()

@@ -18,7 +18,7 @@ from notifier.domain.answer import Answer, AnswerKind
 from notifier.domain.notification import Channel, NotificationState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import answers, late_joiners, personal
+from notifier.storage.repositories import answers, late_joiners, personal, planned
 from notifier.storage.repositories.answers import CauseKind
 from notifier.storage.repositories.personal import Reachable
 
@@ -79,7 +79,10 @@ class Personal:
             return Told.NOTHING  # it is on its way
         told = next((_way(one, self._carried) for one in reachable if one.contact_point_id in heard), None)
         to = wrote or told or _best(reachable, channels)
-        return self._repeat(tx, replace_dataclass(about, site_ids=incident.site_ids), incident.id, to, now)
+        told_now = self._repeat(tx, replace_dataclass(about, site_ids=incident.site_ids), incident.id, to, now)
+        if told_now is Told.REPEATED:  # of work whose end was missed it says when they hear next
+            planned.promise_next_word(tx, incident.id, now=now, within=playbook.next_update_within)
+        return told_now
 
     def _repeat(
         self, tx: Transaction, about: About, incident_id: int, to: tuple[int, Channel] | None, now: datetime

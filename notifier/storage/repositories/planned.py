@@ -10,9 +10,10 @@ from notifier.domain.broadcast import ANNOUNCES, BroadcastKind, BroadcastState
 from notifier.domain.errors import Refused
 from notifier.domain.incident import IncidentState
 from notifier.domain.planned import Window, needs_notice
+from notifier.domain.promise import PromiseKind
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_micros
-from notifier.storage.repositories import broadcasts, incidents, overlaps, places
+from notifier.storage.repositories import broadcasts, incidents, overlaps, places, promises
 from notifier.storage.repositories.audience import Scope
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
@@ -80,6 +81,38 @@ def is_reminded(tx: Transaction, incident: StoredIncident) -> bool:
     every = broadcasts.of_part(tx, incident.part.id, incident.id, *BroadcastState)
     said = [each.kind for each in every if each.kind in ANNOUNCES and each.started_at is not None]
     return bool(said) and said[-1] is BroadcastKind.PLANNED_REMINDER
+
+
+def promise_next_word(tx: Transaction, incident_id: int, *, now: datetime, within: timedelta) -> None:
+    """Promise when customers hear next of work that goes on, where every time that they were given has passed.
+
+    Whoever asks then is given that time, so it is kept like every other: the daemon speaks before, or calls a person.
+    """
+    incident = incidents.load(tx, incident_id)
+    newest = broadcasts.newest_told(tx, incident.part.id) if incident.is_planned else None
+    end = None if newest is None else newest.facts.window_until_at
+    if newest is None or end is None or end > now or newest.facts.restored_at is not None:
+        return
+    if any(promises.open_in(promises.of_part(tx, incident_id, incident.part.id))):
+        return
+    promises.make(
+        tx,
+        incident_id=incident_id,
+        part_id=incident.part.id,
+        broadcast_id=newest.id,
+        kind=PromiseKind.NEXT_UPDATE,
+        due_at=now + within,
+        now=now,
+        automatic_in_row=max((each.automatic_in_row for each in promises.of_broadcast(tx, newest.id)), default=0),
+        may_delay=newest.may_delay,
+    )
+
+
+def next_word_at(tx: Transaction, incident_id: int, now: datetime) -> datetime | None:
+    """Return when customers of planned work hear next, as that was promised; None where nothing was."""
+    every = promises.of_part(tx, incident_id, incidents.load(tx, incident_id).part.id)
+    due = (each.due_at for each in promises.open_in(every) if each.kind is PromiseKind.NEXT_UPDATE)
+    return min((at for at in due if at > now), default=None)
 
 
 def notice_due_at(tx: Transaction, found: StoredBroadcast, lead: timedelta) -> datetime | None:

@@ -26,7 +26,8 @@ def missed(tx: Transaction, zone: ZoneInfo) -> Iterator[Need]:
            JOIN incidents AS i ON i.id = p.incident_id AND i.state = 'confirmed'
            JOIN parts AS t ON t.id = p.part_id AND t.state = 'out'
            WHERE p.state = 'missed'
-             AND p.id = (SELECT MAX(n.id) FROM promises AS n WHERE n.part_id = p.part_id AND n.state <> 'void')
+             AND p.id = (SELECT MAX(n.id) FROM promises AS n WHERE n.part_id = p.part_id AND n.state <> 'void'
+                         AND NOT (i.kind = 'planned' AND n.state = 'open' AND n.broadcast_id = p.broadcast_id))
            ORDER BY p.due_at"""
     )
     for row in rows:
