@@ -208,14 +208,15 @@ class AnyService:
         known = self._named[region_id]
         if isinstance(known, str):
             return None
-        newest_us = max([cell.times[-1] for cell in known.cells.values()])
-        since_us, lately = newest_us - SPAN_US, 0
+        newest_us = second_us = BEGINNING_US
         for cell in known.cells.values():
-            if cell.recorded_us > since_us:
-                return None
-            if cell.times[-1] > since_us:
-                lately += 1
-        if lately < 2:
+            last_us = cell.times[-1]
+            if last_us >= newest_us:
+                newest_us, second_us = last_us, newest_us
+            elif last_us > second_us:
+                second_us = last_us
+        since_us = newest_us - SPAN_US
+        if second_us <= since_us or any(cell.recorded_us > since_us for cell in known.cells.values()):
             return None
         together = known.cell
         if together is None:

@@ -114,6 +114,10 @@ class Cell:
             if self._factors:
                 self._make_anew_from(0)
 
+    def forget_level(self) -> None:
+        """Take the level out of force: it is made anew when it is needed."""
+        self.day = None
+
     def set_shape(self, shape: Rhythm) -> None:
         """Put a new shape into force."""
         self.shape = shape
@@ -147,6 +151,15 @@ class Cell:
         """Tell whether its newest complaint ends no window that counts; it scores `CALM_AT_MOST` at most."""
         times = self.times
         return len(times) < COMPLAINTS_AT_LEAST or times[-COMPLAINTS_AT_LEAST] < times[-1] - SPAN_US
+
+    def stirs_with(self, at_us: int, *, others: int = 0) -> bool:
+        """Tell whether a complaint may end a window that counts, when it comes together with `others`.
+
+        Before that nobody needs to know what is expected in the cell.
+        """
+        times, since_us = self.times, max(at_us, self.times[-1] if self.times else at_us) - SPAN_US
+        wanted = COMPLAINTS_AT_LEAST - 1 - others
+        return wanted <= 0 or (len(times) >= wanted and times[-wanted] >= since_us)
 
     def evaluate(
         self, at_us: int, *, verified_at_least: int = 0, since_us: int = BEGINNING_US, at_least: float = 0.0

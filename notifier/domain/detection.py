@@ -6,14 +6,23 @@ stored baselines and the complaints of the last 28 hours finds the same. Times a
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from heapq import nsmallest
 from math import inf
 from typing import NamedTuple, cast
 
-from notifier.domain.cell import BEGINNING_US, CALM_AT_MOST, KEEP_US, LAST_HOUR_US, SPAN_US, Cell, Window
+from notifier.domain.cell import (
+    BEGINNING_US,
+    CALM_AT_MOST,
+    COMPLAINTS_AT_LEAST,
+    KEEP_US,
+    LAST_HOUR_US,
+    SPAN_US,
+    Cell,
+    Window,
+)
 from notifier.domain.level import Level
 from notifier.domain.local_time import LocalTime
 from notifier.domain.shape import Shape
@@ -78,7 +87,7 @@ class Finding:
 
 
 class Detector:
-    """All cells with complaints in the last 28 hours. Whoever feeds it gives every touched cell its level first."""
+    """All cells with complaints in the last 28 hours. Whoever feeds it gives those that need one their level first."""
 
     def __init__(self, local: LocalTime, thresholds: Thresholds, customers_at_least: Mapping[str, int]) -> None:
         self.local = local
@@ -120,13 +129,39 @@ class Detector:
         return self._since.get(key, BEGINNING_US)
 
     def needs_level(self, complaint: CountedComplaint, day: int) -> list[CellKey]:
-        """Return the cells a complaint touches that have no level for this local day yet."""
-        service, known = complaint.service, self._known
-        return [
-            CellKey(region_id, service)
-            for region_id in complaint.regions
-            if (cell := known.get((region_id, service))) is None or cell.day != day
-        ]
+        """Return the cells a complaint touches that are to be looked at and have no level for this local day yet."""
+        service, at_us, known, all_of_them = (
+            complaint.service,
+            complaint.at_us,
+            self._known,
+            not self._passes_over_calm(),
+        )
+        needing = []
+        for region_id in complaint.regions:
+            cell = known.get((region_id, service))
+            if cell is None:
+                if all_of_them:
+                    needing.append(CellKey(region_id, service))
+            elif cell.day != day and (all_of_them or cell.stirs_with(at_us)):
+                needing.append(CellKey(region_id, service))
+        return needing
+
+    def will_need_level(self, complaint: CountedComplaint, day: int, coming: dict[CellKey, int]) -> list[CellKey]:
+        """Return `needs_level` of a complaint that comes with others; `coming` counts them by cell."""
+        needing = []
+        for region_id in complaint.regions:
+            key = CellKey(region_id, complaint.service)
+            cell, others = self.cells.get(key), coming.get(key, 0)
+            coming[key] = others + 1
+            if cell is not None and cell.day == day:
+                continue
+            if cell is None:
+                stirs = others >= COMPLAINTS_AT_LEAST - 1
+            else:
+                stirs = cell.stirs_with(complaint.at_us, others=others)
+            if stirs or not self._passes_over_calm():
+                needing.append(key)
+        return needing
 
     def set_level(self, key: CellKey, day: int, level: Level) -> None:
         """Put the level of a cell into force for a local day."""
@@ -144,10 +179,12 @@ class Detector:
         touched, position, likely = self._take_in(complaint), complaint.position, self._thresholds.likely
         service = complaint.service
         found: dict[int, Finding] = {}
+        if self._passes_over_calm():
+            for _, cell in touched:
+                if cell.is_calm():
+                    cell.score = 0.0
+            touched = [(region_id, cell) for region_id, cell in touched if not cell.is_calm()]
         for region_id, cell in touched:
-            if cell.is_calm() and self._calm_is_nothing and self.scores_from is None:
-                cell.score = 0.0
-                continue
             score = self._tells_from(cell)
             if score is not None or self.scores_from is not None:
                 wanted_score = inf if score is None else score
@@ -163,6 +200,10 @@ class Detector:
                 findings.append(finding)
                 self.mark_recorded(finding.cell, finding.at_us, finding.grade)
         return findings
+
+    def _passes_over_calm(self) -> bool:
+        """Tell whether cells in which no window counts are not looked at; nobody needs their levels then."""
+        return self._calm_is_nothing and self.scores_from is None
 
     def _tells_from(self, cell: Cell) -> float | None:
         """Return from which score a cell has something new to tell: of fresh evidence only a higher grade is new."""
@@ -192,15 +233,29 @@ class Detector:
         for key in [key for key, cell in self.cells.items() if not cell.times or cell.times[-1] < newest_us - KEEP_US]:
             del self.cells[key]
 
-    def highest(self, at_us: int, limit: int) -> list[tuple[CellKey, Window]]:
-        """Return the cells with the highest scores at an instant, for display; quiet ones are left out."""
+    def recent(self, at_us: int) -> list[CellKey]:
+        """Return the cells that were complained about lately, before an instant."""
+        return [key for key, cell in self.cells.items() if cell.times and cell.times[-1] > at_us - SPAN_US]
+
+    def highest(
+        self, at_us: int, limit: int, *, day: int, level_of: Callable[[CellKey], Level]
+    ) -> list[tuple[CellKey, Window]]:
+        """Return the cells with the highest scores at an instant, for display; quiet ones are left out.
+
+        `level_of` gives the level of those that have needed none on this local day; they keep none.
+        """
         scored = []
-        for key, cell in self.cells.items():
-            if cell.day is not None and cell.times and cell.times[-1] > at_us - SPAN_US:
-                then_us = max(at_us, cell.times[-1])
-                window = cell.evaluate(then_us)
-                if window.score > 0:
-                    scored.append((key, window._replace(score=window.score + self.bonus(key.service, then_us))))
+        for key in self.recent(at_us):
+            cell = self.cells[key]
+            then_us, has_level = max(at_us, cell.times[-1]), cell.day == day
+            if not has_level:
+                level = level_of(key)
+                cell.set_level(day, level.per_hour, level.daily_mean)
+            window = cell.evaluate(then_us)
+            if not has_level:
+                cell.forget_level()
+            if window.score > 0:
+                scored.append((key, window._replace(score=window.score + self.bonus(key.service, then_us))))
         return nsmallest(limit, scored, key=lambda pair: (-pair[1].score, pair[0]))
 
     def _cell(self, key: CellKey) -> Cell:

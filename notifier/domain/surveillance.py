@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from notifier.domain.any_service import ANY, AnyService, Part
 from notifier.domain.baseline import Baseline, WeighedDays
 from notifier.domain.baseline_day import NO_DAY, BaselineState, NewDay, PastCounts, StoredShape, begin_day
-from notifier.domain.cell import KEEP_US
+from notifier.domain.cell import KEEP_US, Window
 from notifier.domain.detection import CellKey, CountedComplaint, Detector, Finding, Thresholds
 from notifier.domain.feed import SHORTEST_US, Silence, silence_before, without_filled
 from notifier.domain.level import Level
@@ -102,7 +102,11 @@ class Surveillance:
             return []
         if watched.at_us >= self.baseline.until_us:
             self.begin_day(counts, self.local.day(watched.at_us))
-        self._hear(counts, watched)
+        heard_us = self._heard.get(watched.service)
+        if heard_us is None or watched.at_us - heard_us >= SHORTEST_US:
+            self._end_silence(counts, watched, heard_us)
+        elif watched.at_us > heard_us:
+            self._heard[watched.service] = watched.at_us
         self._give_levels(counts, watched)
         findings = self.detector.feed(watched)
         if self._any is not None:
@@ -114,13 +118,14 @@ class Surveillance:
     def without_level(self, counts: Counts, complaints: Iterable[CountedComplaint]) -> list[CellKey]:
         """Return the cells that the next complaints will need a level for: who has many may look them up together."""
         cells: dict[CellKey, None] = {}
+        coming: dict[CellKey, int] = {}
         named: dict[int, set[str]] = {}
         day = self.baseline.day
         for complaint in complaints:
             watched = self._watched(counts, complaint)
             if watched is not None:
                 day = max(day, self.local.day(watched.at_us))
-                cells.update(dict.fromkeys(self.detector.needs_level(watched, day)))
+                cells.update(dict.fromkeys(self.detector.will_need_level(watched, day, coming)))
                 self._add_beside(cells, named, watched, day)
         return list(cells)
 
@@ -145,6 +150,14 @@ class Surveillance:
     def level(self, counts: Counts, key: CellKey) -> Level:
         """Return the level of a cell on this day, put into force or not."""
         return self._level_of(counts, key)[0]
+
+    def highest(self, counts: Counts, at_us: int, limit: int) -> list[tuple[CellKey, Window]]:
+        """Return the cells with the highest scores at an instant; who looks changes nothing."""
+        return self.detector.highest(at_us, limit, day=self.baseline.day, level_of=partial(self.level, counts))
+
+    def has_no_level(self, key: CellKey) -> bool:
+        """Tell whether a cell has needed no level on this day so far."""
+        return self.detector.cells[key].day != self.baseline.day
 
     def expected(self, counts: Counts, key: CellKey, since_us: int, until_us: int) -> float:
         """Return how many complaints the baseline of this day expects in a cell between two times."""
@@ -192,7 +205,7 @@ class Surveillance:
         self.changes.state = None
         for key, cell in self.detector.cells.items():
             if key.service in new.imported:
-                cell.day = None  # its level is made anew when it is next complained about
+                cell.forget_level()
         return new
 
     def take_changes(self) -> Changes:
@@ -267,17 +280,12 @@ class Surveillance:
             named_before=[region_id for region_id in complaint.named_before if region_id in regions],
         )
 
-    def _hear(self, counts: Counts, complaint: CountedComplaint) -> None:
-        """Notice when a complaint ends a silence: in it nothing was to be expected.
+    def _end_silence(self, counts: Counts, complaint: CountedComplaint, heard_us: int | None) -> None:
+        """Notice when a complaint ends a silence, after one heard long before: in it nothing was to be expected.
 
         Before a service is first heard live nothing could be heard either; that is no broken feed, and nothing is said.
         """
         service, at_us = complaint.service, complaint.at_us
-        heard_us = self._heard.get(service)
-        if heard_us is not None and at_us - heard_us < SHORTEST_US:
-            if at_us > heard_us:
-                self._heard[service] = at_us
-            return
         last_us = at_us - KEEP_US if heard_us is None else max(heard_us, at_us - KEEP_US)
         self._heard[service] = max(at_us, last_us)
         was_listened = service in self._state.listened

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from notifier.domain.detection import CellKey
 from notifier.domain.local_time import LocalTime
+from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries.needs import needs
@@ -49,9 +51,10 @@ async def complain_hourly(desk: Desk, since: datetime, until: datetime) -> None:
 
 
 def level(desk: Desk, code: str = CODE) -> float:
-    region = desk.town.region(code)
-    (row,) = desk.rows(f"SELECT level_sum, level_weight FROM baselines WHERE region_id = {region}")
-    return float(row["level_sum"] / row["level_weight"])
+    """Return the level of a cell on this day, whether or not anybody has needed it."""
+    key, watching = CellKey(desk.town.region(code), "power"), desk.detection._surveillance
+    made = desk.database.read_now(lambda tx: watching.level(StoredCounts(tx, Regions()), key))
+    return made.total / made.weight
 
 
 def feed_needs(desk: Desk, at: datetime) -> list[str]:

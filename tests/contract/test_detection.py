@@ -294,7 +294,7 @@ async def busy_history(desk: Desk, *, days: int, daily: int) -> None:
 async def test_history_raises_what_is_expected(desk: Desk) -> None:
     await busy_history(desk, days=30, daily=8)
     await desk.detection.refresh_baseline()
-    await outage(desk, customers=1)
+    await outage(desk, customers=3)
     (level,) = desk.rows(
         "SELECT b.* FROM baselines AS b JOIN regions AS r ON r.id = b.region_id WHERE r.code = '94110'"
     )
@@ -304,11 +304,11 @@ async def test_history_raises_what_is_expected(desk: Desk) -> None:
 
 
 async def test_history_imported_later_makes_levels_anew(desk: Desk) -> None:
-    await outage(desk, customers=1)
+    await outage(desk, customers=3)
     before = desk.rows("SELECT region_id, level_sum, level_weight FROM baselines ORDER BY region_id")
     await busy_history(desk, days=30, daily=8)
     await desk.detection.refresh_baseline()
-    await outage(desk, customers=1, first=2)
+    await outage(desk, customers=3, first=4)
     after = desk.rows("SELECT region_id, level_sum, level_weight FROM baselines ORDER BY region_id")
     assert after[0]["level_sum"] / after[0]["level_weight"] > 5 * before[0]["level_sum"] / before[0]["level_weight"]
 

@@ -185,14 +185,14 @@ async def test_how_far_back_a_rebuild_looks_is_stored_with_the_position(desk: De
 
 
 async def test_history_on_a_settled_day_is_learnt_with_the_next_level(desk: Desk) -> None:
-    await desk.complain("94110-1")
+    await desk.complain("94110-1", "94110-2", "94110-3")
     await desk.decide()
     cells = [CellKey(row["region_id"], "power") for row in desk.rows("SELECT region_id FROM baselines ORDER BY 1")]
     level = Level(through_day=TODAY, total=1.0, weight=1.0, daily_mean=1.0, settled=sums(Random(1)))  # noqa: S311
     desk.database.write_now(lambda tx: baselines.save_levels(tx, dict.fromkeys(cells, level)))
-    await desk.complain("94110-2", at=NOON + HOUR)  # of today: changes nothing that is settled
+    await desk.complain("94110-4", at=NOON + HOUR)  # of today: changes nothing that is settled
     assert {one.settled for one in _levels(desk, cells)} == {level.settled}
-    await desk.import_history([request(customer_id="94110-3", occurred_at=NOON - 90 * DAY)])
+    await desk.import_history([request(customer_id="94110-5", occurred_at=NOON - 90 * DAY)])
     assert {one.settled for one in _levels(desk, cells)} == {None}
     assert {one.total for one in _levels(desk, cells)} == {1.0}  # the one in force stays
 

@@ -196,7 +196,7 @@ def test_two_customers_and_strangers_open_nothing() -> None:
     watched = detector()
     feed(watched, 0, 1)
     assert feed(watched, 2, 3, 4, 5, verified=False) == []
-    assert watched.highest(NOON + 5 * MINUTE, 1)[0][1].score > 8.5
+    assert watched.highest(NOON + 5 * MINUTE, 1, day=20_515, level_of=asked_for_nothing)[0][1].score > 8.5
 
 
 def test_a_cell_that_stays_anomalous_is_found_once_a_minute_or_when_its_grade_rises() -> None:
@@ -304,11 +304,62 @@ def test_idle_cells_are_forgotten() -> None:
     assert watched.cells == {}
 
 
+def asked_for_nothing(key: CellKey) -> Level:
+    raise AssertionError(f"{key} has its level")
+
+
+def test_who_looks_at_a_cell_that_needed_no_level_leaves_it_without_one() -> None:
+    watched = detector()
+    feed(watched, 0, 1, regions=(7,))
+    ((key, window),) = watched.highest(NOON + 2 * MINUTE, 5, day=20_515, level_of=lambda _: LEVEL)
+    assert (key.region_id, window.observed) == (7, 2)
+    assert watched.cells[key].day is None
+
+
+def complaint_at(minute: float) -> CountedComplaint:
+    at_us = NOON + int(minute * MINUTE)
+    return CountedComplaint(position=1, service="power", at_us=at_us, verified=True, regions=[7])
+
+
+def test_a_cell_needs_a_level_once_three_complaints_are_near_each_other() -> None:
+    watched, key = detector(), CellKey(7, "power")
+    for minute in (0, 60, 151):
+        assert watched.needs_level(complaint_at(minute), 20_515) == []
+        watched.feed(complaint_at(minute))
+    assert watched.needs_level(complaint_at(155), 20_515) == []  # the first two are too long ago
+    watched.feed(complaint_at(155))
+    assert watched.needs_level(complaint_at(157), 20_515) == [key]
+    watched.set_level(key, 20_515, LEVEL)
+    assert watched.needs_level(complaint_at(157), 20_515) == []
+    assert watched.needs_level(complaint_at(157), 20_516) == [key]
+
+
+def test_who_wants_every_score_needs_every_level() -> None:
+    watched = detector()
+    watched.scores_from = 0.0
+    assert watched.needs_level(complaint_at(0), 20_515) == [CellKey(7, "power")]
+
+
+@given(st.lists(st.integers(0, 240), min_size=1, max_size=12), st.integers(0, 11))
+def test_no_cell_is_looked_at_before_its_level_was_asked_for(minutes: list[int], known: int) -> None:
+    watched, key, asked = detector(), CellKey(7, "power"), False
+    coming: dict[CellKey, int] = {}
+    for minute in minutes[:known]:
+        watched.remember(complaint_at(minute))
+    together = [watched.will_need_level(complaint_at(minute), 20_515, coming) for minute in minutes[known:]]
+    for minute, foreseen in zip(minutes[known:], together, strict=True):
+        needed = watched.needs_level(complaint_at(minute), 20_515)
+        assert not needed or key in foreseen
+        asked = asked or bool(needed)
+        watched.remember(complaint_at(minute))
+        assert asked or watched.cells[key].is_calm()
+
+
 def test_highest_shows_the_most_surprising_first() -> None:
     watched = detector()
     feed(watched, 0, 1, 2, 3)
     feed(watched, 3.5, regions=(2,))
-    (first, window), (second, _) = watched.highest(NOON + 4 * MINUTE, 5)
+    (first, window), (second, _) = watched.highest(NOON + 4 * MINUTE, 5, day=20_515, level_of=asked_for_nothing)
     assert (first.region_id, second.region_id) == (2, 1)
     assert isinstance(window, Window)
 

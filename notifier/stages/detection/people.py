@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from notifier.domain.actor import DAEMON
-from notifier.domain.detection import Detector, Thresholds
+from notifier.domain.detection import Thresholds
 from notifier.domain.incident import DismissReason
-from notifier.stages.detection.counts import Regions
+from notifier.domain.surveillance import Surveillance
+from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Transaction
 from notifier.storage.instants import to_instant, to_micros
 from notifier.storage.queries.needs.suspicions import waits_for_approval
@@ -22,8 +23,12 @@ UNJUDGED_AFTER = timedelta(hours=24)  # without new evidence: every shift has se
 BEHIND = timedelta(minutes=1)  # with older complaints to decide, nothing is said to have subsided
 
 
-def highest(cells: Detector, regions: Regions, thresholds: Thresholds, *, now: datetime, limit: int) -> list[CellScore]:
+def highest(
+    tx: Transaction, surveillance: Surveillance, regions: Regions, thresholds: Thresholds, *, now: datetime, limit: int
+) -> list[CellScore]:
     """Return the cells with the highest scores at an instant."""
+    counts = StoredCounts(tx, regions)
+    counts.expect([key for key in surveillance.detector.recent(to_micros(now)) if surveillance.has_no_level(key)])
     return [
         CellScore(
             region=regions.label(key.region_id),
@@ -35,7 +40,7 @@ def highest(cells: Detector, regions: Regions, thresholds: Thresholds, *, now: d
             window_from=to_instant(window.from_us),
             verified=window.verified,
         )
-        for key, window in cells.highest(to_micros(now), limit)
+        for key, window in surveillance.highest(counts, to_micros(now), limit)
     ]
 
 

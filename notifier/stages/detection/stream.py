@@ -263,12 +263,11 @@ class Detection:
     async def scores(self, limit: int = 20) -> list[CellScore]:
         """Return the cells with the highest scores now; worked out only when somebody asks."""
         async with self._lock:
-            return await asyncio.to_thread(self._highest, limit)
+            return await self._database.read(lambda tx: self._highest(tx, limit))
 
-    def _highest(self, limit: int) -> list[CellScore]:
-        return people.highest(
-            self._surveillance.detector, self._regions, self._thresholds, now=self._clock.now(), limit=limit
-        )
+    def _highest(self, tx: Transaction, limit: int) -> list[CellScore]:
+        now = self._clock.now()
+        return people.highest(tx, self._surveillance, self._regions, self._thresholds, now=now, limit=limit)
 
 
 def _save_new_day(tx: Transaction, changes: Changes) -> None:
