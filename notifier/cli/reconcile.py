@@ -38,6 +38,8 @@ _COLUMNS = {
 }
 _NUMBERS = ("id", "incident", "reverses")
 _KIND = "record"  # of our own files: line or total
+_STATE = "state"
+_NOT_BOOKED = ("proposed", "approved", "rejected", "failed")
 _EXPECTED = "columns key or id, or customer, incident and amount; best all of them, and tariff"
 
 
@@ -117,7 +119,11 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], str | None]:
             raise click.UsageError(f"line {row.line} of {file} cannot be read: {row.column} {row.reason}".strip())
         if total is not None:
             raise click.UsageError(f"line {row.line} of {file} stands behind the control total")
-        if row.cells.get(_KIND) == "total":
+        if (state := row.cells.get(_STATE, "").strip().lower()) in _NOT_BOOKED:
+            raise click.UsageError(
+                f"line {row.line} of {file} is {state}, so that billing does not have it: name billing's own list"
+            )
+        if row.cells.get(_KIND, "").strip().lower() == "total":
             total = row.cells.get("amount", "")
             said = row.cells.get("id", "")
             if said and said != str(len(lines)):
@@ -143,7 +149,11 @@ def _line(row: Row, file: Path) -> dict[str, Any]:
 
 
 def _wrong_header(names: Any) -> str:
-    known = {_COLUMNS[name] for name in names if name in _COLUMNS}
+    says = [_COLUMNS[name] for name in names if name in _COLUMNS]
+    known = set(says)
+    if (twice := next((name for name in says if says.count(name) > 1), None)) is not None:
+        columns = ", ".join(name for name in names if _COLUMNS.get(name) == twice)
+        return f"the columns {columns} are all taken for {twice}; leave one"
     if "key" in known or "id" in known or {"customer", "incident", "amount"} <= known:
         return ""
     first = next((name for name in names if name not in _COLUMNS), "")

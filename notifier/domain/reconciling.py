@@ -109,6 +109,7 @@ class Known:
     restored_at: datetime | None
     renamed: Mapping[int, int] = field(default_factory=dict)  # an incident of the list -> which it is here
     gone: Collection[int] = ()  # incidents of the list that nobody will open again
+    is_held: bool = False  # nothing was posted since the restore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,11 @@ class _Judging:
             return
         if line.id in self._claimed:
             self._refuse(row, f"credit {line.id} is in row {self._claimed[line.id]} already")
+        elif self._known.is_held and row.key == line.key and self._is_new(line):
+            self._refuse(
+                row,
+                f"credit {line.id} was made after the restore, since when nothing was posted: is this billing's list?",
+            )
         elif row.amount is not None and row.amount != line.amount:
             self._refuse(row, f"credit {line.id} has another amount here")
         elif row.customer and line.customer != row.customer and row.customer in self._known.customers:

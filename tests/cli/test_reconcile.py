@@ -114,6 +114,9 @@ def test_what_is_refused_and_what_is_missing_is_said_row_by_row(
         ("id\nseven\n", "line 2 of"),
         ("record,id,amount\nline,7,25.00\ntotal,2,25.00\n", "1 row and says 2: is it whole?"),
         ("record,id,amount\ntotal,0,0\nline,7,25.00\n", "stands behind the control total"),
+        ("record,id,amount\nTOTAL,0,0\nline,7,25.00\n", "stands behind the control total"),
+        ("id,amount,state\n6,25.00,posted\n7,25.00,Approved\n", "is approved, so that billing does not have it"),
+        ("id,line,amount\n7,8,25.00\n", "the columns id, line are all taken for id; leave one"),
     ],
 )
 def test_a_file_that_is_not_a_list_is_refused_before_anything_is_sent(

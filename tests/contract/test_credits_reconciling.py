@@ -12,8 +12,10 @@ from notifier.stages.credits import Because, Grant, Post, Reconcile
 from notifier.stages.credits.requests import BilledLine
 from notifier.storage.backup import mark_restored
 from notifier.storage.database import Database, Transaction
+from notifier.storage.instants import to_instant
 from notifier.storage.queries.needs import needs
 from notifier.storage.repositories import audit, control
+from notifier.storage.repositories.credit_posting import key_of
 from notifier.storage.views import ReconciledView
 from tests.biller import SECRET, Biller
 from tests.credit_desk import ANN, HOUR, MAX, MIA, CreditDesk
@@ -299,6 +301,23 @@ async def test_two_lines_that_are_alike_are_not_guessed_between(desk: CreditDesk
     assert (await reconcile(desk, [named])).noted.lines == 1
     await post(desk)
     assert [line["tariff"] for line in biller.booked.values()] == ["daily"] * 3
+
+
+async def test_a_list_of_this_store_itself_is_not_billings(desk: CreditDesk, biller: Biller) -> None:
+    restore(desk)  # nothing was posted, nor lost
+    await desk.count()
+    keys = desk.database.read_now(
+        lambda tx: [
+            key_of(id_, to_instant(at)) for id_, at in tx.tuples("SELECT id, created_at FROM credit_lines ORDER BY id")
+        ]
+    )
+    own = [BilledLine(row=number, key=key) for number, key in enumerate(keys, start=2)]
+    view = await reconcile(desk, own)
+    assert (view.noted.lines, view.refused.lines, view.held) == (0, 3, True)
+    assert "is this billing's list?" in view.refusals[0].why
+    await reconcile(desk, [])  # billing has nothing
+    await settle(desk, biller)
+    assert (await reconcile(desk, own)).agreed.lines == 3  # by now it has them
 
 
 async def test_what_is_posted_here_and_not_in_the_list_is_said_and_holds(desk: CreditDesk, biller: Biller) -> None:

@@ -111,7 +111,9 @@ class Reconciling:
         references = sorted({row.customer for row in rows if row.customer})
         ids = {id_ for row in rows for id_ in (row.id_given, row.line_id, row.reverses) if id_ is not None}
         named = {row.incident for row in rows if row.incident is not None} | set(renamed.values())
-        restored = await self._database.read(lambda tx: control.since(tx, control.RESTORED))
+        restored, held = await self._database.read(
+            lambda tx: (control.since(tx, control.RESTORED), control.get(tx, control.CREDITS_HELD))
+        )
         customers = await self._looked_up(references, credit_reconciling.customers)
         incidents = await self._looked_up(sorted(named), credit_reconciling.incidents)
         lines: dict[int, OurLine] = {}
@@ -135,6 +137,7 @@ class Reconciling:
             restored_at=None if restored is None else restored.at,
             renamed=renamed,
             gone=frozenset(request.gone),
+            is_held=held is not None,
         )
 
     async def _looked_up(
