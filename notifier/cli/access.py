@@ -27,21 +27,22 @@ class Access:
     url: str
     token: str = field(repr=False)
     origin: str
+    warning: str = ""  # what could not be read on the way, and what was taken instead
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Access:
     """Return how to reach the daemon; raise `click.ClickException` that says what is missing or not readable."""
     url, token = environ.get("NOTIFIER_URL", "").strip(), environ.get("NOTIFIER_TOKEN", "").strip()
-    server = {} if url and token else _server(environ, is_url_known=bool(url))
+    server, warning = ({}, "") if url and token else _server(environ, is_url_known=bool(url))
     url = _checked(url or _address(server.get("listen", DEFAULT_LISTEN)))
     if token:
         return Access(url=url, token=_sendable(token, "NOTIFIER_TOKEN"), origin="NOTIFIER_TOKEN")
     file = server.get("token_file", DEFAULT_TOKEN_FILE)
-    return Access(url=url, token=_sendable(_read(Path(file)), file), origin=file)
+    return Access(url=url, token=_sendable(_read(Path(file)), file), origin=file, warning=warning)
 
 
-def _server(environ: Mapping[str, str], *, is_url_known: bool) -> dict[str, str]:
-    """Return the section `server` of the configuration, as far as it is said.
+def _server(environ: Mapping[str, str], *, is_url_known: bool) -> tuple[dict[str, str], str]:
+    """Return the section `server` of the configuration, as far as it is said, and a warning.
 
     A file that cannot be read says nothing to somebody who knows where the daemon is. Nobody else is led to an address
     that it may not have meant: another daemon may listen there.
@@ -49,6 +50,7 @@ def _server(environ: Mapping[str, str], *, is_url_known: bool) -> dict[str, str]
     named = environ.get("NOTIFIER_CONFIG")
     path = Path(named) if named else DEFAULT_CONFIG
     said: dict[str, str] = {}
+    warning = ""
     if named or path.is_file():
         import yaml
 
@@ -62,14 +64,14 @@ def _server(environ: Mapping[str, str], *, is_url_known: bool) -> dict[str, str]
                     f"{why}. A daemon that runs goes on with what it has read; to reach it, say where it listens:"
                     f" NOTIFIER_URL=http://{DEFAULT_LISTEN} notifier ..."
                 ) from error
-            click.echo(f"Warning: {why}. The key is looked for in {DEFAULT_TOKEN_FILE}.", err=True)
+            warning = f"{why}. The key is looked for in {DEFAULT_TOKEN_FILE}"
         section = document.get("server") if isinstance(document, dict) else None
         if isinstance(section, dict):
             said = {name: str(value) for name, value in section.items() if value}
     for name in ("listen", "token_file"):
         if value := environ.get(f"NOTIFIER__SERVER__{name.upper()}"):
             said[name] = value
-    return said
+    return said, warning
 
 
 def _why(error: Exception) -> str:

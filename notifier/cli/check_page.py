@@ -63,11 +63,11 @@ def _who(preview: Preview, checked: Checked) -> str:
     by_channel = ", ".join(_by_channel(preview.by_channel)) or "nobody can be reached"
     no_way = sum(preview.not_told.get(reason, 0) for reason in _NO_WAY)
     others = {reason: count for reason, count in preview.not_told.items() if reason not in _NO_WAY}
-    text = f"{number(preview.customers)}: {by_channel}"
+    text = f"{plural(preview.customers, 'customer')}, {plural(preview.notifications, 'message')}: {by_channel}"
     if no_way:
         where = checked.save(preview)
-        text += f", no way to reach {number(no_way)}" + (f" (saved: {where})" if where else "")
-    return text + (f", {not_told(others)}" if others else "")
+        text += f"; no\u00a0way to reach {plural(no_way, 'customer')}" + (f" (saved: {where})" if where else "")
+    return text + (f"; {not_told(others)}" if others else "")
 
 
 def _by_channel(counts: Mapping[str, int]) -> list[str]:

@@ -9,7 +9,7 @@ from notifier.cli.client import Client
 from notifier.cli.drafting import split_codes
 from notifier.cli.event_tell import show_waiting
 from notifier.cli.options import Id, connect, incident_argument, json_option
-from notifier.cli.printing import BAD, GOOD, WARN, Column, paint, plural
+from notifier.cli.printing import GOOD, WARN, Column, plural
 from notifier.cli.times import Moment, future
 from notifier.domain.errors import InvalidInput
 from notifier.storage.views import EventCard, EventView, IncidentCard
@@ -219,7 +219,7 @@ def _show_card(card: EventCard, moment: Moment) -> None:
     due = ""
     if card.next_promise_at is not None:
         due = f"{moment.short(card.next_promise_at)}, #{card.next_promise_of}"
-        due = paint(due, BAD) if card.next_promise_at <= moment.now else due
+        due += ", which has passed" if card.next_promise_at <= moment.now else ""
     printing.fields(
         [
             ("where", ", ".join(printing.region(each) for each in card.regions) or "wherever it fails"),

@@ -238,7 +238,7 @@ def _broadcasts(broadcasts: Sequence[BroadcastView], moment: Moment) -> None:
         [
             Column("ID", right=True),
             Column("WHEN"),
-            Column("SAYS"),
+            Column("SAYS", gives=True),
             Column("STATE"),
             Column("TOLD", right=True),
             Column("MESSAGES", gives=True),

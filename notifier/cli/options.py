@@ -32,7 +32,10 @@ Id = _Id(min=1)
 
 def connect() -> Client:
     """Return a client of the daemon of this environment; it is closed with the command."""
-    client = Client(access.find())
+    where = access.find()
+    if where.warning:
+        click.echo(f"Warning: {where.warning}.", err=True)
+    client = Client(where)
     click.get_current_context().call_on_close(client.close)
     return client
 

@@ -20,6 +20,7 @@ from notifier.domain.text import figure
 
 WIDEST = 72
 _NARROWEST = 40
+_NARROWEST_COLUMN = 8
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # control, bidi overrides, lone surrogates, line separators
 
 GOOD, WARN, BAD, DIM, STRONG = "green", "yellow", "red", "dim", "bold"
@@ -146,9 +147,11 @@ def table(titles: Sequence[Column], rows: Sequence[Sequence[str]], *, indent: in
     clean = [[safe(cell) for cell in row] for row in rows]
     widths = [max([len(column.title), *(cells(row[n]) for row in clean)]) for n, column in enumerate(titles)]
     room = columns() - indent - 2 * (len(titles) - 1)
-    for n, column in enumerate(titles):
-        if column.gives and sum(widths) > room:
-            widths[n] = max(8, widths[n] - (sum(widths) - room))
+    for is_last_resort in (False, True):  # words, and names with their numbers, are torn apart when nothing else gives
+        for n, column in reversed(list(enumerate(titles))):
+            if column.gives and sum(widths) > room:
+                longest = 0 if is_last_resort else max(map(cells, (w for row in clean for w in row[n].split(" "))))
+                widths[n] = min(widths[n], max(_NARROWEST_COLUMN, longest, widths[n] - (sum(widths) - room)))
     click.echo(paint(_row([column.title for column in titles], titles, widths, indent), DIM))
     for row in clean:
         broken = [

@@ -6,6 +6,7 @@ import threading
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -222,3 +223,18 @@ def test_status_is_read_from_a_daemon_behind_a_path(
     monkeypatch.setenv("NOTIFIER_URL", f"{daemon.url}/outages/")
     daemon.on("GET", "/outages/v1/status", status())
     assert notifier("status").exit_code == 0
+
+
+def test_a_broken_configuration_is_said_and_stops_nobody_who_knows_where_the_daemon_is(
+    notifier: Run, daemon: FakeDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NOTIFIER_TOKEN")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/notifier.yaml").write_text("server: [")
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/token").write_text(TOKEN)
+    daemon.on("GET", "/v1/signals", [])
+    result = notifier("signals", "list")
+    assert (result.exit_code, result.stdout) == (0, "No alarm is open.\n")
+    assert "Warning: cannot read the configuration config/notifier.yaml, line 1" in result.stderr

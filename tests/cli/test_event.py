@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from notifier.cli import happenings
@@ -51,6 +52,14 @@ def _storm(daemon: FakeDaemon) -> None:
     daemon.on("POST", "/v1/events", VIEW)
     for action in ("add", "remove", "estimate-by", "assessed", "close"):
         daemon.on("POST", f"/v1/events/3/{action}", VIEW)
+
+
+def test_a_promise_that_has_passed_is_said_so_in_words(notifier: Run, daemon: FakeDaemon) -> None:
+    late = event(next_promise_at=NOON - 12 * MINUTE)
+    daemon.on("GET", "/v1/events/3", msgspec.structs.replace(VIEW, card=late))
+    text = notifier("event", "show", "3").stdout
+    assert "#42, which has passed" in text
+    assert "[31m" not in text.replace("Ada", "").split("next promise")[1]
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_the_page_has_a_line_for_each_incident_and_one_number_for_all(notifier: 
     assert rows[1].split() == ["#43", "94115", "assessing", "700", "07:39"]
     assert "300 customers are in several of them: counted once" in text
     assert "! #44 is left out: incident 42 lies there already, and is told" in text
-    assert "Check      12,400: " in text
+    assert "Check      12,400 customers, " in text
     assert all(len(row) <= 72 for row in text.splitlines())
     sent = daemon.last("POST", "/v1/rounds/5/send").json()
     assert sent == {"count": 12_400, "incidents": [42, 43]}

@@ -129,7 +129,8 @@ def test_four_enters_and_the_number_tell_customers(at: At, daemon: FakeDaemon) -
     for line in (
         "#42 power, 94110, 94112: 1,214 customers, 9 priority           SUSPECTED",
         "2 Cause?   1 cable cut  2 equipment  3 power loss  4 storm",
-        "4 Check    1,214: SMS 1,031, e-mail 141, no way to reach 42 (saved:",
+        "4 Check    1,214 customers, 1,172 messages: SMS 1,031, e-mail 141;",
+        "             no way to reach 42 customers (saved: unreachable-42.csv)",
         "           en 860, es 281, fr 31",
         "           NOW 25 SMS (priority, and who wrote) + 141 e-mails",
         "           WAIT 1,006 SMS until 07:00: quiet hours (w = wake all, asks",
@@ -176,7 +177,7 @@ def test_a_list_that_cannot_be_saved_stops_nobody(at: At, tmp_path: Path, there:
     with at("tell", "42") as person:
         _enters(person, 4)
         person.sees("is not saved")
-        person.sees("no way to reach 42\n")
+        person.sees("no way to reach 42 customers\n")
         person.type("q\n")
         assert person.ends() == 1
     assert not (tmp_path / "elsewhere").exists()

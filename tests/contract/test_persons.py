@@ -16,6 +16,7 @@ from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.settings import load_playbooks
 from notifier.stages.directory import Directory, DirectoryRow
+from notifier.stages.incidents import SetEta
 from notifier.stages.persons import Persons
 from notifier.stages.upkeep import Upkeep
 from notifier.storage.database import Database, Transaction
@@ -23,6 +24,8 @@ from notifier.storage.instants import to_micros
 from notifier.storage.queries.persons import WHERE, everything
 from notifier.storage.repositories import upkeep
 from notifier.storage.schema import metadata
+from tests.control_room import ControlRoom
+from tests.incident_town import MORNING
 
 ANN = Actor(name="ann", role=KeyRole.MANAGER, key_id=1, origin="10.0.0.9")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -648,3 +651,24 @@ def test_calls_go_when_they_ended_long_ago(database: Database) -> None:
         for t in ("alarms", "calls", "call_routes", "call_alarms")
     ]  # type: ignore[misc]
     assert counts == [1, 1, 1, 1]
+
+
+async def test_an_export_does_not_say_told_where_nothing_was_handed_over(database: Database, persons: Persons) -> None:
+    room = ControlRoom(database)
+    room.homes(1)
+    first = await room.open()
+    await room.deliver(first)
+    stopped = await room.send(await room.incidents.eta(1, SetEta(eta_at=MORNING + timedelta(hours=4)), ANN))
+    assert stopped.not_before_at is not None
+    room.clock.time = stopped.not_before_at
+    await room.course.start_due()
+    while await room.planning.step():
+        pass
+
+    async def outcomes() -> list[str]:
+        rows = (await persons.export("94110-0", ANN))["audience"]
+        return [row["outcome"] for row in sorted(rows, key=lambda row: int(row["broadcast_id"]))]
+
+    assert await outcomes() == ["told", "waits"]
+    await room.broadcasts.cancel(stopped.id, ANN)
+    assert await outcomes() == ["told", "not_told"]

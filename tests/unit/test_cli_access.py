@@ -51,7 +51,7 @@ def test_a_configuration_in_the_working_directory_is_found_as_serve_finds_it(fol
 
 
 def test_a_broken_configuration_says_that_the_daemon_goes_on_and_how_it_is_reached(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path,
 ) -> None:
     token_file(folder)
     (folder / "config").mkdir()
@@ -60,7 +60,7 @@ def test_a_broken_configuration_says_that_the_daemon_goes_on_and_how_it_is_reach
         access.find({})  # never at an address that it may not have meant
     found = access.find({"NOTIFIER_URL": "http://127.0.0.1:8085"})
     assert (found.url, found.token) == ("http://127.0.0.1:8085", "ntf_abc")
-    assert "cannot read the configuration config/notifier.yaml, line 2" in capsys.readouterr().err
+    assert found.warning.startswith("cannot read the configuration config/notifier.yaml, line 2")
     own = {"NOTIFIER_URL": "http://127.0.0.1:8085", "NOTIFIER__SERVER__TOKEN_FILE": "own"}
     (folder / "own").write_text("ntf_own")
     assert access.find(own).token == "ntf_own"

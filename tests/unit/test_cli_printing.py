@@ -58,6 +58,18 @@ def test_tables_fit_whatever_is_in_the_column_that_gives(rows: list[tuple[str, s
     assert all(printing.cells(line) <= 72 for line in lines if "\x1b" not in line)
 
 
+def test_a_name_and_its_number_are_not_torn_apart_while_another_column_gives(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    titles = [Column("SAYS", gives=True), Column("REST"), Column("MESSAGES", gives=True)]
+    counted = printing.counts({"delivered": 18, "undelivered": 3})
+    printing.table(titles, [["planned restored (by itself)", "x" * 30, counted]])
+    lines = capsys.readouterr().out.splitlines()
+    assert any("delivered 18" in line for line in lines)
+    assert any("undelivered 3" in line for line in lines)
+    assert max(map(printing.cells, lines)) <= 72
+
+
 def test_wide_letters_take_two_columns(capsys: pytest.CaptureFixture[str]) -> None:
     printing.table([Column("NAME"), Column("N", right=True)], [["山田", "1"], ["Ana", "20"]])
     assert capsys.readouterr().out.splitlines()[1:] == ["山田   1", "Ana   20"]

@@ -6,9 +6,11 @@ not in it; which tables those are, and why, is said in `NOT_PERSONAL`.
 
 from typing import Any
 
+from notifier.domain.notification import TOLD_STATES
 from notifier.storage.database import Row, Transaction
 from notifier.storage.instants import from_json, to_instant
 
+_TOLD = ", ".join(f"'{state}'" for state in TOLD_STATES)
 _SITES = "SELECT id FROM sites WHERE customer_id = :customer"
 _HAD = (
     "SELECT contact_point_id FROM links WHERE customer_id = :customer"
@@ -72,16 +74,38 @@ WHERE = {
 }
 """Table -> which of its rows are about a customer."""
 
+# `told` in an audience says who is to be told: of an update that was stopped before, nothing was handed over. Messages
+# that are not kept any more say nothing; what has never begun has told nobody.
+_UNHEARD = f"""SELECT a.broadcast_id, b.state, MAX(CASE WHEN n.state = 'pending' THEN 1 ELSE 0 END) AS waits
+               FROM audience AS a JOIN broadcasts AS b ON b.id = a.broadcast_id
+               LEFT JOIN audience_notifications AS an
+                    ON an.broadcast_id = a.broadcast_id AND an.customer_id = a.customer_id
+               LEFT JOIN notifications AS n
+                    ON n.broadcast_id = an.broadcast_id AND n.contact_point_id = an.contact_point_id
+               WHERE a.customer_id = :customer
+               GROUP BY a.broadcast_id, b.state, b.started_at
+               HAVING COUNT(CASE WHEN n.state IN ({_TOLD}) OR n.in_doubt_at IS NOT NULL THEN 1 END) = 0
+                  AND (COUNT(n.id) > 0 OR b.started_at IS NULL)"""
+
 _JSON = {"facts", "answer", "detail", "regions", "counted_regions"}
 _HIDDEN = {"address_hash", "body_hash", "written_from", "owner", "lease_until"}  # of ours: they say nothing to anybody
 
 
 def everything(tx: Transaction, customer_id: int) -> dict[str, list[dict[str, Any]]]:
     """Return the rows about a customer by table; a table without any is an empty list."""
-    return {
+    found = {
         table: [_shown(row, table) for row in tx.rows(f"SELECT * FROM {table} WHERE {where}", customer=customer_id)]
         for table, where in WHERE.items()
     }
+    unheard = {row["broadcast_id"]: _became(row) for row in tx.rows(_UNHEARD, customer=customer_id)}
+    for row in found["audience"]:
+        if row["outcome"] == "told":
+            row["outcome"] = unheard.get(row["broadcast_id"], "told")
+    return found
+
+
+def _became(row: Row) -> str:
+    return "waits" if row["waits"] and row["state"] in ("sending", "paused") else "not_told"
 
 
 def _shown(row: Row, table: str) -> dict[str, Any]:
