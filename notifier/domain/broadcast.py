@@ -166,6 +166,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     previous_window_from_at: datetime | None = None  # planned_changed: as it was announced
     previous_window_until_at: datetime | None = None
     upcoming: bool = False  # it announces planned work that has not begun
+    rest_of: tuple[int, ...] = ()  # updates stopped on their way: this says the same to those whom none of them reached
 
 
 def is_overtaken(facts: Facts, now: datetime) -> bool:

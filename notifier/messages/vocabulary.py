@@ -70,7 +70,7 @@ class Vocabulary:
             "site_names": _offered(personal, channel) if kind is AnswerKind.WHICH_SITE else (),
             **self._when(known, times),
             **self._why(channel, kind, known, personal),
-            "customers": times.number(rounded(known.customers)) if known.customers >= FEW_CUSTOMERS else "",
+            "customers": times.number(rounded(known.customers)) if _says_how_many(known) else "",
             "outages": known.outages,
             "is_earlier": bool(known.eta_at and known.previous_eta_at and known.eta_at < known.previous_eta_at),
             "automatic": known.automatic,
@@ -173,6 +173,11 @@ class Vocabulary:
 def _offered(personal: NotificationFacts, channel: Channel) -> tuple[str, ...]:
     names = tuple(site.street or site.label for site in personal.sites)
     return tuple(cut(name, OFFERED_LENGTH) for name in names[:OFFERED_AT_MOST]) if channel is Channel.SMS else names
+
+
+def _says_how_many(facts: Facts) -> bool:
+    """Tell whether the number of customers is said: an update to the rest of them has only theirs."""
+    return facts.customers >= FEW_CUSTOMERS and not facts.rest_of
 
 
 def rounded(count: int) -> int:

@@ -111,6 +111,7 @@ class Planning:
             part=parts.scope_of(tx, incident.id, part_told_by(found)),
             noticed_since=noticed_since(found),
             kin=parts.kin(tx, incident.id),
+            rest_of=found.facts.rest_of,
         )
         chunk = planning.plan_chunk(
             tx,

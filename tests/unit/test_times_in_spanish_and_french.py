@@ -12,9 +12,9 @@ from notifier.messages import Messages
 AT = datetime(2026, 11, 21, 11, 20, tzinfo=UTC)  # 3:20 in Los Angeles
 
 
-def rendered(locale: str, channel: Channel, kind: BroadcastKind, facts: Facts, **personal: bool) -> tuple[str, str]:
+def rendered(locale: str, channel: Channel, kind: BroadcastKind, facts: Facts) -> tuple[str, str]:
     reader = NotificationFacts(
-        sites=(SiteName(street="12 Oak St"),), locale=locale, time_zone="America/Los_Angeles", at=AT, **personal
+        sites=(SiteName(street="12 Oak St"),), locale=locale, time_zone="America/Los_Angeles", at=AT
     )
     made = Messages(Config(), {}).render(channel, kind, facts, reader)
     return made.subject, " ".join(made.text.split())

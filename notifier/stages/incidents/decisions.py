@@ -13,6 +13,7 @@ from notifier.domain.broadcast import (
     update_kind,
 )
 from notifier.domain.errors import Refused
+from notifier.domain.given import ABOUT_TIMES
 from notifier.domain.incident import Action, Changes, DismissReason, IncidentState, PartState
 from notifier.domain.planned import require_not_begun
 from notifier.queue.embedded import Topic
@@ -156,13 +157,16 @@ class Incidents:
         def decide(tx: Transaction, incident: StoredIncident, now: datetime) -> None:
             nonlocal dismissed
             was_told = broadcasts.was_told(tx, incident_id)
-            if incident.is_planned and (was_told or incident.state is not IncidentState.SCHEDULED):
+            is_off = incident.state is IncidentState.DISMISSED  # the word of it was stopped on its way
+            if incident.is_planned and not is_off and (was_told or incident.state is not IncidentState.SCHEDULED):
                 require_not_begun(incident_id, incident.state, incident.window_from_at, now=now)
+            if is_off and incident.window_until_at is not None and now >= incident.window_until_at:
+                raise Refused(f"planned work {incident_id} is called off, and its time is over: nobody waits for it")
             if request.note:
                 incidents.record(
                     tx, incident_id, at=now, event="note", actor=actor.name, detail={"note": request.note[:1000]}
                 )
-            if was_told:
+            if was_told or is_off:
                 changes = Changes(action=Action.DISMISS)
                 kind = BroadcastKind.PLANNED_CANCELLED if incident.is_planned else BroadcastKind.CORRECTION
                 self._drafts.make(tx, incident, kind, changes, actor, wake_reason=request.wake_reason)
@@ -215,17 +219,22 @@ class Incidents:
                 eta_at=eta_at,
                 next_update_given=request.next_update_by is not None,
             )
-            told = self._drafts.last_told(tx, incident)
-            kind = update_kind(
-                None if told is None else told.eta_at or told.window_until_at,
-                eta_at,
-                is_first=told is None,
-                new_cause=bool(told and request.cause is not None and request.cause != told.cause)
-                or bool(told and request.impact is not None and request.impact != told.impact),
-                new_crew=bool(told and request.crew is not None and request.crew != told.crew),
-            )
-            if incident.is_planned:
-                kind = overrun_kind(kind)
+            told, rest_of = self._drafts.last_told(tx, incident), None
+            try:
+                kind = update_kind(
+                    None if told is None else told.eta_at or told.window_until_at,
+                    eta_at,
+                    is_first=told is None,
+                    new_cause=bool(told and request.cause is not None and request.cause != told.cause)
+                    or bool(told and request.impact is not None and request.impact != told.impact),
+                    new_crew=bool(told and request.crew is not None and request.crew != told.crew),
+                )
+                kind = overrun_kind(kind) if incident.is_planned else kind
+            except Refused:
+                rest_of = broadcasts.cut_short(tx, incident.part.id)
+                if rest_of is None or rest_of.kind not in ABOUT_TIMES or rest_of.facts.eta_at != eta_at:
+                    raise
+                kind = rest_of.kind  # nothing is new but to those whom it did not reach
             next_update_by = self._checks.next_update(request.next_update_by, eta_at, playbook, now)
             self._drafts.make(
                 tx,
@@ -237,6 +246,7 @@ class Incidents:
                 may_delay=request.may_delay,
                 wake_reason=request.wake_reason,
                 round_id=round_id,
+                rest_of=rest_of,
             )
 
         return decide

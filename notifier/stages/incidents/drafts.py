@@ -19,7 +19,8 @@ from notifier.storage.queries import broadcasts as shown_broadcasts
 from notifier.storage.queries import incidents as shown
 from notifier.storage.queries import previews
 from notifier.storage.queries.previews import Words
-from notifier.storage.repositories import broadcasts, events, incidents, promises
+from notifier.storage.repositories import broadcasts, events, incidents, planned, promises
+from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft
 
@@ -43,10 +44,14 @@ class Drafts:
         may_delay: bool = False,
         wake_reason: str = "",
         round_id: int | None = None,
+        rest_of: StoredBroadcast | None = None,
     ) -> None:
-        """Store a draft in place of an older one of the part."""
+        """Store a draft in place of an older one of the part; with `rest_of` for those whom that did not reach."""
         now = self._clock.now()
         facts = self._facts(tx, incident, kind, changes, next_update_by)
+        if rest_of is not None:
+            before = rest_of.facts.previous_eta_at  # what it was compared with, not what it said itself
+            facts = msgspec.structs.replace(facts, previous_eta_at=before, rest_of=(*rest_of.facts.rest_of, rest_of.id))
         event = events.of_incident(tx, incident.id)
         if event is not None and changes.action is not Action.EXTEND:  # who joins hears what the others were told
             kind, facts, changes = self._in_event(tx, event, incident, kind, facts, changes, now)
@@ -162,7 +167,7 @@ class Drafts:
             ),
         )
         if incident.is_planned:
-            facts = _of_work(facts, incident, kind, changes)
+            facts = _of_work(tx, facts, incident, kind, changes)
         match kind:
             case BroadcastKind.RESTORED | BroadcastKind.PLANNED_RESTORED:
                 back_at = changes.at or self._clock.now()
@@ -194,15 +199,19 @@ def _gives_a_time(facts: Facts) -> bool:
     return facts.next_update_by is not None or facts.eta_at is not None or facts.upcoming
 
 
-def _of_work(facts: Facts, incident: StoredIncident, kind: BroadcastKind, changes: Changes) -> Facts:
+def _of_work(tx: Transaction, facts: Facts, incident: StoredIncident, kind: BroadcastKind, changes: Changes) -> Facts:
     """Return the facts of an update of planned work, with its time, and the one that was announced where it moves."""
-    moves = kind is BroadcastKind.PLANNED_CHANGED
+    from_at = changes.window_from_at or incident.window_from_at
+    until_at = changes.window_until_at or incident.window_until_at
+    before: tuple[datetime | None, datetime | None] = (None, None)
+    if kind is BroadcastKind.PLANNED_CHANGED and from_at is not None and until_at is not None:
+        before = planned.told_before(tx, incident, (from_at, until_at)) or (from_at, until_at)  # its cause alone is new
     return msgspec.structs.replace(
         facts,
-        window_from_at=changes.window_from_at or incident.window_from_at,
-        window_until_at=changes.window_until_at or incident.window_until_at,
-        previous_window_from_at=incident.window_from_at if moves else None,
-        previous_window_until_at=incident.window_until_at if moves else None,
+        window_from_at=from_at,
+        window_until_at=until_at,
+        previous_window_from_at=before[0],
+        previous_window_until_at=before[1],
         previous_eta_at=None if kind in ANNOUNCES else facts.previous_eta_at,
         started_at=changes.window_from_at or incident.started_at,
         upcoming=kind in ANNOUNCES,

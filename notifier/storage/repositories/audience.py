@@ -52,6 +52,7 @@ class Scope:
     part: PartScope | None = None  # which of its sites; None: all of them
     noticed_since: datetime | None = None  # only those who reported it since then, or were told of it
     kin: tuple[int, ...] = ()  # incidents that were merged into it, or it was split from: what they told, it has told
+    rest_of: tuple[int, ...] = ()  # only sites of which none of these updates told anybody
 
     @property
     def walked(self) -> tuple[int, ...]:
@@ -155,7 +156,17 @@ def still_in_place(scope: Scope, site: str) -> str:
 def in_part(scope: Scope, site: str) -> str:
     """Return the SQL condition that a site belongs to the part, as `AND ...`; nothing where that is all of them."""
     part = "" if scope.part is None else f" AND {scope.part.condition(site)}"
+    part += f" AND NOT {_told_by(scope.rest_of, site)}" if scope.rest_of else ""
     return part if scope.noticed_since is None else f"{part} AND {_noticed(scope, scope.noticed_since, site)}"
+
+
+def _told_by(broadcast_ids: Sequence[int], site: str) -> str:
+    """Return the SQL condition that one of some updates told somebody of a site."""
+    return f"""EXISTS (SELECT 1 FROM links AS rl CROSS JOIN audience_notifications AS ra CROSS JOIN notifications AS rn
+                       WHERE rl.site_id = {site} AND ra.broadcast_id IN ({numbers(broadcast_ids)})
+                         AND ra.contact_point_id = rl.contact_point_id AND ra.site_id = rl.site_id
+                         AND rn.broadcast_id = ra.broadcast_id AND rn.contact_point_id = rl.contact_point_id
+                         AND {may_have_been_told("rn")})"""
 
 
 def _noticed(scope: Scope, since: datetime, site: str) -> str:

@@ -174,6 +174,18 @@ def customers_told(tx: Transaction, broadcast_id: int) -> int:
     )
 
 
+def cut_short(tx: Transaction, part_id: int) -> StoredBroadcast | None:
+    """Return the newest update to a part where it was stopped on its way, and some have it while others do not."""
+    started = [(each.started_at, each.id, each) for each in told_to(tx, part_id, *BroadcastState) if each.started_at]
+    newest = max(started, key=lambda each: each[:2])[2] if started else None
+    if newest is None or newest.state is not BroadcastState.CANCELLED or not was_told_by(tx, newest.id):
+        return None
+    unreached = int(
+        tx.scalar("SELECT count(*) FROM audience WHERE broadcast_id = :id AND outcome <> 'told'", id=newest.id)
+    )
+    return newest if customers_told(tx, newest.id) < newest.expected_customers - unreached else None
+
+
 # --- drafts ---------------------------------------------------------------------------------------------------------
 
 

@@ -220,9 +220,9 @@ class _Chunk:
     def ended(self, cursor: Cursor, at_most: int) -> Chunk:
         """Note those who were told before and whose contract ended or was paused meanwhile: they are not told.
 
-        Of an incident in parts that is noted with the first one.
+        Of an incident in parts that is noted with the first one, and not with what is for the rest of an update.
         """
-        if self._part_named is not None:
+        if self._part_named is not None or self.scope.rest_of:
             return _NOTHING
         elsewhere, values = self._lives_elsewhere()
         until = self._least_nth(

@@ -52,7 +52,7 @@ def open_ones(tx: Transaction, now: datetime, *, only: int | None = None) -> lis
                             AND t.joins = 0 AND n.changes NOT LIKE '%"action":"extend"%'
                             AND n.id IN (SELECT c.broadcast_id FROM promises AS c
                                          WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id)))
-                   AND n.started_at IS NOT NULL
+                   AND n.started_at IS NOT NULL AND (n.id = p.broadcast_id OR n.facts NOT LIKE '%"rest_of":%')
                  ORDER BY n.started_at DESC, n.id DESC LIMIT 1)
            WHERE p.state = 'open' {"" if only is None else f"AND p.id = {int(only)}"} AND NOT EXISTS (
                  SELECT 1 FROM broadcasts AS c WHERE c.incident_id = p.incident_id AND c.part_id = p.part_id
@@ -134,6 +134,8 @@ def answered_by(tx: Transaction, found: StoredBroadcast) -> list[Promise]:
     """Return the promises that an update answers: those of its part, and older ones where its own was carried over."""
     if found.changes is not None and found.changes.action is Action.EXTEND:
         return []  # it was the first message of those who joined
+    if found.facts.rest_of:
+        return []  # who was given those did not hear this one
     made = of_broadcast(tx, found.id)
     carried = dict.fromkeys((each.incident_id, each.part_id) for each in made if each.part_id != found.part_id)
     rows = [each for incident_id, part_id in carried for each in of_part(tx, incident_id, part_id)]

@@ -57,6 +57,7 @@ def scope_of(tx: Transaction, found: StoredBroadcast, playbook: Playbook, basis:
         part=parts.scope_of(tx, incident.id, part_told_by(found)),
         noticed_since=noticed_since(found),
         kin=parts.kin(tx, incident.id),
+        rest_of=found.facts.rest_of,
     )
 
 
