@@ -19,7 +19,7 @@ from notifier.domain.playbook import Playbook
 from notifier.domain.second_person import authors, is_same, require_alone, require_asked
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import broadcasts, cutting, events, incidents, parts, places, updates
+from notifier.storage.repositories import broadcasts, cutting, events, incidents, parts, places, planned, updates
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.incidents import StoredIncident
 
@@ -74,9 +74,11 @@ class Authorising:
         incident = incidents.load(tx, found.incident_id, found.part_id)
         if found.changes is None:
             raise Refused(f"broadcast {found.id} was made by the daemon; there is nothing to authorise")
-        require_action(found.changes.action, incident.state, incident.part.state, which=incident.id)
-        if incident.is_planned and found.changes.action is Action.DISMISS:
-            require_not_begun(incident.id, incident.state, incident.window_from_at, now=now)
+        calls_off = incident.is_planned and found.changes.action is Action.DISMISS
+        if not calls_off or planned.cut_calling_off(tx, incident) is None:
+            require_action(found.changes.action, incident.state, incident.part.state, which=incident.id)
+            if calls_off:
+                require_not_begun(incident.id, incident.state, incident.window_from_at, now=now)
         cutting.require_unchanged(tx, incident, found.changes.action)
         takes_place = found.changes.action in _TAKES_A_PLACE or incident.state is IncidentState.SUSPECTED
         if takes_place:  # another incident may have been confirmed there meanwhile

@@ -16,7 +16,7 @@ from notifier.domain.promise import PromiseKind, PromiseState
 from notifier.queue.embedded import Topic
 from notifier.stages import Surroundings
 from notifier.storage.database import Transaction
-from notifier.storage.repositories import broadcasts, control, course, incidents, leaving
+from notifier.storage.repositories import broadcasts, control, course, incidents, leaving, planned
 from notifier.storage.repositories.broadcasts import StoredBroadcast
 from notifier.storage.repositories.course import Ended, Started
 
@@ -94,8 +94,10 @@ class Course:
             return None
         incident = incidents.load(tx, found.incident_id)
         state, action = incident.state, None if found.changes is None else found.changes.action
-        has_begun = incident.is_planned and action is Action.DISMISS and state is not IncidentState.SCHEDULED
-        if has_begun or not may_start(action, state):
+        calls_off = incident.is_planned and action is Action.DISMISS
+        again = calls_off and planned.cut_calling_off(tx, incident) is not None
+        has_begun = calls_off and state is IncidentState.CONFIRMED
+        if has_begun or not (again or may_start(action, state)):
             course.give_up(tx, found, now=now, why="the work has begun" if has_begun else f"the incident is {state}")
             return None
         if is_overtaken(found.facts, now):  # everything was paused, or the daemon was down; what is older stands

@@ -23,7 +23,7 @@ from notifier.stages.incidents.of_part import Chosen, PartChoices
 from notifier.stages.incidents.requests import OfPart, lines_of
 from notifier.storage.database import Transaction
 from notifier.storage.queries.previews import Words
-from notifier.storage.repositories import audit, events, incidents, places
+from notifier.storage.repositories import audit, events, incidents, places, planned
 from notifier.storage.repositories.incidents import StoredIncident
 from notifier.storage.views import Draft
 
@@ -186,7 +186,8 @@ class Acting:
         now = self._clock.now()
         part_id = self._parts.draft(tx, incident_id, action, chosen, now=now)
         incident = incidents.load(tx, incident_id, part_id)
-        require_action(action, incident.state, incident.part.state, which=incident_id)
+        if action is not Action.DISMISS or planned.cut_calling_off(tx, incident) is None:  # that is said again
+            require_action(action, incident.state, incident.part.state, which=incident_id)
         if incident.is_planned and chosen.choice is not None:
             raise Refused(f"incident {incident_id} is planned work: it is told as a whole, not in parts")
         decide(tx, incident, now)

@@ -88,13 +88,13 @@ class PlannedWork:
             if not is_known:
                 planned.set_window(tx, incident_id, *window)
                 incident = incidents.load(tx, incident_id)
-            moves = is_known and not (announced is None and same)
+            moves = is_known and (announced is not None or planned.told_before(tx, incident, window) is not None)
             self._drafts.make(
                 tx,
                 incident,
                 BroadcastKind.PLANNED_CHANGED if moves else BroadcastKind.PLANNED_NOTICE,
                 Changes(
-                    action=Action.CHANGE if moves else Action.ANNOUNCE,
+                    action=Action.CHANGE if moves or (is_known and not same) else Action.ANNOUNCE,
                     cause=request.cause,
                     window_from_at=window[0],
                     window_until_at=window[1],

@@ -65,10 +65,9 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
             continue
         promises.end(tx, promise, state, now=now)
         ended.append((promise.kind, state))
+    dismissed = False
     if is_dismissal:
-        incidents.dismiss(
-            tx, incident.id, now=now, reason=DismissReason.BY_PERSON, actor=found.sent_by or found.created_by
-        )
+        dismissed = _dismiss(tx, incident, found, now=now)
     elif found.kind in SAYS_BACK:
         _restore(tx, incident, now=now)
     else:
@@ -79,7 +78,7 @@ def start(tx: Transaction, found: StoredBroadcast, *, now: datetime, automatic_i
             joining.join_first(tx, found.incident_id, found.part_id, now=now)
     detail = {"broadcast": found.id, "kind": str(found.kind), "part": incident.part.name}
     incidents.record(tx, incident.id, at=now, event="telling", actor=found.sent_by or found.created_by, detail=detail)
-    return Started(broadcast=found, ended=tuple(ended), dismissed=is_dismissal)
+    return Started(broadcast=found, ended=tuple(ended), dismissed=dismissed)
 
 
 def handed_over(tx: Transaction, found: StoredBroadcast, *, at: datetime) -> Ended:
@@ -131,6 +130,14 @@ def give_up(tx: Transaction, found: StoredBroadcast, *, now: datetime, why: str)
     updates.bring_back_words(tx, found)
     detail = {"broadcast": found.id, "why": why}
     incidents.record(tx, found.incident_id, at=now, event="no_longer_true", actor="daemon", detail=detail)
+
+
+def _dismiss(tx: Transaction, incident: StoredIncident, found: StoredBroadcast, *, now: datetime) -> bool:
+    """Dismiss an incident; return False where it is already, and what was stopped on its way is only said again."""
+    if incident.state is IncidentState.DISMISSED:
+        return False
+    incidents.dismiss(tx, incident.id, now=now, reason=DismissReason.BY_PERSON, actor=found.sent_by or found.created_by)
+    return True
 
 
 def _restore(tx: Transaction, incident: StoredIncident, *, now: datetime) -> None:

@@ -52,6 +52,42 @@ def stopped(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None
     return None if waits else newest
 
 
+def told_before(tx: Transaction, incident: StoredIncident, window: Window) -> Window | None:
+    """Return which other time those who know of the work have in mind; None where it is this one.
+
+    Of a change that was stopped on its way everybody knows the time before; this one, at most, of some.
+    """
+    if incident.window_from_at is None or incident.window_until_at is None:
+        return None
+    current, newest = (incident.window_from_at, incident.window_until_at), _newest(tx, incident)
+    if newest is not None and newest.state is BroadcastState.CANCELLED and newest.kind is BroadcastKind.PLANNED_CHANGED:
+        from_at, until_at = newest.facts.previous_window_from_at, newest.facts.previous_window_until_at
+        if from_at is not None and until_at is not None and (from_at, until_at) != window:
+            return from_at, until_at
+        if not broadcasts.was_told_by(tx, newest.id):
+            return None
+    return current if current != window else None
+
+
+def cut_calling_off(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None:
+    """Return the word that work is called off, where it was the last one and was stopped on its way: some lack it."""
+    if not incident.is_planned or incident.state is not IncidentState.DISMISSED:
+        return None
+    every = broadcasts.of_part(tx, incident.part.id, incident.id, *BroadcastState)
+    said = [each for each in every if each.kind is BroadcastKind.PLANNED_CANCELLED and each.started_at is not None]
+    return said[-1] if said and said[-1].state is BroadcastState.CANCELLED else None
+
+
+def called_off(tx: Transaction, now: datetime) -> list[StoredIncident]:
+    """Return the work that was called off and whose time is not over, oldest first."""
+    rows = tx.tuples(
+        """SELECT id FROM incidents WHERE kind = 'planned' AND state = 'dismissed' AND window_until_at > :now
+           ORDER BY id""",
+        now=to_micros(now),
+    )
+    return [incidents.load(tx, incident_id) for (incident_id,) in rows]
+
+
 def _newest(tx: Transaction, incident: StoredIncident) -> StoredBroadcast | None:
     """Return the newest announcement that has started, stopped or not; a reminder that was stopped is none."""
     started = broadcasts.of_part(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from notifier.domain.broadcast import BroadcastState
 from notifier.domain.playbook import Playbook
 from notifier.storage.database import Transaction
 from notifier.storage.queries.needs.subject import Subject, clock, customers, words
@@ -36,6 +37,27 @@ def needs(tx: Transaction, now: datetime, zone: ZoneInfo, playbooks: Mapping[str
         elif from_at - SOON <= now < from_at:
             said = f"planned work begins at {clock(from_at, zone)}"
             yield subject.need("planned", said, f"incidents {work.id}", f"planned cancel {work.id}", due_at=from_at)
+    yield from _not_all_know(tx, now, zone)
+
+
+def _not_all_know(tx: Transaction, now: datetime, zone: ZoneInfo) -> Iterator[Need]:
+    """Return what work needs that was called off, and the word of that was stopped: some still wait for the work."""
+    for work in planned.called_off(tx, now):
+        cut = planned.cut_calling_off(tx, work)
+        if cut is None or work.window_from_at is None or planned.is_being_called_off(tx, work):
+            continue
+        if broadcasts.of_part(tx, work.part.id, work.id, BroadcastState.AWAITING_APPROVAL):
+            continue
+        missing = max(0, cut.expected_customers - broadcasts.customers_told(tx, cut.id))
+        if missing:
+            yield Subject.of_incident(work).need(
+                "cut_short",
+                f"{words(cut.kind)} was cancelled on its way: {missing:,} of {customers(cut.expected_customers)} still"
+                f" expect the work from {clock(work.window_from_at, zone)}",
+                f"planned cancel {work.id}",
+                broadcast_id=cut.id,
+                due_at=work.window_from_at,
+            )
 
 
 def _cut_short(
