@@ -210,7 +210,9 @@ def _tell_and_wait(client: Client, view: RoundView, *, watched: bool) -> None:
         show_done(view, moment)
     elif not watched:
         printing.line(f"Sending begins {moment.short(moment.now + wait)}.", style=GOOD)
-        printing.line(f"Take all of it back until then: notifier event take-back {view.event_id}", hang=4)
+        printing.line(
+            f"Take all of it back until then: notifier event take-back {view.event_id} --round {view.id}", hang=4
+        )
         printing.line(f"See how it goes:                notifier event show {view.event_id}", hang=4)
     else:
         _count_down(client, view)

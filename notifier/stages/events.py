@@ -180,7 +180,8 @@ class Events:
             if waiting := rounds.of_event(tx, event.id, BroadcastState.AWAITING_APPROVAL):
                 raise Refused(
                     f"round {waiting[0]} of {event.kind} {event.id} ({event.name}) waits for a second person: `event"
-                    f" approve {event.id}`, `event reject {event.id}` or `event take-back {event.id}` it first"
+                    f" approve {event.id}`, `event reject {event.id}` or `event take-back {event.id} --round"
+                    f" {waiting[0]}` it first"
                 )
             for which in shown.out(tx, event.id):
                 _record(tx, which, "event_closed", event, actor, now)

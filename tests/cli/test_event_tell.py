@@ -263,6 +263,13 @@ def test_one_of_them_is_not_sent_by_its_own_number_and_that_is_said_before_it_is
     assert "goes with others of a storm, round 5" in " ".join(notifier("broadcasts", "show", "17").stdout.split())
 
 
+def test_until_it_begins_the_command_that_takes_this_one_back_is_shown(notifier: Run, daemon: FakeDaemon) -> None:
+    daemon.on("POST", "/v1/rounds/5/send", view(not_before_at=NOON + timedelta(seconds=30), started_at=None))
+    text = notifier("event", "tell", "3", "--yes", "--no-wait").stdout
+    assert "Take all of it back until then: notifier event take-back 3 --round 5" in text
+    assert all(len(row) <= 72 for row in text.splitlines())
+
+
 def test_the_newest_is_taken_back(notifier: Run, daemon: FakeDaemon) -> None:
     gone = [line(state="cancelled", reason="taken_back"), line(incident_id=43, state="cancelled")]
     daemon.on("POST", "/v1/rounds/5/cancel", view(state="cancelled", started_at=None, lines=gone))

@@ -389,6 +389,8 @@ async def test_what_is_taken_back_is_what_was_told_last_and_no_draft_of_somebody
     assert await newest() is None  # drafted, and nobody was told
     await limited.send_all(first)
     assert await newest() == first.round_id  # it waits for a second person
+    (waits,) = [need for need in limited.needs("ann") if need.kind == "approval"]
+    assert waits.next == [f"notifier event take-back 1 --round {first.round_id}"]
     await limited.rounds.approve(first.round_id, ALL, ids(first), BOB)
     request = TellEvent(again=True)
     second = await limited.round_drafts.draft(1, request, BOB)

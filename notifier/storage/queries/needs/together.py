@@ -22,7 +22,8 @@ def approvals(
         event = row["event_id"]
         own, drafted, playbook = row["sent_by"] == reader, row["created_by"] == reader, playbooks.get(row["service"])
         alone, answers = "", ("take-back",) if own else ("reject",) if drafted else ("approve", "reject")
-        commands = [f"event {action} {event}{_which(tx, row)}" for action in answers]
+        which = f" --round {row['id']}" if own else _which(tx, row)  # one that leaves may have been told later
+        commands = [f"event {action} {event}{which}" for action in answers]
         if own and playbook is not None:
             at = alone_from(to_instant(row["sent_at"]), playbook.second_person_wait)
             alone = f"; you may send it alone {'now' if now >= at else f'from {clock(at, zone)}'}"
