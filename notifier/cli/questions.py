@@ -93,16 +93,23 @@ def ask_cause(said: Said, choices: ChoicesView) -> None:
         _wrong(f"'{answer}' is no cause{hint}; expected a number from 1 to {unknown}, or a name")
 
 
-def ask_back(said: Said, choices: ChoicesView, moment: Moment) -> None:
-    """Ask when service is back; while nobody knows, when customers hear next."""
+def ask_back(said: Said, choices: ChoicesView, moment: Moment, *, nothing_new: bool = False) -> None:
+    """Ask when service is back; while nobody knows, when customers hear next.
+
+    With `nothing_new` customers have what was said last already: to say it once more leaves.
+    """
     told = said.eta_at is not None and said.eta_at > moment.now
     enter = (
         f"Enter = {moment.clock(said.eta_at)} as told, none = not known"
         if told and said.eta_at
         else "Enter = not known"
     )
+    if nothing_new:
+        enter = "Enter = leave it at that, none = not known"
     while True:
         answer = _answer("3 Back by?", f"6:30, +3h, {enter}", "")
+        if not answer and nothing_new:
+            raise Left
         if not answer and told:
             said.next_update_by = None
             return

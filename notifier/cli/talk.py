@@ -95,7 +95,7 @@ class Talk:
             if at is not None and (options["eta"] or options["next_update"]):
                 printing.line(f"{label} {moment.in_full(at)}.", hang=4)
 
-    def _ask(self, question: str, *, again: bool = False) -> None:
+    def _ask(self, question: str, *, again: bool = False, nothing_new: bool = False) -> None:
         """Ask one question, unless an option has answered it."""
         given = {"1": ("impact",), "2": ("cause",), "3": ("eta", "next_update"), "4": ("regions",), "5": ("crew",)}[
             question
@@ -112,7 +112,7 @@ class Talk:
             case "5":
                 questions.ask_crew(self.said, self.choices)
             case _:
-                questions.ask_back(self.said, self.choices, self.client.moment())
+                questions.ask_back(self.said, self.choices, self.client.moment(), nothing_new=nothing_new)
 
     # --- the draft --------------------------------------------------------------------------------------------------
 
@@ -122,11 +122,12 @@ class Talk:
             try:
                 return self._make(wake)
             except Problem as problem:
-                question = _ASKED_BY.get(problem.field, "3" if problem.status == 409 and self._is_told() else "")
+                nothing_new = problem.status == 409 and not problem.field and self._is_told()
+                question = _ASKED_BY.get(problem.field, "3" if nothing_new else "")
                 if problem.status not in _REFUSED or not question:
                     raise
                 printing.line(problem.format_message(), style=WARN)
-                self._ask(question, again=True)
+                self._ask(question, again=True, nothing_new=nothing_new)
 
     def _make(self, wake: str) -> Preview:
         card, body = self.view.card, self.said.body()

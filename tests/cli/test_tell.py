@@ -368,6 +368,19 @@ def test_of_what_is_confirmed_the_next_update_is_told(at: At, daemon: FakeDaemon
     assert told(daemon, "eta")["next_update_by"]
 
 
+def test_enter_at_what_is_not_new_leaves(at: At, daemon: FakeDaemon) -> None:
+    confirmed = card(state="confirmed", told=1172, eta_at=NOON + 171 * MINUTE)
+    daemon.on("GET", "/v1/incidents/42", incident(card=confirmed, cause="storm"))
+    nothing = problem(409, "customers have been told 2026-06-27 13:30 UTC already, and nothing else is new")
+    daemon.on("POST", "/v1/incidents/42/eta", nothing)
+    with at("tell", "42") as person:
+        _enters(person, 3, after=("[d]: ", "[4]: ", "not known: "))
+        person.sees("Enter = leave it at that, none = not known: ")
+        person.type("\n")
+        person.sees("Left. Nobody was told.")
+        assert person.ends() == 1
+
+
 def test_what_is_believed_back_is_told_by_itself_unless_it_is_out_again(at: At, daemon: FakeDaemon) -> None:
     back = card(state="confirmed", part_state="believed_back")
     held = broadcast(kind="restored", state="sending", not_before_at=NOON + 10 * MINUTE, started_at=None)
