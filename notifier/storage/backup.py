@@ -95,8 +95,10 @@ def note_copy(tx: Transaction, copy: Copy, *, now: datetime) -> None:
 def mark_restored(tx: Transaction, *, now: datetime, revision: str) -> None:
     """Pause everything, and note why: messages may have left after the copy was made, of which it knows nothing.
 
-    Credits are held beyond the pause, until billing's own list was held against those of the copy.
+    Credits are held beyond the pause, until billing's own list was held against those of the copy. A copy that was made
+    while they were held lacks what the restore before it lost, too: that one counts.
     """
-    for switch in (control.PAUSED, control.RESTORED, control.CREDITS_HELD):
+    is_held = control.get(tx, control.CREDITS_HELD) is not None
+    for switch in (control.PAUSED,) if is_held else (control.PAUSED, control.RESTORED, control.CREDITS_HELD):
         control.put(tx, switch, "1", now=now, actor=DAEMON)
     audit.record(tx, at=now, actor=DAEMON, action="db.restore", target="store", detail={"schema": revision})

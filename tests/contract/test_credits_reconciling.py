@@ -351,6 +351,23 @@ async def test_a_list_that_begins_between_the_copy_and_the_restore_lets_nothing_
     assert is_held(desk)
 
 
+async def test_a_copy_of_a_store_that_was_held_lacks_what_the_restore_before_lost(
+    desk: CreditDesk, biller: Biller
+) -> None:
+    await post(desk)
+    desk.clock.go_on(HOUR)
+    restore(desk)
+    first_at = desk.clock.now() - SECOND
+    desk.clock.go_on(HOUR)  # a copy is made, and restored later
+    restore(desk, lines="1 = 0")
+    await desk.count()
+    with pytest.raises(InvalidInput, match="may begin after the copy was made"):
+        await reconcile(desk, [], since=first_at)
+    assert is_held(desk)
+    assert (await reconcile(desk, billed(biller))).noted.lines == 3
+    await settle(desk, biller)
+
+
 async def test_what_is_no_list_is_refused_as_a_whole(desk: CreditDesk) -> None:
     for request, said in (
         (Reconcile(lines=[BilledLine(row=2), BilledLine(row=2)]), "same number"),
