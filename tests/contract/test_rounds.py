@@ -410,3 +410,5 @@ async def test_what_waits_for_a_second_person_was_told_later_than_what_has_left(
     second = await limited.tell(incidents=(1, 2))
     await limited.send_all(second)
     assert (await limited.storms.show(1)).newest_round == second.round_id
+    await limited.rounds.cancel(second.round_id, ANN)
+    assert (await limited.storms.show(1)).newest_round == second.round_id  # taken back twice, the first one goes on

@@ -83,12 +83,11 @@ def of_event(tx: Transaction, event_id: int, *states: BroadcastState) -> list[in
 
 
 def newest(tx: Transaction, event_id: int) -> int | None:
-    """Return the round of an event that was told last: one that can be stopped before all others, never a draft."""
+    """Return the round of an event that was sent or approved last, whatever became of it; never a draft."""
     found: int | None = tx.scalar(
         """SELECT b.round_id FROM broadcasts AS b JOIN rounds AS r ON r.id = b.round_id
            WHERE r.event_id = :id AND b.sent_at IS NOT NULL
-           ORDER BY CASE WHEN b.state IN ('sending', 'paused', 'awaiting_approval') THEN 0 ELSE 1 END,
-                    COALESCE(b.not_before_at, b.sent_at) DESC, b.round_id DESC LIMIT 1""",
+           ORDER BY COALESCE(b.not_before_at, b.sent_at) DESC, b.round_id DESC LIMIT 1""",
         id=event_id,
     )
     return found
