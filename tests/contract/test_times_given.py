@@ -184,6 +184,29 @@ async def test_who_was_texted_a_time_tonight_hears_tonight_that_it_does_not_hold
     assert said in words(desk, told)
 
 
+async def test_who_follows_it_tonight_hears_each_change_and_nobody_else_is_woken(desk: Desk) -> None:
+    outage, (wrote, asleep) = incident(desk.database), (desk.home(1), desk.home(2))
+    first = update(desk, outage, kind=BroadcastKind.ETA, facts=GIVEN)
+    desk.text(first, wrote, reason="wrote")
+    desk.text(first, asleep)
+    desk.clock.at = NIGHT + 5 * MINUTE
+    heard = []
+    moved = Facts(service="power", eta_at=NIGHT + timedelta(hours=4), previous_eta_at=SIX_THIRTY)
+    lapsing = Facts(service="power", previous_eta_at=moved.eta_at, automatic=True)
+    for minutes, facts in ((39, moved), (230, lapsing), (0, None)):
+        claimed = await desk.claim()
+        heard += [(one.contact_point_id, words(desk, one)) for one in claimed]
+        await desk.hand_over(claimed)
+        if facts is not None:
+            desk.run("UPDATE notifications SET state = 'superseded' WHERE state = 'pending'")
+            desk.clock.at = NIGHT + minutes * MINUTE
+            desk.text(update(desk, outage, kind=BroadcastKind.DELAYED, facts=facts), wrote, asleep)
+    assert [point for point, _ in heard] == [wrote] * 3
+    assert "We expect it back by 6:30 am today" in heard[0][1]
+    assert "we said 6:30 am and we will not make it. We are sorry. New time" in heard[1][1]
+    assert "back by 7:06 am. We cannot confirm that any more" in heard[2][1]
+
+
 async def test_nobody_is_woken_for_what_was_told_by_day_or_says_the_same_time(desk: Desk) -> None:
     outage, (evening, same) = incident(desk.database), (desk.home(1), desk.home(2))
     given(desk, outage, evening, sending_at=to_micros(NIGHT - timedelta(hours=8)))
