@@ -71,7 +71,10 @@ def test_an_unknown_command_names_the_nearest_one(notifier: Run) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("reject", "'broadcasts reject' or 'event reject' or 'credits reject'"), ("import", "'customers import' or 'complaints import'")],
+    [
+        ("reject", "'broadcasts reject' or 'event reject' or 'credits reject'"),
+        ("import", "'customers import' or 'complaints import'"),
+    ],
 )
 def test_a_command_of_a_group_is_named_with_its_group(notifier: Run, typed: str, meant: str) -> None:
     assert f"there is no command '{typed}'; did you mean {meant}?" in notifier(typed).stderr
