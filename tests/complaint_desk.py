@@ -4,14 +4,17 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from notifier.config import Config, Regions, Source
+from notifier.config import Config, Source
 from notifier.config import Detection as DetectionSettings
+from notifier.config import Regions as RegionSettings
 from notifier.domain.actor import Actor, KeyRole
+from notifier.domain.detection import CellKey
 from notifier.domain.errors import NotifierError
 from notifier.domain.playbook import Mode, Playbook
 from notifier.metrics import Metrics
 from notifier.queue.embedded import EmbeddedQueue
 from notifier.stages.detection import Detection
+from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.stages.intake import Accepted, ComplaintRequest, Intake
 from notifier.storage.database import Database, Row
 from tests.incident_town import Town
@@ -50,7 +53,7 @@ class Desk:
         self.town = Town(database)
         self.config = Config(
             sources=(Source(name="api", trusted=True), Source(name="web", trusted=False)),
-            regions=Regions(kinds=("node", "postal_code", "city"), watched=("postal_code", "city")),
+            regions=RegionSettings(kinds=("node", "postal_code", "city"), watched=("postal_code", "city")),
             detection=DetectionSettings(unverified_at_most=strangers),
         )
         self.metrics = Metrics(services=SERVICES, sources=("api", "web"))
@@ -63,6 +66,12 @@ class Desk:
         """Return a detector that knows nothing yet, as after a restart; `database` stands before that of the desk."""
         playbooks = dict.fromkeys(SERVICES, self.playbook)
         return Detection(database or self.database, self.config, self.clock, self.queue, self.metrics, playbooks)
+
+    def level(self, code: str = "94110") -> float:
+        """Return the complaints of power a day that are expected in a postal code, needed by somebody or not."""
+        key, watching = CellKey(self.town.region(code), "power"), self.detection._surveillance
+        made = self.database.read_now(lambda tx: watching.level(StoredCounts(tx, Regions()), key))
+        return made.total / made.weight
 
     def place(
         self, code: str = "94110", city: str = "San Francisco", households: int = 8, services: str = "|power|"

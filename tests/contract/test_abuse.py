@@ -76,9 +76,7 @@ async def level_tomorrow(desk: Desk, code: str = "94110", *, days: int = 1) -> f
     await desk.detection.refresh_baseline()
     await desk.complain(f"{code}-8")
     await desk.decide()
-    region = desk.town.region(code)
-    rows = desk.rows(f"SELECT level_sum, level_weight FROM baselines WHERE region_id = {region} AND service = 'power'")
-    return float(rows[0]["level_sum"] / rows[0]["level_weight"])
+    return desk.level(code)
 
 
 # --- many reporters, few of them real -------------------------------------------------------------------------------

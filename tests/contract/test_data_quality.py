@@ -8,9 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from notifier.domain.detection import CellKey
 from notifier.domain.local_time import LocalTime
-from notifier.stages.detection.counts import Regions, StoredCounts
 from notifier.storage.database import Database, Transaction
 from notifier.storage.instants import to_micros
 from notifier.storage.queries.needs import needs
@@ -50,13 +48,6 @@ async def complain_hourly(desk: Desk, since: datetime, until: datetime) -> None:
         number += 1
 
 
-def level(desk: Desk, code: str = CODE) -> float:
-    """Return the level of a cell on this day, whether or not anybody has needed it."""
-    key, watching = CellKey(desk.town.region(code), "power"), desk.detection._surveillance
-    made = desk.database.read_now(lambda tx: watching.level(StoredCounts(tx, Regions()), key))
-    return made.total / made.weight
-
-
 def feed_needs(desk: Desk, at: datetime) -> list[str]:
     found = desk.database.read_now(lambda tx: needs(tx, at, {}, time_zone="America/Los_Angeles"))
     return [need.text for need in found if need.kind == "feed"]
@@ -72,7 +63,7 @@ async def test_without_any_history_three_customers_are_enough_and_two_are_not(de
     await desk.complain(f"{CODE}-3")
     await desk.decide()
     assert [state for _, _, state in desk.incidents()] == ["suspected"]
-    assert level(desk) == 1.0  # one a day, until something is known
+    assert desk.level() == 1.0  # one a day, until something is known
 
 
 # --- regions --------------------------------------------------------------------------------------------------------
@@ -87,10 +78,10 @@ async def test_a_region_new_in_the_directory_begins_as_an_ordinary_one(desk: Des
     await desk.decide()
     (row,) = desk.rows("SELECT new_on FROM regions WHERE code = '94199'")
     assert (old, row["new_on"]) == (None, LocalTime("America/Los_Angeles").day(to_micros(NOON)))
-    assert level(desk, "94199") == pytest.approx(
+    assert desk.level("94199") == pytest.approx(
         12, rel=0.1
     )  # the service's mean, over the regions there were this morning
-    assert level(desk) == pytest.approx(24, rel=0.1)
+    assert desk.level() == pytest.approx(24, rel=0.1)
 
 
 async def test_another_name_changes_nothing_and_another_code_is_a_new_region(desk: Desk) -> None:
@@ -102,8 +93,8 @@ async def test_another_name_changes_nothing_and_another_code_is_a_new_region(des
     desk.town.household("moved", renamed)
     await desk.complain("moved", f"{CODE}-30")
     await desk.decide()
-    assert level(desk, "94110A") == pytest.approx(12, rel=0.1)
-    assert level(desk) == pytest.approx(24, rel=0.1)  # the old one keeps what was counted, and fades
+    assert desk.level("94110A") == pytest.approx(12, rel=0.1)
+    assert desk.level() == pytest.approx(24, rel=0.1)  # the old one keeps what was counted, and fades
 
 
 # --- clocks that change ---------------------------------------------------------------------------------------------
@@ -122,7 +113,7 @@ async def test_the_day_on_which_clocks_change_is_counted_and_learnt_at_its_lengt
     desk.clock.at = midnight
     await past(desk, days=30, now=midnight)
     await complain_hourly(desk, midnight, midnight + hours * HOUR)
-    before = level(desk)
+    before = desk.level()
     assert desk.incidents() == []
     local = LocalTime("America/Los_Angeles")
     day = local.day(to_micros(midnight))
@@ -134,7 +125,7 @@ async def test_the_day_on_which_clocks_change_is_counted_and_learnt_at_its_lengt
     assert total["n"] == hours
     await desk.complain(f"{CODE}-30", at=midnight + (hours + 1) * HOUR)
     await desk.decide()
-    assert level(desk) == pytest.approx(before, rel=0.005)  # as an ordinary day, it would be 3 % off
+    assert desk.level() == pytest.approx(before, rel=0.005)  # as an ordinary day, it would be 3 % off
 
 
 @pytest.mark.parametrize("change", [datetime(2026, 3, 8, 10, tzinfo=UTC), datetime(2026, 11, 1, 9, tzinfo=UTC)])
@@ -165,7 +156,7 @@ async def test_a_feed_that_stopped_for_a_part_of_a_day_is_noticed_at_once_and_no
     assert said.startswith("power: nothing was heard from Mon 2 Mar 13:00 PST to Tue 3 Mar 12:00 PST, longer than ever")
     assert feed_needs(desk, NOON + 40 * HOUR) == []
     await complain_hourly(desk, NOON + 40 * HOUR, NOON + 60 * HOUR)
-    assert level(desk) == pytest.approx(24, rel=0.03)
+    assert desk.level() == pytest.approx(24, rel=0.03)
     assert desk.incidents() == []
 
 
@@ -287,7 +278,7 @@ async def test_a_day_on_which_one_of_two_sources_was_silent_does_not_lower_what_
     await desk.detection.refresh_baseline()
     await desk.complain(customer(1))
     await desk.decide()
-    assert level(desk) == pytest.approx(96, rel=0.05)
+    assert desk.level() == pytest.approx(96, rel=0.05)
 
 
 async def test_of_every_complaint_it_is_counted_by_which_source_it_came_but_history(desk: Desk) -> None:
